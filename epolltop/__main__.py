@@ -1,0 +1,7 @@
+"""`python -m epolltop`."""
+
+import sys
+
+from epolltop.cli import main
+
+sys.exit(main())

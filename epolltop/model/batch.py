@@ -1,0 +1,207 @@
+"""The vocabulary of observation: what a source yields each tick.
+
+Times named ``*_ns`` are nanoseconds of the boot clock (CLOCK_BOOTTIME), which goes on during suspend; ``wall_ns`` is
+nanoseconds since the epoch. Counts are cumulative since the source was opened. Names are text already made safe
+(`epolltop.text`).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class ProcessKey(NamedTuple):
+    """A process, safe against reuse of its pid."""
+
+    pid: int
+    """Thread group id."""
+    start: int
+    """Start of the group leader in clock ticks since boot, field 22 of /proc/PID/stat; 0 if unknown."""
+
+
+class Kind(enum.IntEnum):
+    """What happened to an instance; the first three are the probes' words (bpf/wire.h), the others the census'."""
+
+    CREATE = 1
+    CREATE_FAILED = 2
+    RELEASE = 3
+    FOUND = 4
+    """A census shows an instance that no event announced."""
+    GONE = 5
+    """A census no longer shows an instance whose release no event announced."""
+
+
+class Syscall(enum.IntEnum):
+    """The call that created an instance."""
+
+    UNKNOWN = 0
+    EPOLL_CREATE = 1
+    EPOLL_CREATE1 = 2
+
+
+class Event(NamedTuple):
+    """One creation, failed creation or release.
+
+    The actor (pid to name) is the task in whose context it happened: for a release, whoever dropped the last reference.
+    """
+
+    kind: Kind
+    time_ns: int
+    file: int
+    """Address of the kernel's struct file: names the instance while it lives. 0 if unknown."""
+    created_ns: int
+    """Of the instance; 0 if it is older than the trace."""
+    pid: int
+    tid: int
+    ppid: int
+    uid: int | None
+    start: int
+    """Of the actor, as in ProcessKey."""
+    cgroup: int
+    """Id of the actor's cgroup (v2); 0 if unknown."""
+    name: str
+    """Of the acting thread."""
+    fd: int | None
+    """That creation returned."""
+    errno: int
+    """0, or why creation failed."""
+    syscall: Syscall
+    argument: int | None
+    """size of epoll_create, flags of epoll_create1; None if not seen."""
+    by_kernel: bool
+    """The actor is a kernel thread (descriptors in flight are dropped by one)."""
+
+    @property
+    def process(self) -> ProcessKey:
+        """Who acted."""
+        return ProcessKey(self.pid, self.start)
+
+    @property
+    def lifetime_ns(self) -> int | None:
+        """From creation to release; None unless both were seen."""
+        return self.time_ns - self.created_ns if self.kind is Kind.RELEASE and self.created_ns else None
+
+
+class Holding(NamedTuple):
+    """One descriptor of one process that refers to an epoll instance."""
+
+    file: int
+    created_ns: int
+    """0 if the instance is older than the trace."""
+    start: int
+    pid: int
+    fd: int
+    argument: int
+    syscall: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Every epoll descriptor that could be read, by walking the descriptor tables."""
+
+    started_ns: int
+    """An instance created later may be missing in it, one released later may still be in it."""
+    holdings: Sequence[Holding]
+
+
+class Counts(NamedTuple):
+    """What one process did since the source was opened."""
+
+    created: int = 0
+    failed: int = 0
+    released: int = 0
+    sampled_out: int = 0
+    """Instances created above the detail rate: counted, but without an event."""
+
+
+class Totals(NamedTuple):
+    """What all processes did since the source was opened, kernel threads included in released."""
+
+    created: int = 0
+    failed: int = 0
+    released: int = 0
+    released_by_kernel: int = 0
+
+
+class Process(NamedTuple):
+    """What /proc says about one process."""
+
+    key: ProcessKey
+    ppid: int
+    name: str
+    command: str
+    uid: int
+    user: str
+    cgroup: str
+    fds: int | None
+    """Open descriptors; None if it may not be read."""
+    fd_limit: int | None
+    """Soft RLIMIT_NOFILE; None if unlimited or unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A logical probe and what it is really attached to."""
+
+    name: str
+    attached_to: str
+    traces: bool
+    """False: nothing fires when it happens; changes are derived from one census to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the facts of a batch come from and how far they go."""
+
+    kind: str
+    """bpf, proc or replay."""
+    probes: tuple[Probe, ...]
+    census_by: str
+    """How existing instances are found."""
+    blind_spots: tuple[str, ...] = ()
+    """What this source cannot see here and now, a sentence each."""
+    unreadable: int = 0
+    """Processes whose descriptors could not be read."""
+    events: int = 0
+    """Records delivered since the source was opened."""
+    lost: int = 0
+    """Records that the kernel could not hand over: loss."""
+    sampled_out: int = 0
+    """Instances whose events were left out on purpose, above the detail rate: not loss."""
+    overflowed: int = 0
+    """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether counts are exact: every probe fires at the moment it stands for."""
+        return all(probe.traces for probe in self.probes)
+
+
+class Cost(NamedTuple):
+    """What epolltop itself has used."""
+
+    cpu_ns: int
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All facts of one tick."""
+
+    now_ns: int
+    wall_ns: int
+    source: Source
+    cost: Cost
+    events: Sequence[Event] = ()
+    counts: Mapping[ProcessKey, Counts] = field(default_factory=dict)
+    """Whole each time: a process that is missing has neither acted nor is kept."""
+    totals: Totals = Totals()
+    census: Census | None = None
+    """None: not taken in this tick, or no different from the last one."""
+    processes: Mapping[ProcessKey, Process] = field(default_factory=dict)
+    """Of every holder and actor still alive."""
+    watches: Mapping[int, int] = field(default_factory=dict)
+    """Length of the interest list by file, for those that were read in this tick."""

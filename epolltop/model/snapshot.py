@@ -1,0 +1,123 @@
+"""The world at one instant, frozen: the only thing that queries and front ends see."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from epolltop.model.batch import Cost, Event, ProcessKey, Source, Syscall, Totals
+
+
+class Provenance(enum.Enum):
+    """How epolltop came to know an instance."""
+
+    TRACED = "traced"
+    """Its creation was seen by a probe."""
+    FOUND = "found"
+    """It was there when a census looked: its creation was not seen."""
+
+
+class Holder(NamedTuple):
+    """A process and its descriptors for one instance, ascending."""
+
+    process: ProcessKey
+    fds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One epoll instance."""
+
+    file: int
+    """Address of its struct file (bpf), or a number of our own (proc)."""
+    since_ns: int
+    """Boot clock: creation if traced, else when it was first seen. With file, its identity."""
+    provenance: Provenance
+    creator: ProcessKey | None
+    syscall: Syscall
+    argument: int | None
+    holders: tuple[Holder, ...]
+    """Ascending by process. Empty: only descriptors in flight or a waiting thread keep it, or not yet looked at."""
+    watches: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Stable for as long as it lives, and never used again."""
+        return f"{self.file:x}@{self.since_ns}"
+
+    @property
+    def created_ns(self) -> int | None:
+        """Boot clock; None if creation was not seen."""
+        return self.since_ns if self.provenance is Provenance.TRACED else None
+
+    def fds_of(self, process: ProcessKey) -> tuple[int, ...]:
+        """The descriptors that process has for it."""
+        return next((holder.fds for holder in self.holders if holder.process == process), ())
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """A process that holds an instance, or did something about one inside the window."""
+
+    key: ProcessKey
+    ppid: int | None
+    name: str
+    command: str
+    uid: int | None
+    user: str | None
+    cgroup: str | None
+    fds: int | None
+    fd_limit: int | None
+    started_ns: int | None
+    """Boot clock, to a clock tick."""
+    ended: bool
+    created: int
+    released: int
+    failed: int
+    sampled_out: int
+    create_per_s: float
+    release_per_s: float
+    history: tuple[float, ...]
+    """Creations per second, a value a tick, oldest first."""
+    instances: tuple[Instance, ...]
+
+    @property
+    def pid(self) -> int:
+        """Thread group id."""
+        return self.key.pid
+
+    @property
+    def open(self) -> int:
+        """Instances it holds."""
+        return len(self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known at now_ns."""
+
+    now_ns: int
+    wall_ns: int
+    observed_s: float
+    """How long counts have run."""
+    window_s: float
+    """Over which rates are taken; 0: nothing was observed yet, counts and rates are unknown."""
+    source: Source
+    totals: Totals
+    open: int
+    """Distinct instances of the selected processes."""
+    create_per_s: float
+    release_per_s: float
+    processes: tuple[ProcessRow, ...]
+    journal: tuple[Event, ...]
+    """The last events, oldest first."""
+    journal_end: int
+    """How many events were ever journalled; the last of journal has number journal_end - 1."""
+    cost: Cost
+    cpu_share: float
+    """Own CPU time over the window, as a share of one core."""
+
+    def wall_of(self, at_ns: int) -> int:
+        """Nanoseconds since the epoch of a boot clock instant."""
+        return self.wall_ns - (self.now_ns - at_ns)

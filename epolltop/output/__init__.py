@@ -1,0 +1,1 @@
+"""Front ends without a terminal UI: batch tables, snapshot files, event lines, the doctor's report."""
