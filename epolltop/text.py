@@ -1,0 +1,122 @@
+"""Text for people: strangers' bytes made safe, numbers made readable.
+
+Every name, command line and path that another program chose passes `safe` once, where it enters (the sources), so no
+front end can forget it. Nothing else imports humanize.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import math
+import unicodedata
+
+import humanize
+
+UNKNOWN = "?"
+"""Shown where a value is not known: unknown is not zero."""
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_ASCII_SPARKS = "_.-=+*#@"
+# Format characters (Cf) can reorder or hide text on a terminal, surrogates and private use have no agreed look, line
+# and paragraph separators break rows.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+@functools.lru_cache(maxsize=4096)
+def safe(raw: bytes) -> str:
+    r"""Bytes as one line of printable text: what is not UTF-8 by backslashreplace, what is not printable escaped.
+
+    Control characters become ``\xNN``, other invisible characters ``\uNNNN``; a NUL between arguments is the caller's.
+    """
+    text = raw.decode("utf-8", "backslashreplace")
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    if unicodedata.category(char) not in _UNPRINTABLE:
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def duration(seconds: float | None) -> str:
+    """At most two units, five to seven columns: 250µs, 12ms, 4.2s, 3m05s, 2h07m, 12d03h."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 0:
+        return "-" + duration(-seconds)
+    if seconds < 0.9995e-3:
+        return f"{seconds * 1e6:.0f}µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f}ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    for big, small, names in ((86400, 3600, "dh"), (3600, 60, "hm"), (60, 1, "ms")):
+        if whole >= big:
+            return f"{whole // big}{names[0]}{whole % big // small:02d}{names[1]}"
+    return f"{whole}s"
+
+
+def exact_duration(seconds: float) -> str:
+    """In words, for a detail pane."""
+    return humanize.precisedelta(datetime.timedelta(seconds=seconds), minimum_unit="milliseconds", format="%0.0f")
+
+
+def count(number: int | None) -> str:
+    """Exact up to 99,999, then metric."""
+    if number is None:
+        return UNKNOWN
+    return str(number) if abs(number) < 100_000 else humanize.metric(number, precision=4).replace(" ", "")
+
+
+def rate(per_s: float | None) -> str:
+    """Per second, three digits; 0 is 0, what rounds to it is <0.1."""
+    if per_s is None:
+        return UNKNOWN
+    if per_s == 0:
+        return "0"
+    if per_s < 0.05:
+        return "<0.1"
+    return f"{per_s:.1f}" if per_s < 99.95 else count(round(per_s))
+
+
+def grouped(number: int) -> str:
+    """With thousands separators."""
+    return humanize.intcomma(number)
+
+
+def size(octets: int) -> str:
+    """Bytes, binary units."""
+    return humanize.naturalsize(octets, binary=True, format="%.0f")
+
+
+def plural(number: int, noun: str) -> str:
+    """1 process, 2 processes."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{grouped(number)} {noun}{ending}"
+
+
+def sparkline(values: tuple[float, ...], width: int, *, ascii_only: bool = False) -> str:
+    """The last values as bars scaled to their largest; a blank is a zero."""
+    levels = _ASCII_SPARKS if ascii_only else _SPARKS
+    last = values[-width:]
+    top = max(last, default=0.0)
+    return "".join(
+        " " if value <= 0 else levels[min(len(levels) - 1, math.ceil(value / top * len(levels)) - 1)] for value in last
+    ).rjust(width)
+
+
+def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
+    """At most width characters, the end replaced by an ellipsis."""
+    if len(text) <= width:
+        return text
+    return text[: max(0, width - 1)] + ("~" if ascii_only else "…") if width > 0 else ""
+
+
+def timestamp(wall_ns: int, *, utc: bool = False) -> str:
+    """UTC: RFC 3339 with microseconds. Local: the time of day with milliseconds."""
+    at = datetime.datetime.fromtimestamp(wall_ns // 1_000_000_000, datetime.timezone.utc)
+    at += datetime.timedelta(microseconds=wall_ns % 1_000_000_000 // 1000)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if utc else at.astimezone().strftime("%H:%M:%S.%f")[:-3]
