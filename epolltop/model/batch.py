@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+NS_PER_TICK = 10_000_000
+"""A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
+
 
 class ProcessKey(NamedTuple):
     """A process, safe against reuse of its pid."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from epolltop.model.batch import Batch
 
@@ -16,6 +17,25 @@ class SourceUnavailable(Exception):
         self.remedy = remedy
 
 
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Something that a source needs of the machine, and whether it is there."""
+
+    name: str
+    met: bool
+    detail: str
+    """What was found."""
+    remedy: str = ""
+    """What to do if it is not met; empty if it is, or if nothing can be done."""
+
+
+class Descriptor(NamedTuple):
+    """Where an instance can be reached."""
+
+    pid: int
+    fd: int
+
+
 class FactSource(Protocol):
     """Yields one batch a tick. Its calls block and come from one thread at a time, never from an event loop."""
 
@@ -26,11 +46,11 @@ class FactSource(Protocol):
             SourceUnavailable: it cannot run on this machine or with these privileges.
         """
 
-    def poll(self, focus: Collection[int]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
         """What is new since the last call.
 
         Args:
-            focus: files of the instances somebody is looking at; only their interest lists are measured.
+            focus: by file, the instances somebody is looking at; only their interest lists are measured.
         """
 
     def close(self) -> None:

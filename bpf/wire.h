@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What crosses from the kernel side to user space. The one owner of these layouts; epolltop/sources/bpf/wire.py reads
+ * them and a test compares sizes and offsets with what the compiler made of this file.
+ *
+ * Times are nanoseconds of the boot clock. Addresses are the kernel's, used as names only.
+ */
+#ifndef EPOLLTOP_WIRE_H
+#define EPOLLTOP_WIRE_H
+
+#include <linux/types.h>
+
+enum kind {
+	KIND_CREATE = 1,
+	KIND_CREATE_FAILED = 2,
+	KIND_RELEASE = 3,
+};
+
+enum syscall {
+	SYSCALL_UNKNOWN = 0,
+	SYSCALL_EPOLL_CREATE = 1,
+	SYSCALL_EPOLL_CREATE1 = 2,
+};
+
+enum event_flag {
+	EVENT_BY_KERNEL = 1,	/* the actor is a kernel thread */
+};
+
+#define COMM_LEN 16		/* TASK_COMM_LEN */
+
+/* One creation, failed creation or release, through the perf buffer. */
+struct event {
+	u64 time_ns;
+	u64 file;		/* struct file, 0 if unknown */
+	u64 created_ns;		/* 0 if the instance is older than the trace */
+	u64 start_ns;		/* of the actor's group leader */
+	u64 cgroup;
+	u32 tgid;
+	u32 tid;
+	u32 ppid;
+	u32 uid;
+	s32 ret;		/* descriptor or -errno; releases: 0 */
+	u32 argument;		/* size or flags */
+	u8 kind;
+	u8 syscall;
+	u8 flags;
+	u8 pad[5];
+	char comm[COMM_LEN];
+};
+
+/* What one process did since the probes were attached. */
+struct counts {
+	u64 created;
+	u64 failed;
+	u64 released;
+	u64 sampled_out;
+	u64 next_ns;		/* the token bucket: when the next event is due at the full detail rate */
+};
+
+/* A process, safe against reuse of its pid. */
+struct process {
+	u32 tgid;
+	u32 pad;
+	u64 start_ns;
+};
+
+/* Of all processes, kernel threads and what no map had room for included. */
+struct totals {
+	u64 created;
+	u64 failed;
+	u64 released;
+	u64 released_by_kernel;
+	u64 sampled_out;
+	u64 delivered;		/* events handed to the perf buffer */
+	u64 lost;		/* events that found it full */
+	u64 overflowed;		/* entries that found a map full */
+};
+
+/* One descriptor of one process, through the iterator. */
+struct holding {
+	u64 file;
+	u64 created_ns;		/* 0 if the instance is older than the trace */
+	u64 start_ns;
+	u32 tgid;
+	u32 fd;
+	u32 argument;
+	u32 syscall;
+};
+
+/*
+ * What the probes must know of this kernel, learnt at start from one instance of epolltop's own: user space writes its
+ * thread id into student, creates an instance and closes it.
+ */
+struct lesson {
+	u64 f_op;		/* eventpoll_fops */
+	u64 file;		/* of the instance used */
+	u64 filp_cache;		/* slab cache of struct file */
+	u32 student;		/* thread id while learning, else 0 */
+	u32 freed_by;		/* thread that gave file back: the student, or release by slab is not prompt here */
+};
+
+#endif

@@ -1,0 +1,114 @@
+"""What a field is: one thing that is known about a row, with everything a front end needs to offer it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.text import UNKNOWN, count, cut, duration, rate
+
+Row = TypeVar("Row")
+
+Value: TypeAlias = int | float | str | bool | None
+"""Raw and of one type per field, so that it sorts; None is unknown."""
+
+Unit: TypeAlias = Literal["id", "count", "per_s", "seconds", "text"]
+"""id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
+
+Severity: TypeAlias = Literal["warn", "error"]
+
+
+def _calm(_row: object) -> None:
+    """The severity of most cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Generic[Row]):
+    """One column, sort key, filter word, exported value and help entry."""
+
+    id: str
+    """Snake case; what --sort and filters call it."""
+    title: str
+    """Column heading."""
+    width: int
+    """Cells; 0 takes what is left."""
+    unit: Unit
+    """Of the raw value."""
+    get: Callable[[Row, Snapshot], Value]
+    """See value."""
+    help: str
+    """One sentence: what it is, how it is measured, in what unit."""
+    aliases: tuple[str, ...] = ()
+    text: Callable[[Row, Snapshot], str] | None = None
+    """In place of the readable form that follows from the unit."""
+    observed: bool = False
+    """Counted while watching: unknown before the first window, a lower bound where a probe does not trace."""
+    shown: bool = True
+    """Among the columns unless others are chosen."""
+    severity: Callable[[Row], Severity | None] = _calm
+    """How alarming the cell is."""
+
+    @property
+    def right(self) -> bool:
+        """Whether it is aligned to the right, as numbers are."""
+        return self.unit != "text"
+
+    @property
+    def descending(self) -> bool:
+        """Natural direction of sorting: most first, but names and numbers that are names ascend."""
+        return self.unit in ("count", "per_s", "seconds")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that lookup takes for it, in lower case, the id first."""
+        return (self.id, self.title.lower(), *self.aliases)
+
+    def value(self, row: Row, snapshot: Snapshot) -> Value:
+        """Raw, in unit; None if unknown."""
+        return None if self.observed and not snapshot.window_s else self.get(row, snapshot)
+
+    def show(self, row: Row, snapshot: Snapshot) -> str:
+        """For people; '?' if unknown, '≥' before a lower bound."""
+        if self.text is not None:
+            return self.text(row, snapshot)
+        value = self.value(row, snapshot)
+        readable = self._readable(value)
+        if not (self.observed and value) or snapshot.source.exact:
+            return readable
+        return ">0" if readable.startswith("<") else f"≥{readable}"
+
+    def _readable(self, value: Value) -> str:
+        if value is None:
+            return UNKNOWN
+        if isinstance(value, str | bool) or self.unit in ("id", "text"):
+            return as_text(value)
+        if self.unit == "count":
+            return count(int(value))
+        return rate(value) if self.unit == "per_s" else duration(value)
+
+
+class UnknownField(LookupError):
+    """No field has that name."""
+
+    def __init__(self, name: str, suggestions: tuple[str, ...]) -> None:
+        hint = f", did you mean {' or '.join(suggestions)}?" if suggestions else ""
+        super().__init__(f"there is no field {cut(name, 30)!r}{hint}")
+        self.name = name
+        self.suggestions = suggestions
+
+
+def lookup(fields: Sequence[Field[Row]], name: str) -> Field[Row]:
+    """The field with that id, alias or title, in whatever case; UnknownField if there is none."""
+    by_name = {known: field for field in fields for known in field.names}
+    found = by_name.get(name.lower())
+    if found is None:
+        raise UnknownField(name, tuple(difflib.get_close_matches(name.lower(), by_name, n=2)))
+    return found
+
+
+def as_text(value: Value) -> str:
+    """A raw value as filters compare it: nothing rounded."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -1,0 +1,244 @@
+"""The registry of fields. To add a column, add it here: table, sort, filter, export, help and docs read these tuples.
+
+The field that takes the rest of the line comes last in each.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
+from epolltop.query.field import Field, Row, Severity, Unit, UnknownField, Value, lookup
+from epolltop.text import UNKNOWN, duration, sparkline, timestamp
+
+__all__ = [
+    "EVENT_FIELDS",
+    "INSTANCE_FIELDS",
+    "PROCESS_FIELDS",
+    "Field",
+    "InstanceOf",
+    "Row",
+    "Severity",
+    "Unit",
+    "UnknownField",
+    "Value",
+    "argument_text",
+    "flag_names",
+    "lookup",
+]
+
+_NOT_APPLICABLE = "-"
+_EPOLL_CLOEXEC = 0o2000000
+_TREND_CELLS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOf:
+    """An instance, as one of its holders sees it."""
+
+    instance: Instance
+    process: ProcessRow
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Descriptors of this holder, ascending."""
+        return self.instance.fds_of(self.process.key)
+
+
+def flag_names(argument: int) -> tuple[str, ...]:
+    """Flags of epoll_create1: EPOLL_CLOEXEC, and what no kernel knows in hexadecimal."""
+    rest = argument & 0xFFFFFFFF & ~_EPOLL_CLOEXEC
+    return ("EPOLL_CLOEXEC",) * bool(argument & _EPOLL_CLOEXEC) + (f"{rest:#x}",) * bool(rest)
+
+
+def argument_text(syscall: Syscall, argument: int | None) -> str | None:
+    """What the instance was created with: size=1024, EPOLL_CLOEXEC, 0; None if not seen."""
+    if argument is None or syscall is Syscall.UNKNOWN:
+        return None
+    return f"size={argument}" if syscall is Syscall.EPOLL_CREATE else "|".join(flag_names(argument)) or "0"
+
+
+def _descriptor_use(row: ProcessRow) -> Severity | None:
+    used = row.fds / row.fd_limit if row.fds is not None and row.fd_limit else 0.0
+    return "error" if used > 0.95 else "warn" if used > 0.8 else None
+
+
+def _seconds_since(at_ns: int | None, snapshot: Snapshot) -> float | None:
+    return None if at_ns is None else max(0, snapshot.now_ns - at_ns) / 1e9
+
+
+def _utc(at_ns: int | None, snapshot: Snapshot) -> str | None:
+    return timestamp(snapshot.wall_of(at_ns), utc=True) if at_ns else None
+
+
+def _local(at_ns: int | None, snapshot: Snapshot) -> str:
+    return timestamp(snapshot.wall_of(at_ns)) if at_ns else UNKNOWN
+
+
+PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
+    Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id)."),
+    Field("user", "USER", 10, "text", lambda row, _: row.user, "User that the process runs as."),
+    Field("open", "OPEN", 6, "count", lambda row, _: row.open,
+          "Epoll instances that the process holds now, each once however many descriptors refer to it.",
+          aliases=("instances",)),
+    Field("create_per_s", "NEW/S", 7, "per_s", lambda row, _: row.create_per_s,
+          "Instances created per second over the last window; where no probe traces, what two looks show.",
+          aliases=("new",), observed=True),
+    Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.release_per_s,
+          "Instances released per second over the last window, charged to the process that dropped the last reference.",
+          observed=True),
+    Field("created", "CREATED", 7, "count", lambda row, _: row.created,
+          "Instances created since the observation began, counted at the return of epoll_create and epoll_create1.",
+          observed=True),
+    Field("released", "FREED", 7, "count", lambda row, _: row.released,
+          "Instances released since the observation began: the process dropped the last reference to them.",
+          observed=True),
+    Field("failed", "FAILED", 6, "count", lambda row, _: row.failed,
+          "Calls of epoll_create and epoll_create1 that failed since the observation began.",
+          observed=True, severity=lambda row: "warn" if row.failed else None),
+    Field("fds", "FDS", 6, "count", lambda row, _: row.fds,
+          "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
+    Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.fd_limit,
+          "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use),
+    Field("age", "AGE", 7, "seconds", lambda row, snapshot: _seconds_since(row.started_ns, snapshot),
+          "Time since the process started, in seconds."),
+    Field("history", "TREND", _TREND_CELLS, "per_s", lambda row, _: max(row.history, default=None),
+          "Instances created per second, a bar per refresh, the newest on the right; as a number the largest of them.",
+          text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS) if snapshot.window_s else UNKNOWN,
+          observed=True),
+    Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
+          aliases=("comm",)),
+    Field("ppid", "PPID", 7, "id", lambda row, _: row.ppid, "Process id of the parent.", shown=False),
+    Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
+    Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.cgroup, "Path of the control group.", shown=False),
+    Field("sampled_out", "SAMPLED", 7, "count", lambda row, _: row.sampled_out,
+          "Instances created above the detail rate since the observation began: counted, but without an event.",
+          observed=True, shown=False),
+    Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
+          shown=False),
+    Field("command", "COMMAND", 0, "text", lambda row, _: row.command, "Command line, from /proc/PID/cmdline.",
+          aliases=("cmd",)),
+)  # fmt: skip
+
+
+def _descriptors(row: InstanceOf, width: int = 8) -> str:
+    joined = ",".join(map(str, row.fds))
+    return joined if len(joined) <= width else f"{len(row.fds)} fds"
+
+
+def _least_age(row: InstanceOf, snapshot: Snapshot) -> str:
+    mark = "≥" if row.instance.provenance is Provenance.FOUND else ""
+    return mark + duration(_seconds_since(row.instance.since_ns, snapshot))
+
+
+def _holders(row: InstanceOf, most: int = 8) -> str:
+    pids = [str(holder.process.pid) for holder in row.instance.holders]
+    return f"{len(pids)}: {','.join(pids[:most])}{'…' if len(pids) > most else ''}" if len(pids) > 1 else str(len(pids))
+
+
+INSTANCE_FIELDS: tuple[Field[InstanceOf], ...] = (
+    Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
+          "Descriptors of this process that refer to the instance, or how many where they do not fit.",
+          text=lambda row, _: _descriptors(row)),
+    Field("age", "AGE", 8, "seconds", lambda row, snapshot: _seconds_since(row.instance.created_ns, snapshot),
+          "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
+          text=_least_age),
+    Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
+          "How the instance is known: traced, its creation was seen, or found, it was there when a census looked."),
+    Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
+          "Argument of its creation: the size given to epoll_create or the flags given to epoll_create1."),
+    Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
+          "Registrations in its interest list, counted in /proc/PID/fdinfo at low rate."),
+    Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
+          "Process id of who created it, if that was seen."),
+    Field("holders", "HOLDERS", 12, "count", lambda row, _: len(row.instance.holders),
+          "Processes with a descriptor for it, and their process ids if there are several.",
+          text=lambda row, _: _holders(row)),
+    Field("created_at", "CREATED", 12, "text", lambda row, snapshot: _utc(row.instance.created_ns, snapshot),
+          "Time of creation if that was seen: the local time of day on screen, UTC elsewhere.",
+          text=lambda row, snapshot: _local(row.instance.created_ns, snapshot), shown=False),
+    Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
+          "Name of the instance: its kernel address and the nanosecond since boot when it was created or found."),
+)  # fmt: skip
+
+
+_KINDS = {
+    Kind.CREATE: "create",
+    Kind.CREATE_FAILED: "create failed",
+    Kind.RELEASE: "release",
+    Kind.FOUND: "found",
+    Kind.GONE: "gone",
+}
+
+
+def _is_call(event: Event) -> bool:
+    return event.kind in (Kind.CREATE, Kind.CREATE_FAILED)
+
+
+def _errno(event: Event) -> str | None:
+    return errno.errorcode.get(event.errno, str(event.errno)) if event.errno else None
+
+
+def _result(event: Event) -> str | None:
+    return _errno(event) or (None if event.fd is None else str(event.fd))
+
+
+def _or_unknown(value: object) -> str:
+    return UNKNOWN if value is None else str(value)
+
+
+def _instance_id(event: Event) -> str | None:
+    if not event.file:
+        return None
+    return f"{event.file:x}@{event.created_ns}" if event.created_ns else f"{event.file:x}"
+
+
+def _lifetime(event: Event) -> float | None:
+    return None if event.lifetime_ns is None else event.lifetime_ns / 1e9
+
+
+EVENT_FIELDS: tuple[Field[Event], ...] = (
+    Field("time", "TIME", 12, "text", lambda event, snapshot: _utc(event.time_ns, snapshot),
+          "When it happened: the local time of day on screen, UTC elsewhere.",
+          text=lambda event, snapshot: _local(event.time_ns, snapshot)),
+    Field("kind", "EVENT", 13, "text", lambda event, _: _KINDS[event.kind],
+          "create, create failed and release were traced; found and gone is what one census shows and another did not.",
+          aliases=("type",)),
+    Field("pid", "PID", 7, "id", lambda event, _: event.pid,
+          "Process id of the actor; for a release whoever dropped the last reference."),
+    Field("name", "NAME", 15, "text", lambda event, _: event.name, "Name of the acting thread.", aliases=("comm",)),
+    Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
+          "What the call returned: a descriptor, or why creation failed.",
+          text=lambda event, _: _or_unknown(_result(event)) if _is_call(event) else _NOT_APPLICABLE,
+          severity=lambda event: "error" if event.errno else None),
+    Field("argument", "ARG", 13, "text", lambda event, _: argument_text(event.syscall, event.argument),
+          "The size given to epoll_create or the flags given to epoll_create1.",
+          text=lambda event, _: argument_text(event.syscall, event.argument)
+          or (UNKNOWN if _is_call(event) else _NOT_APPLICABLE)),
+    Field("lifetime", "LIFETIME", 8, "seconds", lambda event, _: _lifetime(event),
+          "From creation to release, in seconds, if both were seen.",
+          text=lambda event, _: duration(_lifetime(event)) if event.kind is Kind.RELEASE else _NOT_APPLICABLE),
+    Field("tid", "TID", 7, "id", lambda event, _: event.tid, "Thread id of the actor.", shown=False),
+    Field("ppid", "PPID", 7, "id", lambda event, _: event.ppid, "Process id of the actor's parent.", shown=False),
+    Field("uid", "UID", 6, "id", lambda event, _: event.uid, "Number of the user that the actor runs as.", shown=False),
+    Field("start", "START", 12, "id", lambda event, _: event.start or None,
+          "Start of the acting process in clock ticks since boot: with the pid, its identity.", shown=False),
+    Field("cgroup", "CGROUP", 12, "id", lambda event, _: event.cgroup or None,
+          "Number of the actor's control group (v2).", shown=False),
+    Field("by_kernel", "KERNEL", 6, "text", lambda event, _: event.by_kernel,
+          "Whether a kernel thread acted, as for descriptors dropped while in flight: yes or no.", shown=False),
+    Field("syscall", "SYSCALL", 13, "text",
+          lambda event, _: event.syscall.name.lower() if event.syscall else None,
+          "The call that created the instance.", shown=False),
+    Field("fd", "FD", 5, "id", lambda event, _: event.fd, "Descriptor that creation returned.", shown=False,
+          text=lambda event, _: _or_unknown(event.fd) if event.kind is Kind.CREATE else _NOT_APPLICABLE),
+    Field("errno", "ERRNO", 7, "text", lambda event, _: _errno(event), "Why creation failed.", shown=False,
+          text=lambda event, _: _errno(event) or _NOT_APPLICABLE),
+    Field("created_at", "CREATED", 12, "text", lambda event, snapshot: _utc(event.created_ns, snapshot),
+          "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
+          text=lambda event, snapshot: _local(event.created_ns, snapshot), shown=False),
+    Field("instance", "INSTANCE", 0, "text", lambda event, _: _instance_id(event),
+          "Name of the instance: its kernel address and the nanosecond since boot of its creation, if that was seen."),
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""The thread that empties the perf buffer.
+
+It runs on a timer, because events wake nobody (a wake-up per event would cost the traced program 6 us each), and in a
+thread, because one `consume` may last over a second in a storm. It only appends bytes; decoding happens where they are
+taken.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from collections.abc import Callable
+
+INTERVAL_S = 0.04
+"""A CPU's buffer of 4 MB holds about 40,000 events: a second at the full detail rate of one process."""
+
+
+class Drain:
+    """Owns the records between the perf buffer and `take`."""
+
+    def __init__(self, consume: Callable[[], None]) -> None:
+        self._consume = consume
+        # A deque, because append and popleft are each atomic: a list that is swapped could lose an append under way.
+        self._records: collections.deque[bytes] = collections.deque()
+        self._stop = False
+        self._wake = threading.Event()
+        self._turned = threading.Condition()
+        self._turns = 0
+        self._thread = threading.Thread(target=self._run, name="perf-buffer", daemon=True)
+
+    def receive(self, record: bytes) -> None:
+        """Called by consume, in this thread."""
+        self._records.append(record)
+
+    def start(self) -> None:
+        """From here on the buffer is emptied."""
+        self._thread.start()
+
+    def take(self, timeout_s: float = 0.25) -> list[bytes]:
+        """What came since the last call, in the order of each CPU.
+
+        Waits for one whole turn of the thread, so that everything submitted before the call is in the answer, unless a
+        storm keeps the turn from ending within the timeout.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._turned:
+            wanted = self._turns + 2  # the turn under way may have passed a buffer already
+            while self._turns < wanted and self._thread.is_alive():
+                self._wake.set()
+                if not self._turned.wait(deadline - time.monotonic()):
+                    break
+        return [self._records.popleft() for _ in range(len(self._records))]
+
+    def stop(self, timeout_s: float = 1.0) -> bool:
+        """Ends the thread; False if a storm still holds it."""
+        self._stop = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._wake.clear()
+            self._consume()
+            with self._turned:
+                self._turns += 1
+                self._turned.notify_all()
+            self._wake.wait(INTERVAL_S)

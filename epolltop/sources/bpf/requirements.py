@@ -1,0 +1,101 @@
+"""What the BPF source needs of a machine, each with its state and one remedy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from epolltop.sources import Requirement, SourceUnavailable
+from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.sources.bpf.btf import VMLINUX
+
+TRACEFS = Path("/sys/kernel/tracing")
+_DEBUGFS = Path("/sys/kernel/debug/tracing")
+_LOCKDOWN = Path("/sys/kernel/security/lockdown")
+# include/uapi/linux/capability.h
+_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
+
+
+def requirements() -> tuple[Requirement, ...]:
+    """All of them, without changing anything."""
+    return (privileges(), tracefs(), btf(), lockdown(), _bcc())
+
+
+def privileges() -> Requirement:
+    """Whether this process may load BPF programs."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        caps = int(status.split("CapEff:", 1)[1].split(None, 1)[0], 16)
+    except (OSError, IndexError, ValueError):
+        caps = -1 if os.geteuid() == 0 else 0
+    able = caps >> _CAP_SYS_ADMIN & 1 or (caps >> _CAP_BPF & 1 and caps >> _CAP_PERFMON & 1)
+    who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+    return Requirement(
+        "privileges",
+        bool(able),
+        f"{who}, {'may' if able else 'may not'} load BPF programs",
+        "" if able else "run it as root: sudo epolltop",
+    )
+
+
+def tracefs() -> Requirement:
+    """Whether tracepoints can be found."""
+    for path in (TRACEFS, _DEBUGFS):
+        if (path / "events" / "syscalls").is_dir():
+            return Requirement("tracefs", True, f"mounted at {path}")
+    try:
+        mounted = any(line.split()[2] == "tracefs" for line in Path("/proc/self/mounts").read_text().splitlines())
+    except (OSError, IndexError):
+        mounted = False
+    if mounted and os.geteuid() != 0:
+        return Requirement("tracefs", False, "mounted, but only root may read it", "run it as root: sudo epolltop")
+    if mounted:
+        return Requirement("tracefs", False, "has no syscall tracepoints", "a kernel with CONFIG_FTRACE_SYSCALLS=y")
+    remedy = f"sudo mount -t tracefs tracefs {TRACEFS}"
+    return Requirement("tracefs", False, "not mounted (epolltop mounts it when it runs as root)", remedy)
+
+
+def btf() -> Requirement:
+    """Whether structure offsets can be learnt."""
+    there = os.access(VMLINUX, os.R_OK)
+    remedy = "" if there else "a kernel with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora, Arch have it)"
+    return Requirement("BTF", there, f"{VMLINUX} {'readable' if there else 'is missing'}", remedy)
+
+
+def lockdown() -> Requirement:
+    """Whether the kernel is locked down beyond what BPF needs."""
+    try:
+        state = _LOCKDOWN.read_text(encoding="ascii")
+        state = state[state.index("[") + 1 : state.index("]")]
+    except (OSError, ValueError):
+        state = "none"
+    met = state != "confidentiality"
+    return Requirement("lockdown", met, state, "" if met else "boot without lockdown=confidentiality")
+
+
+def _bcc() -> Requirement:
+    try:
+        bcc = load_bcc()
+    except SourceUnavailable as error:
+        return Requirement("BCC", False, str(error), error.remedy)
+    return Requirement("BCC", True, f"{getattr(bcc, '__version__', 'version unknown')} from {bcc.__path__[0]}")
+
+
+def require() -> None:
+    """Mounts tracefs if root finds it missing, then insists on what can be told before compiling.
+
+    Raises:
+        SourceUnavailable: with the first requirement that is not met.
+    """
+    if os.geteuid() == 0 and not tracefs().met:
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=False, capture_output=True)
+    for need in (privileges(), lockdown(), tracefs(), btf()):
+        if not need.met:
+            raise SourceUnavailable(f"{need.name}: {need.detail}", need.remedy)
+
+
+def kernel() -> str:
+    """Release and architecture."""
+    return f"{platform.release()} {platform.machine()}"

@@ -1,0 +1,195 @@
+"""The live source: probes attached to this kernel.
+
+Order at start: perf buffer, then probes, then the lesson, then the first census, so that no instance falls between. Per
+poll: census, then events, then counts, so that a count never lacks an event that was delivered and an event never
+precedes the census that must contain it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Container, Iterable, Mapping
+from operator import attrgetter
+
+from epolltop.model.batch import Batch, Probe, ProcessKey, Source, Totals
+from epolltop.sources import Descriptor, SourceUnavailable
+from epolltop.sources.bpf import ladder, wire
+from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.sources.bpf.btf import VMLINUX, Btf
+from epolltop.sources.bpf.census import IteratorCensus
+from epolltop.sources.bpf.drain import Drain
+from epolltop.sources.bpf.program import Program
+from epolltop.sources.bpf.requirements import require
+from epolltop.sources.cost import own_cost
+from epolltop.sources.facts import Facts
+from epolltop.sources.procfs import Procfs
+
+DETAIL_PER_S = 20_000
+"""Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
+BURST_S = 0.25
+"""How far a process may run ahead of that rate: 5,000 instances at once."""
+PAGES_PER_CPU = 1024
+BUFFER_BYTES_MAX = 32 << 20
+WAKEUP_EVENTS = 1 << 20
+"""More than a buffer holds: events wake nobody, the drain's timer finds them."""
+
+_OFFSETS = {
+    "FILE_F_OP": ("file", "f_op"),
+    "TASK_FILES": ("task_struct", "files"),
+    "TASK_FLAGS": ("task_struct", "flags"),
+    "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
+    "TASK_REAL_PARENT": ("task_struct", "real_parent"),
+    "TASK_START": ("task_struct", "start_boottime"),
+    "TASK_TGID": ("task_struct", "tgid"),
+    "FILES_FDT": ("files_struct", "fdt"),
+    "FDTABLE_FD": ("fdtable", "fd"),
+    "FDTABLE_MAX_FDS": ("fdtable", "max_fds"),
+}
+_REGISTERS = {
+    "x86_64": {
+        "REGS_ARGUMENT": ("pt_regs", "di"),
+        "REGS_ARGUMENT_COMPAT": ("pt_regs", "bx"),
+        "REGS_SECOND": ("pt_regs", "si"),
+        "REGS_RET": ("pt_regs", "ax"),
+    },
+    # x0 holds the result at the end of a call, orig_x0 still the argument. Not verified on a running arm64.
+    "aarch64": {"REGS_ARGUMENT": ("pt_regs", "orig_x0")},
+}
+
+
+class BpfSource:
+    """Implements FactSource with probes."""
+
+    def __init__(self, *, include_self: bool = False) -> None:
+        self._include_self = include_self
+        self._facts = Facts(Procfs())
+        self._program: Program | None = None
+
+    def open(self) -> None:
+        """Compiles, attaches, learns. About 0.4 s.
+
+        Raises:
+            SourceUnavailable: no root, no BTF, no BCC, or the kernel refused.
+        """
+        require()
+        program = Program(load_bcc(), self._defines())
+        self._program = program
+        try:
+            self._drain = Drain(program.consume)
+            pages = pages_per_cpu(os.cpu_count() or 1)
+            program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
+            self._created = ladder.climb(program, ladder.EPOLL_CREATE, lambda: self._lesson(program).f_op != 0)
+            self._released = ladder.climb(program, ladder.FILES_FREE, lambda: self._lesson(program).freed_by != 0)
+            if not self._created.hooks:
+                raise SourceUnavailable(
+                    "no probe sees instances being created: " + "; ".join(self._created.refusals),
+                    "run epolltop in the machine's own PID namespace, on a kernel with CONFIG_FTRACE_SYSCALLS=y",
+                )
+            self._census = IteratorCensus(program)
+        except BaseException:
+            self.close()
+            raise
+        self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._holders: set[ProcessKey] = set()
+        self._gone: set[tuple[int, ...]] = set()
+        self._drain.start()
+
+    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+        """See FactSource."""
+        program = self._program
+        assert program is not None, "poll before open"
+        census = self._census.take()
+        if census:
+            self._holders = {ProcessKey(holding.pid, holding.start) for holding in census.holdings}
+        events = [wire.decode_event(record) for record in self._drain.take()]
+        events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
+        entries = list(self._counts.items())
+        totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
+        now_ns, wall_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns()
+        counts = wire.decode_counts(entries)
+        processes = self._facts.of({*self._holders, *counts, *(event.process for event in events)})
+        self._forget_the_gone(entries, processes)
+        return Batch(
+            now_ns=now_ns,
+            wall_ns=wall_ns,
+            source=self._describe(totals),
+            cost=own_cost(),
+            events=events,
+            counts=counts,
+            totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
+            census=census,
+            processes=processes,
+            watches=self._facts.watches(focus),
+        )
+
+    def close(self) -> None:
+        """See FactSource."""
+        program, self._program = self._program, None
+        if program is not None and self._drain.stop():
+            program.close()
+
+    def _lesson(self, program: Program) -> wire.Lesson:
+        """Creates and closes an instance of our own under the probes' eyes; what they learnt from it."""
+        known = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        student = known._replace(file=0, student=threading.get_native_id(), freed_by=0)
+        program.set_element("lesson", wire.LESSON.pack(*student))
+        select.epoll().close()
+        learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        program.set_element("lesson", wire.LESSON.pack(*learnt._replace(student=0)))
+        return learnt
+
+    def _forget_the_gone(self, entries: Iterable[tuple[tuple[int, ...], object]], alive: Container[ProcessKey]) -> None:
+        """Frees the map entries of processes that were gone a poll ago: releases come after their exit."""
+        gone = {key for key, _ in entries if wire.process_key(key) not in alive}
+        for key in gone & self._gone:
+            self._counts.delete(wire.PROCESS.pack(*key))
+        self._gone = gone - self._gone
+
+    def _describe(self, totals: wire.WireTotals) -> Source:
+        created, released = self._created, self._released
+        blind = [] if created.sees_compat else ["instances created by 32-bit tasks show as found, uncounted"]
+        if not released.hooks:
+            blind.append("no probe sees releases here: they are derived from one census to the next")
+        return Source(
+            kind="bpf",
+            probes=(
+                Probe("epoll_create", created.attached_to, traces=True),
+                Probe("files_free", released.attached_to or self._census.by, traces=bool(released.hooks)),
+            ),
+            census_by=self._census.by,
+            blind_spots=tuple(blind),
+            events=totals.delivered,
+            lost=totals.lost,
+            sampled_out=totals.sampled_out,
+            overflowed=totals.overflowed,
+        )
+
+    def _defines(self) -> dict[str, int]:
+        try:
+            btf = Btf(VMLINUX.read_bytes())
+        except (OSError, ValueError) as error:
+            raise SourceUnavailable(
+                f"the kernel's type information cannot be read: {error}", "a kernel built with CONFIG_DEBUG_INFO_BTF=y"
+            ) from None
+        machine = os.uname().machine
+        if machine not in _REGISTERS:
+            raise SourceUnavailable(f"the BPF probes are not written for {machine}", "use --source proc")
+        try:
+            defines = btf.offsets(_OFFSETS | _REGISTERS[machine])
+        except LookupError as error:
+            raise SourceUnavailable(f"this kernel is laid out in an unknown way: {error}", "use --source proc") from None
+        interval = 1_000_000_000 // DETAIL_PER_S
+        return defines | {
+            "OWN_TGID": 0 if self._include_self else os.getpid(),
+            "EVENT_INTERVAL_NS": interval,
+            "EVENT_BURST_NS": int(BURST_S * 1e9),
+        }
+
+
+def pages_per_cpu(cpus: int) -> int:
+    """The largest power of two up to PAGES_PER_CPU that keeps all CPUs' buffers within BUFFER_BYTES_MAX; at least 8."""
+    pages = min(PAGES_PER_CPU, BUFFER_BYTES_MAX // (cpus * os.sysconf("SC_PAGE_SIZE")))
+    return max(8, 1 << pages.bit_length() - 1) if pages else 8

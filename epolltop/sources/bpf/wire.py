@@ -1,0 +1,91 @@
+"""Bytes of bpf/wire.h to records. The only module that knows their layout; a test holds it against the compiler's."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from epolltop.model.batch import NS_PER_TICK, Counts, Event, Holding, Kind, ProcessKey, Syscall
+from epolltop.text import safe
+
+EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
+COUNTS = struct.Struct("=QQQQQ")
+PROCESS = struct.Struct("=IIQ")
+TOTALS = struct.Struct("=QQQQQQQQ")
+HOLDING = struct.Struct("=QQQIIII")
+LESSON = struct.Struct("=QQQII")
+
+_BY_KERNEL = 1
+_KINDS = {int(kind): kind for kind in Kind}
+_SYSCALLS = {int(syscall): syscall for syscall in Syscall}
+
+
+class WireTotals(NamedTuple):
+    """struct totals, summed over the CPUs."""
+
+    created: int
+    failed: int
+    released: int
+    released_by_kernel: int
+    sampled_out: int
+    delivered: int
+    lost: int
+    overflowed: int
+
+
+class Lesson(NamedTuple):
+    """struct lesson."""
+
+    f_op: int
+    file: int
+    filp_cache: int
+    student: int
+    freed_by: int
+
+
+def decode_event(raw: bytes) -> Event:
+    """One struct event; the perf buffer may have padded it."""
+    (
+        time_ns, file, created_ns, start_ns, cgroup, tgid, tid, ppid, uid, ret, argument, kind, syscall, flags, comm,
+    ) = EVENT.unpack_from(raw)  # fmt: skip
+    release = kind == Kind.RELEASE
+    return Event(
+        kind=_KINDS[kind],
+        time_ns=time_ns,
+        file=file,
+        created_ns=created_ns,
+        pid=tgid,
+        tid=tid,
+        ppid=ppid,
+        uid=uid,
+        start=start_ns // NS_PER_TICK,
+        cgroup=cgroup,
+        name=safe(comm.split(b"\0", 1)[0]),
+        fd=None if release or ret < 0 else ret,
+        errno=-ret if ret < 0 else 0,
+        syscall=_SYSCALLS[syscall],
+        argument=argument if syscall else None,
+        by_kernel=bool(flags & _BY_KERNEL),
+    )
+
+
+def decode_counts(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[ProcessKey, Counts]:
+    """Entries of the map processes, as (struct process, struct counts) pairs."""
+    return {
+        process_key(key): Counts(created, failed, released, sampled_out)
+        for key, (created, failed, released, sampled_out, _) in pairs
+    }
+
+
+def process_key(fields: tuple[int, ...]) -> ProcessKey:
+    """A struct process as the rest of the program names it."""
+    return ProcessKey(fields[0], fields[2] // NS_PER_TICK)
+
+
+def decode_census(raw: bytes) -> list[Holding]:
+    """What the iterator wrote: whole struct holding records."""
+    return [
+        Holding(file, created_ns, start_ns // NS_PER_TICK, tgid, fd, argument, syscall)
+        for file, created_ns, start_ns, tgid, fd, argument, syscall in HOLDING.iter_unpack(raw)
+    ]

@@ -1,0 +1,45 @@
+"""Facts from /proc about the processes a source deals with, at a bounded cost a poll."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping
+
+from epolltop.model.batch import Process, ProcessKey
+from epolltop.sources import Descriptor
+from epolltop.sources.procfs import Procfs
+
+REFRESHES = 400
+"""Processes read again a poll, 5 to 10 ms of work; with more of them each is some polls old."""
+WATCHED = 200
+"""Interest lists measured a poll: each read holds the lock of an instance in use."""
+
+
+class Facts:
+    """What is known about processes, refreshed in turn."""
+
+    def __init__(self, procfs: Procfs) -> None:
+        self._procfs = procfs
+        self._known: dict[ProcessKey, Process] = {}
+
+    def of(self, wanted: Collection[ProcessKey]) -> Mapping[ProcessKey, Process]:
+        """Those of the wanted processes that are alive. New ones are read at once."""
+        alive = set(self._procfs.pids())
+        fresh: dict[ProcessKey, Process] = {}
+        waiting = [key for key in self._known if key in wanted and key.pid in alive]
+        # The oldest stand first, because what is read is put at the end.
+        for key in itertools.chain((key for key in wanted if key not in self._known), waiting[:REFRESHES]):
+            facts = self._procfs.process(key)
+            if facts:
+                fresh[key] = facts
+        kept = {key: self._known[key] for key in waiting[REFRESHES:]}
+        self._known = kept | fresh
+        self._procfs.forget(self._known)
+        return dict(self._known)
+
+    def watches(self, focus: Mapping[int, Descriptor]) -> dict[int, int]:
+        """Lengths of interest lists by file, of those that could be read."""
+        counts = {
+            file: self._procfs.watch_count(at.pid, at.fd) for file, at in itertools.islice(focus.items(), WATCHED)
+        }
+        return {file: count for file, count in counts.items() if count is not None}

@@ -1,0 +1,108 @@
+"""Records for tests: everything has a default, each test names what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from epolltop.model.batch import Cost, Event, Kind, Probe, ProcessKey, Source, Syscall, Totals
+from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
+
+NOW_NS = 1_000_000_000_000
+SECOND_NS = 1_000_000_000
+WALL_NS = 1_769_860_800_123_456_000  # 2026-01-31T12:00:00.123456Z
+
+_ROW = ProcessRow(
+    key=ProcessKey(42, 7000),
+    ppid=1,
+    name="nginx",
+    command="nginx: worker process",
+    uid=33,
+    user="www-data",
+    cgroup="/system.slice/nginx.service",
+    fds=12,
+    fd_limit=1024,
+    started_ns=NOW_NS - 90 * SECOND_NS,
+    ended=False,
+    created=5,
+    released=4,
+    failed=0,
+    sampled_out=0,
+    create_per_s=2.5,
+    release_per_s=1.5,
+    history=(0.0, 1.0, 2.5),
+    instances=(),
+)
+_EVENT = Event(
+    kind=Kind.CREATE,
+    time_ns=NOW_NS - SECOND_NS,
+    file=0xFFFF888101234500,
+    created_ns=NOW_NS - SECOND_NS,
+    pid=42,
+    tid=43,
+    ppid=1,
+    uid=33,
+    start=7000,
+    cgroup=4242,
+    name="nginx",
+    fd=8,
+    errno=0,
+    syscall=Syscall.EPOLL_CREATE1,
+    argument=0o2000000,
+    by_kernel=False,
+)
+
+
+def process(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: object) -> ProcessRow:
+    """A process that holds as many instances as open says, unless it is given them."""
+    held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
+    return replace(_ROW, **{"key": ProcessKey(pid, start), "instances": held, **changes})  # type: ignore[arg-type]
+
+
+def instance(
+    file: int = 0xFFFF888101234500,
+    *,
+    holders: tuple[tuple[int, tuple[int, ...]], ...] = ((42, (8,)),),
+    age_s: float = 12.3,
+    found: bool = False,
+    syscall: Syscall = Syscall.EPOLL_CREATE1,
+    argument: int | None = 0,
+    watches: int | None = None,
+) -> Instance:
+    """An instance held by processes with the start of process()."""
+    return Instance(
+        file=file,
+        since_ns=NOW_NS - round(age_s * SECOND_NS),
+        provenance=Provenance.FOUND if found else Provenance.TRACED,
+        creator=None if found else ProcessKey(42, 7000),
+        syscall=syscall,
+        argument=argument,
+        holders=tuple(Holder(ProcessKey(pid, 7000), fds) for pid, fds in holders),
+        watches=watches,
+    )
+
+
+def event(**changes: object) -> Event:
+    """A creation, unless changed."""
+    return _EVENT._replace(**changes)  # type: ignore[arg-type]
+
+
+def snapshot(
+    *processes: ProcessRow, journal: tuple[Event, ...] = (), window_s: float = 1.0, exact: bool = True
+) -> Snapshot:
+    """A snapshot at NOW_NS and WALL_NS."""
+    return Snapshot(
+        now_ns=NOW_NS,
+        wall_ns=WALL_NS,
+        observed_s=window_s,
+        window_s=window_s,
+        source=Source(kind="bpf", probes=(Probe("epoll_create", "test", exact),), census_by="test"),
+        totals=Totals(),
+        open=sum(row.open for row in processes),
+        create_per_s=0.0,
+        release_per_s=0.0,
+        processes=processes,
+        journal=journal,
+        journal_end=len(journal),
+        cost=Cost(0, 0),
+        cpu_share=0.0,
+    )
