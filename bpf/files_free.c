@@ -54,8 +54,8 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		if (counts)
 			add_one(&counts->released);
 	}
-	if (!event.created_ns)
-		detailed = in_detail(counts, event.time_ns);
+	if (!event.created_ns && !(detailed = in_detail(counts, event.time_ns)))
+		add_one(&all->untold_releases);
 	if (!detailed)
 		return 0;
 	event.kind = KIND_RELEASE;

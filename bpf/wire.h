@@ -70,7 +70,8 @@ struct totals {
 	u64 failed;
 	u64 released;
 	u64 released_by_kernel;
-	u64 sampled_out;
+	u64 sampled_out;	/* instances without events */
+	u64 untold_releases;	/* releases without an event, of instances older than the trace */
 	u64 delivered;		/* events handed to the perf buffer */
 	u64 lost;		/* events that found it full */
 	u64 overflowed;		/* entries that found a map full */

@@ -12,6 +12,7 @@ import math
 import unicodedata
 
 import humanize
+from rich.cells import cell_len, set_cell_size
 
 UNKNOWN = "?"
 """Shown where a value is not known: unknown is not zero."""
@@ -109,10 +110,17 @@ def sparkline(values: tuple[float, ...], width: int, *, ascii_only: bool = False
 
 
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
-    """At most width characters, the end replaced by an ellipsis."""
-    if len(text) <= width:
+    """At most width terminal cells, the end replaced by an ellipsis."""
+    if cell_len(text) <= width:
         return text
-    return text[: max(0, width - 1)] + ("~" if ascii_only else "…") if width > 0 else ""
+    return set_cell_size(text, width - 1) + ("~" if ascii_only else "…") if width > 0 else ""
+
+
+def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False) -> str:
+    """Exactly width terminal cells; wide characters take two."""
+    fitting = cut(text, width, ascii_only=ascii_only)
+    blanks = " " * (width - cell_len(fitting))
+    return blanks + fitting if right else fitting + blanks
 
 
 def timestamp(wall_ns: int, *, utc: bool = False) -> str:

@@ -76,6 +76,8 @@ class Event(NamedTuple):
     """size of epoll_create, flags of epoll_create1; None if not seen."""
     by_kernel: bool
     """The actor is a kernel thread (descriptors in flight are dropped by one)."""
+    since_ns: int = 0
+    """With file, the identity of the instance: its creation, else when it was first seen. 0 if unknown."""
 
     @property
     def process(self) -> ProcessKey:
@@ -83,9 +85,19 @@ class Event(NamedTuple):
         return ProcessKey(self.pid, self.start)
 
     @property
+    def instance(self) -> str | None:
+        """Id of the instance it is about; None if it is not known which."""
+        return instance_id(self.file, self.since_ns) if self.file and self.since_ns else None
+
+    @property
     def lifetime_ns(self) -> int | None:
         """From creation to release; None unless both were seen."""
         return self.time_ns - self.created_ns if self.kind is Kind.RELEASE and self.created_ns else None
+
+
+def instance_id(file: int, since_ns: int) -> str:
+    """The id of an instance: stable for as long as it lives, and never used again."""
+    return f"{file:x}@{since_ns}"
 
 
 class Holding(NamedTuple):
@@ -108,6 +120,7 @@ class Census:
     started_ns: int
     """An instance created later may be missing in it, one released later may still be in it."""
     holdings: Sequence[Holding]
+    """The very object of the last census if nothing changed."""
 
 
 class Counts(NamedTuple):
@@ -155,15 +168,26 @@ class Probe:
     """False: nothing fires when it happens; changes are derived from one census to the next."""
 
 
+class Host(NamedTuple):
+    """The machine that is watched."""
+
+    hostname: str
+    kernel: str
+    machine: str
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the facts of a batch come from and how far they go."""
 
     kind: str
     """bpf, proc or replay."""
+    host: Host
     probes: tuple[Probe, ...]
     census_by: str
     """How existing instances are found."""
+    fallback: str = ""
+    """Why a better source could not run, and the remedy; empty if this is the best or was asked for."""
     blind_spots: tuple[str, ...] = ()
     """What this source cannot see here and now, a sentence each."""
     unreadable: int = 0
@@ -174,6 +198,8 @@ class Source:
     """Records that the kernel could not hand over: loss."""
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
+    untold_releases: int = 0
+    """Releases left out likewise, of instances older than the trace: only a census tells which."""
     overflowed: int = 0
     """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
 
@@ -194,6 +220,8 @@ class Cost(NamedTuple):
 class Batch:
     """All facts of one tick."""
 
+    since_ns: int
+    """When counting began."""
     now_ns: int
     wall_ns: int
     source: Source
@@ -201,9 +229,9 @@ class Batch:
     events: Sequence[Event] = ()
     counts: Mapping[ProcessKey, Counts] = field(default_factory=dict)
     """Whole each time: a process that is missing has neither acted nor is kept."""
-    totals: Totals = Totals()
+    totals: Totals = field(default_factory=Totals)
     census: Census | None = None
-    """None: not taken in this tick, or no different from the last one."""
+    """None: not taken in this tick."""
     processes: Mapping[ProcessKey, Process] = field(default_factory=dict)
     """Of every holder and actor still alive."""
     watches: Mapping[int, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from epolltop.model.batch import Cost, Event, ProcessKey, Source, Syscall, Totals
+from epolltop.model.batch import Cost, Event, ProcessKey, Source, Syscall, Totals, instance_id
 
 
 class Provenance(enum.Enum):
@@ -44,7 +44,7 @@ class Instance:
     @property
     def id(self) -> str:
         """Stable for as long as it lives, and never used again."""
-        return f"{self.file:x}@{self.since_ns}"
+        return instance_id(self.file, self.since_ns)
 
     @property
     def created_ns(self) -> int | None:
@@ -107,6 +107,8 @@ class Snapshot:
     totals: Totals
     open: int
     """Distinct instances of the selected processes."""
+    in_flight: int
+    """Of these, instances that no process has a descriptor for: sent but not received, or kept by a waiting thread."""
     create_per_s: float
     release_per_s: float
     processes: tuple[ProcessRow, ...]
@@ -114,6 +116,8 @@ class Snapshot:
     """The last events, oldest first."""
     journal_end: int
     """How many events were ever journalled; the last of journal has number journal_end - 1."""
+    news: tuple[Event, ...]
+    """All events since the snapshot before, oldest first."""
     cost: Cost
     cpu_share: float
     """Own CPU time over the window, as a share of one core."""

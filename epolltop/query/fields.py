@@ -189,12 +189,6 @@ def _or_unknown(value: object) -> str:
     return UNKNOWN if value is None else str(value)
 
 
-def _instance_id(event: Event) -> str | None:
-    if not event.file:
-        return None
-    return f"{event.file:x}@{event.created_ns}" if event.created_ns else f"{event.file:x}"
-
-
 def _lifetime(event: Event) -> float | None:
     return None if event.lifetime_ns is None else event.lifetime_ns / 1e9
 
@@ -239,6 +233,6 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("created_at", "CREATED", 12, "text", lambda event, snapshot: _utc(event.created_ns, snapshot),
           "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: _local(event.created_ns, snapshot), shown=False),
-    Field("instance", "INSTANCE", 0, "text", lambda event, _: _instance_id(event),
-          "Name of the instance: its kernel address and the nanosecond since boot of its creation, if that was seen."),
+    Field("instance", "INSTANCE", 0, "text", lambda event, _: event.instance,
+          "Name of the instance: its kernel address and the nanosecond since boot when it was created or found."),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Collection, Mapping
 
 from epolltop.model.batch import Process, ProcessKey
@@ -11,8 +12,9 @@ from epolltop.sources.procfs import Procfs
 
 REFRESHES = 400
 """Processes read again a poll, 5 to 10 ms of work; with more of them each is some polls old."""
-WATCHED = 200
-"""Interest lists measured a poll: each read holds the lock of an instance in use."""
+WATCHED = 10_000
+"""Interest lists measured a poll at most, in at most WATCHING_S: each read holds the lock of an instance in use."""
+WATCHING_S = 1.0
 
 
 class Facts:
@@ -38,8 +40,13 @@ class Facts:
         return dict(self._known)
 
     def watches(self, focus: Mapping[int, Descriptor]) -> dict[int, int]:
-        """Lengths of interest lists by file, of those that could be read."""
-        counts = {
-            file: self._procfs.watch_count(at.pid, at.fd) for file, at in itertools.islice(focus.items(), WATCHED)
-        }
-        return {file: count for file, count in counts.items() if count is not None}
+        """Lengths of interest lists by file, of those that could be read in time."""
+        counts: dict[int, int] = {}
+        deadline = time.monotonic() + WATCHING_S
+        for file, at in itertools.islice(focus.items(), WATCHED):
+            count = self._procfs.watch_count(at.pid, at.fd)
+            if count is not None:
+                counts[file] = count
+            if time.monotonic() > deadline:
+                break
+        return counts

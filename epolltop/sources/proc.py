@@ -4,7 +4,7 @@ Works without BPF and, for one's own processes, without privileges. It has no ev
 one scan to the next.
 
 A descriptor that was an epoll instance in the previous scan, and is one now, is taken for the same instance without
-asking again: that is what makes a scan of 100,000 instances cost 0.3 s instead of 3 s, nearly all of it for reading
+asking again: that is what makes a scan of 100,000 instances cost 0.4 s instead of 6 s, nearly all of it for reading
 links. It can be wrong when a program closes an instance and opens another one under the same number in between.
 Mostly the kernel gives the new one the old address too, and then no scan can tell them apart. For the rest each scan
 checks `_CHECKS` descriptors in turn (all of them, on most machines) and sorts in again what fails.
@@ -23,22 +23,21 @@ from typing import NamedTuple
 from epolltop.model.batch import Batch, Census, Holding, Probe, Process, ProcessKey, Source
 from epolltop.sources import Descriptor, SourceUnavailable, kcmp
 from epolltop.sources.cost import own_cost
+from epolltop.sources.facts import Facts
+from epolltop.sources.host import own_host
 from epolltop.sources.kcmp import Place
 from epolltop.sources.procfs import Procfs
 
 # kcmp calls per scan for checking old knowledge: 4 ms.
 _CHECKS = 2000
-# An interest list this long is measured at every poll, one n times as long at every n-th: the watched program waits
-# for its instance's lock meanwhile, 1 µs a watch.
-_WATCHES_A_POLL = 1000
 
 _BLIND_SPOTS = (
-    "Instances that live and die between two scans are not seen, so rates are lower bounds.",
-    "Who created an instance, when, and with which size or flags is not known.",
-    "Instances that no process has a descriptor for (in flight in a socket, held by io_uring) are not seen.",
+    "instances that live and die between two scans are not seen, so rates are lower bounds",
+    "who created an instance, when, and with which size or flags is not known",
+    "instances without a descriptor (in flight in a socket, held by io_uring) are not seen",
 )
-_NO_KCMP = "Without kcmp(2) it cannot be told which descriptors share an instance: each one counts as its own."
-_HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable."
+_NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
+_HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
 
 
 class _Table(NamedTuple):
@@ -174,12 +173,12 @@ class Instances:
                 continue
             if order == kcmp.SAME:
                 there.members += members
-                return there, middle
+                return there, middle + 1
             low, high = (low, middle) if order == kcmp.LESS else (middle + 1, high)
         instance = _Instance(0, members)
         if members:
             self._order.insert(low, instance)
-        return instance, low
+        return instance, low + 1
 
     def _drop_representative(self, instance: _Instance) -> None:
         """Nothing can be compared with this instance by its first descriptor: that one, or the place in line, goes."""
@@ -218,18 +217,27 @@ class Instances:
 class ProcSource:
     """Instances as /proc and kcmp show them. `poll` walks every descriptor table; see the module for what it costs."""
 
-    def __init__(self, *, include_self: bool = False, root: str = "/proc") -> None:
+    def __init__(self, *, include_self: bool = False, root: str = "/proc", fallback: str = "") -> None:
+        """Reads nothing but its own pid.
+
+        Args:
+            include_self: count our own instances too.
+            root: where the tree is mounted.
+            fallback: why a better source could not run, for `Source.fallback`.
+        """
         self._include_self = include_self
+        self._fallback = fallback
         self._procfs = Procfs(root)
+        self._facts = Facts(self._procfs)
         # kcmp wants pids of our own namespace, so a tree of another one cannot be compared.
         self._kcmp = kcmp.available() and self._procfs.own_pid() == os.getpid()
         self._instances = Instances(compare=self._kcmp)
         self._tables: dict[int, _Table] = {}
-        self._measured: dict[int, int] = {}
-        self._polls = 0
+        self._holdings: list[Holding] = []
+        self._since_ns = 0
 
     def open(self) -> None:
-        """Has nothing to attach.
+        """Looks whether there is anything to read.
 
         Raises:
             SourceUnavailable: there is no /proc.
@@ -240,20 +248,20 @@ class ProcSource:
             raise SourceUnavailable(f"/proc cannot be read: {error.strerror}", "mount -t proc proc /proc") from error
         if not found:
             raise SourceUnavailable("/proc is not mounted: it lists no process", "mount -t proc proc /proc")
+        self._since_ns = _now_ns()
 
     def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
         """Walks all descriptor tables.
 
-        The first scan sorts all instances (3 s for 100,000). The census is None if nothing changed since the last.
+        The first scan sorts all instances (6 s for 100,000).
 
         Args:
-            focus: by number, the instances whose interest lists are measured, long ones not at every poll.
+            focus: by number, the instances whose interest lists are measured.
 
         Raises:
             OSError: /proc went away, or we have no descriptor left to read it with.
         """
-        self._polls += 1
-        started_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        started_ns = _now_ns()
         pids = self._procfs.pids()
         found: dict[int, tuple[ProcessKey, list[int]]] = {}
         processes: dict[ProcessKey, Process] = {}
@@ -270,16 +278,17 @@ class ProcSource:
             if fds and (process := self._process(pid)):
                 processes[process.key] = process
                 found[pid] = process.key, fds
-        changed = self._update(found)
+        self._update(found)
         self._procfs.forget(processes)
         return Batch(
-            now_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+            since_ns=self._since_ns or started_ns,
+            now_ns=_now_ns(),
             wall_ns=time.time_ns(),
             source=self._describe(unreadable, hidden=1 not in pids),
             cost=own_cost(),
-            census=self._census(started_ns) if changed or self._polls == 1 else None,
+            census=Census(started_ns, self._holdings),
             processes=processes,
-            watches=self._watches(focus),
+            watches=self._facts.watches(focus),
         )
 
     def close(self) -> None:
@@ -290,8 +299,8 @@ class ProcSource:
         process = self._procfs.process(known.key) if known else None
         return process or self._procfs.process(ProcessKey(pid, 0))
 
-    def _update(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> bool:
-        """Numbers what was found; whether anything differs from the last scan."""
+    def _update(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> None:
+        """Numbers what was found. The holdings are another object afterwards if, and only if, something changed."""
         gone: list[Place] = []
         fresh: list[Place] = []
         for pid, table in self._tables.items():
@@ -312,7 +321,8 @@ class ProcSource:
                 self._tables[pid] = self._table(*found[pid])
             else:
                 self._tables.pop(pid, None)
-        return bool(touched)
+        if touched:
+            self._holdings = [holding for table in self._tables.values() for holding in table.holdings]
 
     def _table(self, key: ProcessKey, fds: list[int]) -> _Table:
         """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""
@@ -320,30 +330,18 @@ class ProcSource:
         holdings = [Holding(file, 0, key.start, key.pid, fd, 0, 0) for fd, file in files]
         return _Table(key, [fd for fd, _ in files], holdings)
 
-    def _census(self, started_ns: int) -> Census:
-        return Census(started_ns, [holding for table in self._tables.values() for holding in table.holdings])
-
-    def _watches(self, focus: Collection[int]) -> dict[int, int]:
-        """Lengths of interest lists that are due; also remembers when each is due again."""
-        due = {file: at for file, at in self._measured.items() if file in focus}
-        watches: dict[int, int] = {}
-        for file in focus:
-            if due.get(file, 0) > self._polls:
-                continue
-            counts = (self._procfs.watch_count(pid, fd) for pid, fd in self._instances.members(file))
-            count = next((count for count in counts if count is not None), None)
-            if count is not None:
-                watches[file] = count
-                due[file] = self._polls + max(1, count // _WATCHES_A_POLL)
-        self._measured = due
-        return watches
-
     def _describe(self, unreadable: int, *, hidden: bool) -> Source:
         how = "/proc + kcmp" if self._kcmp else "/proc"
         return Source(
             kind="proc",
+            host=own_host(),
             probes=tuple(Probe(name, f"census: {how}", traces=False) for name in ("epoll_create", "files_free")),
             census_by=how,
+            fallback=self._fallback,
             blind_spots=(*_BLIND_SPOTS, *(() if self._kcmp else (_NO_KCMP,)), *((_HIDDEN,) if hidden else ())),
             unreadable=unreadable,
         )
+
+
+def _now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

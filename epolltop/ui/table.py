@@ -29,7 +29,7 @@ from textual.strip import Strip
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: with them Column[Row](...) raises in Python 3.10 and 3.11
 class Column(Generic[Row]):
     """What to show of a row, and how wide."""
 
@@ -261,7 +261,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def on_click(self, event: Click) -> None:
         """Rows are selected, twice is activated; a title is reported."""
         where = event.get_content_offset(self)
-        if where is None or where not in self.scrollable_size.region:
+        if where is None or not self.scrollable_size.region.contains_point(where):
             return
         at = where.y - 1 + self.scroll_offset.y
         if where.y == 0:
@@ -278,7 +278,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def _arrange(self) -> None:
         """Lay the columns out: one cell for the cursor's mark, which does not scroll, then columns one cell apart."""
-        self._room = max(0, self.scrollable_content_region.width - 1)
+        self._room = self.scrollable_content_region.width - 1
         rest = self._room - sum(column.width + 1 for column in self._columns) + 1
         self._widths = [column.width or max(rest, cell_len(column.title) + 1) for column in self._columns]
         self._starts = list(accumulate((width + 1 for width in self._widths), initial=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Cost, Event, Kind, Probe, ProcessKey, Source, Syscall, Totals
+from epolltop.model.batch import Cost, Event, Host, Kind, Probe, ProcessKey, Source, Syscall, Totals
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 
 NOW_NS = 1_000_000_000_000
@@ -49,6 +49,7 @@ _EVENT = Event(
     syscall=Syscall.EPOLL_CREATE1,
     argument=0o2000000,
     by_kernel=False,
+    since_ns=NOW_NS - SECOND_NS,
 )
 
 
@@ -95,13 +96,20 @@ def snapshot(
         wall_ns=WALL_NS,
         observed_s=window_s,
         window_s=window_s,
-        source=Source(kind="bpf", probes=(Probe("epoll_create", "test", exact),), census_by="test"),
+        source=Source(
+            kind="bpf",
+            host=Host("test", "6.1.0", "x86_64"),
+            probes=(Probe("epoll_create", "test", exact),),
+            census_by="test",
+        ),
         totals=Totals(),
         open=sum(row.open for row in processes),
+        in_flight=0,
         create_per_s=0.0,
         release_per_s=0.0,
         processes=processes,
         journal=journal,
+        news=(),
         journal_end=len(journal),
         cost=Cost(0, 0),
         cpu_share=0.0,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from epolltop.model.batch import Census
+from epolltop.model.batch import Census, Holding
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.program import Program
 
@@ -24,18 +25,18 @@ class IteratorCensus:
             AttachError: the kernel refused it.
         """
         self._read = program.iterator("bpf_iter__task_file")
-        self._last: bytes | None = None
+        self._last = b""
+        self._holdings: Sequence[Holding] = ()
         self._due_ns = 0
 
     def take(self) -> Census | None:
-        """A census, or None if it is not due or shows nothing new."""
+        """A census, or None if it is not due."""
         started_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         if started_ns < self._due_ns:
             return None
         raw = self._read()
-        same = raw == self._last
-        self._last = raw
-        census = None if same else Census(started_ns, wire.decode_census(raw))
+        if raw != self._last:
+            self._last, self._holdings = raw, wire.decode_census(raw)
         ended_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._due_ns = ended_ns + int((ended_ns - started_ns) / SHARE)
-        return census
+        return Census(started_ns, self._holdings)

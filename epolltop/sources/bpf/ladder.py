@@ -1,6 +1,6 @@
 """Which hook each logical probe gets: the first rung of its ladder that attaches, found by trying.
 
-Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled out. What was attached is what is shown.
+Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled out. What was attached is shown.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from epolltop.sources.bpf.program import Program
 from epolltop.sources.bpf.requirements import require
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
+from epolltop.sources.host import own_host
 from epolltop.sources.procfs import Procfs
 
 DETAIL_PER_S = 20_000
@@ -88,6 +89,7 @@ class BpfSource:
                     "no probe sees instances being created: " + "; ".join(self._created.refusals),
                     "run epolltop in the machine's own PID namespace, on a kernel with CONFIG_FTRACE_SYSCALLS=y",
                 )
+            self._since_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
             self._census = IteratorCensus(program)
         except BaseException:
             self.close()
@@ -113,6 +115,7 @@ class BpfSource:
         processes = self._facts.of({*self._holders, *counts, *(event.process for event in events)})
         self._forget_the_gone(entries, processes)
         return Batch(
+            since_ns=self._since_ns,
             now_ns=now_ns,
             wall_ns=wall_ns,
             source=self._describe(totals),
@@ -155,6 +158,7 @@ class BpfSource:
             blind.append("no probe sees releases here: they are derived from one census to the next")
         return Source(
             kind="bpf",
+            host=own_host(),
             probes=(
                 Probe("epoll_create", created.attached_to, traces=True),
                 Probe("files_free", released.attached_to or self._census.by, traces=bool(released.hooks)),
@@ -164,6 +168,7 @@ class BpfSource:
             events=totals.delivered,
             lost=totals.lost,
             sampled_out=totals.sampled_out,
+            untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
         )
 
@@ -180,7 +185,7 @@ class BpfSource:
         try:
             defines = btf.offsets(_OFFSETS | _REGISTERS[machine])
         except LookupError as error:
-            raise SourceUnavailable(f"this kernel is laid out in an unknown way: {error}", "use --source proc") from None
+            raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
         interval = 1_000_000_000 // DETAIL_PER_S
         return defines | {
             "OWN_TGID": 0 if self._include_self else os.getpid(),

@@ -12,7 +12,7 @@ from epolltop.text import safe
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
-TOTALS = struct.Struct("=QQQQQQQQ")
+TOTALS = struct.Struct("=QQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
 LESSON = struct.Struct("=QQQII")
 
@@ -29,6 +29,7 @@ class WireTotals(NamedTuple):
     released: int
     released_by_kernel: int
     sampled_out: int
+    untold_releases: int
     delivered: int
     lost: int
     overflowed: int
@@ -67,6 +68,7 @@ def decode_event(raw: bytes) -> Event:
         syscall=_SYSCALLS[syscall],
         argument=argument if syscall else None,
         by_kernel=bool(flags & _BY_KERNEL),
+        since_ns=created_ns,
     )
 
 

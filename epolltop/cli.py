@@ -1,0 +1,140 @@
+"""From the command line to a front end and an exit code. The only place that prints."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+from epolltop.options import Options, parse_options
+from epolltop.output.batch import run_batch
+from epolltop.output.doctor import doctor_report
+from epolltop.output.files import write_whole
+from epolltop.output.journal import run_events
+from epolltop.output.observe import run_snapshot
+from epolltop.session import Session
+from epolltop.sources import FactSource, SourceUnavailable
+from epolltop.sources.choose import open_source
+
+FAILED, BAD_USAGE, NO_SOURCE, SIGNALLED = 1, 2, 3, 128
+_EVENTS_REFRESH_S = 0.1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs epolltop; the exit code."""
+    options = parse_options(sys.argv[1:] if argv is None else argv, no_color="NO_COLOR" in os.environ)
+    missing = [pid for pid in options.selection.pids if not os.path.exists(f"/proc/{pid}")]
+    if options.selection.pids and len(missing) == len(options.selection.pids):
+        return _complain(f"there is no process {' or '.join(map(str, sorted(missing)))}", FAILED)
+    try:
+        return _run(options)
+    except SourceUnavailable as error:
+        return _complain(f"{error}\n  remedy: {error.remedy}", NO_SOURCE if options.source != "auto" else FAILED)
+    except BrokenPipeError:
+        # Whoever read us has enough. The interpreter's own flush at exit must not meet the closed pipe again.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+
+
+def _run(options: Options) -> int:
+    if options.command == "doctor":
+        return _doctor(options)
+    open_chosen = functools.partial(open_source, options.source, include_self=options.include_self)
+    if options.command == "live" and not options.batch and _has_terminal():
+        from epolltop.ui.run import run_ui
+
+        return run_ui(open_chosen, options)
+    return asyncio.run(_headless(open_chosen, options))
+
+
+async def _headless(open_chosen: Callable[[], FactSource], options: Options) -> int:
+    """Runs a front end that writes lines; a signal stops it cleanly and becomes the exit code."""
+    session = Session(open_chosen, options.selection, options.delay_s or 1.0)
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        session.stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await _front_end(session, options)
+        sys.stdout.flush()
+    finally:
+        await session.close()
+    return SIGNALLED + received[0] if received else 0
+
+
+def _front_end(session: Session, options: Options) -> Awaitable[None]:
+    if options.command == "snapshot":
+        return run_snapshot(
+            session,
+            options.view,
+            _write if options.output is None else functools.partial(write_whole, options.output),
+            seconds=1.0 if options.delay_s is None else options.delay_s,
+            format=options.format,
+            events=options.events,
+            ascii_only=options.ascii_only,
+        )
+    if options.command == "events":
+        session.delay_s = _EVENTS_REFRESH_S
+        return run_events(
+            session,
+            options.event_filter,
+            _write,
+            seconds=options.delay_s,
+            json=options.json,
+            ascii_only=options.ascii_only,
+        )
+    return run_batch(
+        session, options.view, _write, count=options.count, json=options.json, ascii_only=options.ascii_only
+    )
+
+
+def _doctor(options: Options) -> int:
+    from epolltop.sources.bpf.requirements import requirements
+
+    described, why, code = None, "", 0
+    needs = requirements()
+    try:
+        source = open_source(options.source, include_self=options.include_self)
+        described = source.poll({}).source
+        source.close()
+    except SourceUnavailable as error:
+        why, code = f"{error}; remedy: {error.remedy}", NO_SOURCE
+    _write(doctor_report(needs, described, why, json=options.json, ascii_only=options.ascii_only))
+    return code
+
+
+def _write(text: str) -> None:
+    if text:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _has_terminal() -> bool:
+    if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
+    _narrate("stdin is no terminal, so there are no keys: this is batch output")
+    return False
+
+
+def _narrate(text: str) -> None:
+    if sys.stderr is not None:
+        sys.stderr.write(f"epolltop: {text}\n")
+
+
+def _complain(text: str, code: int) -> int:
+    _narrate(text)
+    return code

@@ -1,0 +1,226 @@
+"""Which epoll instances exist and who holds them, from events and censuses.
+
+An event is exact but may be missing (lost, left out in a storm, older than the trace) or late (each CPU delivers on its
+own). A census is complete but a moment old. Rules that reconcile them:
+
+- A file address is reused as soon as it is free: an instance is (address, time of creation or first sight).
+- A census cannot refute what happened after it began: later creations may be missing in it, later releases present.
+- What a census no longer shows is gone, unless its release would have been told: then only descriptors in flight or a
+  waiting thread keep it, and it stays, held by nobody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Sequence
+
+from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
+from epolltop.model.snapshot import Holder, Instance, Provenance
+
+_REMEMBERED_RELEASES = 200_000
+
+
+class Instances:
+    """The live instances. `changed` names processes whose holdings differ since it was last cleared."""
+
+    def __init__(self) -> None:
+        self.live: dict[int, Instance] = {}
+        self.changed: set[ProcessKey] = set()
+        self._held: dict[ProcessKey, set[int]] = {}
+        self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
+        self._unannounced: set[int] = set()  # met by census without an event: their release may come without one too
+        self._last_holdings: Sequence[Holding] | None = None
+        self._touched = False
+
+    def holders(self) -> Collection[ProcessKey]:
+        """Processes with at least one descriptor."""
+        return self._held.keys()
+
+    def of(self, process: ProcessKey) -> tuple[Instance, ...]:
+        """Its instances, by lowest descriptor."""
+        instances = [self.live[file] for file in self._held.get(process, ())]
+        return tuple(sorted(instances, key=lambda instance: instance.fds_of(process)))
+
+    def apply_event(self, event: Event) -> Event:
+        """A creation or release that a probe saw.
+
+        Returns:
+            The event, with the identity of the instance if the probe could not tell.
+        """
+        if event.kind is Kind.CREATE and event.file:
+            self._create(event)
+        elif event.kind is Kind.RELEASE:
+            released = self._release(event)
+            if released is not None and not event.since_ns:
+                return event._replace(since_ns=released.since_ns)
+        return event
+
+    def apply_watches(self, file: int, watches: int) -> None:
+        """The length of an interest list as it was just read."""
+        instance = self.live.get(file)
+        if instance is not None and instance.watches != watches:
+            self._put(dataclasses.replace(instance, watches=watches))
+
+    def apply_census(self, census: Census, *, release_told: bool) -> list[Event]:
+        """Heals: adds what was missed, drops what is gone, and knows all holders afterwards.
+
+        Args:
+            census: of all processes.
+            release_told: every release since the census before last came as an event, but for unannounced instances.
+
+        Returns:
+            FOUND and GONE for each change that no event had announced.
+        """
+        if census.holdings is self._last_holdings and not self._touched:
+            return []
+        first = self._last_holdings is None
+        by_file: dict[int, list[Holding]] = {}
+        for holding in census.holdings:
+            by_file.setdefault(holding.file, []).append(holding)
+        found = [self._meet(file, holdings, census.started_ns) for file, holdings in by_file.items()]
+        gone = [
+            self._miss(instance, census.started_ns, release_told)
+            for file, instance in list(self.live.items())
+            if file not in by_file
+        ]
+        self._last_holdings, self._touched = census.holdings, False
+        if len(self._released) > _REMEMBERED_RELEASES:
+            self._released.clear()
+        return [event for event in (*((), found)[not first], *gone) if event is not None]
+
+    def _create(self, event: Event) -> None:
+        released = self._released.get(event.file)
+        if released is not None and released.created_ns == event.created_ns:
+            return  # its release overtook it
+        live = self.live.get(event.file)
+        if live is not None and live.created_ns == event.created_ns:
+            self._unannounced.discard(event.file)  # a census was quicker, and knows more about holders
+            return
+        if live is not None:
+            self._drop(live)
+        holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
+        self._put(_traced(event.file, event.created_ns, event.process, event.syscall, event.argument, holders=holders))
+
+    def _release(self, event: Event) -> Instance | None:
+        self._released[event.file] = event
+        live = self.live.get(event.file)
+        # Of a former instance at this address, arriving late, if it bears another birth or precedes this one's.
+        if live is None or (live.created_ns or 0) != event.created_ns or live.since_ns > event.time_ns:
+            return None
+        self._drop(live)
+        return live
+
+    def _meet(self, file: int, holdings: list[Holding], started_ns: int) -> Event | None:
+        created_ns = holdings[0].created_ns
+        live = self.live.get(file)
+        if live is not None and created_ns and live.created_ns != created_ns:
+            if live.since_ns > started_ns:
+                return None  # the census saw the former instance at this address
+            self._drop(live)
+            live = None
+        if live is not None:
+            if not _as_held(live.holders, holdings):
+                self._put(dataclasses.replace(live, holders=_holders(holdings)))
+            return None
+        released = self._released.get(file)
+        if released is not None and released.time_ns >= started_ns:
+            return None
+        holders = _holders(holdings)
+        self._unannounced.add(file)
+        if created_ns:
+            argument, syscall = holdings[0].argument, Syscall(holdings[0].syscall)
+            self._put(_traced(file, created_ns, None, syscall, argument, holders=holders))
+            return None
+        self._unannounced.discard(file)
+        self._put(Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders))
+        return _inferred(Kind.FOUND, self.live[file], started_ns)
+
+    def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
+        if instance.since_ns >= started_ns:
+            return None
+        announced = instance.file not in self._unannounced
+        if release_told and announced:
+            if instance.holders:
+                self._put(dataclasses.replace(instance, holders=()))
+            return None
+        self._drop(instance)
+        return _inferred(Kind.GONE, instance, started_ns) if announced else None
+
+    def _put(self, instance: Instance) -> None:
+        before = self.live.get(instance.file)
+        self.live[instance.file] = instance
+        now = {holder.process for holder in instance.holders}
+        for holder in before.holders if before else ():
+            if holder.process not in now:
+                self._let_go(holder.process, instance.file)
+        for process in now:
+            self._held.setdefault(process, set()).add(instance.file)
+        self.changed |= now
+        self._touched = True
+
+    def _drop(self, instance: Instance) -> None:
+        del self.live[instance.file]
+        self._unannounced.discard(instance.file)
+        for holder in instance.holders:
+            self._let_go(holder.process, instance.file)
+        self._touched = True
+
+    def _let_go(self, process: ProcessKey, file: int) -> None:
+        files = self._held[process]
+        files.discard(file)
+        if not files:
+            del self._held[process]
+        self.changed.add(process)
+
+
+def _traced(
+    file: int,
+    created_ns: int,
+    creator: ProcessKey | None,
+    syscall: Syscall,
+    argument: int | None,
+    *,
+    holders: tuple[Holder, ...],
+) -> Instance:
+    known = argument if syscall is not Syscall.UNKNOWN else None
+    return Instance(file, created_ns, Provenance.TRACED, creator, syscall, known, holders)
+
+
+def _holders(holdings: Iterable[Holding]) -> tuple[Holder, ...]:
+    fds: dict[ProcessKey, list[int]] = {}
+    for holding in holdings:
+        fds.setdefault(ProcessKey(holding.pid, holding.start), []).append(holding.fd)
+    return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
+
+
+def _as_held(holders: tuple[Holder, ...], holdings: list[Holding]) -> bool:
+    """Whether nothing changed; quick for the common case of one descriptor."""
+    if len(holdings) == 1 and len(holders) == 1:
+        (holding,), (holder,) = holdings, holders
+        return holder.fds == (holding.fd,) and holder.process == (holding.pid, holding.start)
+    return holders == _holders(holdings)
+
+
+def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:
+    """What a census tells, charged to the first holder: who acted, and when exactly, is not known."""
+    process = instance.holders[0].process if instance.holders else ProcessKey(0, 0)
+    fds = instance.holders[0].fds if instance.holders else ()
+    return Event(
+        kind=kind,
+        time_ns=at_ns,
+        file=instance.file,
+        created_ns=instance.created_ns or 0,
+        pid=process.pid,
+        tid=0,
+        ppid=0,
+        uid=None,
+        start=process.start,
+        cgroup=0,
+        name="",
+        fd=fds[0] if fds else None,
+        errno=0,
+        syscall=instance.syscall,
+        argument=instance.argument,
+        by_kernel=False,
+        since_ns=instance.since_ns,
+    )

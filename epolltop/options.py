@@ -1,0 +1,199 @@
+"""The command line: what it offers and the frozen record it becomes."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from epolltop import __version__
+from epolltop.model.batch import Event
+from epolltop.model.world import Selection
+from epolltop.output.formats import FORMATS
+from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, UnknownField, lookup
+from epolltop.query.filter import FilterError, Predicate, everything, parse, parse_over
+from epolltop.query.view import View
+from epolltop.sources.choose import KINDS
+
+MIN_DELAY_S = 0.1
+"""Below it the watching would cost more than it shows."""
+
+_EPILOG = """\
+commands:
+  snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text
+  events       print creations, failed creations and releases as they happen
+  doctor       say what works here, what does not, and what to do about it
+Without a command: the live terminal UI, or --batch if stdout is no terminal.
+
+examples:
+  sudo epolltop                            who holds epoll instances, and who makes how many
+  sudo epolltop -F 'new/s>5'               only processes that create more than five a second
+  sudo epolltop snapshot -d 10 -o leak.json
+  sudo epolltop events -p 4242 --json
+exit status: 0 done, 1 failed, 2 bad usage, 3 the source asked for cannot run, 128+N ended by signal N
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    command: str
+    """live, snapshot, events or doctor."""
+    source: str
+    include_self: bool
+    selection: Selection
+    view: View
+    filter: str
+    """As typed."""
+    event_filter: Predicate[Event]
+    """The same over events, for the command events."""
+    delay_s: float | None
+    """How long (snapshot, events), the refresh elsewhere; None: the command's own."""
+    batch: bool
+    count: int | None
+    """Tables of batch output; None: endless."""
+    json: bool
+    format: str
+    output: Path | None
+    """Absolute, because compiling changes the working directory for a moment; None: stdout."""
+    events: bool
+    color: bool
+    ascii_only: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports what is wrong in one sentence, and how to get help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"epolltop: {message}; see epolltop --help\n")
+
+
+def parse_options(argv: list[str], *, no_color: bool) -> Options:
+    """Options from the command line.
+
+    Args:
+        argv: without the program's name.
+        no_color: whether NO_COLOR is set.
+
+    Raises:
+        SystemExit: help or version was asked for (0), or the usage is bad (2), after saying so.
+    """
+    parser = _parser()
+    given = parser.parse_args(argv)
+    if given.sort == "help":
+        lines = (f"{field.id:14}{field.help}" for field in PROCESS_FIELDS)
+        parser.exit(0, "\n".join(lines) + "\n")
+    try:
+        sort = lookup(PROCESS_FIELDS, given.sort).id
+    except UnknownField as error:
+        parser.error(f"--sort: {error}; -s help lists them")
+    try:
+        events_only = given.command == "events"
+        view_filter = everything if events_only else parse(given.filter)
+        event_filter = parse_over(EVENT_FIELDS, given.filter) if events_only else everything
+    except FilterError as error:
+        parser.exit(2, f"epolltop: filter: {error}\n  {given.filter}\n  {' ' * error.position}^\n")
+    command = given.command or "live"
+    duration = command in ("snapshot", "events")
+    if given.delay is not None and not duration and given.delay < MIN_DELAY_S:
+        parser.error(f"-d {given.delay:g}: the refresh is {MIN_DELAY_S:g} s at least")
+    return Options(
+        command=command,
+        source=given.source,
+        include_self=given.include_self,
+        selection=Selection(frozenset(given.pid), frozenset(given.user)),
+        view=View(filter=view_filter, sort=sort, reverse=given.reverse, rows=given.rows),
+        filter=given.filter,
+        event_filter=event_filter,
+        delay_s=given.delay,
+        batch=given.batch,
+        count=given.count,
+        json=given.json,
+        format=getattr(given, "format", "json"),
+        output=getattr(given, "output", None),
+        events=getattr(given, "events", False),
+        color=not (given.no_color or no_color),
+        ascii_only=given.ascii,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="epolltop",
+        description="top for epoll instances and event loops.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"epolltop {__version__}")
+    _add_common(parser, suppress=False)
+    parser.add_argument("-b", "--batch", action="store_true", help="plain text, a table per refresh, as top -b")
+    parser.add_argument("-n", "--count", type=_positive, metavar="COUNT", help="end after so many tables of --batch")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=_Parser)
+
+    snapshot = commands.add_parser("snapshot", help="observe, then write one snapshot", allow_abbrev=False)
+    snapshot.add_argument("--format", choices=tuple(FORMATS), default="json", help="json (default), csv, md or txt")
+    snapshot.add_argument("-o", "--output", type=_path, metavar="FILE", help="write FILE, whole or not at all")
+    snapshot.add_argument("--events", action="store_true", help="include the events of the observation (json)")
+    events = commands.add_parser("events", help="print events as they happen", allow_abbrev=False)
+    doctor = commands.add_parser("doctor", help="check what works here", allow_abbrev=False)
+    for command in (snapshot, events, doctor):
+        _add_common(command, suppress=True)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+    """Options that mean the same before and after the command; a command's parser must not reset what stood before."""
+
+    def add(*names: str, default: object, **described: Any) -> None:
+        parser.add_argument(*names, default=argparse.SUPPRESS if suppress else default, **described)
+
+    add("--source", default="auto", choices=KINDS, help="bpf: exact; proc: no privileges; auto: the best that runs")
+    add("-p", "--pid", default=[], type=_positive, action="append", metavar="PID", help="only this one; repeatable")
+    add("-u", "--user", default=[], type=_uid, action="append", metavar="USER", help="only this user's; repeatable")
+    add("-F", "--filter", default="", metavar="EXPR", help="only what matches: words, open>10, user:www, !word")
+    add("-s", "--sort", default="open", metavar="FIELD", help="sort by FIELD; -s help lists them")
+    add("--reverse", default=False, action="store_true", help="sort the other way round")
+    add("-r", "--rows", default=None, type=_positive, metavar="N", help="at most N processes")
+    add(
+        "-d", "--delay", default=None, type=_seconds, metavar="SECONDS", help="snapshot, events: how long; else refresh"
+    )
+    add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
+    add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
+    add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
+    add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds
+
+
+def _uid(text: str) -> int:
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except (KeyError, ValueError):
+        if text.isascii() and text.isdecimal() and int(text) < 1 << 32:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"there is no user {text!r}")
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the file needs a name")
+    return Path(text).absolute()

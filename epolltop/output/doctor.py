@@ -1,0 +1,51 @@
+"""What works on this machine, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Sequence
+
+from epolltop.model.batch import Source
+from epolltop.output.document import source_document
+from epolltop.output.table import in_ascii
+from epolltop.sources import Requirement
+
+
+def doctor_report(
+    needs: Sequence[Requirement], source: Source | None, why: str, *, json: bool, ascii_only: bool
+) -> str:
+    """All requirements with their state and remedy, then what would be used.
+
+    Args:
+        needs: each requirement of the BPF source.
+        source: what opening the source gave; None if none could be opened.
+        why: the reason, if none could.
+        json: as one object.
+        ascii_only: no other characters.
+    """
+    if json:
+        document = {
+            "schema": "epolltop.doctor/1",
+            "requirements": [
+                {"name": need.name, "met": need.met, "detail": need.detail, "remedy": need.remedy or None}
+                for need in needs
+            ],
+            "source": source_document(source) if source else None,
+            "error": why or None,
+        }
+        return jsonlib.dumps(document, indent=2) + "\n"
+    lines = []
+    for need in needs:
+        lines.append(f"{'ok  ' if need.met else 'FAIL'}  {need.name:11} {need.detail}")
+        if need.remedy:
+            lines.append(f"{'':18}remedy: {need.remedy}")
+    lines.append("")
+    if source is None:
+        lines.append(f"no source can run: {why}")
+    else:
+        lines.append(f"source: {source.kind}, counts are {'exact' if source.exact else 'lower bounds'}")
+        lines.extend(f"  {probe.name:13} {probe.attached_to}" for probe in source.probes)
+        lines.append(f"  {'census':13} {source.census_by}")
+        lines.extend(f"  note: {note}" for note in (source.fallback, *source.blind_spots) if note)
+    text = "\n".join(lines) + "\n"
+    return in_ascii(text) if ascii_only else text

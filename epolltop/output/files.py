@@ -1,0 +1,40 @@
+"""Files written whole or not at all, readable by their owner only, owned by the person who called sudo."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Replaces path by a new file with that content, mode 0600.
+
+    A file beside it is written and then renamed over it, so that a full disk or a crash leaves the old one or none; the
+    file beside it is made anew and never followed, since root may be writing into somebody's directory.
+
+    Raises:
+        OSError: with the path that could not be written.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                hand_over(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def hand_over(descriptor: int) -> None:
+    """Gives an open file to the user who called sudo, if root runs on their behalf."""
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() == 0 and uid.isdecimal() and gid.isdecimal():
+        os.fchown(descriptor, int(uid), int(gid))

@@ -1,0 +1,47 @@
+"""The event journal as lines, as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+from collections.abc import Callable, Iterable
+
+from epolltop.model.batch import Event
+from epolltop.model.snapshot import Snapshot
+from epolltop.output.document import event_document
+from epolltop.output.table import in_ascii, plain
+from epolltop.query.fields import EVENT_FIELDS
+from epolltop.query.filter import Predicate
+from epolltop.session import Session
+
+WIDTH = 120
+"""Cells of a line: an instance's id is long, and a line that is cut cannot be searched for."""
+
+
+async def run_events(
+    session: Session,
+    predicate: Predicate[Event],
+    write: Callable[[str], None],
+    *,
+    seconds: float | None,
+    json: bool,
+    ascii_only: bool,
+) -> None:
+    """Writes each event that matches, until the time is over or the session stops."""
+
+    def lines(events: Iterable[Event], snapshot: Snapshot) -> str:
+        chosen = [event for event in events if predicate(event, snapshot)]
+        if json:
+            return "".join(jsonlib.dumps(event_document(event, snapshot)) + "\n" for event in chosen)
+        text = "".join(line + "\n" for line in plain(chosen, EVENT_FIELDS, snapshot, WIDTH)[1:])
+        return in_ascii(text) if ascii_only else text
+
+    snapshot = await session.open()
+    if not json:
+        write(plain((), EVENT_FIELDS, snapshot, WIDTH)[0] + "\n")
+    write(lines(snapshot.news, snapshot))
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, session.stopping.set)
+    async for snapshot in session.ticks():
+        write(lines(snapshot.news, snapshot))
+    write(lines((await session.now()).news, snapshot))

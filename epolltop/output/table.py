@@ -1,0 +1,88 @@
+"""Rows as text: aligned plain text, CSV and Markdown, all from the field registry."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.fields import Field, Row, Value
+from epolltop.text import fit
+
+GAP = 1
+"""Blank cells between columns."""
+FLEXIBLE_MIN = 16
+"""The column that takes what is left has at least so many cells, else columns before it are dropped."""
+
+
+def choose(fields: Sequence[Field[Row]], width: int) -> tuple[Field[Row], ...]:
+    """The fields that fit in so many cells: those shown by default, dropped from the last fixed one on."""
+    shown = [field for field in fields if field.shown]
+    fixed = [field for field in shown if field.width]
+    flexible = [field for field in shown if not field.width]
+    left = width - sum(FLEXIBLE_MIN + GAP for _ in flexible)
+    kept = []
+    for field in fixed:
+        left -= field.width + GAP
+        if left < -GAP:
+            break
+        kept.append(field)
+    return (*kept, *flexible)
+
+
+def plain(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int) -> list[str]:
+    """Aligned lines, the heading first; the flexible column is cut at width."""
+    chosen = choose(fields, width)
+    left = width - sum(field.width + GAP for field in chosen if field.width)
+
+    def line(cells: Iterable[str]) -> str:
+        fitted = (fit(cell, field.width or left, right=field.right) for field, cell in zip(chosen, cells, strict=True))
+        return (" " * GAP).join(fitted).rstrip()
+
+    lines = [line(field.title for field in chosen)]
+    lines.extend(line(field.show(row, snapshot) for field in chosen) for row in rows)
+    return lines
+
+
+def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
+    """RFC 4180 with raw values, nothing for unknown."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(heading)
+    writer.writerows([_guarded(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot) -> str:
+    """A table for an issue or a report."""
+    shown = [field for field in fields if field.shown]
+    lines = [
+        "| " + " | ".join(field.title for field in shown) + " |",
+        "|" + "|".join(" ---: " if field.right else " --- " for field in shown) + "|",
+    ]
+    lines.extend(
+        "| " + " | ".join(escaped(field.show(row, snapshot).strip()) for field in shown) + " |" for row in rows
+    )
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for char in "\\|`*_<>[]":
+        text = text.replace(char, f"\\{char}")
+    return text
+
+
+def in_ascii(text: str) -> str:
+    """For terminals and files that know nothing else."""
+    for char, plain_char in (("≥", ">="), ("µ", "u"), ("…", "~")):
+        text = text.replace(char, plain_char)
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def _guarded(value: Value) -> Value:
+    """A spreadsheet must not take another program's name for a formula."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
+        return f"'{value}"
+    return "" if value is None else value

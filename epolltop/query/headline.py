@@ -1,0 +1,77 @@
+"""What stands above every table: where the numbers come from, what they add up to, what is missing."""
+
+from __future__ import annotations
+
+from epolltop.model.batch import Probe
+from epolltop.model.snapshot import Snapshot
+from epolltop.text import duration, grouped, plural, rate, size, timestamp
+
+
+def attachment(probe: Probe) -> str:
+    """What a probe is attached to, in short: the first hook and how many more."""
+    first, *others = probe.attached_to.split(", ")
+    return f"{first} +{len(others)}" if others else first
+
+
+def source_line(snapshot: Snapshot) -> str:
+    """The source and what each probe is really attached to."""
+    probes = "  ".join(f"{probe.name}={attachment(probe)}" for probe in snapshot.source.probes)
+    return f"{snapshot.source.kind}  {probes}"
+
+
+def totals_line(snapshot: Snapshot) -> str:
+    """How many instances, and what happened to them."""
+    totals = snapshot.totals
+    line = f"{plural(snapshot.open, 'instance')} in {plural(_holders(snapshot), 'process')}"
+    if snapshot.in_flight:
+        line += f" ({grouped(snapshot.in_flight)} in flight)"
+    if not snapshot.window_s:
+        return line
+    bound = "" if snapshot.source.exact else "≥"
+    line += (
+        f"  created {bound}{grouped(totals.created)} ({rate(snapshot.create_per_s)}/s)"
+        f"  freed {bound}{grouped(totals.released)} ({rate(snapshot.release_per_s)}/s)"
+    )
+    return f"{line}  failed {grouped(totals.failed)}" if snapshot.source.exact else line
+
+
+def loss_line(snapshot: Snapshot) -> str:
+    """How complete the detail is: loss and sampling are told apart."""
+    source = snapshot.source
+    line = f"events {grouped(source.events)}  sampled out {grouped(source.sampled_out)}  lost {grouped(source.lost)}"
+    return f"{line}  maps full {grouped(source.overflowed)}" if source.overflowed else line
+
+
+def cost_line(snapshot: Snapshot) -> str:
+    """What epolltop itself uses."""
+    return f"self {snapshot.cpu_share:.1%} cpu {size(snapshot.cost.rss_bytes)}"
+
+
+def is_lossy(snapshot: Snapshot) -> bool:
+    """Whether something is missing that was not left out on purpose."""
+    return bool(snapshot.source.lost or snapshot.source.overflowed)
+
+
+def notes(snapshot: Snapshot) -> tuple[str, ...]:
+    """What cannot be seen here, a sentence each; the most important first."""
+    source = snapshot.source
+    unreadable = (f"{plural(source.unreadable, 'process')} could not be read",) if source.unreadable else ()
+    fallback = (source.fallback,) if source.fallback else ()
+    return (*fallback, *unreadable, *source.blind_spots)
+
+
+def headline(snapshot: Snapshot) -> list[str]:
+    """All of it, a line each, for text without a screen."""
+    probes = [f"  {probe.name} at {attachment(probe)}" for probe in snapshot.source.probes]
+    return [
+        f"epolltop {timestamp(snapshot.wall_ns)}  {snapshot.source.host.hostname}"
+        f"  source {snapshot.source.kind}  observed {duration(snapshot.observed_s)}",
+        *probes,
+        totals_line(snapshot),
+        f"{loss_line(snapshot)}  {cost_line(snapshot)}",
+        *(f"note: {note}" for note in notes(snapshot)),
+    ]
+
+
+def _holders(snapshot: Snapshot) -> int:
+    return sum(1 for row in snapshot.processes if row.instances)

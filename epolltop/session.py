@@ -1,0 +1,115 @@
+"""One observation: a source and the world it feeds, in a thread of their own, for whoever awaits snapshots.
+
+Source and world are only ever touched by that thread, so neither needs a lock and no front end's event loop waits for
+the kernel. What comes out is frozen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TypeVar
+
+from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.world import Mark, Selection, World
+from epolltop.sources import Descriptor, FactSource
+
+_Result = TypeVar("_Result")
+
+OpenSource = Callable[[], FactSource]
+"""Opens the source that was asked for, or the best that can run; raises SourceUnavailable."""
+
+
+class Session:
+    """From opening the source to closing it."""
+
+    def __init__(self, open_source: OpenSource, selection: Selection, delay_s: float) -> None:
+        self._open_source = open_source
+        self._world = World(selection)
+        self._source: FactSource | None = None
+        self._mark: Mark | None = None
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="session")
+        self.delay_s = delay_s
+        """Between two snapshots; may be changed at any time."""
+        self.focus: tuple[Instance, ...] = ()
+        """Instances somebody looks at: their interest lists are measured."""
+        self.stopping = asyncio.Event()
+        """Set it to end `ticks` and `observe` early."""
+
+    async def open(self) -> Snapshot:
+        """Starts observing; what is there at the start.
+
+        Raises:
+            SourceUnavailable: no source can run.
+        """
+        return await self._call(self._open)
+
+    async def ticks(self) -> AsyncIterator[Snapshot]:
+        """A snapshot every delay_s, with rates since the one before. The first comes a delay after `open`."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self.delay_s
+        while not await self.sleep(due - loop.time()):
+            # After a pause of the machine, or a tick that took long, go on from now: no ticks to catch up.
+            due = max(due, loop.time() - self.delay_s) + self.delay_s
+            yield await self._call(self._tick)
+
+    async def observe(self, seconds: float) -> AsyncIterator[Snapshot]:
+        """Snapshots about every second, each about the whole observation so far; the last when the time is over."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while True:
+            over = await self.sleep(min(1.0, ends - loop.time())) or loop.time() >= ends
+            yield await self._call(self._whole)
+            if over:
+                return
+
+    async def now(self) -> Snapshot:
+        """What is known now, about the whole observation."""
+        return await self._call(self._whole)
+
+    async def sleep(self, seconds: float) -> bool:
+        """Waits; True if it was cut short because the session stops."""
+        try:
+            await asyncio.wait_for(self.stopping.wait(), max(0.0, seconds))
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Detaches. May be called twice, and without open."""
+        if self._source is not None:
+            await self._call(self._source.close)
+        self._thread.shutdown(wait=False)
+
+    async def _call(self, step: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, step)
+
+    def _open(self) -> Snapshot:
+        self._source = self._open_source()
+        self._world.apply(self._source.poll(self._descriptors()))
+        self._mark = self._world.mark()
+        return self._world.freeze(self._world.begin())
+
+    def _tick(self) -> Snapshot:
+        assert self._mark is not None, "ticks before open"
+        since = self._mark
+        self._poll()
+        snapshot = self._world.freeze(since)
+        self._mark = self._world.mark()
+        return snapshot
+
+    def _whole(self) -> Snapshot:
+        self._poll()
+        return self._world.freeze(self._world.begin())
+
+    def _poll(self) -> None:
+        assert self._source is not None, "poll before open"
+        self._world.apply(self._source.poll(self._descriptors()))
+
+    def _descriptors(self) -> Mapping[int, Descriptor]:
+        return {
+            instance.file: Descriptor(instance.holders[0].process.pid, instance.holders[0].fds[0])
+            for instance in self.focus
+            if instance.holders
+        }

@@ -1,0 +1,36 @@
+"""Opens the source that was asked for, or the best that can run here."""
+
+from __future__ import annotations
+
+from epolltop.sources import FactSource, SourceUnavailable
+from epolltop.sources.proc import ProcSource
+
+KINDS = ("auto", "bpf", "proc")
+
+
+def open_source(kind: str, *, include_self: bool) -> FactSource:
+    """An open source.
+
+    Args:
+        kind: bpf or proc insist on that one, auto falls back from bpf to proc and says why in every batch.
+        include_self: whether epolltop's own instances count.
+
+    Raises:
+        SourceUnavailable: the one that was asked for cannot run, or none can.
+    """
+    fallback = ""
+    if kind != "proc":
+        from epolltop.sources.bpf.source import BpfSource
+
+        live = BpfSource(include_self=include_self)
+        try:
+            live.open()
+        except SourceUnavailable as error:
+            if kind == "bpf":
+                raise
+            fallback = f"only /proc is read, since {error}; remedy: {error.remedy}"
+        else:
+            return live
+    scanning = ProcSource(include_self=include_self, fallback=fallback)
+    scanning.open()
+    return scanning

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.query.fields import (
+    EVENT_FIELDS,
+    INSTANCE_FIELDS,
+    PROCESS_FIELDS,
+    Field,
+    InstanceOf,
+    Row,
+    UnknownField,
+    Value,
+    argument_text,
+    flag_names,
+    lookup,
+)
+
+from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
+
+REGISTRIES: dict[str, Sequence[Field[Any]]] = {
+    "process": PROCESS_FIELDS,
+    "instance": INSTANCE_FIELDS,
+    "event": EVENT_FIELDS,
+}
+WORDS = {
+    Kind.CREATE: "create",
+    Kind.CREATE_FAILED: "create failed",
+    Kind.RELEASE: "release",
+    Kind.FOUND: "found",
+    Kind.GONE: "gone",
+}
+COUNTED = ("created", "released", "failed", "sampled_out", "create_per_s", "release_per_s")
+
+
+def value(fields: Sequence[Field[Row]], name: str, row: Row, **world: Any) -> Value:
+    return lookup(fields, name).value(row, snapshot(**world))
+
+
+def show(fields: Sequence[Field[Row]], name: str, row: Row, **world: Any) -> str:
+    return lookup(fields, name).show(row, snapshot(**world))
+
+
+@pytest.mark.parametrize("fields", REGISTRIES.values(), ids=REGISTRIES)
+class TestEveryRegistry:
+    def test_ids_are_snake_case_and_unique(self, fields: Sequence[Field[Any]]) -> None:
+        assert all(re.fullmatch("[a-z][a-z_]*", field.id) for field in fields)
+        assert len({field.id for field in fields}) == len(fields)
+
+    def test_no_name_leads_to_two_fields(self, fields: Sequence[Field[Any]]) -> None:
+        owners = [(name, field.id) for field in fields for name in set(field.names)]
+        assert len(owners) == len(dict(owners))
+
+    def test_every_name_finds_its_field_in_any_case(self, fields: Sequence[Field[Any]]) -> None:
+        for field in fields:
+            assert all(lookup(fields, name.upper()) is field for name in field.names)
+
+    def test_names_can_be_written_in_a_filter(self, fields: Sequence[Field[Any]]) -> None:
+        assert not [name for field in fields for name in field.names if re.search(r'[\s()!:=<>~"]', name)]
+
+    def test_help_is_one_sentence(self, fields: Sequence[Field[Any]]) -> None:
+        assert all(field.help[-1] == "." and ". " not in field.help for field in fields)
+
+    def test_only_the_last_takes_the_rest_of_the_line(self, fields: Sequence[Field[Any]]) -> None:
+        assert [field.width > 0 for field in fields] == [True] * (len(fields) - 1) + [False]
+
+    def test_titles_fit_their_column(self, fields: Sequence[Field[Any]]) -> None:
+        assert not [field.id for field in fields if field.width and len(field.title) > field.width]
+
+
+def test_numbers_are_right_aligned_and_sort_the_most_first() -> None:
+    directions = {field.id: (field.right, field.descending) for field in PROCESS_FIELDS}
+    assert directions["open"] == directions["create_per_s"] == directions["age"] == (True, True)
+    assert directions["pid"] == (True, False)
+    assert directions["command"] == (False, False)
+
+
+def test_an_unknown_name_suggests_what_was_meant() -> None:
+    with pytest.raises(UnknownField, match=r"'opne', did you mean open\?") as caught:
+        lookup(PROCESS_FIELDS, "opne")
+    assert caught.value.suggestions == ("open",)
+
+
+def test_columns_of_processes_come_in_the_promised_order() -> None:
+    titles = " ".join(field.title for field in PROCESS_FIELDS if field.shown)
+    assert titles == "PID USER OPEN NEW/S FREED/S CREATED FREED FAILED FDS LIMIT AGE TREND NAME COMMAND"
+
+
+class TestProcesses:
+    def test_a_large_pid_is_not_rounded(self) -> None:
+        assert show(PROCESS_FIELDS, "pid", process(4_194_303)) == "4194303"
+
+    def test_open_counts_the_instances_held(self) -> None:
+        assert value(PROCESS_FIELDS, "open", process(open=3)) == 3
+
+    def test_age_is_taken_at_the_instant_of_the_snapshot(self) -> None:
+        row = process(started_ns=NOW_NS - 90 * SECOND_NS)
+        assert (value(PROCESS_FIELDS, "age", row), show(PROCESS_FIELDS, "age", row)) == (90.0, "1m30s")
+
+    def test_the_trend_shows_bars_and_sorts_by_its_peak(self) -> None:
+        row = process(history=(1.0, 8.0, 4.0))
+        assert (value(PROCESS_FIELDS, "trend", row), show(PROCESS_FIELDS, "trend", row)) == (8.0, "▁█▄".rjust(12))
+
+    @pytest.mark.parametrize("name", [*COUNTED, "trend"])
+    def test_what_was_not_observed_is_unknown_and_not_zero(self, name: str) -> None:
+        assert value(PROCESS_FIELDS, name, process(), window_s=0) is None
+        assert show(PROCESS_FIELDS, name, process(), window_s=0) == "?"
+
+    @pytest.mark.parametrize("name", COUNTED)
+    def test_without_a_trace_numbers_are_lower_bounds(self, name: str) -> None:
+        assert show(PROCESS_FIELDS, name, process(**{name: 7}), exact=False).startswith("≥7")
+        assert show(PROCESS_FIELDS, name, process(**{name: 7})).startswith("7")
+
+    @pytest.mark.parametrize("name", COUNTED)
+    def test_no_less_than_nothing_is_not_said(self, name: str) -> None:
+        assert show(PROCESS_FIELDS, name, process(**{name: 0}), exact=False) == "0"
+
+    def test_a_small_lower_bound_is_more_than_nothing(self) -> None:
+        assert show(PROCESS_FIELDS, "new/s", process(create_per_s=0.01), exact=False) == ">0"
+
+    def test_what_is_held_is_exact_without_a_trace(self) -> None:
+        assert show(PROCESS_FIELDS, "open", process(open=2), exact=False) == "2"
+
+    @pytest.mark.parametrize("member", ["ppid", "uid", "user", "cgroup", "fds", "fd_limit"])
+    def test_what_could_not_be_read_is_unknown(self, member: str) -> None:
+        row = replace(process(), **{member: None})  # type: ignore[arg-type]
+        assert (value(PROCESS_FIELDS, member, row), show(PROCESS_FIELDS, member, row)) == (None, "?")
+
+    def test_an_unknown_start_is_an_unknown_age(self) -> None:
+        assert show(PROCESS_FIELDS, "age", process(started_ns=None)) == "?"
+
+    def test_truth_is_said_in_words(self) -> None:
+        assert show(PROCESS_FIELDS, "ended", process(ended=True)) == "yes"
+
+    @pytest.mark.parametrize(
+        ("fds", "limit", "severity"),
+        [(80, 100, None), (81, 100, "warn"), (96, 100, "error"), (None, 100, None), (5000, None, None), (1, 0, None)],
+    )
+    def test_running_out_of_descriptors_is_alarming(
+        self, fds: int | None, limit: int | None, severity: str | None
+    ) -> None:
+        row = process(fds=fds, fd_limit=limit)
+        assert lookup(PROCESS_FIELDS, "fds").severity(row) == severity
+        assert lookup(PROCESS_FIELDS, "limit").severity(row) == severity
+
+    def test_failed_creations_are_alarming(self) -> None:
+        assert [lookup(PROCESS_FIELDS, "failed").severity(process(failed=failed)) for failed in (0, 1)] == [
+            None,
+            "warn",
+        ]
+
+
+class TestInstances:
+    def test_descriptors_are_listed_while_they_fit(self) -> None:
+        few = InstanceOf(instance(holders=((42, (8, 9)),)), process())
+        many = InstanceOf(instance(holders=((42, tuple(range(100, 120))),)), process())
+        assert show(INSTANCE_FIELDS, "fds", few) == "8,9"
+        assert show(INSTANCE_FIELDS, "fds", many) == "20 fds"
+        assert str(value(INSTANCE_FIELDS, "fds", many)).count(",") == 19
+
+    def test_a_traced_instance_has_an_age(self) -> None:
+        row = InstanceOf(instance(age_s=12.3), process())
+        assert (value(INSTANCE_FIELDS, "age", row), show(INSTANCE_FIELDS, "age", row)) == (12.3, "12.3s")
+        assert value(INSTANCE_FIELDS, "created_at", row) == "2026-01-31T11:59:47.823456Z"
+        assert re.fullmatch(r"\d\d:\d\d:\d\d\.823", show(INSTANCE_FIELDS, "created_at", row))
+
+    def test_a_found_instance_is_at_least_as_old_as_it_is_known(self) -> None:
+        row = InstanceOf(instance(age_s=12.3, found=True), process())
+        assert (value(INSTANCE_FIELDS, "age", row), show(INSTANCE_FIELDS, "age", row)) == (None, "≥12.3s")
+        assert [show(INSTANCE_FIELDS, name, row) for name in ("seen", "created_at", "creator")] == ["found", "?", "?"]
+
+    def test_other_holders_are_named(self) -> None:
+        alone = InstanceOf(instance(), process())
+        shared = InstanceOf(instance(holders=((42, (8,)), (43, (8,)))), process())
+        crowd = InstanceOf(instance(holders=tuple((pid, (8,)) for pid in range(20))), process())
+        assert [show(INSTANCE_FIELDS, "holders", row) for row in (alone, shared)] == ["1", "2: 42,43"]
+        assert show(INSTANCE_FIELDS, "holders", crowd) == "20: 0,1,2,3,4,5,6,7…"
+        assert value(INSTANCE_FIELDS, "holders", crowd) == 20
+
+    @pytest.mark.parametrize(
+        ("syscall", "argument", "text"),
+        [
+            (Syscall.EPOLL_CREATE, 1024, "size=1024"),
+            (Syscall.EPOLL_CREATE, -1, "size=-1"),
+            (Syscall.EPOLL_CREATE1, 0, "0"),
+            (Syscall.EPOLL_CREATE1, 0o2000000, "EPOLL_CLOEXEC"),
+            (Syscall.EPOLL_CREATE1, 0o2000001, "EPOLL_CLOEXEC|0x1"),
+            (Syscall.EPOLL_CREATE1, None, None),
+            (Syscall.UNKNOWN, 0, None),
+        ],
+    )
+    def test_the_argument_reads_as_it_was_written(
+        self, syscall: Syscall, argument: int | None, text: str | None
+    ) -> None:
+        assert argument_text(syscall, argument) == text
+        row = InstanceOf(instance(syscall=syscall, argument=argument), process())
+        assert show(INSTANCE_FIELDS, "arg", row) == (text or "?")
+
+    def test_negative_flags_have_names_too(self) -> None:
+        assert flag_names(-1) == ("EPOLL_CLOEXEC", "0xfff7ffff")
+
+    def test_watches_that_were_not_read_are_unknown(self) -> None:
+        assert [show(INSTANCE_FIELDS, "watches", InstanceOf(instance(watches=n), process())) for n in (None, 0)] == [
+            "?",
+            "0",
+        ]
+
+
+class TestEvents:
+    def test_every_member_of_an_event_is_in_some_field(self) -> None:
+        changes: dict[str, Any] = dict.fromkeys(Event._fields, 7)
+        changes |= {"kind": Kind.RELEASE, "syscall": Syscall.EPOLL_CREATE, "name": "other", "by_kernel": True}
+        for member, changed in changes.items():
+            before, after = event(errno=24), event(errno=24)._replace(**{member: changed})
+            world = snapshot()
+            assert any(field.value(before, world) != field.value(after, world) for field in EVENT_FIELDS), member
+
+    @pytest.mark.parametrize(("kind", "text"), WORDS.items())
+    def test_every_kind_has_a_word(self, kind: Kind, text: str) -> None:
+        assert show(EVENT_FIELDS, "kind", event(kind=kind)) == text
+
+    def test_a_creation_returned_a_descriptor(self) -> None:
+        assert show(EVENT_FIELDS, "result", event(fd=8)) == "8"
+        assert show(EVENT_FIELDS, "result", event(fd=None)) == "?"
+
+    @pytest.mark.parametrize(("errno", "text"), [(24, "EMFILE"), (9999, "9999")])
+    def test_a_failure_has_a_reason(self, errno: int, text: str) -> None:
+        row = event(kind=Kind.CREATE_FAILED, fd=None, errno=errno)
+        assert show(EVENT_FIELDS, "result", row) == show(EVENT_FIELDS, "errno", row) == text
+        assert lookup(EVENT_FIELDS, "result").severity(row) == "error"
+
+    def test_a_release_has_a_lifetime_if_creation_was_seen(self) -> None:
+        row = event(kind=Kind.RELEASE, created_ns=NOW_NS - 3 * SECOND_NS)
+        assert (value(EVENT_FIELDS, "lifetime", row), show(EVENT_FIELDS, "lifetime", row)) == (2.0, "2.0s")
+        assert show(EVENT_FIELDS, "lifetime", row._replace(created_ns=0)) == "?"
+
+    def test_what_cannot_be_is_not_called_unknown(self) -> None:
+        release = event(kind=Kind.RELEASE, fd=None, argument=None)
+        assert [show(EVENT_FIELDS, name, release) for name in ("result", "fd", "errno", "arg")] == ["-"] * 4
+        assert show(EVENT_FIELDS, "lifetime", event()) == "-"
+
+    def test_the_instance_is_called_as_in_the_table_of_instances(self) -> None:
+        held = instance(age_s=1.0)
+        assert value(EVENT_FIELDS, "instance", event(file=held.file, since_ns=held.since_ns)) == held.id
+        assert show(EVENT_FIELDS, "instance", event(file=0)) == "?"
+
+    def test_times_are_of_the_wall(self) -> None:
+        assert value(EVENT_FIELDS, "time", event()) == "2026-01-31T11:59:59.123456Z"
+        assert re.fullmatch(r"\d\d:\d\d:59\.123", show(EVENT_FIELDS, "time", event()))
+
+    def test_an_unknown_user_or_group_is_not_zero(self) -> None:
+        row = event(uid=None, cgroup=0, start=0, syscall=Syscall.UNKNOWN)
+        assert [show(EVENT_FIELDS, name, row) for name in ("uid", "cgroup", "start", "syscall")] == ["?"] * 4
+
+
+def test_a_new_column_needs_no_more_than_a_line() -> None:
+    half: Field[InstanceOf] = replace(lookup(INSTANCE_FIELDS, "watches"), id="half", get=lambda _row, _snapshot: 0.5)
+    assert half.value(InstanceOf(instance(), process()), snapshot()) == 0.5

@@ -1,0 +1,409 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epolltop.model.batch import Batch, Holding
+from epolltop.sources import Descriptor, SourceUnavailable, kcmp
+from epolltop.sources.kcmp import Place
+from epolltop.sources.proc import Instances, ProcSource
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import json, os, select, signal, socket, sys
+space = dict(globals())
+for line in sys.stdin:
+    exec(json.loads(line), space)
+    print(json.dumps(space.pop("result", None)), flush=True)
+"""
+real = pytest.mark.skipif(not kcmp.available(), reason="kcmp(2) does not work here")
+
+
+class Child:
+    """A Python process that does as it is told."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    def do(self, code: str) -> int:
+        """Returns once it is done, with what the code left in result."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(code) + "\n")
+        self._process.stdin.flush()
+        result: int = json.loads(self._process.stdout.readline())
+        return result
+
+    def fork(self) -> int:
+        """Makes a grandchild with the same descriptors, which ends with the child. Returns its pid."""
+        return self.do(
+            "end, ours = os.pipe()\n"
+            "result = os.fork()\n"
+            "if not result:\n"
+            "    os.close(ours); os.read(end, 1); os._exit(0)\n"
+        )
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def children(number: int = 1, *, keep: tuple[int, ...] = ()) -> Iterator[list[Child]]:
+    with ExitStack() as stack:
+        found = []
+        for _ in range(number):
+            process = stack.enter_context(
+                subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=-1, stdout=-1, text=True, pass_fds=keep)
+            )
+            stack.callback(process.kill)
+            found.append(Child(process))
+        yield found
+
+
+class Watcher:
+    """A source and the last census it gave."""
+
+    def __init__(self, *, include_self: bool = False) -> None:
+        self.source = ProcSource(include_self=include_self)
+        self.source.open()
+        self.holdings: list[Holding] = []
+        self.batch: Batch | None = None
+
+    def look(self, focus: Mapping[int, Descriptor] | None = None) -> Batch:
+        self.batch = self.source.poll(focus or {})
+        if self.batch.census:
+            self.holdings = list(self.batch.census.holdings)
+        return self.batch
+
+    def of(self, *pids: int) -> dict[tuple[int, int], int]:
+        """Files by descriptor, after another look."""
+        self.look()
+        return {(held.pid, held.fd): held.file for held in self.holdings if held.pid in pids}
+
+
+@pytest.fixture(name="watcher")
+def _watcher() -> Watcher:
+    return Watcher()
+
+
+def test_what_a_batch_says(watcher: Watcher) -> None:
+    with children() as [child]:
+        child.do("keep = [select.epoll() for _ in range(3)]")
+        batch = watcher.look()
+        mine = [held for held in watcher.holdings if held.pid == child.pid]
+        assert batch.census is not None
+        assert batch.since_ns < batch.census.started_ns < batch.now_ns
+        assert len(mine) == 3
+        (process,) = (process for key, process in batch.processes.items() if key.pid == child.pid)
+        assert {(held.pid, held.start) for held in mine} == {process.key}
+        assert {(held.created_ns, held.argument, held.syscall) for held in mine} == {(0, 0, 0)}
+        assert (process.ppid, process.fds) == (os.getpid(), 6)
+        assert (batch.events, batch.counts, batch.watches) == ((), {}, {})
+        assert (batch.source.kind, batch.source.exact) == ("proc", False)
+        assert [probe.name for probe in batch.source.probes] == ["epoll_create", "files_free"]
+        assert batch.cost.cpu_ns > 0
+        assert batch.cost.rss_bytes > 1 << 20
+        assert watcher.holdings[0].file >= 1
+    watcher.source.close()
+    watcher.source.close()
+
+
+def test_a_scan_without_change_gives_the_same_holdings(tmp_path: Path) -> None:
+    fds = tmp_path / "1" / "fd"
+    fds.mkdir(parents=True)
+    fds.joinpath("4").symlink_to("anon_inode:[eventpoll]")
+    (tmp_path / "1" / "stat").write_text("1 (init) S " + " ".join("9" * 50))
+    quiet = ProcSource(root=str(tmp_path), fallback="no BTF")
+    first, second = quiet.poll({}), quiet.poll({})
+    fds.joinpath("5").symlink_to("anon_inode:[eventpoll]")
+    third = quiet.poll({})
+    assert first.census is not None
+    assert second.census is not None
+    assert third.census is not None
+    assert second.census.holdings is first.census.holdings
+    assert [(held.pid, held.fd) for held in first.census.holdings] == [(1, 4)]
+    assert [(held.pid, held.fd) for held in third.census.holdings] == [(1, 4), (1, 5)]
+    assert second.census.started_ns > first.now_ns
+    assert first.source.fallback == "no BTF"
+
+
+def test_ourselves_are_left_out_unless_asked_for() -> None:
+    with select.epoll() as instance:
+        mine = (os.getpid(), instance.fileno())
+        assert mine not in Watcher().of(os.getpid())
+        assert mine in Watcher(include_self=True).of(os.getpid())
+
+
+@real
+def test_primes_of_instances_are_told_apart(watcher: Watcher) -> None:
+    primes = [2, 3, 5, 7, 11, 13]
+    with children(len(primes)) as family:
+        for child, prime in zip(family, primes, strict=True):
+            child.do(f"keep = [select.epoll() for _ in range({prime})]")
+        files = watcher.of(*(child.pid for child in family))
+        assert len(files) == len(set(files.values())) == sum(primes)
+        for child, prime in zip(family, primes, strict=True):
+            assert sum(pid == child.pid for pid, _ in files) == prime
+
+
+@real
+def test_dup_and_fork_add_descriptors_not_instances(watcher: Watcher) -> None:
+    with children() as [child]:
+        child.do("keep = [select.epoll() for _ in range(5)]; copies = [os.dup(one.fileno()) for one in keep[:2]]")
+        before = watcher.of(child.pid)
+        assert (len(before), len(set(before.values()))) == (7, 5)
+        forked = child.fork()
+        after = watcher.of(child.pid, forked)
+        assert {place: after[place] for place in before} == before
+        assert {(forked, fd): file for (_, fd), file in before.items()} == {
+            place: file for place, file in after.items() if place[0] == forked
+        }
+        child.do("keep.clear()")
+        assert set(watcher.of(child.pid, forked).values()) == set(before.values())
+
+
+@real
+def test_a_passed_instance_keeps_its_number_when_its_maker_dies(watcher: Watcher) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, children(2, keep=(ours.fileno(), theirs.fileno())) as [maker, taker]:
+        maker.do("one = select.epoll(); result = one.fileno()")
+        (file,) = watcher.of(maker.pid).values()
+        maker.do(f"socket.send_fds(socket.socket(fileno={ours.fileno()}), [b'x'], [one.fileno()])")
+        taker.do(f"result = socket.recv_fds(socket.socket(fileno={theirs.fileno()}), 1, 1)[1][0]")
+        both = watcher.of(maker.pid, taker.pid)
+        assert (len(both), set(both.values())) == (2, {file})
+        maker.end()
+        left = watcher.of(maker.pid, taker.pid)
+        assert [(pid, number) for (pid, _), number in left.items()] == [(taker.pid, file)]
+        batch = watcher.look()
+        assert taker.pid in {key.pid for key in batch.processes}
+        assert maker.pid not in {key.pid for key in batch.processes}
+
+
+def test_numbers_stay_and_are_not_used_again(watcher: Watcher) -> None:
+    with children() as [child]:
+        child.do("keep = {n: select.epoll() for n in range(5)}")
+        first = watcher.of(child.pid)
+        assert watcher.of(child.pid) == first
+        gone = child.do("result = keep[2].fileno(); keep[2].close(); del keep[2]")
+        without = watcher.of(child.pid)
+        assert without == {place: file for place, file in first.items() if place != (child.pid, gone)}
+        child.do("keep.update({n: select.epoll() for n in range(10, 14)})")
+        more = watcher.of(child.pid)
+        assert {place: more[place] for place in without} == without
+        assert min(set(more.values()) - set(without.values())) > max(first.values())
+    assert watcher.of(child.pid) == {}
+
+
+def test_interest_lists_are_measured_for_the_focus_only(watcher: Watcher) -> None:
+    with children() as [child]:
+        child.do("pipes = [os.pipe() for _ in range(11)]; one = select.epoll(); two = select.epoll()")
+        fd = child.do("[one.register(end[0]) for end in pipes]; result = one.fileno()")
+        file = watcher.of(child.pid)[child.pid, fd]
+        focus = {file: Descriptor(child.pid, fd), 10**9: Descriptor(child.pid, 0)}
+        assert watcher.look(focus).watches == {file: 11}
+        assert watcher.look(focus).watches == {file: 11}
+        assert watcher.look().watches == {}
+
+
+def test_a_process_that_ends_between_two_reads_is_left_out(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = watcher.source._procfs.epoll_fds
+    with children(2) as [doomed, other]:
+        for child in (doomed, other):
+            child.do("keep = [select.epoll() for _ in range(3)]")
+
+        def read_and_kill(pid: int) -> list[int]:
+            fds = read(pid)
+            if pid == doomed.pid:
+                doomed.end()
+            return fds
+
+        monkeypatch.setattr(watcher.source._procfs, "epoll_fds", read_and_kill)
+        assert {pid for pid, _ in watcher.of(doomed.pid, other.pid)} == {other.pid}
+
+
+@real
+def test_descriptors_closed_before_they_are_compared_are_left_out(
+    watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = watcher.source._procfs.process
+    with children(2) as [closing, other]:
+        for child in (closing, other):
+            child.do("keep = [select.epoll() for _ in range(3)]")
+
+        def close_and_read(*key: object) -> object:
+            closing.do("keep.clear()")
+            return process(*key)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(watcher.source._procfs, "process", close_and_read)
+        assert {pid for pid, _ in watcher.of(closing.pid, other.pid)} == {other.pid}
+
+
+def test_without_kcmp_every_descriptor_is_an_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kcmp, "available", lambda: False)
+    watcher = Watcher()
+    with children() as [child]:
+        child.do("one = select.epoll(); two = os.dup(one.fileno())")
+        files = watcher.of(child.pid)
+        assert len(set(files.values())) == 2
+        assert watcher.of(child.pid) == files
+    source = watcher.look().source
+    assert any("kcmp" in sentence for sentence in source.blind_spots)
+    assert source.census_by == "/proc"
+
+
+def test_no_proc_no_source(tmp_path: Path) -> None:
+    for root in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(SourceUnavailable) as caught:
+            ProcSource(root=str(root)).open()
+        assert "mount" in caught.value.remedy
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_plain_user_sees_the_own_processes_and_counts_the_others() -> None:
+    code = (
+        "import os, select; from epolltop.sources.proc import ProcSource\n"
+        "keep = [select.epoll() for _ in range(3)]\n"
+        "source = ProcSource(include_self=True); source.open(); batch = source.poll({})\n"
+        "print(os.getpid(), len({held.file for held in batch.census.holdings if held.pid == os.getpid()}),\n"
+        "      batch.source.unreadable, *{held.pid for held in batch.census.holdings})"
+    )
+    with children() as [stranger]:
+        stranger.do("keep = select.epoll()")
+        done = subprocess.run(
+            [sys.executable, "-c", code], user=65534, group=65534, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.stderr == ""
+        me, mine, unreadable, *seen = map(int, done.stdout.split())
+        assert mine == 3
+        assert unreadable >= 2
+        assert me in seen
+        assert stranger.pid not in seen
+
+
+class Kernel:
+    """Which open file each place refers to, as numbers in the order of kcmp."""
+
+    def __init__(self) -> None:
+        self.files: dict[Place, int] = {}
+        self.denied: set[Place] = set()
+
+    def compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
+        if {(pid1, fd1), (pid2, fd2)} & self.denied:
+            raise OSError(errno.EPERM, "denied")
+        try:
+            one, other = self.files[pid1, fd1], self.files[pid2, fd2]
+        except KeyError:
+            raise OSError(errno.EBADF, "closed") from None
+        return kcmp.SAME if one == other else kcmp.LESS if one < other else kcmp.GREATER
+
+    def same(self, instances: Instances) -> bool:
+        """Whether the numbers divide the places as the files do."""
+        pairs = {(file, instances.file(place)) for place, file in self.files.items()}
+        return len(pairs) == len({file for file, _ in pairs}) == len({number for _, number in pairs - {(0, 0)}})
+
+
+@contextmanager
+def kernels() -> Iterator[Kernel]:
+    kernel = Kernel()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kcmp, "compare", kernel.compare)
+        patch.setattr(kcmp, "available", lambda: True)
+        yield kernel
+
+
+PLACES = st.tuples(st.integers(1, 3), st.integers(3, 12))
+SCANS = st.lists(st.dictionaries(PLACES, st.integers(0, 14)), min_size=1, max_size=8)
+
+
+@given(SCANS)
+def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
+    with kernels() as kernel:
+        instances = Instances(compare=True)
+        used: set[int] = set()
+        for files in scans:
+            before, kernel.files = kernel.files, files
+            numbers = {place: instances.file(place) for place in before}
+            stayed = {place for place in files if before.get(place) == files[place]}
+            instances.update(before.keys() - stayed, sorted(files.keys() - stayed))
+            assert kernel.same(instances)
+            assert all(instances.file(place) == numbers[place] for place in stayed)
+            now = {instances.file(place) for place in files}
+            assert not (now - set(numbers.values())) & used
+            used |= now
+            assert all(set(instances.members(number)) <= files.keys() for number in now)
+            assert all(instances.file(place) == 0 for place in before.keys() - files.keys())
+
+
+@settings(max_examples=300)
+@given(SCANS)
+def test_silently_reopened_descriptors_are_found_out(scans: list[dict[Place, int]]) -> None:
+    with kernels() as kernel:
+        instances = Instances(compare=True)
+        for files in scans:
+            before, kernel.files = kernel.files, files
+            instances.update(before.keys() - files.keys(), sorted(files.keys() - before.keys()))
+        for _ in range(10):
+            if not instances.update((), ()):
+                break
+        assert kernel.same(instances)
+
+
+def test_a_number_goes_where_most_of_its_descriptors_go() -> None:
+    with kernels() as kernel:
+        instances = Instances(compare=True)
+        kernel.files = {(1, 3): 5, (1, 4): 5, (2, 3): 5, (3, 3): 7, (3, 4): 7}
+        instances.update((), sorted(kernel.files))
+        five, seven = instances.file((1, 3)), instances.file((3, 3))
+        kernel.files[1, 3] = 6
+        assert instances.update((), ()) >= {1, 2}
+        assert instances.file((1, 4)) == instances.file((2, 3)) == five
+        split = instances.file((1, 3))
+        assert split not in (0, five, seven)
+        kernel.files = dict.fromkeys(kernel.files, 9)
+        while instances.update((), ()):
+            pass
+        assert {instances.file(place) for place in kernel.files} == {five}
+
+
+def test_what_may_not_be_compared_is_an_instance_of_its_own_and_stays_one() -> None:
+    with kernels() as kernel:
+        instances = Instances(compare=True)
+        kernel.files = {(1, 3): 1, (1, 4): 1, (2, 3): 1, (2, 4): 2}
+        kernel.denied = {(1, 3), (2, 4)}
+        instances.update((), sorted(kernel.files))
+        numbers = {place: instances.file(place) for place in kernel.files}
+        assert numbers[1, 4] == numbers[2, 3]
+        assert len(set(numbers.values())) == 3
+        instances.update((), ())
+        kernel.files[3, 3] = 1
+        instances.update((), [(3, 3)])
+        assert instances.file((3, 3)) == numbers[1, 4]
+        assert {place: instances.file(place) for place in numbers} == numbers
+
+
+def test_a_representative_that_goes_meanwhile_is_replaced_by_another() -> None:
+    with kernels() as kernel:
+        instances = Instances(compare=True)
+        kernel.files = {(1, 3): 1, (2, 3): 1, (1, 4): 2}
+        instances.update((), sorted(kernel.files))
+        number = instances.file((2, 3))
+        kernel.files = {(2, 3): 1, (3, 3): 1, (3, 4): 2, (3, 5): 3}
+        assert instances.update((), [(3, 3), (3, 4), (3, 5)]) >= {1, 3}
+        assert instances.file((3, 3)) == instances.file((2, 3)) == number
+        assert instances.file((1, 3)) == instances.file((1, 4)) == 0
+        assert len({instances.file((3, fd)) for fd in (3, 4, 5)} - {0}) == 3

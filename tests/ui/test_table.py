@@ -1,0 +1,689 @@
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.pilot import Pilot
+
+from epolltop.ui.table import Column, VirtualTable
+
+
+@dataclass(frozen=True)
+class Item:
+    pid: int
+    name: str = ""
+    load: int = 0
+
+
+PID: Column[Item] = Column("pid", "PID", 6, True, lambda item: str(item.pid))
+LOAD: Column[Item] = Column("load", "LOAD", 5, True, lambda item: str(item.load))
+NAME: Column[Item] = Column("name", "NAME", 0, False, lambda item: item.name)
+
+Table = VirtualTable[Item]
+
+
+def items(count: int) -> list[Item]:
+    return [Item(pid, f"name{pid}", pid * 10) for pid in range(count)]
+
+
+def make_table(
+    *columns: Column[Item], empty: str = "", row_class: Callable[[Item], str] | None = None, ascii_only: bool = False
+) -> Table:
+    return VirtualTable(
+        columns=columns or (PID, NAME),
+        key=lambda item: item.pid,
+        empty=empty,
+        row_class=row_class,
+        ascii_only=ascii_only,
+    )
+
+
+class TableApp(App[None]):
+    BINDINGS = [Binding("right", "leave", show=False)]  # noqa: RUF012
+
+    def __init__(self, table: Table) -> None:
+        super().__init__()
+        self.table = table
+        self.highlighted: list[Item | None] = []
+        self.activated: list[Item] = []
+        self.headers: list[str] = []
+        self.left = False
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+
+    def on_virtual_table_row_highlighted(self, message: VirtualTable.RowHighlighted) -> None:
+        self.highlighted.append(message.row)
+
+    def on_virtual_table_row_activated(self, message: VirtualTable.RowActivated) -> None:
+        self.activated.append(message.row)
+
+    def on_virtual_table_header_clicked(self, message: VirtualTable.HeaderClicked) -> None:
+        self.headers.append(message.column_id)
+
+    def action_leave(self) -> None:
+        self.left = True
+
+
+@dataclass
+class Screen:
+    """A table on a terminal: what was painted, not what would be."""
+
+    app: TableApp
+    pilot: Pilot[None]
+
+    async def show(self, rows: list[Item]) -> None:
+        self.app.table.show(rows)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def click(self, x: int, y: int, times: int = 1) -> None:
+        await self.pilot.click(self.app.table, offset=(x, y), times=times)
+        await self.pilot.pause()
+
+    async def wheel(self, event: type[MouseScrollDown | MouseScrollUp]) -> None:
+        await self.pilot._post_mouse_events([event], self.app.table, offset=(1, 1))
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "never happened"
+            await self.pilot.pause()
+
+    def segments(self, y: int) -> list[Segment]:
+        table = self.app.table
+        return list(table.screen._compositor.render_strips()[y].crop(0, table.scrollable_size.width))
+
+    def line(self, y: int) -> str:
+        return "".join(segment.text for segment in self.segments(y))
+
+    @property
+    def lines(self) -> list[str]:
+        return [self.line(y).rstrip() for y in range(self.app.table.scrollable_size.height)]
+
+    def cursor(self) -> object:
+        return self.app.table.cursor_key
+
+    @property
+    def marked(self) -> list[str]:
+        return [line[1:].strip() for line in self.lines if line.startswith("▸")]
+
+    def style_of(self, y: int, text: str) -> Any:
+        style = next(segment.style for segment in self.segments(y) if text in segment.text)
+        assert style is not None
+        return style
+
+
+@asynccontextmanager
+async def on_screen(
+    table: Table | None = None, rows: list[Item] | None = None, size: tuple[int, int] = (30, 10)
+) -> AsyncIterator[Screen]:
+    app = TableApp(table or make_table())
+    async with app.run_test(size=size) as pilot:
+        screen = Screen(app, pilot)
+        await screen.show(rows or [])
+        yield screen
+
+
+# What it costs.
+
+
+async def test_of_100_000_rows_only_the_cells_on_screen_are_formatted() -> None:
+    formatted: list[tuple[str, int]] = []
+
+    def counted(column: str) -> Callable[[Item], str]:
+        return lambda item: formatted.append((column, item.pid)) or str(item.pid)  # type: ignore[func-returns-value]
+
+    table = make_table(*(Column(name, name, 4, True, counted(name)) for name in "abc"))
+    rows = items(100_000)
+    async with on_screen(table, rows[:50]) as screen:
+        formatted.clear()
+        await screen.show(rows)
+        await screen.until(lambda: len(formatted) >= 27)
+        assert sorted(set(formatted)) == [(name, pid) for name in "abc" for pid in range(9)]
+        assert len(formatted) <= 2 * 27  # more rows than before: painted at most once more by the layout
+
+        formatted.clear()
+        await screen.show(list(rows))
+        await screen.until(lambda: len(formatted) >= 27)
+        assert len(formatted) == 27
+
+        formatted.clear()
+        await screen.press("end")
+        await screen.until(lambda: len(formatted) >= 27)
+        assert {pid for _, pid in formatted} == set(range(99_991, 100_000))
+        assert len(formatted) == 27
+
+
+async def test_moving_the_cursor_formats_the_two_lines_that_change() -> None:
+    formatted: list[int] = []
+    column = Column[Item]("pid", "PID", 6, True, lambda item: formatted.append(item.pid) or "x")  # type: ignore[func-returns-value]
+    async with on_screen(make_table(column), items(100)) as screen:
+        formatted.clear()
+        await screen.press("down")
+        await screen.until(lambda: len(formatted) >= 2)
+        assert sorted(formatted) == [0, 1]
+
+
+async def test_a_column_out_of_view_is_not_formatted() -> None:
+    formatted: list[str] = []
+
+    def counted(name: str) -> Column[Item]:
+        return Column(name, name, 9, False, lambda _item: formatted.append(name) or name)  # type: ignore[func-returns-value]
+
+    async with on_screen(make_table(*map(counted, "abcde")), items(3), size=(21, 6)) as screen:
+        assert set(formatted) == {"a", "b"}
+        formatted.clear()
+        await screen.press("right", "right")
+        await screen.until(lambda: "d" in formatted)
+        assert "a" not in formatted
+        assert "e" not in formatted
+
+
+async def test_rows_on_screen_are_painted_anew_when_only_time_has_passed() -> None:
+    age = 1
+    async with on_screen(make_table(Column("age", "AGE", 5, True, lambda _item: f"{age}s")), items(1)) as screen:
+        assert screen.lines[1] == "▸   1s"
+        age = 2
+        await screen.show(items(1))
+        assert screen.lines[1] == "▸   2s"
+
+
+# The cursor.
+
+
+@pytest.mark.parametrize(
+    ("keys", "pid"),
+    [
+        ("down", 1),
+        ("j j", 2),
+        ("down down up", 1),
+        ("j j k", 1),
+        ("up", 0),
+        ("pagedown", 9),
+        ("pagedown pagedown pageup", 9),
+        ("pageup", 0),
+        ("ctrl+d", 4),
+        ("ctrl+d ctrl+d ctrl+u", 4),
+        ("end", 99),
+        ("G", 99),
+        ("end down", 99),
+        ("end pagedown", 99),
+        ("end home", 0),
+        ("G g", 0),
+        ("G pageup", 90),
+    ],
+)
+async def test_keys_move_the_cursor_and_keep_it_on_screen(keys: str, pid: int) -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.press(*keys.split())
+        assert screen.cursor() == pid
+        assert screen.app.table.cursor_row == Item(pid, f"name{pid}", pid * 10)
+        assert screen.marked == [f"{pid} name{pid}"]
+
+
+async def test_a_page_moves_the_view_with_the_cursor() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.press("down", "down", "pagedown")
+        assert screen.lines[1] == "      9 name9"
+        assert screen.lines[3] == "▸    11 name11"
+
+
+async def test_half_a_page_of_one_row_is_a_row() -> None:
+    async with on_screen(rows=items(100), size=(30, 2)) as screen:
+        await screen.press("ctrl+d", "ctrl+d")
+        assert screen.cursor() == 2
+
+
+async def test_the_cursor_follows_its_key_through_another_order_on_the_same_line() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        screen.app.table.select(50)
+        await screen.press("up", "up")
+        line = screen.lines.index("▸    48 name48")
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 48
+        assert screen.lines[line] == "▸    48 name48"
+        assert screen.lines[line - 1] == "     49 name49"
+
+
+async def test_the_cursor_stays_on_screen_where_its_line_cannot_be_kept() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        screen.app.table.select(50)
+        await screen.show([rows[50], *rows[:50], *rows[51:]])
+        assert screen.lines[1] == "▸    50 name50"
+        await screen.show([*rows[:50], *rows[51:], rows[50]])
+        assert screen.lines[9] == "▸    50 name50"
+
+
+async def test_the_cursor_of_a_row_that_is_gone_goes_to_the_row_on_its_line() -> None:
+    rows = items(5)
+    async with on_screen(rows=rows) as screen:
+        screen.app.table.select(2)
+        await screen.show([*rows[:2], *rows[3:]])
+        assert screen.cursor() == 3
+        await screen.show(rows[::-1])
+        assert screen.lines[2] == "▸     3 name3"
+
+
+async def test_the_cursor_of_the_last_row_goes_up_when_the_rows_get_fewer() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.press("end")
+        await screen.show(items(20))
+        assert screen.cursor() == 19
+        assert screen.lines[9] == "▸    19 name19"
+
+
+async def test_the_cursor_finds_its_key_again_after_the_table_was_empty() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        screen.app.table.select(50)
+        await screen.show([])
+        assert screen.cursor() is None
+        assert screen.app.table.cursor_row is None
+        await screen.show(items(100)[10:])
+        assert screen.cursor() == 50
+        assert screen.marked == ["50 name50"]
+
+
+async def test_a_cursor_nobody_moved_stays_on_top() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("up", "home")
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 99
+        assert screen.lines[1] == "▸    99 name99"
+
+
+async def test_a_cursor_that_was_moved_back_to_the_top_follows_its_row() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("down", "up")
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 0
+
+
+@pytest.mark.parametrize("by_mouse", [False, True])
+async def test_a_first_row_that_was_selected_is_followed(by_mouse: bool) -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        if by_mouse:
+            await screen.click(3, 1)
+        else:
+            assert screen.app.table.select(0)
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 0
+
+
+async def test_select_brings_the_row_on_screen() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        assert screen.app.table.select(70)
+        await screen.pilot.pause()
+        assert screen.marked == ["70 name70"]
+
+
+async def test_selecting_an_unknown_key_changes_nothing() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        assert not screen.app.table.select(-1)
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 99
+
+
+async def test_rows_shown_before_the_table_is_mounted_are_there() -> None:
+    table = make_table()
+    app = TableApp(table)
+
+    async with app.run_test(size=(30, 10)) as pilot:
+        late = make_table()
+        late.show(items(100))
+        late.select(50)
+        await table.remove()
+        app.table = late
+        await app.mount(late)
+        await pilot.pause()
+        assert Screen(app, pilot).marked == ["50 name50"]
+        assert app.highlighted[-1] == items(100)[50]
+
+
+async def test_the_cursor_stays_on_screen_when_the_table_gets_lower() -> None:
+    async with on_screen(rows=items(100), size=(30, 20)) as screen:
+        screen.app.table.select(15)
+        await screen.pilot.resize_terminal(30, 5)
+        await screen.pilot.pause()
+        assert screen.marked == ["15 name15"]
+
+
+# What it reports.
+
+
+async def test_it_reports_the_row_under_the_cursor_whenever_it_is_another_record() -> None:
+    rows = items(3)
+    async with on_screen(rows=rows) as screen:
+        assert screen.app.highlighted == [rows[0]]
+        await screen.press("down")
+        assert screen.app.highlighted == [rows[0], rows[1]]
+        await screen.show(rows[::-1])
+        assert screen.app.highlighted == [rows[0], rows[1]]
+        newer = [replace(row, load=7) for row in rows]
+        await screen.show(newer)
+        assert screen.app.highlighted == [rows[0], rows[1], newer[1]]
+        await screen.show([newer[0], newer[2]])
+        await screen.show([])
+        assert screen.app.highlighted == [rows[0], rows[1], newer[1], newer[2], None]
+
+
+async def test_enter_activates_the_row_under_the_cursor() -> None:
+    rows = items(3)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("down", "enter")
+        assert screen.app.activated == [rows[1]]
+
+
+async def test_enter_activates_nothing_without_rows() -> None:
+    async with on_screen() as screen:
+        await screen.press("enter")
+        assert screen.app.activated == []
+
+
+async def test_a_click_selects_and_a_double_click_activates() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("end")
+        await screen.click(3, 4)
+        assert screen.cursor() == 94
+        assert screen.app.activated == []
+        await screen.click(3, 6, times=2)
+        assert screen.cursor() == 96
+        assert screen.app.activated == [rows[96]]
+        assert not screen.app.screen.selections
+
+
+async def test_a_click_below_the_rows_does_nothing() -> None:
+    async with on_screen(rows=items(2)) as screen:
+        await screen.click(3, 6, times=2)
+        assert screen.cursor() == 0
+        assert screen.app.activated == []
+
+
+async def test_a_click_on_the_corner_between_the_scrollbars_does_nothing() -> None:
+    async with on_screen(make_table(PID, LOAD), items(100), size=(12, 6)) as screen:
+        assert screen.app.table.scrollable_size == (11, 5)
+        await screen.click(11, 5)
+        assert screen.cursor() == 0
+
+
+async def test_a_click_on_a_title_reports_its_column() -> None:
+    async with on_screen(make_table(PID, LOAD, NAME), items(100)) as screen:
+        await screen.press("end")
+        for x in (1, 6, 8, 12, 14, 25):
+            await screen.click(x, 0)
+        assert screen.app.headers == ["pid", "pid", "load", "load", "name", "name"]
+        assert screen.cursor() == 99
+
+
+async def test_a_click_on_the_header_beside_the_titles_reports_nothing() -> None:
+    async with on_screen(make_table(PID), items(3)) as screen:
+        await screen.click(0, 0)
+        await screen.click(20, 0)
+        assert screen.app.headers == []
+
+
+async def test_a_click_on_a_title_that_was_scrolled_reports_its_column() -> None:
+    table = make_table(*(Column[Item](name, name, 9, False, lambda _item: "x") for name in "abcde"))
+    async with on_screen(table, items(3), size=(22, 6)) as screen:
+        await screen.press("right", "right")
+        await screen.click(1, 0)
+        assert screen.app.headers == ["c"]
+
+
+# Scrolling.
+
+
+async def test_the_header_stays_while_the_rows_scroll() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.press("end")
+        assert screen.lines[0] == "    PID NAME"
+        assert screen.lines[1] == "     91 name91"
+
+
+async def test_left_and_right_scroll_header_and_rows_by_columns_and_leave_the_mark() -> None:
+    def column(name: str) -> Column[Item]:
+        return Column(name, name, 9, False, lambda item: f"{name}{item.pid}")
+
+    table = make_table(*map(column, ("one", "two", "three", "four")))
+    async with on_screen(table, items(2), size=(25, 6)) as screen:
+        assert screen.lines[:3] == [" one       two       thr", "▸one0      two0      thr", " one1      two1      thr"]
+        await screen.press("right")
+        assert screen.lines[:2] == [" two       three     fou", "▸two0      three0    fou"]
+        await screen.press("right", "right", "right")
+        assert screen.lines[:2] == ["     three     four", "▸    three0    four0"]
+        await screen.press("left")
+        assert screen.lines[:2] == [" two       three     fou", "▸two0      three0    fou"]
+        await screen.press("left", "left")
+        assert screen.lines[:2] == [" one       two       thr", "▸one0      two0      thr"]
+
+
+async def test_right_is_left_to_the_app_when_there_is_nothing_to_scroll() -> None:
+    async with on_screen(rows=items(2)) as screen:
+        await screen.press("right")
+        assert screen.app.left
+
+
+async def test_the_wheel_scrolls_the_view_and_not_the_cursor() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("down")
+        for _ in range(5):
+            await screen.wheel(MouseScrollDown)
+        top = screen.lines[1]
+        assert top == "     10 name10"
+        assert screen.cursor() == 1
+        await screen.show([replace(row, load=1) for row in rows])
+        assert screen.lines[1] == top
+        await screen.press("down")
+        assert screen.marked == ["2 name2"]
+
+
+async def test_the_wheel_answers_at_once_after_the_rows_got_fewer() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        for _ in range(40):
+            await screen.wheel(MouseScrollDown)
+        await screen.show(items(30))
+        assert screen.lines[9] == "     29 name29"
+        await screen.wheel(MouseScrollUp)
+        assert screen.lines[9] == "     27 name27"
+
+
+async def test_home_shows_the_top_even_if_the_cursor_is_there_already() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.wheel(MouseScrollDown)
+        assert screen.marked == []
+        await screen.press("home")
+        assert screen.marked == ["0 name0"]
+
+
+async def test_the_scrollbar_knows_how_many_rows_there_are() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.show(items(5000))
+        assert screen.app.table.vertical_scrollbar.window_virtual_size == 5001
+
+
+# What a line looks like.
+
+
+@pytest.mark.parametrize("text", ["[red]x[/]", "[/", "[b", "[@click=app.quit]q[/]", r"\x1b[31mred", "{x}", "$text"])
+async def test_texts_are_drawn_as_they_are(text: str) -> None:
+    table = make_table(PID, replace(NAME, title=text), empty=text)
+    async with on_screen(table, [Item(1, text)], size=(40, 6)) as screen:
+        assert screen.lines[0] == f"    PID {text}"
+        assert screen.lines[1] == f"▸     1 {text}"
+        await screen.show([])
+        assert screen.lines[1] == f" {text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "right"),
+    [
+        ("日本", "日本 |", " 日本|"),
+        ("日本語", "日本…|", "日本…|"),
+        ("a日本語", "a日 …|", "a日 …|"),
+        ("🐍", "🐍   |", "   🐍|"),
+        ("é", "é    |", "    é|"),
+        ("abcde", "abcde|", "abcde|"),
+        ("abcdef", "abcd…|", "abcd…|"),
+        ("", "     |", "     |"),
+    ],
+)
+async def test_wide_characters_take_two_cells_and_do_not_shift_what_follows(text: str, left: str, right: str) -> None:
+    bar = Column[Item]("bar", "|", 1, False, lambda _item: "|")
+    for is_right, cells in ((False, left), (True, right)):
+        name = Column[Item]("name", "NAME", 5, is_right, lambda item: item.name)
+        async with on_screen(make_table(name, bar), [Item(1, text)]) as screen:
+            line = screen.line(1)
+            assert line[1:].replace(" |", "|", 1).rstrip() == cells
+            assert cell_len(line[: line.index("|")]) == 7
+
+
+async def test_a_wide_character_cut_by_the_edge_keeps_the_line_its_length() -> None:
+    wide = [Column[Item](name, "日本語日本", 10, False, lambda _item: "語語語語語") for name in "abcd"]
+    for width in range(10, 14):
+        async with on_screen(make_table(*wide), items(2), size=(width, 6)) as screen:
+            for _ in wide:
+                room = screen.app.table.scrollable_size.width
+                assert {cell_len(screen.line(y)) for y in range(3)} == {room}
+                await screen.press("right")
+
+
+async def test_the_last_column_takes_what_is_left() -> None:
+    text = "x" * 50
+    async with on_screen(rows=[Item(1, text)]) as screen:
+        assert screen.line(1) == "▸     1 " + "x" * 20 + "…"
+        await screen.pilot.resize_terminal(80, 10)
+        await screen.pilot.pause()
+        assert screen.lines[1] == "▸     1 " + text
+        assert not screen.app.table.show_horizontal_scrollbar
+
+
+async def test_the_last_column_keeps_room_for_its_title() -> None:
+    async with on_screen(make_table(PID, NAME), items(1), size=(8, 6)) as screen:
+        assert screen.app.table.show_horizontal_scrollbar
+        await screen.press("right")
+        assert screen.lines[:2] == ["  NAME", "▸ name0"]
+
+
+async def test_other_columns_can_be_shown() -> None:
+    async with on_screen(rows=items(2)) as screen:
+        screen.app.table.set_columns([LOAD, PID])
+        await screen.pilot.pause()
+        assert screen.lines[:3] == ["  LOAD    PID", "▸    0      0", "    10      1"]
+
+
+@pytest.mark.parametrize(
+    ("ascii_only", "reverse", "header"),
+    [
+        (False, False, "  PID▲ NAME"),
+        (False, True, "  PID▼ NAME"),
+        (True, False, "  PID^ NAME"),
+        (True, True, "  PIDv NAME"),
+    ],
+)
+async def test_the_header_says_what_the_rows_are_sorted_by(ascii_only: bool, reverse: bool, header: str) -> None:
+    async with on_screen(make_table(replace(PID, width=5), NAME, ascii_only=ascii_only)) as screen:
+        screen.app.table.set_sort("pid", reverse)
+        await screen.pilot.pause()
+        assert screen.lines[0] == header
+        screen.app.table.set_sort(None, False)
+        await screen.pilot.pause()
+        assert screen.lines[0] == "   PID NAME"
+
+
+async def test_the_arrow_stays_when_the_title_fills_its_column() -> None:
+    async with on_screen(make_table(replace(LOAD, width=4), PID)) as screen:
+        screen.app.table.set_sort("load", True)
+        await screen.pilot.pause()
+        assert screen.lines[0] == " LO…▼    PID"
+
+
+async def test_ascii_only_draws_ascii() -> None:
+    async with on_screen(make_table(PID, NAME, ascii_only=True), [Item(1, "x" * 50)]) as screen:
+        screen.app.table.set_sort("pid", True)
+        await screen.pilot.pause()
+        assert screen.line(1) == ">     1 " + "x" * 20 + "~"
+        assert all(line.isascii() for line in screen.lines)
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+async def test_the_cursor_line_is_marked_and_bold_and_no_other(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    async with on_screen(rows=items(4)) as screen:
+        await screen.press("down")
+        assert screen.marked == ["1 name1"]
+        assert [bool(screen.style_of(y, "name").bold) for y in range(1, 5)] == [False, True, False, False]
+        assert screen.style_of(2, "name").bgcolor != screen.style_of(4, "name").bgcolor
+
+
+async def test_rows_and_cells_wear_their_classes_and_the_cursor_on_top() -> None:
+    name = replace(NAME, style=lambda item: "table--error" if item.pid == 2 else "")
+    table = make_table(PID, name, row_class=lambda item: "table--dim" if item.pid in (2, 4) else "")
+    async with on_screen(table, items(6)) as screen:
+        assert screen.style_of(3, "name2").bold
+        assert not screen.style_of(3, "2 ").bold
+        assert screen.style_of(3, "2 ").color == screen.style_of(5, "name4").color
+        assert screen.style_of(5, "name4").color != screen.style_of(4, "name3").color
+        assert screen.style_of(3, "name2").color != screen.style_of(5, "name4").color
+        assert screen.style_of(2, "name1").bgcolor != screen.style_of(3, "2 ").bgcolor
+        screen.app.table.select(2)
+        await screen.pilot.pause()
+        assert screen.style_of(3, "name2").bgcolor == screen.style_of(3, "▸").bgcolor
+        assert screen.style_of(3, "name2").bgcolor != screen.style_of(5, "name4").bgcolor
+
+
+# Too small, or nothing at all.
+
+
+async def test_an_empty_table_says_why_under_its_header() -> None:
+    async with on_screen(make_table(empty="waiting for the first event"), size=(20, 6)) as screen:
+        assert screen.lines == ["    PID NAME", " waiting for the", " first event", "", "", ""]
+        screen.app.table.empty = "filtered"
+        await screen.pilot.pause()
+        assert screen.lines[1:3] == [" filtered", ""]
+        await screen.show(items(1))
+        assert screen.lines[1:3] == ["▸     0 name0", ""]
+
+
+KEYS = ("down", "up", "pagedown", "pageup", "ctrl+d", "ctrl+u", "end", "home", "G", "g", "left", "right", "enter")
+
+
+@pytest.mark.parametrize("size", [(5, 2), (1, 1), (3, 3), (40, 1)])
+@pytest.mark.parametrize("count", [0, 100])
+async def test_a_table_too_small_to_read_takes_all_keys(size: tuple[int, int], count: int) -> None:
+    async with on_screen(make_table(PID, LOAD, NAME, empty="nothing to see"), items(count), size=size) as screen:
+        await screen.press(*KEYS)
+        await screen.press("down")
+        assert screen.cursor() == (1 if count else None)
+        assert all(cell_len(line) <= size[0] for line in screen.lines)
+
+
+async def test_a_table_without_columns_is_blank() -> None:
+    table: Table = VirtualTable(columns=(), key=lambda item: item.pid)
+    async with on_screen(table, items(3)) as screen:
+        assert screen.lines[:4] == ["", "▸", "", ""]
+
+
+def test_no_key_shows_in_the_footer() -> None:
+    assert not [key for key in VirtualTable.BINDINGS if not isinstance(key, Binding) or key.show]
