@@ -8,16 +8,21 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
 
+from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
 from epolltop.output.files import write_whole
+from epolltop.output.formats import FORMATS, Report
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.output.table import in_ascii
 from epolltop.session import Session
-from epolltop.sources import FactSource, SourceUnavailable
+from epolltop.sources import SourceUnavailable
 from epolltop.sources.choose import open_source
 
 FAILED, BAD_USAGE, NO_SOURCE, SIGNALLED = 1, 2, 3, 128
@@ -47,16 +52,29 @@ def _run(options: Options) -> int:
     if options.command == "doctor":
         return _doctor(options)
     open_chosen = functools.partial(open_source, options.source, include_self=options.include_self)
-    if options.command == "live" and not options.batch and _has_terminal():
-        from epolltop.ui.run import run_ui
-
-        return run_ui(open_chosen, options)
-    return asyncio.run(_headless(open_chosen, options))
-
-
-async def _headless(open_chosen: Callable[[], FactSource], options: Options) -> int:
-    """Runs a front end that writes lines; a signal stops it cleanly and becomes the exit code."""
     session = Session(open_chosen, options.selection, options.delay_s or 1.0)
+    if options.command == "live" and not options.batch and _has_terminal():
+        return _ui(session, options)
+    return asyncio.run(_headless(session, options))
+
+
+def _ui(session: Session, options: Options) -> int:
+    from epolltop.ui.run import run_ui
+
+    readable = in_ascii if options.ascii_only else str
+    code, message = run_ui(session, options.view, options.filter, _export, color=options.color, readable=readable)
+    return _complain(message, code) if message else code
+
+
+def _export(snapshot: Snapshot, shown: Sequence[ProcessRow]) -> Path:
+    """Writes what the screen shows beside wherever it was started; the name sorts by time."""
+    path = Path(time.strftime("epolltop-%Y%m%d-%H%M%S.json")).absolute()
+    write_whole(path, FORMATS["json"](Report(snapshot, shown, events=snapshot.journal)))
+    return path
+
+
+async def _headless(session: Session, options: Options) -> int:
+    """Runs a front end that writes lines; a signal stops it cleanly and becomes the exit code."""
     received: list[int] = []
 
     def stop(number: int) -> None:
@@ -70,7 +88,7 @@ async def _headless(open_chosen: Callable[[], FactSource], options: Options) -> 
         await _front_end(session, options)
         sys.stdout.flush()
     finally:
-        await session.close()
+        session.close()
     return SIGNALLED + received[0] if received else 0
 
 

@@ -29,6 +29,7 @@ class Session:
         self._world = World(selection)
         self._source: FactSource | None = None
         self._mark: Mark | None = None
+        self._opening: concurrent.futures.Future[Snapshot] | None = None
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="session")
         self.delay_s = delay_s
         """Between two snapshots; may be changed at any time."""
@@ -37,13 +38,20 @@ class Session:
         self.stopping = asyncio.Event()
         """Set it to end `ticks` and `observe` early."""
 
+    def prepare(self) -> None:
+        """Starts opening, for who has other things to do meanwhile."""
+        self._opening = self._thread.submit(self._open)
+
     async def open(self) -> Snapshot:
         """Starts observing; what is there at the start.
 
         Raises:
             SourceUnavailable: no source can run.
         """
-        return await self._call(self._open)
+        if self._opening is None:
+            self.prepare()
+        assert self._opening is not None
+        return await asyncio.wrap_future(self._opening)
 
     async def ticks(self) -> AsyncIterator[Snapshot]:
         """A snapshot every delay_s, with rates since the one before. The first comes a delay after `open`."""
@@ -76,11 +84,15 @@ class Session:
             return False
         return True
 
-    async def close(self) -> None:
-        """Detaches. May be called twice, and without open."""
-        if self._source is not None:
-            await self._call(self._source.close)
-        self._thread.shutdown(wait=False)
+    def close(self) -> None:
+        """Detaches, after the step under way. May be called twice, and without open."""
+        self.stopping.set()
+        self._thread.submit(self._close).result()
+
+    def _close(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
     async def _call(self, step: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step)

@@ -7,33 +7,13 @@ import io
 from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import Field, Row, Value
+from epolltop.query.fields import GAP, Field, Row, Value, fitting
 from epolltop.text import fit
-
-GAP = 1
-"""Blank cells between columns."""
-FLEXIBLE_MIN = 16
-"""The column that takes what is left has at least so many cells, else columns before it are dropped."""
-
-
-def choose(fields: Sequence[Field[Row]], width: int) -> tuple[Field[Row], ...]:
-    """The fields that fit in so many cells: those shown by default, dropped from the last fixed one on."""
-    shown = [field for field in fields if field.shown]
-    fixed = [field for field in shown if field.width]
-    flexible = [field for field in shown if not field.width]
-    left = width - sum(FLEXIBLE_MIN + GAP for _ in flexible)
-    kept = []
-    for field in fixed:
-        left -= field.width + GAP
-        if left < -GAP:
-            break
-        kept.append(field)
-    return (*kept, *flexible)
 
 
 def plain(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int) -> list[str]:
     """Aligned lines, the heading first; the flexible column is cut at width."""
-    chosen = choose(fields, width)
+    chosen = fitting(fields, width)
     left = width - sum(field.width + GAP for field in chosen if field.width)
 
     def line(cells: Iterable[str]) -> str:

@@ -90,6 +90,24 @@ class Field(Generic[Row]):
         return rate(value) if self.unit == "per_s" else duration(value)
 
 
+GAP = 1
+"""Blank cells between columns."""
+FLEXIBLE_MIN = 16
+"""The column that takes what is left has at least so many cells, else columns before it are dropped."""
+
+
+def fitting(fields: Sequence[Field[Row]], width: int) -> tuple[Field[Row], ...]:
+    """The fields that fit in so many cells: those shown by default, without the last ones of fixed width."""
+    shown = [field for field in fields if field.shown]
+    left = width - sum(FLEXIBLE_MIN for field in shown if not field.width)
+    kept = []
+    for field in shown:
+        left -= field.width + GAP if field.width else 0
+        if left >= 0 or not field.width:
+            kept.append(field)
+    return tuple(kept)
+
+
 class UnknownField(LookupError):
     """No field has that name."""
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
-from epolltop.query.field import Field, Row, Severity, Unit, UnknownField, Value, lookup
+from epolltop.query.field import GAP, Field, Row, Severity, Unit, UnknownField, Value, fitting, lookup
 from epolltop.text import UNKNOWN, duration, sparkline, timestamp
 
 __all__ = [
     "EVENT_FIELDS",
+    "GAP",
     "INSTANCE_FIELDS",
     "PROCESS_FIELDS",
     "Field",
@@ -25,6 +26,7 @@ __all__ = [
     "UnknownField",
     "Value",
     "argument_text",
+    "fitting",
     "flag_names",
     "lookup",
 ]

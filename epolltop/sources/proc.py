@@ -69,7 +69,6 @@ class Instances:
     def __init__(self, *, compare: bool) -> None:
         self._compare = compare
         self._of: dict[Place, _Instance] = {}
-        self._by_file: dict[int, _Instance] = {}
         # In the order of kcmp. What may not be compared is left out, and everything if there is no kcmp.
         self._order: list[_Instance] = []
         self._lost: set[Place] = set()
@@ -80,11 +79,6 @@ class Instances:
         """Number of the file behind a descriptor; 0 if it vanished while it was compared."""
         instance = self._of.get(descriptor)
         return instance.file if instance else 0
-
-    def members(self, file: int) -> list[Place]:
-        """Descriptors that refer to a file."""
-        instance = self._by_file.get(file)
-        return instance.members if instance else []
 
     def update(self, gone: Collection[Place], fresh: Iterable[Place]) -> set[int]:
         """Takes in what changed since the last scan.
@@ -109,8 +103,6 @@ class Instances:
         leaving = set(descriptors)
         for instance in touched.values():
             instance.members = [member for member in instance.members if member not in leaving]
-            if not instance.members:
-                self._by_file.pop(instance.file, None)
         self._order = [instance for instance in self._order if instance.members]
 
     def _check(self) -> dict[Place, int]:
@@ -197,7 +189,6 @@ class Instances:
         for at, instance in enumerate(touched):
             votes = Counter(former.get(member, instance.file) for member in instance.members)
             claims += [(-count, file, at) for file, count in votes.items() if file]
-            self._by_file.pop(instance.file, None)
         names: dict[int, int] = {}
         taken: set[int] = set()
         for _, file, at in sorted(claims):
@@ -205,13 +196,10 @@ class Instances:
                 names[at] = file
                 taken.add(file)
         for at, instance in enumerate(touched):
-            if instance.members:
-                instance.file = names.get(at) or self._next()
-                self._by_file[instance.file] = instance
-
-    def _next(self) -> int:
-        self._last += 1
-        return self._last
+            if at not in names and instance.members:
+                self._last += 1
+                names[at] = self._last
+            instance.file = names.get(at, 0)
 
 
 class ProcSource:
@@ -317,12 +305,13 @@ class ProcSource:
                 fresh += [(pid, fd) for fd in set(fds).difference(known.fds)]
         touched = self._instances.update(gone, fresh).union(pid for pid, _ in gone)
         for pid in touched:
-            if pid in found:
-                self._tables[pid] = self._table(*found[pid])
-            else:
-                self._tables.pop(pid, None)
+            self._tables.pop(pid, None)
+            if pid in found and (table := self._table(*found[pid])).fds:
+                self._tables[pid] = table
         if touched:
-            self._holdings = [holding for table in self._tables.values() for holding in table.holdings]
+            # In the order of pids, so that whoever comes first does not depend on who changed last.
+            tables = (self._tables[pid] for pid in found if pid in self._tables)
+            self._holdings = [holding for table in tables for holding in table.holdings]
 
     def _table(self, key: ProcessKey, fds: list[int]) -> _Table:
         """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""

@@ -4,8 +4,8 @@ Every read races with the process it is about. What is gone, or may not be read,
 a crash; only `Procfs.epoll_fds` tells the two apart, because its caller counts what it could not see. An error that is
 about us, such as having no descriptor left, is raised: an empty list would be a lie.
 
-Costs on Linux 6.18: 10 µs for /proc/PID/stat with its parsing, 2 µs for the number of descriptors, 40 µs for the facts
-that rarely change, 2 µs for each descriptor looked at.
+Costs on Linux 6.18: 9 µs for /proc/PID/stat with its parsing, 2 µs for the number of descriptors, 45 µs for the facts
+that rarely change; 8 µs for a descriptor table, and 3 µs for each descriptor in it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Procfs:
         return stat.start if stat else None
 
     def process(self, key: ProcessKey) -> Process | None:
-        """Facts about a process: 13 µs, every tenth time 50.
+        """Facts about a process: 12 µs, every tenth time 60.
 
         Name, parent and number of descriptors are read each time. Command, user, cgroup and limit are read again
         after an exec that changed the name, and every tenth call. Both uid and user are the effective ones.
@@ -129,20 +129,14 @@ class Procfs:
             PermissionError: they may not be read. Root meets this too, without CAP_SYS_PTRACE or under an LSM.
         """
         try:
-            # Relative to the directory, a link costs a third less, and cannot be another process's.
-            table = os.open(f"{self._root}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return self._epoll_fds(pid)
         except _GONE:
             return []
         except PermissionError:
+            # Also what the kernel says when the process goes in the middle of readlink(2).
             if self._holds_nothing(pid):
                 return []
             raise
-        try:
-            return sorted(int(name) for name in os.listdir(table) if _link(name, table) == _EVENTPOLL)
-        except _GONE:
-            return []
-        finally:
-            os.close(table)
 
     def watch_count(self, pid: int, fd: int) -> int | None:
         """Length of the interest list behind a descriptor.
@@ -159,6 +153,14 @@ class Procfs:
                 return info.readall().count(b"\ntfd:")
         except (*_GONE, PermissionError):
             return None
+
+    def _epoll_fds(self, pid: int) -> list[int]:
+        # Relative to the directory, a link costs a third less, and cannot be another process's.
+        table = os.open(f"{self._root}/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return sorted(int(name) for name in os.listdir(table) if _link(name, table) == _EVENTPOLL)
+        finally:
+            os.close(table)
 
     def _stat(self, pid: int) -> _Stat | None:
         raw = self._read(pid, "stat", 1024)

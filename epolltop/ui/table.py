@@ -29,7 +29,7 @@ from textual.strip import Strip
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True)  # without slots: with them Column[Row](...) raises in Python 3.10 and 3.11
+@dataclass(frozen=True)  # no slots: with them Column[Row](...) raises in Python 3.11
 class Column(Generic[Row]):
     """What to show of a row, and how wide."""
 
@@ -51,7 +51,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     """
 
     ALLOW_SELECT = False
-    # Left and right are ScrollView's.
+    # ScrollView binds left and right.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
@@ -80,6 +80,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         & > .table--header { background: $panel; color: $foreground; text-style: bold; }
         & > .table--odd { background: $foreground 4%; }
         & > .table--dim { color: $text-muted; }
+        &:ansi > .table--dim { text-style: dim; }
         & > .table--bold { text-style: bold; }
         & > .table--warn { color: $text-warning; }
         & > .table--error { color: $text-error; text-style: bold; }
@@ -261,7 +262,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def on_click(self, event: Click) -> None:
         """Rows are selected, twice is activated; a title is reported."""
         where = event.get_content_offset(self)
-        if where is None or not self.scrollable_size.region.contains_point(where):
+        if where is None:
             return
         at = where.y - 1 + self.scroll_offset.y
         if where.y == 0:

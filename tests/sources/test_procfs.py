@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import subprocess
 import sys
@@ -299,7 +300,7 @@ def test_real_child() -> None:
     assert facts.command.startswith(f"{sys.executable} -c import os")
     assert "\\x0a" in facts.command
     assert facts.fds == 3 + 8
-    assert facts.fd_limit == int(os.popen("ulimit -Sn").read())
+    assert facts.fd_limit == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert len(fds) == 8
     assert fds == sorted(fds)
 
@@ -315,7 +316,8 @@ def test_real_child_that_dies() -> None:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         zombie = procfs.process(who)
         assert zombie is not None
-        assert (zombie.command, zombie.fds) == (f"[{zombie.name}]", 0)
+        assert zombie.command == f"[{zombie.name}]"
+        assert not zombie.fds
         assert procfs.epoll_fds(process.pid) == []
         process.wait()
         assert procfs.process(who) is None
@@ -370,9 +372,12 @@ def test_real_stranger_is_denied_but_counted() -> None:
     code += f"assert procfs.watch_count({ME}, 0) is None\nassert procfs.epoll_fds(2) == []\n"
     code += f"try:\n    procfs.epoll_fds({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
     root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code], user=65534, group=65534, cwd=root, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code], user=65534, group=65534, cwd=root, capture_output=True, text=True, check=False
+        )
+    except PermissionError:
+        pytest.skip("the checkout or its Python is private")
     assert done.stderr == ""
     word, fds = done.stdout.split()
     assert word == "denied"

@@ -422,8 +422,10 @@ async def test_a_click_below_the_rows_does_nothing() -> None:
 async def test_a_click_on_the_corner_between_the_scrollbars_does_nothing() -> None:
     async with on_screen(make_table(PID, LOAD), items(100), size=(12, 6)) as screen:
         assert screen.app.table.scrollable_size == (11, 5)
+        await screen.press("end")
         await screen.click(11, 5)
-        assert screen.cursor() == 0
+        assert screen.cursor() == 99
+        assert screen.app.headers == []
 
 
 async def test_a_click_on_a_title_reports_its_column() -> None:
@@ -651,6 +653,14 @@ async def test_rows_and_cells_wear_their_classes_and_the_cursor_on_top() -> None
         await screen.pilot.pause()
         assert screen.style_of(3, "name2").bgcolor == screen.style_of(3, "▸").bgcolor
         assert screen.style_of(3, "name2").bgcolor != screen.style_of(5, "name4").bgcolor
+
+
+async def test_a_dim_row_is_dim_in_the_colours_of_the_terminal() -> None:
+    async with on_screen(make_table(row_class=lambda item: "table--dim" if item.pid else ""), items(2)) as screen:
+        screen.app.theme = "ansi-dark"
+        await screen.pilot.pause()
+        assert screen.style_of(2, "name1").dim
+        assert not screen.style_of(1, "name0").dim
 
 
 # Too small, or nothing at all.

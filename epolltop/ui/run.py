@@ -1,0 +1,78 @@
+"""Runs the screen in a terminal that is given back as it was: descriptors, signals, exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from epolltop.query.view import View
+from epolltop.session import Session
+
+if TYPE_CHECKING:
+    from epolltop.ui.app import Export
+
+
+def run_ui(
+    session: Session, view: View, filter_text: str, export: Export, *, color: bool, readable: Callable[[str], str]
+) -> tuple[int, str]:
+    """Shows the live screen until the user leaves.
+
+    Args:
+        session: not opened yet; it is closed here, after the terminal is back.
+        view: what to show first.
+        filter_text: the filter that is part of the view, as typed.
+        export: writes what is shown.
+        color: whether colours may be used.
+        readable: applied to every text of a cell; str leaves it as it is.
+
+    Returns:
+        Exit code, and what went wrong if anything did.
+    """
+    if not color:
+        os.environ["NO_COLOR"] = "1"  # Textual reads it when the app is made
+    try:
+        with _own_terminal() as said:
+            session.prepare()  # compiling takes as long as importing Textual: both at once
+            from epolltop.ui.app import EpolltopApp
+
+            app = EpolltopApp(session, view, filter_text, export, readable)
+            message = app.run() or ""
+            code = app.return_code or 0
+            if code == 1 and not message:
+                message = said()
+    finally:
+        session.close()
+    return code, message
+
+
+@contextlib.contextmanager
+def _own_terminal() -> Iterator[Callable[[], str]]:
+    """Keeps everybody but Textual from writing to the terminal.
+
+    Textual draws on sys.__stderr__, which may be a file (2>log), and on which libbpf and the compiler write too. So it
+    gets a stream of its own on the terminal that stdout is; descriptors 1 and 2 go to a file until the screen is gone.
+    It also asks sys.__stdout__ for the size of the terminal.
+    """
+    own = os.dup(1)
+    with tempfile.TemporaryFile() as log, open(own, "w", encoding="utf-8", errors="backslashreplace") as terminal:
+
+        def said() -> str:
+            log.seek(0)
+            return log.read().decode("utf-8", "backslashreplace")
+
+        kept = [(fd, os.dup(fd)) for fd in (1, 2)]
+        streams = sys.__stdout__, sys.__stderr__
+        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+        for fd, _ in kept:
+            os.dup2(log.fileno(), fd)
+        try:
+            yield said
+        finally:
+            for fd, copy in kept:
+                os.dup2(copy, fd)
+                os.close(copy)
+            sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
