@@ -1,20 +1,56 @@
-"""The census by iterator: which process has which descriptor for which instance, healing whatever probes missed."""
+"""The census: which process has which descriptor for which instance, healing whatever probes missed.
+
+Two ways, the first that the kernel allows: its task_file iterator, which names instances by their kernel address, or a
+walk through /proc with kcmp, which knows no addresses and learns them from the descriptors that creations returned.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from epolltop.model.batch import Census, Holding
+from epolltop.model.batch import Census, Event, Holding, Kind
 from epolltop.sources.bpf import wire
-from epolltop.sources.bpf.program import Program
+from epolltop.sources.bpf.program import AttachError, Program
+from epolltop.sources.procfs import Procfs
+from epolltop.sources.scan import Scan
 
 SHARE = 0.05
 """Of one core at most: on a machine with 100,000 descriptors a pass takes 0.1 s, so the next one waits 2 s."""
 
 
+class CensusTaker(Protocol):
+    """Looks at all descriptor tables, as often as its own cost allows."""
+
+    by: str
+    """How, for the screen."""
+
+    def learn(self, events: Iterable[Event]) -> None:
+        """Takes note of what probes saw since the census before."""
+
+    def take(self) -> Census | None:
+        """A census, or None if it is not due."""
+
+
+class Pace:
+    """Keeps work that is repeated within its share of a core."""
+
+    def __init__(self) -> None:
+        self._due_ns = 0
+
+    def is_due(self) -> bool:
+        """Whether it may be done again."""
+        return now_ns() >= self._due_ns
+
+    def spent(self, since_ns: int) -> None:
+        """Tells what it took."""
+        ended_ns = now_ns()
+        self._due_ns = ended_ns + int((ended_ns - since_ns) / SHARE)
+
+
 class IteratorCensus:
-    """Reads the task_file iterator, as often as its own cost allows."""
+    """The task_file iterator (Linux 5.8)."""
 
     by = "iterator:task_file"
 
@@ -25,18 +61,88 @@ class IteratorCensus:
             AttachError: the kernel refused it.
         """
         self._read = program.iterator("bpf_iter__task_file")
+        self._pace = Pace()
         self._last = b""
         self._holdings: Sequence[Holding] = ()
-        self._due_ns = 0
+
+    def learn(self, events: Iterable[Event]) -> None:
+        """Knows all there is to know."""
 
     def take(self) -> Census | None:
-        """A census, or None if it is not due."""
-        started_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        if started_ns < self._due_ns:
+        """See CensusTaker."""
+        if not self._pace.is_due():
             return None
+        started_ns = now_ns()
         raw = self._read()
         if raw != self._last:
             self._last, self._holdings = raw, wire.decode_census(raw)
-        ended_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        self._due_ns = ended_ns + int((ended_ns - started_ns) / SHARE)
+        self._pace.spent(started_ns)
         return Census(started_ns, self._holdings)
+
+
+class ScanCensus:
+    """A walk through /proc with kcmp, joined with what the probes saw.
+
+    An instance whose creation was not seen bears a number in place of its address, so that its release cannot be
+    matched: it is gone when a census no longer shows it.
+    """
+
+    def __init__(self, *, include_self: bool) -> None:
+        self._scan = Scan(Procfs(), include_self=include_self)
+        self.by = self._scan.by
+        self._pace = Pace()
+        self._created: dict[tuple[int, int], Event] = {}  # by pid and descriptor: the last creation there
+        self._place: dict[int, tuple[int, int]] = {}  # by file: where it was created
+        self._names: dict[int, Event] = {}  # by number of the scan: the creation of that instance
+
+    def learn(self, events: Iterable[Event]) -> None:
+        """Remembers where each instance was created, until it is released."""
+        for event in events:
+            if event.kind is Kind.CREATE and event.fd is not None and event.file:
+                place = event.pid, event.fd
+                self._created[place] = event
+                self._place[event.file] = place
+            elif event.kind is Kind.RELEASE and event.file in self._place:
+                place = self._place.pop(event.file)
+                if self._created[place].file == event.file:
+                    del self._created[place]
+
+    def take(self) -> Census | None:
+        """See CensusTaker."""
+        if not self._pace.is_due():
+            return None
+        scanned = self._scan.take().census
+        for holding in scanned.holdings:
+            created = self._created.get((holding.pid, holding.fd))
+            known = self._names.get(holding.file)
+            if created and created.time_ns < scanned.started_ns and (not known or known.time_ns < created.time_ns):
+                self._names[holding.file] = created
+        holdings = [self._named(holding) for holding in scanned.holdings]
+        alive = {holding.file for holding in scanned.holdings}
+        self._names = {number: created for number, created in self._names.items() if number in alive}
+        self._pace.spent(scanned.started_ns)
+        return Census(scanned.started_ns, holdings)
+
+    def _named(self, holding: Holding) -> Holding:
+        created = self._names.get(holding.file)
+        if created is None:
+            return holding
+        return holding._replace(
+            file=created.file,
+            created_ns=created.created_ns,
+            argument=created.argument or 0,
+            syscall=created.syscall,
+        )
+
+
+def census_taker(program: Program, *, include_self: bool) -> CensusTaker:
+    """The first way that works."""
+    try:
+        return IteratorCensus(program)
+    except AttachError:
+        return ScanCensus(include_self=include_self)
+
+
+def now_ns() -> int:
+    """The boot clock."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

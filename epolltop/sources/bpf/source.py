@@ -11,7 +11,8 @@ import os
 import select
 import threading
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
 from operator import attrgetter
 
 from epolltop.model.batch import Batch, Probe, ProcessKey, Source, Totals
@@ -19,7 +20,7 @@ from epolltop.sources import Descriptor, SourceUnavailable
 from epolltop.sources.bpf import ladder, wire
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX, Btf
-from epolltop.sources.bpf.census import IteratorCensus
+from epolltop.sources.bpf.census import CensusTaker, census_taker, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.program import Program
 from epolltop.sources.bpf.requirements import require
@@ -61,11 +62,27 @@ _REGISTERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Ladders:
+    """What is tried for each probe, best first, and how a census is taken."""
+
+    epoll_create: tuple[ladder.Rung, ...] = ladder.EPOLL_CREATE
+    files_free: tuple[ladder.Rung, ...] = ladder.FILES_FREE
+    census: Callable[..., CensusTaker] = census_taker
+
+
 class BpfSource:
     """Implements FactSource with probes."""
 
-    def __init__(self, *, include_self: bool = False) -> None:
+    def __init__(self, *, include_self: bool = False, ladders: Ladders = Ladders()) -> None:
+        """Touches nothing yet.
+
+        Args:
+            include_self: count our own instances too.
+            ladders: other rungs than all, to try each on a kernel that has better ones.
+        """
         self._include_self = include_self
+        self._ladders = ladders
         self._facts = Facts(Procfs())
         self._program: Program | None = None
 
@@ -82,15 +99,17 @@ class BpfSource:
             self._drain = Drain(program.consume)
             pages = pages_per_cpu(os.cpu_count() or 1)
             program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
-            self._created = ladder.climb(program, ladder.EPOLL_CREATE, lambda: self._lesson(program).f_op != 0)
-            self._released = ladder.climb(program, ladder.FILES_FREE, lambda: self._lesson(program).freed_by != 0)
+            self._created = ladder.climb(program, self._ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
+            self._released = ladder.climb(
+                program, self._ladders.files_free, lambda: self._lesson(program).freed_by != 0
+            )
             if not self._created.hooks:
                 raise SourceUnavailable(
                     "no probe sees instances being created: " + "; ".join(self._created.refusals),
                     "run epolltop in the machine's own PID namespace, on a kernel with CONFIG_FTRACE_SYSCALLS=y",
                 )
-            self._since_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-            self._census = IteratorCensus(program)
+            self._since_ns = now_ns()
+            self._census = ladders.census(program, include_self=self._include_self)
         except BaseException:
             self.close()
             raise
@@ -108,15 +127,16 @@ class BpfSource:
             self._holders = {ProcessKey(holding.pid, holding.start) for holding in census.holdings}
         events = [wire.decode_event(record) for record in self._drain.take()]
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
+        self._census.learn(events)
         entries = list(self._counts.items())
         totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
-        now_ns, wall_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns()
+        at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         processes = self._facts.of({*self._holders, *counts, *(event.process for event in events)})
         self._forget_the_gone(entries, processes)
         return Batch(
             since_ns=self._since_ns,
-            now_ns=now_ns,
+            now_ns=at_ns,
             wall_ns=wall_ns,
             source=self._describe(totals),
             cost=own_cost(),

@@ -1,0 +1,119 @@
+"""Walks every descriptor table of a /proc tree for epoll instances.
+
+Not seen: descriptors of a thread with a table of its own, or of a process whose main thread has exited.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from epolltop.model.batch import Census, Holding, Process, ProcessKey
+from epolltop.sources import kcmp
+from epolltop.sources.kcmp import Place
+from epolltop.sources.openfiles import OpenFiles
+from epolltop.sources.procfs import Procfs
+
+
+class Scanned(NamedTuple):
+    """What one walk found."""
+
+    census: Census
+    """Its holdings are another object than last time if, and only if, something changed; they are in order of pids."""
+    processes: dict[ProcessKey, Process]
+    """The holders."""
+    unreadable: int
+    """Processes whose descriptors may not be read."""
+    hidden: bool
+    """Other users' processes are not even listed (hidepid)."""
+
+
+class _Table(NamedTuple):
+    """The epoll descriptors of one process."""
+
+    key: ProcessKey
+    fds: list[int]
+    holdings: list[Holding]
+
+
+class Scan:
+    """Instances by number, kept from one walk to the next."""
+
+    def __init__(self, procfs: Procfs, *, include_self: bool) -> None:
+        self._procfs = procfs
+        self._include_self = include_self
+        # kcmp wants pids of our own namespace, so a tree of another one cannot be compared.
+        self.compares = kcmp.available() and procfs.own_pid() == os.getpid()
+        """Whether shared instances are recognised."""
+        self._files = OpenFiles(compare=self.compares)
+        self._tables: dict[int, _Table] = {}
+        self._holdings: list[Holding] = []
+
+    @property
+    def by(self) -> str:
+        """How instances are found."""
+        return "/proc + kcmp" if self.compares else "/proc"
+
+    def take(self) -> Scanned:
+        """Walks all descriptor tables; the first walk sorts all instances (6 s for 100,000).
+
+        Raises:
+            OSError: /proc went away, or we have no descriptor left to read it with.
+        """
+        started_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        pids = self._procfs.pids()
+        found: dict[int, tuple[ProcessKey, list[int]]] = {}
+        processes: dict[ProcessKey, Process] = {}
+        unreadable = 0
+        own = None if self._include_self else self._procfs.own_pid()
+        for pid in pids:
+            if pid == own:
+                continue
+            try:
+                fds = self._procfs.epoll_fds(pid)
+            except PermissionError:
+                unreadable += 1
+                continue
+            if fds and (process := self._process(pid)):
+                processes[process.key] = process
+                found[pid] = process.key, fds
+        self._update(found)
+        return Scanned(Census(started_ns, self._holdings), processes, unreadable, hidden=1 not in pids)
+
+    def _process(self, pid: int) -> Process | None:
+        known = self._tables.get(pid)
+        process = self._procfs.process(known.key) if known else None
+        return process or self._procfs.process(ProcessKey(pid, 0))
+
+    def _update(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> None:
+        """Numbers what was found."""
+        gone: list[Place] = []
+        fresh: list[Place] = []
+        for pid, table in self._tables.items():
+            key, fds = found.get(pid, (None, []))
+            if key != table.key:
+                gone += [(pid, fd) for fd in table.fds]
+            elif fds != table.fds:
+                gone += [(pid, fd) for fd in set(table.fds).difference(fds)]
+        for pid, (key, fds) in found.items():
+            known = self._tables.get(pid)
+            if known is None or known.key != key:
+                fresh += [(pid, fd) for fd in fds]
+            elif fds != known.fds:
+                fresh += [(pid, fd) for fd in set(fds).difference(known.fds)]
+        touched = self._files.update(gone, fresh).union(pid for pid, _ in gone)
+        for pid in touched:
+            self._tables.pop(pid, None)
+            if pid in found and (table := self._table(*found[pid])).fds:
+                self._tables[pid] = table
+        if touched:
+            # In the order of pids, so that whoever comes first does not depend on who changed last.
+            tables = (self._tables[pid] for pid in found if pid in self._tables)
+            self._holdings = [holding for table in tables for holding in table.holdings]
+
+    def _table(self, key: ProcessKey, fds: list[int]) -> _Table:
+        """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""
+        files = [(fd, file) for fd in fds if (file := self._files.file((key.pid, fd)))]
+        holdings = [Holding(file, 0, key.start, key.pid, fd, 0, 0) for fd, file in files]
+        return _Table(key, [fd for fd, _ in files], holdings)
