@@ -258,7 +258,7 @@ def test_descriptors_closed_before_they_are_compared_are_left_out(
 
         monkeypatch.setattr(watcher.source._procfs, "process", close_and_read)
         assert {pid for pid, _ in watcher.of(closing.pid, other.pid)} == {other.pid}
-        assert closing.pid not in watcher.source._tables
+        assert closing.pid not in watcher.source._scan._tables
 
 
 def test_without_kcmp_every_descriptor_is_an_instance(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,10 +99,9 @@ class BpfSource:
             self._drain = Drain(program.consume)
             pages = pages_per_cpu(os.cpu_count() or 1)
             program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
-            self._created = ladder.climb(program, self._ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
-            self._released = ladder.climb(
-                program, self._ladders.files_free, lambda: self._lesson(program).freed_by != 0
-            )
+            ladders = self._ladders
+            self._created = ladder.climb(program, ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
+            self._released = ladder.climb(program, ladders.files_free, lambda: self._lesson(program).freed_by != 0)
             if not self._created.hooks:
                 raise SourceUnavailable(
                     "no probe sees instances being created: " + "; ".join(self._created.refusals),
