@@ -121,6 +121,8 @@ class Census:
     """An instance created later may be missing in it, one released later may still be in it."""
     holdings: Sequence[Holding]
     """The very object of the last census if nothing changed."""
+    by_address: bool
+    """Files are named by kernel addresses, as in events; else by numbers, which no release can be matched with."""
 
 
 class Counts(NamedTuple):

@@ -28,7 +28,7 @@ class Instances:
         self.changed: set[ProcessKey] = set()
         self._held: dict[ProcessKey, set[int]] = {}
         self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
-        self._unannounced: set[int] = set()  # met by census without an event: their release may come without one too
+        self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
         self._touched = False
 
@@ -66,7 +66,7 @@ class Instances:
 
         Args:
             census: of all processes.
-            release_told: every release since the census before last came as an event, but for unannounced instances.
+            release_told: every release since the census before last came as an event, but for what a census met first.
 
         Returns:
             FOUND and GONE for each change that no event had announced.
@@ -77,7 +77,7 @@ class Instances:
         by_file: dict[int, list[Holding]] = {}
         for holding in census.holdings:
             by_file.setdefault(holding.file, []).append(holding)
-        found = [self._meet(file, holdings, census.started_ns) for file, holdings in by_file.items()]
+        found = [self._meet(file, holdings, census) for file, holdings in by_file.items()]
         gone = [
             self._miss(instance, census.started_ns, release_told)
             for file, instance in list(self.live.items())
@@ -94,7 +94,7 @@ class Instances:
             return  # its release overtook it
         live = self.live.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
-            self._unannounced.discard(event.file)  # a census was quicker, and knows more about holders
+            self._untold.discard(event.file)  # a census was quicker, and knows more about holders
             return
         if live is not None:
             self._drop(live)
@@ -110,8 +110,8 @@ class Instances:
         self._drop(live)
         return live
 
-    def _meet(self, file: int, holdings: list[Holding], started_ns: int) -> Event | None:
-        created_ns = holdings[0].created_ns
+    def _meet(self, file: int, holdings: list[Holding], census: Census) -> Event | None:
+        created_ns, started_ns = holdings[0].created_ns, census.started_ns
         live = self.live.get(file)
         if live is not None and created_ns and live.created_ns != created_ns:
             if live.since_ns > started_ns:
@@ -126,25 +126,27 @@ class Instances:
         if released is not None and released.time_ns >= started_ns:
             return None
         holders = _holders(holdings)
-        self._unannounced.add(file)
+        if created_ns or not census.by_address:
+            self._untold.add(file)
         if created_ns:
             argument, syscall = holdings[0].argument, Syscall(holdings[0].syscall)
             self._put(_traced(file, created_ns, None, syscall, argument, holders=holders))
             return None
-        self._unannounced.discard(file)
         self._put(Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders))
         return _inferred(Kind.FOUND, self.live[file], started_ns)
 
     def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
         if instance.since_ns >= started_ns:
             return None
-        announced = instance.file not in self._unannounced
-        if release_told and announced:
+        told = instance.file not in self._untold
+        if release_told and told:
             if instance.holders:
                 self._put(dataclasses.replace(instance, holders=()))
             return None
         self._drop(instance)
-        return _inferred(Kind.GONE, instance, started_ns) if announced else None
+        # Left out above the detail rate: not worth a line that its creation did not get either.
+        sampled_out = not told and instance.provenance is Provenance.TRACED
+        return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
 
     def _put(self, instance: Instance) -> None:
         before = self.live.get(instance.file)
@@ -160,7 +162,7 @@ class Instances:
 
     def _drop(self, instance: Instance) -> None:
         del self.live[instance.file]
-        self._unannounced.discard(instance.file)
+        self._untold.discard(instance.file)
         for holder in instance.holders:
             self._let_go(holder.process, instance.file)
         self._touched = True

@@ -79,7 +79,8 @@ class Scan:
                 processes[process.key] = process
                 found[pid] = process.key, fds
         self._update(found)
-        return Scanned(Census(started_ns, self._holdings), processes, unreadable, hidden=1 not in pids)
+        census = Census(started_ns, self._holdings, by_address=False)
+        return Scanned(census, processes, unreadable, hidden=1 not in pids)
 
     def _process(self, pid: int) -> Process | None:
         known = self._tables.get(pid)

@@ -77,7 +77,7 @@ class IteratorCensus:
         if raw != self._last:
             self._last, self._holdings = raw, wire.decode_census(raw)
         self._pace.spent(started_ns)
-        return Census(started_ns, self._holdings)
+        return Census(started_ns, self._holdings, by_address=True)
 
 
 class ScanCensus:
@@ -121,7 +121,7 @@ class ScanCensus:
         alive = {holding.file for holding in scanned.holdings}
         self._names = {number: created for number, created in self._names.items() if number in alive}
         self._pace.spent(scanned.started_ns)
-        return Census(scanned.started_ns, holdings)
+        return Census(scanned.started_ns, holdings, by_address=False)
 
     def _named(self, holding: Holding) -> Holding:
         created = self._names.get(holding.file)
