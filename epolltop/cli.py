@@ -52,7 +52,8 @@ def _run(options: Options) -> int:
     if options.command == "doctor":
         return _doctor(options)
     open_chosen = functools.partial(open_source, options.source, include_self=options.include_self)
-    session = Session(open_chosen, options.selection, options.delay_s or 1.0)
+    tell_all = options.command == "events" or options.events
+    session = Session(open_chosen, options.selection, options.delay_s or 1.0, tell_all=tell_all)
     if options.command == "live" and not options.batch and _has_terminal():
         return _ui(session, options)
     return asyncio.run(_headless(session, options))

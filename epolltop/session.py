@@ -24,9 +24,19 @@ OpenSource = Callable[[], FactSource]
 class Session:
     """From opening the source to closing it."""
 
-    def __init__(self, open_source: OpenSource, selection: Selection, delay_s: float) -> None:
+    def __init__(
+        self, open_source: OpenSource, selection: Selection, delay_s: float, *, tell_all: bool = False
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            open_source: called once, in the session's thread.
+            selection: which processes count.
+            delay_s: see the attribute.
+            tell_all: snapshots carry every event, for who writes them down.
+        """
         self._open_source = open_source
-        self._world = World(selection)
+        self._world = World(selection, tell_all=tell_all)
         self._source: FactSource | None = None
         self._mark: Mark | None = None
         self._opening: concurrent.futures.Future[Snapshot] | None = None

@@ -117,7 +117,7 @@ class Snapshot:
     journal_end: int
     """How many events were ever journalled; the last of journal has number journal_end - 1."""
     news: tuple[Event, ...]
-    """All events since the snapshot before, oldest first."""
+    """All events since the snapshot before, oldest first, if the world was made to tell all."""
     cost: Cost
     cpu_share: float
     """Own CPU time over the window, as a share of one core."""

@@ -45,8 +45,15 @@ class Mark:
 class World:
     """Everything known. Not thread-safe; its snapshots are immutable and may go anywhere."""
 
-    def __init__(self, selection: Selection | None = None) -> None:
+    def __init__(self, selection: Selection | None = None, *, tell_all: bool = False) -> None:
+        """Knows nothing yet.
+
+        Args:
+            selection: which processes count.
+            tell_all: each snapshot carries every event since the one before, not only what the journal keeps.
+        """
         self._selection = selection or Selection()
+        self._tell_all = tell_all
         self._instances = Instances()
         self._rows: dict[ProcessKey, tuple[Instance, ...]] = {}
         self._facts: dict[ProcessKey, Process] = {}
@@ -142,7 +149,8 @@ class World:
         if not self._selection.covers(event.pid, self._uid(event.process, event.uid)):
             return
         self._journal.append(event)
-        self._news.append(event)
+        if self._tell_all:
+            self._news.append(event)
         self._journal_end += 1
         if event.process not in self._facts and event.name:
             self._strangers[event.process] = event
@@ -196,7 +204,9 @@ class World:
         facts, stranger = self._facts.get(key), self._strangers.get(key)
         instances = self._rows.get(key)
         if instances is None:
-            instances = self._rows[key] = self._instances.of(key)
+            instances = self._instances.of(key)
+            if instances:
+                self._rows[key] = instances
         counts = self._counts.get(key, Counts())
         before = since.counts.get(key, Counts())
         name = facts.name if facts else stranger.name if stranger else ""
