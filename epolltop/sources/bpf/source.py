@@ -22,7 +22,7 @@ from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX, Btf
 from epolltop.sources.bpf.census import CensusTaker, census_taker, now_ns
 from epolltop.sources.bpf.drain import Drain
-from epolltop.sources.bpf.program import Program
+from epolltop.sources.bpf.program import Program, give_back_memory
 from epolltop.sources.bpf.requirements import require
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
@@ -114,6 +114,7 @@ class BpfSource:
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
         self._holders: set[ProcessKey] = set()
+        give_back_memory()
         self._gone: set[tuple[int, ...]] = set()
         self._drain.start()
 
