@@ -12,15 +12,18 @@
 
 #define BIRTHS_MAX	131072	/* instances that are alive and were created under our eyes */
 #define PROCESSES_MAX	32768	/* processes that acted and are not yet known to be gone */
+#define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */
 
 /* An instance from its creation to its release. */
 struct birth {
 	u64 created_ns;
+	u64 start_ns;		/* of the creator's group leader */
+	u32 tgid;		/* of the creator */
 	u32 argument;
 	u8 syscall;
 	u8 sampled_out;		/* its creation was left out, so its release will be */
-	u8 pad[2];
+	u8 pad[6];
 };
 
 BPF_PERF_OUTPUT(events);
@@ -66,9 +69,9 @@ static __always_inline u64 leader_start_ns(u64 task)
 	return read8(read8(task + TASK_GROUP_LEADER) + TASK_START);
 }
 
-static __always_inline struct counts *counts_of_current(u32 tgid, struct totals *all)
+static __always_inline struct counts *counts_of(u32 tgid, u64 start_ns, struct totals *all)
 {
-	struct process key = { .tgid = tgid, .start_ns = leader_start_ns(bpf_get_current_task()) };
+	struct process key = { .tgid = tgid, .start_ns = start_ns };
 	struct counts none = {};
 	struct counts *counts = processes.lookup_or_try_init(&key, &none);
 
@@ -94,8 +97,8 @@ static __always_inline bool in_detail(struct counts *counts, u64 now)
 	return true;
 }
 
-/* Completes the event with who acts, and hands it over or counts it lost. */
-static __always_inline void submit(void *ctx, struct event *event, struct totals *all)
+/* The event is about what the current task does. */
+static __always_inline void set_actor(struct event *event)
 {
 	u64 task = bpf_get_current_task();
 	u64 id = bpf_get_current_pid_tgid();
@@ -107,6 +110,11 @@ static __always_inline void submit(void *ctx, struct event *event, struct totals
 	event->start_ns = leader_start_ns(task);
 	event->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
+}
+
+/* Hands the event over or counts it lost. */
+static __always_inline void submit(void *ctx, struct event *event, struct totals *all)
+{
 	if (events.perf_submit(ctx, event, sizeof(*event)))
 		add_one(&all->lost);
 	else

@@ -20,6 +20,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	struct lesson *learnt;
 	struct totals *all;
 	struct counts *counts;
+	struct birth birth = {};
 	struct event event = {};
 	u64 file = file_of(ret);
 	u64 f_op = file ? read8(file + FILE_F_OP) : 0;
@@ -37,12 +38,22 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 		}
 		return 0;
 	}
-	if (!learnt->f_op || id >> 32 == OWN_TGID)
+	if (!learnt->f_op)
 		return 0;
 	if (f_op != learnt->f_op)
 		file = 0;
 
-	counts = counts_of_current(id >> 32, all);
+	birth.created_ns = now;
+	birth.start_ns = leader_start_ns(bpf_get_current_task());
+	birth.tgid = id >> 32;
+	birth.argument = argument;
+	birth.syscall = syscall;
+	if (birth.tgid == OWN_TGID) {
+		if (file)
+			births.update(&file, &birth);
+		return 0;
+	}
+	counts = counts_of(birth.tgid, birth.start_ns, all);
 	detailed = in_detail(counts, now);
 	if (ret < 0) {
 		add_one(&all->failed);
@@ -58,13 +69,9 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 		if (counts)
 			add_one(&counts->sampled_out);
 	}
-	if (file) {
-		struct birth birth = { .created_ns = now, .argument = argument, .syscall = syscall };
-
-		birth.sampled_out = !detailed;
-		if (births.update(&file, &birth))
-			add_one(&all->overflowed);
-	}
+	birth.sampled_out = !detailed;
+	if (file && births.update(&file, &birth))
+		add_one(&all->overflowed);
 	if (!detailed)
 		return 0;
 	event.time_ns = now;
@@ -74,6 +81,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	event.ret = ret;
 	event.syscall = syscall;
 	event.argument = argument;
+	set_actor(&event);
 	submit(ctx, &event, all);
 	return 0;
 }

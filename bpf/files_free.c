@@ -8,7 +8,9 @@
  * Cost: see the benchmark table in README.md. The slab hook adds some 40 ns to whatever frees slab objects, the
  * function probes nothing.
  *
- * Blind spots: the actor is whoever dropped the last reference, which may be a kernel thread (descriptors in flight).
+ * Blind spots: the actor is whoever dropped the last reference, which may be a kernel thread (descriptors in flight), or
+ * epolltop itself: the iterator holds each file while it looks at it. Such a release is counted for the creator, as far
+ * as that is known, because who closed the last descriptor is not.
  * The slab hook is prompt only where files are freed in place (verified on 6.18); the loader tries it on an instance of
  * its own and goes without if the file comes back late or from another task.
  */
@@ -16,12 +18,11 @@
 static __always_inline int instance_released(void *ctx, u64 file)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	struct birth *birth;
+	struct birth *found, birth = {};
 	struct counts *counts = NULL;
 	struct lesson *learnt;
 	struct totals *all;
 	struct event event = {};
-	bool by_kernel, detailed = false;
 	int zero = 0;
 
 	learnt = lesson.lookup(&zero);
@@ -33,34 +34,43 @@ static __always_inline int instance_released(void *ctx, u64 file)
 			learnt->freed_by = id;
 		return 0;
 	}
-	birth = births.lookup(&file);
-	if (birth) {
-		event.created_ns = birth->created_ns;
-		event.syscall = birth->syscall;
-		event.argument = birth->argument;
-		detailed = !birth->sampled_out;
+	found = births.lookup(&file);
+	if (found) {
+		birth = *found;
 		births.delete(&file);
+		if (birth.tgid == OWN_TGID)
+			return 0;
 	}
-	if (id >> 32 == OWN_TGID)
-		return 0;
+	if (id >> 32 == OWN_TGID) {
+		event.flags = EVENT_BY_CENSUS;
+		event.tgid = birth.tgid;
+		event.start_ns = birth.start_ns;
+		event.uid = NO_UID;
+	} else {
+		set_actor(&event);
+		if (read4(bpf_get_current_task() + TASK_FLAGS) & PF_KTHREAD)
+			event.flags = EVENT_BY_KERNEL;
+	}
 
 	event.time_ns = bpf_ktime_get_boot_ns();
-	by_kernel = read4(bpf_get_current_task() + TASK_FLAGS) & PF_KTHREAD;
 	add_one(&all->released);
-	if (by_kernel) {
+	if (event.flags & EVENT_BY_KERNEL)
 		add_one(&all->released_by_kernel);
-	} else {
-		counts = counts_of_current(id >> 32, all);
-		if (counts)
-			add_one(&counts->released);
-	}
-	if (!event.created_ns && !(detailed = in_detail(counts, event.time_ns)))
-		add_one(&all->untold_releases);
-	if (!detailed)
+	else if (event.tgid)
+		counts = counts_of(event.tgid, event.start_ns, all);
+	if (counts)
+		add_one(&counts->released);
+	if (birth.sampled_out)
 		return 0;
+	if (!birth.created_ns && !in_detail(counts, event.time_ns)) {
+		add_one(&all->untold_releases);
+		return 0;
+	}
 	event.kind = KIND_RELEASE;
 	event.file = file;
-	event.flags = by_kernel ? EVENT_BY_KERNEL : 0;
+	event.created_ns = birth.created_ns;
+	event.syscall = birth.syscall;
+	event.argument = birth.argument;
 	submit(ctx, &event, all);
 	return 0;
 }

@@ -76,6 +76,8 @@ class Event(NamedTuple):
     """size of epoll_create, flags of epoll_create1; None if not seen."""
     by_kernel: bool
     """The actor is a kernel thread (descriptors in flight are dropped by one)."""
+    by_census: bool = False
+    """The census held the last reference for a moment: pid and start are the creator's, who closed it is not known."""
     since_ns: int = 0
     """With file, the identity of the instance: its creation, else when it was first seen. 0 if unknown."""
 

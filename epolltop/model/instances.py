@@ -30,6 +30,7 @@ class Instances:
         self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
+        self._looked_ns = 0  # when the last census began
         self._touched = False
 
     def holders(self) -> Collection[ProcessKey]:
@@ -71,9 +72,11 @@ class Instances:
         Returns:
             FOUND and GONE for each change that no event had announced.
         """
-        if census.holdings is self._last_holdings and not self._touched:
+        unchanged = census.holdings is self._last_holdings and not self._touched
+        if unchanged and (release_told or all(instance.holders for instance in self.live.values())):
             return []
         first = self._last_holdings is None
+        self._looked_ns = census.started_ns
         by_file: dict[int, list[Holding]] = {}
         for holding in census.holdings:
             by_file.setdefault(holding.file, []).append(holding)
@@ -90,19 +93,25 @@ class Instances:
 
     def _create(self, event: Event) -> None:
         released = self._released.get(event.file)
-        if released is not None and released.created_ns == event.created_ns:
-            return  # its release overtook it
+        if released is not None and released.time_ns >= event.created_ns:
+            return  # its release overtook it, or even a successor's
         live = self.live.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
             return
         if live is not None:
+            if live.since_ns > event.created_ns:
+                return  # its successor overtook it
             self._drop(live)
         holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
         self._put(_traced(event.file, event.created_ns, event.process, event.syscall, event.argument, holders=holders))
+        if event.created_ns < self._looked_ns:
+            self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
     def _release(self, event: Event) -> Instance | None:
-        self._released[event.file] = event
+        last = self._released.get(event.file)
+        if last is None or last.time_ns < event.time_ns:
+            self._released[event.file] = event
         live = self.live.get(event.file)
         # Of a former instance at this address, arriving late, if it bears another birth or precedes this one's.
         if live is None or (live.created_ns or 0) != event.created_ns or live.since_ns > event.time_ns:
@@ -189,9 +198,10 @@ def _traced(
 
 
 def _holders(holdings: Iterable[Holding]) -> tuple[Holder, ...]:
-    fds: dict[ProcessKey, list[int]] = {}
+    # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
+    fds: dict[ProcessKey, set[int]] = {}
     for holding in holdings:
-        fds.setdefault(ProcessKey(holding.pid, holding.start), []).append(holding.fd)
+        fds.setdefault(ProcessKey(holding.pid, holding.start), set()).add(holding.fd)
     return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
 
 

@@ -87,7 +87,7 @@ def event_document(event: Event, snapshot: Snapshot) -> Json:
     args = [{"name": name, "type": "int", "value": _signed(event.argument)}] if is_call else []
     return {
         "timestamp": snapshot.wall_of(event.time_ns),
-        "processId": event.pid,
+        "processId": event.pid or None,
         "threadId": event.tid or None,
         "parentProcessId": event.ppid or None,
         "userId": event.uid,
@@ -107,6 +107,7 @@ def event_document(event: Event, snapshot: Snapshot) -> Json:
             "lifetime_ns": event.lifetime_ns,
             "process_start_ticks": event.start or None,
             "by_kernel": event.by_kernel,
+            "by_census": event.by_census,
         },
     }
 

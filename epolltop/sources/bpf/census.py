@@ -26,11 +26,16 @@ class CensusTaker(Protocol):
     by: str
     """How, for the screen."""
 
-    def learn(self, events: Iterable[Event]) -> None:
-        """Takes note of what probes saw since the census before."""
-
     def take(self) -> Census | None:
         """A census, or None if it is not due."""
+
+    def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
+        """The census in the names that events use.
+
+        Args:
+            census: what `take` answered.
+            events: what probes saw, up to now, since the events of the last call; by time.
+        """
 
 
 class Pace:
@@ -65,9 +70,6 @@ class IteratorCensus:
         self._last = b""
         self._holdings: Sequence[Holding] = ()
 
-    def learn(self, events: Iterable[Event]) -> None:
-        """Knows all there is to know."""
-
     def take(self) -> Census | None:
         """See CensusTaker."""
         if not self._pace.is_due():
@@ -78,6 +80,10 @@ class IteratorCensus:
             self._last, self._holdings = raw, wire.decode_census(raw)
         self._pace.spent(started_ns)
         return Census(started_ns, self._holdings, by_address=True)
+
+    def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
+        """See CensusTaker; the kernel knew the names."""
+        return census
 
 
 class ScanCensus:
@@ -95,7 +101,25 @@ class ScanCensus:
         self._place: dict[int, tuple[int, int]] = {}  # by file: where it was created
         self._names: dict[int, Event] = {}  # by number of the scan: the creation of that instance
 
-    def learn(self, events: Iterable[Event]) -> None:
+    def take(self) -> Census | None:
+        """See CensusTaker."""
+        if not self._pace.is_due():
+            return None
+        census = self._scan.take().census
+        self._pace.spent(census.started_ns)
+        return census
+
+    def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
+        """See CensusTaker."""
+        if census is None:
+            self._learn(events)
+            return None
+        self._learn(event for event in events if event.time_ns < census.started_ns)
+        joined = self._in_names_of_events(census)
+        self._learn(event for event in events if event.time_ns >= census.started_ns)
+        return joined
+
+    def _learn(self, events: Iterable[Event]) -> None:
         """Remembers where each instance was created, until it is released."""
         for event in events:
             if event.kind is Kind.CREATE and event.fd is not None and event.file:
@@ -104,23 +128,19 @@ class ScanCensus:
                 self._place[event.file] = place
             elif event.kind is Kind.RELEASE and event.file in self._place:
                 place = self._place.pop(event.file)
-                if self._created[place].file == event.file:
+                created = self._created.get(place)
+                if created and created.file == event.file:
                     del self._created[place]
 
-    def take(self) -> Census | None:
-        """See CensusTaker."""
-        if not self._pace.is_due():
-            return None
-        scanned = self._scan.take().census
+    def _in_names_of_events(self, scanned: Census) -> Census:
         for holding in scanned.holdings:
             created = self._created.get((holding.pid, holding.fd))
             known = self._names.get(holding.file)
-            if created and created.time_ns < scanned.started_ns and (not known or known.time_ns < created.time_ns):
+            if created and (not known or known.time_ns < created.time_ns):
                 self._names[holding.file] = created
         holdings = [self._named(holding) for holding in scanned.holdings]
         alive = {holding.file for holding in scanned.holdings}
         self._names = {number: created for number, created in self._names.items() if number in alive}
-        self._pace.spent(scanned.started_ns)
         return Census(scanned.started_ns, holdings, by_address=False)
 
     def _named(self, holding: Holding) -> Holding:

@@ -43,7 +43,8 @@ def privileges() -> Requirement:
 def tracefs() -> Requirement:
     """Whether tracepoints can be found."""
     for path in (TRACEFS, _DEBUGFS):
-        if (path / "events" / "syscalls").is_dir():
+        # os.path, because Path.is_dir raises where it may not look: both directories are root's.
+        if os.path.isdir(path / "events" / "syscalls"):
             return Requirement("tracefs", True, f"mounted at {path}")
     try:
         mounted = any(line.split()[2] == "tracefs" for line in Path("/proc/self/mounts").read_text().splitlines())
@@ -91,7 +92,8 @@ def require() -> None:
     """
     if os.geteuid() == 0 and not tracefs().met:
         subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=False, capture_output=True)
-    for need in (privileges(), lockdown(), tracefs(), btf()):
+    for check in (privileges, lockdown, tracefs, btf):
+        need = check()
         if not need.met:
             raise SourceUnavailable(f"{need.name}: {need.detail}", need.remedy)
 

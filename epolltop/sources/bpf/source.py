@@ -107,7 +107,7 @@ class BpfSource:
                     "no probe sees instances being created: " + "; ".join(self._created.refusals),
                     "run epolltop in the machine's own PID namespace, on a kernel with CONFIG_FTRACE_SYSCALLS=y",
                 )
-            self._since_ns = now_ns()
+            self._begin(program)
             self._census = ladders.census(program, include_self=self._include_self)
         except BaseException:
             self.close()
@@ -122,12 +122,12 @@ class BpfSource:
         """See FactSource."""
         program = self._program
         assert program is not None, "poll before open"
-        census = self._census.take()
-        if census:
-            self._holders = {ProcessKey(holding.pid, holding.start) for holding in census.holdings}
+        scanned = self._census.take()
         events = [wire.decode_event(record) for record in self._drain.take()]
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
-        self._census.learn(events)
+        census = self._census.join(scanned, events)
+        if census:
+            self._holders = {ProcessKey(holding.pid, holding.start) for holding in census.holdings}
         entries = list(self._counts.items())
         totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
         at_ns, wall_ns = now_ns(), time.time_ns()
@@ -155,14 +155,21 @@ class BpfSource:
             program.close()
 
     def _lesson(self, program: Program) -> wire.Lesson:
-        """Creates and closes an instance of our own under the probes' eyes; what they learnt from it."""
+        """Creates and closes an instance of our own under the probes' eyes; what they learnt from it.
+
+        Until `_begin` the probes look at nothing else, or the first of them would count what the others do not see yet.
+        """
         known = wire.Lesson._make(program.element("lesson", wire.LESSON))
         student = known._replace(file=0, student=threading.get_native_id(), freed_by=0)
         program.set_element("lesson", wire.LESSON.pack(*student))
         select.epoll().close()
+        return wire.Lesson._make(program.element("lesson", wire.LESSON))
+
+    def _begin(self, program: Program) -> None:
+        """From here on everything counts, for all probes at once."""
         learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        self._since_ns = now_ns()
         program.set_element("lesson", wire.LESSON.pack(*learnt._replace(student=0)))
-        return learnt
 
     def _forget_the_gone(self, entries: Iterable[tuple[tuple[int, ...], object]], alive: Container[ProcessKey]) -> None:
         """Frees the map entries of processes that were gone a poll ago: releases come after their exit."""

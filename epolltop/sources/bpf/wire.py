@@ -16,7 +16,8 @@ TOTALS = struct.Struct("=QQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
 LESSON = struct.Struct("=QQQII")
 
-_BY_KERNEL = 1
+_BY_KERNEL, _BY_CENSUS = 1, 2
+_NO_UID = 0xFFFFFFFF
 _KINDS = {int(kind): kind for kind in Kind}
 _SYSCALLS = {int(syscall): syscall for syscall in Syscall}
 
@@ -59,17 +60,25 @@ def decode_event(raw: bytes) -> Event:
         pid=tgid,
         tid=tid,
         ppid=ppid,
-        uid=uid,
+        uid=None if uid == _NO_UID else uid,
         start=start_ns // NS_PER_TICK,
         cgroup=cgroup,
         name=safe(comm.split(b"\0", 1)[0]),
         fd=None if release or ret < 0 else ret,
         errno=-ret if ret < 0 else 0,
         syscall=_SYSCALLS[syscall],
-        argument=argument if syscall else None,
+        argument=_argument(syscall, argument),
         by_kernel=bool(flags & _BY_KERNEL),
+        by_census=bool(flags & _BY_CENSUS),
         since_ns=created_ns,
     )
+
+
+def _argument(syscall: int, argument: int) -> int | None:
+    """A size is signed, and may be refused because it is negative; flags are bits."""
+    if syscall == Syscall.EPOLL_CREATE and argument >> 31:
+        return argument - (1 << 32)
+    return argument if syscall else None
 
 
 def decode_counts(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[ProcessKey, Counts]:
