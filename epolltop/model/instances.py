@@ -72,11 +72,11 @@ class Instances:
         Returns:
             FOUND and GONE for each change that no event had announced.
         """
+        self._looked_ns = census.started_ns
         unchanged = census.holdings is self._last_holdings and not self._touched
         if unchanged and (release_told or all(instance.holders for instance in self.live.values())):
             return []
         first = self._last_holdings is None
-        self._looked_ns = census.started_ns
         by_file: dict[int, list[Holding]] = {}
         for holding in census.holdings:
             by_file.setdefault(holding.file, []).append(holding)

@@ -1,0 +1,30 @@
+"""What markers need, and who gets skipped without it."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from epolltop.sources import SourceUnavailable
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips, with the reason, what cannot run here."""
+    if item.get_closest_marker("kernel") or item.get_closest_marker("programs"):
+        missing = _missing_for_bpf()
+        if missing:
+            pytest.skip(missing)
+
+
+@functools.cache
+def _missing_for_bpf() -> str:
+    from epolltop.sources.bpf.bcc import load_bcc
+    from epolltop.sources.bpf.requirements import require
+
+    try:
+        require()
+        load_bcc()
+    except SourceUnavailable as error:
+        return f"{error}; remedy: {error.remedy}"
+    return ""

@@ -1,0 +1,23 @@
+"""One live source for all kernel tests: opening takes 0.5 s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.workloads.client import Actor
+
+from .observing import Observing, observe
+
+
+@pytest.fixture(name="observing", scope="session")
+def _observing() -> Iterator[Observing]:
+    with observe() as observing:
+        yield observing
+
+
+@pytest.fixture(name="actor")
+def _actor() -> Iterator[Actor]:
+    with Actor() as actor:
+        yield actor

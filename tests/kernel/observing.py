@@ -1,0 +1,120 @@
+"""A live source and the world it feeds, for tests that look at both after each step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from epolltop.model.batch import Batch, Event, Kind
+from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.model.world import World
+from epolltop.sources import Descriptor
+from epolltop.sources.bpf import census
+from epolltop.sources.bpf.source import BpfSource, Ladders
+from tests.waiting import eventually
+
+from .truth import Table, told, truth
+
+
+class Observing:
+    """Counts run from the opening on, as in a snapshot of the whole observation."""
+
+    def __init__(self, source: BpfSource) -> None:
+        self._source = source
+        self._world = World(tell_all=True)
+        self._events: dict[int, list[Event]] = {}
+        self.focus: dict[int, Descriptor] = {}
+        self.batch: Batch
+        """The last one."""
+        self.records = 0
+        """Events that arrived so far."""
+
+    def refresh(self) -> Snapshot:
+        """What is known now."""
+        self.batch = self._source.poll(self.focus)
+        self.records += len(self.batch.events)
+        self._world.apply(self.batch)
+        snapshot = self._world.freeze(self._world.begin())
+        for event in snapshot.news:
+            self._events.setdefault(event.pid, []).append(event)
+        return snapshot
+
+    def row(self, pid: int) -> ProcessRow:
+        """The row of a process, now.
+
+        Raises:
+            AssertionError: it is not listed.
+        """
+        rows = [row for row in self.refresh().processes if row.pid == pid]
+        assert rows, f"process {pid} is not listed"
+        assert len(rows) == 1, f"process {pid} is listed {len(rows)} times"
+        return rows[0]
+
+    def events(self, pid: int, *kinds: Kind) -> list[Event]:
+        """All that came so far about what a process did, in order."""
+        return [event for event in self._events.get(pid, []) if not kinds or event.kind in kinds]
+
+    def released(self, instance: str) -> Event:
+        """The release of an instance, whoever did it."""
+        (event,) = [
+            event
+            for events in self._events.values()
+            for event in events
+            if event.kind is Kind.RELEASE and event.instance == instance
+        ]
+        return event
+
+    def agrees(self, pids: Iterable[int]) -> Table:
+        """Compares with /proc and kcmp what these processes hold; the table."""
+        pids = frozenset(pids)
+        expected = truth(pids)
+        assert told(self.refresh(), pids) == expected
+        return expected
+
+    def instances(self, pid: int) -> dict[int, Instance]:
+        """Those of a process, by each of its descriptors."""
+        row = self.row(pid)
+        return {fd: instance for instance in row.instances for fd in instance.fds_of(row.key)}
+
+    def flies(self, instance: str) -> bool:
+        """Whether an instance is known to be alive and held by nobody, now. Others' may be in flight, too."""
+        snapshot = self.refresh()
+        known = [one for one in self._world._instances.live.values() if one.id == instance]
+        assert not known or known[0].holders or snapshot.in_flight > 0
+        return bool(known) and not known[0].holders
+
+    def charged_elsewhere(self, *pids: int) -> int:
+        """Releases charged to other processes that they have not created: 0 on a quiet machine.
+
+        Whoever looks at a file at the moment it is closed (lsof, another epolltop) drops the last reference.
+        """
+        rows = self.refresh().processes
+        return sum(max(0, row.released - row.created) for row in rows if row.pid not in pids)
+
+    def until(self, condition: Callable[[Snapshot], bool], within_s: float = 5.0) -> Snapshot:
+        """The first snapshot that fulfils a condition."""
+
+        def look() -> Snapshot | None:
+            snapshot = self.refresh()
+            return snapshot if condition(snapshot) else None
+
+        snapshot = eventually(look, within_s)
+        assert snapshot is not None
+        return snapshot
+
+
+@contextmanager
+def observe(ladders: Ladders | None = None) -> Iterator[Observing]:
+    """Opens a source that takes a census each poll, and closes it."""
+    source = BpfSource(ladders=ladders or Ladders())
+    with pytest.MonkeyPatch.context() as patch:
+        # Another load on this machine may make a census slow, and the next one wait.
+        patch.setattr(census, "SHARE", math.inf)
+        source.open()
+        try:
+            yield Observing(source)
+        finally:
+            source.close()

@@ -1,0 +1,95 @@
+"""The same promises where the kernel has no iterator: the census walks /proc and learns addresses from events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from epolltop.model.batch import Kind
+from epolltop.model.snapshot import Provenance
+from epolltop.sources.bpf.census import ScanCensus
+from epolltop.sources.bpf.source import Ladders
+from tests.waiting import eventually
+from tests.workloads.client import Actor
+
+from .observing import Observing, observe
+from .truth import family, told, truth
+
+pytestmark = pytest.mark.kernel
+
+
+def _scanning(_program: object, *, include_self: bool) -> ScanCensus:
+    return ScanCensus(include_self=include_self)
+
+
+@pytest.fixture(name="old", scope="module")
+def _old() -> Iterator[Actor]:
+    """Was there, with an instance twice, before the probes were."""
+    with Actor() as actor:
+        actor.do("dup", fd=actor.create())
+        yield actor
+
+
+@pytest.fixture(name="scanning", scope="module")
+def _observing(old: Actor) -> Iterator[Observing]:
+    with observe(Ladders(census=_scanning)) as observing:
+        yield observing
+
+
+def test_what_was_there_is_found_and_its_end_noticed(scanning: Observing, old: Actor) -> None:
+    table = scanning.agrees([old.pid])
+    assert len(table) == 1
+    instances = scanning.instances(old.pid)
+    assert {instance.provenance for instance in instances.values()} == {Provenance.FOUND}
+    old.do("close", fds=list(instances))
+    row = eventually(lambda: None if scanning.row(old.pid).open else scanning.row(old.pid))
+    assert row is not None
+    assert (row.created, row.released) == (0, 1)
+
+
+def test_what_is_created_is_traced_wherever_it_goes(scanning: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    identity = scanning.instances(actor.pid)[fd].id
+    copy = actor.do("dup", fd=fd)["fd"]
+    child = actor.do("fork")["pid"]
+    # Known by place: if all places of one census were gone in the next, it would be another instance.
+    eventually(lambda: scanning.agrees(family(actor.pid)))
+    actor.do("close", fds=[fd])
+    eventually(lambda: scanning.agrees(family(actor.pid)))
+    for pid in (actor.pid, child):
+        instance = scanning.instances(pid)[copy]
+        assert (instance.id, instance.provenance) == (identity, Provenance.TRACED)
+    actor.do("close", fds=[copy])
+    actor.child(child, "close_range", first=fd, last=copy)
+    eventually(lambda: not scanning.row(child).open)
+    assert (scanning.row(actor.pid).created, scanning.row(child).released) == (1, 1)
+    (release,) = scanning.events(child, Kind.RELEASE)
+    assert release.instance == identity
+
+
+def test_a_descriptor_number_used_again_is_another_instance(scanning: Observing, actor: Actor) -> None:
+    first = actor.create()
+    one = scanning.instances(actor.pid)[first].id
+    actor.do("close", fds=[first])
+    assert actor.create() == first
+    other = scanning.instances(actor.pid)[first].id
+    assert one != other
+    assert len(scanning.agrees([actor.pid])) == 1
+    row = scanning.row(actor.pid)
+    assert (row.created, row.released, row.open) == (2, 1, 1)
+
+
+def test_a_storm_is_counted_exactly_and_leaves_no_ghost(scanning: Observing, actor: Actor) -> None:
+    kept = actor.do("hold", count=7)["fds"]
+    actor.do("pairs", count=50_021)
+
+    def healed() -> bool:
+        snapshot = scanning.refresh()
+        row = next(row for row in snapshot.processes if row.pid == actor.pid)
+        assert (row.created, row.released, row.open) == (50_028, 50_021, len(kept))
+        assert told(snapshot, [actor.pid]) == truth([actor.pid])
+        assert {instance.provenance for instance in row.instances} == {Provenance.TRACED}
+        return True
+
+    eventually(healed)

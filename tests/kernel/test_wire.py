@@ -1,0 +1,154 @@
+"""What bpf/wire.h is to the compiler, and to epolltop/sources/bpf/wire.py: the same bytes mean the same values."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import re
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any
+
+import pytest
+
+from epolltop.model.batch import Counts, Event, Holding, Kind, ProcessKey, Syscall
+from epolltop.sources.bpf import wire
+from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.sources.bpf.program import bpf_directory
+
+pytestmark = pytest.mark.kernel
+
+LAYOUTS = {
+    "event": wire.EVENT,
+    "counts": wire.COUNTS,
+    "process": wire.PROCESS,
+    "totals": wire.TOTALS,
+    "holding": wire.HOLDING,
+    "lesson": wire.LESSON,
+}
+
+
+@pytest.fixture(name="compiled", scope="module")
+def _compiled() -> Iterator[dict[str, type[ctypes.Structure]]]:
+    """Each structure of wire.h as the compiler lays it out: a map's value, as BCC describes it to Python."""
+    tables = "\n".join(f"BPF_ARRAY(of_{name}, struct {name}, 1);" for name in LAYOUTS)
+    source = f'#include "wire.h"\n{tables}\n'.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BCC_KERNEL_SOURCE", str(bpf_directory() / "stub-headers"))
+        bpf = load_bcc().BPF(text=source, cflags=["-w", f"-I{bpf_directory()}"])
+    yield {name: bpf[f"of_{name}".encode()].Leaf for name in LAYOUTS}
+    bpf.cleanup()
+
+
+def test_every_structure_of_the_header_is_compared() -> None:
+    header = (bpf_directory() / "wire.h").read_text(encoding="ascii")
+    assert set(re.findall(r"^struct (\w+) \{", header, re.MULTILINE)) == LAYOUTS.keys()
+
+
+@pytest.mark.parametrize(("name", "layout"), LAYOUTS.items())
+def test_sizes_agree(compiled: dict[str, type[ctypes.Structure]], name: str, layout: Struct) -> None:
+    assert layout.size == ctypes.sizeof(compiled[name])
+
+
+def _filled(structure: type[ctypes.Structure], **given: Any) -> bytes:
+    """A structure with another value in each member that is not given."""
+    filled = structure()
+    for number, (member, kind, *_) in enumerate(structure._fields_, start=1):
+        if member in given:
+            setattr(filled, member, given[member])
+        elif issubclass(kind, ctypes._SimpleCData) and "pad" not in member:
+            size = ctypes.sizeof(kind)
+            setattr(filled, member, (number if size == 1 else number << 8 * (size - 2)) + number)
+    return bytes(filled)
+
+
+def _member(raw: bytes, structure: type[ctypes.Structure], member: str) -> Any:
+    return getattr(structure.from_buffer_copy(raw), member)
+
+
+def test_totals_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    raw = _filled(compiled["totals"])
+    read = wire.WireTotals._make(wire.TOTALS.unpack(raw))
+    assert read._asdict() == {name: _member(raw, compiled["totals"], name) for name in read._fields}
+    assert len(set(read)) == len(read)
+
+
+def test_lessons_are_read_and_written_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    raw = _filled(compiled["lesson"])
+    read = wire.Lesson._make(wire.LESSON.unpack(raw))
+    assert read._asdict() == {name: _member(raw, compiled["lesson"], name) for name in read._fields}
+    assert wire.LESSON.pack(*read) == raw
+
+
+def test_counts_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    key = _filled(compiled["process"], tgid=4_000_000_000, start_ns=123_456_789_000)
+    raw = _filled(compiled["counts"])
+    counts = Counts(*(_member(raw, compiled["counts"], name) for name in Counts._fields))
+    assert len(set(counts)) == 4
+    assert wire.decode_counts([(wire.PROCESS.unpack(key), wire.COUNTS.unpack(raw))]) == {
+        ProcessKey(4_000_000_000, 12_345): counts
+    }
+    assert wire.PROCESS.pack(*wire.PROCESS.unpack(key)) == key
+
+
+def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    one = _filled(compiled["holding"], start_ns=123_456_789_000, syscall=2)
+    other = _filled(compiled["holding"], file=1, created_ns=0, syscall=0)
+    first, second = wire.decode_census(one + other)
+    members = {"file", "created_ns", "argument", "fd"}
+    expected = {name: _member(one, compiled["holding"], name) for name in members}
+    pid = _member(one, compiled["holding"], "tgid")
+    assert first == Holding(start=12_345, pid=pid, syscall=2, **expected)
+    assert len(set(first)) == len(first)
+    assert (second.file, second.created_ns) == (1, 0)
+
+
+def test_a_creation_is_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    structure = compiled["event"]
+    raw = _filled(structure, start_ns=123_456_789_000, kind=1, syscall=2, flags=0, ret=1_000_000, comm=b"a\xffb")
+    same = {"time_ns", "file", "created_ns", "tid", "ppid", "uid", "cgroup", "argument"}
+    expected: dict[str, Any] = {name: _member(raw, structure, name) for name in same}
+    read = wire.decode_event(raw + b"padding of the perf buffer")
+    assert read == Event(
+        **expected,
+        kind=Kind.CREATE,
+        pid=_member(raw, structure, "tgid"),
+        start=12_345,
+        name="a\\xffb",
+        fd=1_000_000,
+        errno=0,
+        syscall=Syscall.EPOLL_CREATE1,
+        by_kernel=False,
+        since_ns=expected["created_ns"],
+    )
+    assert len({*expected.values(), read.pid}) == len(expected) + 1
+
+
+def test_a_failure_and_a_release_have_no_descriptor(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    structure = compiled["event"]
+    failed = wire.decode_event(
+        _filled(structure, kind=2, ret=-errno.EMFILE, syscall=1, argument=2**32 - 1, flags=0, file=0, created_ns=0)
+    )
+    assert (failed.kind, failed.errno, failed.fd, failed.instance) == (Kind.CREATE_FAILED, errno.EMFILE, None, None)
+    assert (failed.syscall, failed.argument) == (Syscall.EPOLL_CREATE, -1)
+    released = wire.decode_event(_filled(structure, kind=3, ret=0, syscall=0, flags=1, created_ns=0))
+    assert (released.kind, released.errno, released.fd, released.by_kernel) == (Kind.RELEASE, 0, None, True)
+    assert (released.argument, released.lifetime_ns) == (None, None)
+    delayed = wire.decode_event(_filled(structure, kind=3, ret=0, syscall=0, flags=2, uid=2**32 - 1, comm=b""))
+    assert (delayed.by_kernel, delayed.by_census, delayed.uid, delayed.name) == (False, True, None, "")
+
+
+def test_the_words_of_the_header_are_those_of_the_model() -> None:
+    header = (bpf_directory() / "wire.h").read_text(encoding="ascii")
+    words = {name: int(value) for name, value in re.findall(r"^\t(\w+) = (\d+),", header, re.MULTILINE)}
+    for word, value in words.items():
+        kind, _, name = word.partition("_")
+        match kind:
+            case "KIND":
+                assert Kind[name].value == value
+            case "SYSCALL":
+                assert Syscall[name].value == value
+            case _:
+                assert value == {"EVENT_BY_KERNEL": wire._BY_KERNEL, "EVENT_BY_CENSUS": wire._BY_CENSUS}[word]
+    assert {f"KIND_{kind.name}" for kind in Kind if kind < Kind.FOUND} < words.keys()
+    assert {f"SYSCALL_{syscall.name}" for syscall in Syscall} < words.keys()

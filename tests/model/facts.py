@@ -1,0 +1,136 @@
+"""Records made by hand, short to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from epolltop.model.batch import (
+    Batch,
+    Census,
+    Cost,
+    Counts,
+    Event,
+    Holding,
+    Host,
+    Kind,
+    Probe,
+    Process,
+    ProcessKey,
+    Source,
+    Syscall,
+    Totals,
+)
+
+P, Q, R = ProcessKey(100, 1000), ProcessKey(200, 2000), ProcessKey(300, 3000)
+A, B, C = 0xA00, 0xB00, 0xC00
+"""Addresses of files."""
+SECOND = 1_000_000_000
+CLOEXEC = 0o2000000
+
+
+def event(kind: Kind, at: int, who: ProcessKey = P, **given: object) -> Event:
+    """One of a process, by its main thread."""
+    return Event(
+        kind=kind,
+        time_ns=at,
+        file=0,
+        created_ns=0,
+        pid=who.pid,
+        tid=who.pid,
+        ppid=1,
+        uid=1000 + who.pid,
+        start=who.start,
+        cgroup=7,
+        name=f"actor {who.pid}",
+        fd=None,
+        errno=0,
+        syscall=Syscall.UNKNOWN,
+        argument=None,
+        by_kernel=False,
+    )._replace(**given)  # type: ignore[arg-type]
+
+
+def create(file: int, at: int, who: ProcessKey = P, fd: int | None = 3) -> Event:
+    """A creation that was traced."""
+    return event(
+        Kind.CREATE,
+        at,
+        who,
+        file=file,
+        created_ns=at if file else 0,
+        since_ns=at if file else 0,
+        fd=fd,
+        syscall=Syscall.EPOLL_CREATE1,
+        argument=CLOEXEC,
+    )
+
+
+def release(file: int, at: int, created: int = 0, who: ProcessKey = P) -> Event:
+    """A release; created is 0 for what is older than the trace."""
+    return event(Kind.RELEASE, at, who, file=file, created_ns=created, since_ns=created)
+
+
+def failed(at: int, who: ProcessKey = P) -> Event:
+    """A creation without room for one more descriptor."""
+    return event(Kind.CREATE_FAILED, at, who, errno=24, syscall=Syscall.EPOLL_CREATE1, argument=0)
+
+
+def holding(file: int, who: ProcessKey = P, fd: int = 3, created: int = 0) -> Holding:
+    """One descriptor; created is 0 for what is older than the trace."""
+    return Holding(file, created, who.start, who.pid, fd, CLOEXEC if created else 0, 2 if created else 0)
+
+
+def census(started: int, *holdings: Holding, by_address: bool = True) -> Census:
+    """Everything that is held."""
+    return Census(started, holdings, by_address=by_address)
+
+
+def process(key: ProcessKey, **given: object) -> Process:
+    """What /proc says about one that is alive."""
+    return Process(key, 1, f"name {key.pid}", f"command {key.pid}", key.pid, f"user {key.pid}", "/", 9, 1024)._replace(
+        **given  # type: ignore[arg-type]
+    )
+
+
+def source(
+    *, created: bool = True, released: bool = True, lost: int = 0, overflowed: int = 0, untold_releases: int = 0
+) -> Source:
+    """A source whose probes trace, or do not, and what it missed."""
+    probes = (Probe("epoll_create", "here", created), Probe("files_free", "there", released))
+    return Source(
+        "bpf",
+        Host("host", "6.1", "x86_64"),
+        probes,
+        "iterator",
+        lost=lost,
+        overflowed=overflowed,
+        untold_releases=untold_releases,
+    )
+
+
+def batch(
+    now: int,
+    events: Iterable[Event] = (),
+    taken: Census | None = None,
+    *,
+    counts: Mapping[ProcessKey, Counts] | None = None,
+    alive: Sequence[ProcessKey] = (P, Q, R),
+    by: Source | None = None,
+    totals: Totals | None = None,
+    cpu_ns: int = 0,
+    watches: Mapping[int, int] | None = None,
+) -> Batch:
+    """One tick. Counting began at 0."""
+    return Batch(
+        since_ns=0,
+        now_ns=now,
+        wall_ns=now + 1_700_000_000 * SECOND,
+        source=by or source(),
+        cost=Cost(cpu_ns, 1),
+        events=tuple(events),
+        counts=counts or {},
+        totals=totals or Totals(),
+        census=taken,
+        processes={key: process(key) for key in alive},
+        watches=watches or {},
+    )

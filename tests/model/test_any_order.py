@@ -1,0 +1,231 @@
+"""Whatever is late, lost or told twice: no exception, no negative number, no ghost once a census has looked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epolltop.model.batch import Batch, Census, Counts, Event, Holding, ProcessKey, Totals
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import World
+
+from .facts import A, B, C, P, Q, R, batch, create, holding, release, source
+
+WHO = (P, Q, R)
+ADDRESSES = (A, B, C)
+
+Step = tuple[str, int, int, bool]
+"""What happens, to which address, by whom, and whether it may be told in detail."""
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["create", "close", "share", "send", "receive", "drop", "tick", "tick", "tick"]),
+        st.integers(0, len(ADDRESSES) - 1),
+        st.integers(0, len(WHO) - 1),
+        st.booleans(),
+    ),
+    max_size=30,
+)
+ON_TIME, LOST = (0,), ()
+FATES = st.lists(st.sampled_from([ON_TIME, ON_TIME, LOST, (1,), (3,), (0, 2)]), min_size=1, max_size=30)
+"""The ticks after its own in which an event is told."""
+
+
+@dataclass
+class File:
+    """An instance inside the kernel."""
+
+    address: int
+    born: int
+    traced: bool
+    detailed: bool
+    holders: set[ProcessKey]
+
+
+@dataclass
+class Kernel:
+    """The truth, and what probes and censuses would tell of it."""
+
+    now: int = 100
+    files: dict[int, File] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    """Of this tick."""
+    counts: dict[ProcessKey, Counts] = field(default_factory=dict)
+    ticks: list[tuple[list[Event], Census, dict[ProcessKey, Counts]]] = field(default_factory=list)
+    _last: Sequence[Holding] = ()
+
+    def take(self, step: Step) -> None:
+        what, at, who, detailed = step
+        self.now += 10
+        address, process = ADDRESSES[at], WHO[who]
+        file = self.files.get(address)
+        if what == "tick":
+            self.tick()
+        elif what == "create" and file is None:
+            self.files[address] = File(address, self.now, True, detailed, {process})
+            self._count(process, created=1)
+            if detailed:
+                self.events.append(create(address, self.now, process))
+        elif file is not None:
+            self._change(file, what, process)
+
+    def _change(self, file: File, what: str, process: ProcessKey) -> None:
+        if what == ("share" if file.holders else "receive"):
+            file.holders.add(process)
+        elif what == "send":
+            file.holders.clear()
+        elif what == "close" and process in file.holders:
+            file.holders.discard(process)
+            if not file.holders:
+                self._release(file, process)
+        elif what == "drop" and not file.holders:
+            self._release(file, process)
+
+    def _release(self, file: File, process: ProcessKey) -> None:
+        del self.files[file.address]
+        self._count(process, released=1)
+        if file.detailed:
+            self.events.append(release(file.address, self.now, file.born if file.traced else 0, process))
+
+    def _count(self, process: ProcessKey, created: int = 0, released: int = 0) -> None:
+        counts = self.counts.get(process, Counts())
+        self.counts[process] = counts._replace(created=counts.created + created, released=counts.released + released)
+
+    def census(self) -> Census:
+        holdings = [
+            holding(file.address, process, created=file.born if file.traced else 0)
+            for file in self.files.values()
+            for process in sorted(file.holders)
+        ]
+        if holdings != self._last:
+            self._last = holdings
+        return Census(self.now, self._last, by_address=True)
+
+    def tick(self) -> None:
+        """Census first, as the source does; events go on until they are taken."""
+        census = self.census()
+        self.now += 10
+        self.ticks.append((self.events, census, dict(self.counts)))
+        self.events = []
+
+
+def _run(steps: Sequence[Step]) -> Kernel:
+    """From two instances older than the trace, one of them shared."""
+    kernel = Kernel(files={A: File(A, 0, False, True, {P}), B: File(B, 0, False, True, {P, Q})})
+    kernel.tick()
+    for step in steps:
+        kernel.take(step)
+    kernel.tick()
+    return kernel
+
+
+def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
+    """Batches in which each event meets its fate; what is lost is counted as lost. The last two have every event."""
+    told: dict[int, list[Event]] = {}
+    batches: list[Batch] = []
+    lost = number = 0
+    for tick, (events, census, counts) in enumerate(kernel.ticks):
+        for event in events:
+            fate = fates[number % len(fates)]
+            number += 1
+            lost += not fate
+            for later in fate:
+                told.setdefault(tick + later, []).append(event)
+        told_now = sorted(told.pop(tick, []), key=lambda event: event.time_ns)
+        batches.append(batch(census.started_ns + 5, told_now, census, counts=counts, by=source(lost=lost)))
+    for events in ([event for late in told.values() for event in late], []):
+        kernel.now += 10
+        now = kernel.census()
+        batches.append(batch(kernel.now + 5, events, now, counts=kernel.counts, by=source(lost=lost)))
+    return batches
+
+
+def _check(snapshot: Snapshot) -> None:
+    assert snapshot.open >= snapshot.in_flight >= 0
+    assert min(snapshot.totals) >= 0
+    for row in snapshot.processes:
+        assert min(row.created, row.released, row.failed, row.sampled_out) >= 0
+        assert min(row.create_per_s, row.release_per_s, *row.history) >= 0
+        assert len({instance.file for instance in row.instances}) == row.open
+        assert all(instance.fds_of(row.key) for instance in row.instances)
+
+
+def _table(snapshot: Snapshot) -> set[tuple[int, int | None, ProcessKey]]:
+    return {(instance.file, instance.created_ns, row.key) for row in snapshot.processes for instance in row.instances}
+
+
+def _truth(kernel: Kernel) -> set[tuple[int, int | None, ProcessKey]]:
+    return {
+        (file.address, file.born if file.traced else None, process)
+        for file in kernel.files.values()
+        for process in file.holders
+    }
+
+
+@settings(deadline=None, max_examples=300)
+@given(STEPS, FATES)
+def test_late_doubled_and_lost_events_leave_the_truth(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
+    kernel = _run(steps)
+    world = World(tell_all=True)
+    mark = None
+    for one in _deliver(kernel, fates):
+        world.apply(one)
+        _check(world.freeze(mark or world.begin()))
+        _check(world.freeze(world.begin()))
+        mark = world.mark()
+    snapshot = world.freeze(world.begin())
+    assert _table(snapshot) == _truth(kernel)
+    in_flight = sum(not file.holders for file in kernel.files.values())
+    assert snapshot.in_flight <= in_flight, "a ghost"
+    assert {row.key: (row.created, row.released) for row in snapshot.processes if row.created or row.released} == {
+        key: (counts.created, counts.released) for key, counts in kernel.counts.items()
+    }
+
+
+@settings(deadline=None, max_examples=200)
+@given(STEPS)
+def test_events_in_time_are_enough(steps: list[Step]) -> None:
+    everything = [(what, at, who, True) for what, at, who, _ in steps]
+    kernel = _run(everything)
+    world = World()
+    for one in _deliver(kernel, [ON_TIME]):
+        world.apply(one)
+    snapshot = world.freeze(world.begin())
+    assert _table(snapshot) == _truth(kernel)
+    assert snapshot.in_flight == sum(not file.holders for file in kernel.files.values())
+    assert not [event for event in snapshot.journal if event.kind > 3], "nothing had to be inferred"
+
+
+@settings(deadline=None, max_examples=200)
+@given(STEPS, st.randoms(use_true_random=False), st.data())
+def test_any_order_loss_and_duplication_of_batches_is_survived(
+    steps: list[Step], random: Random, data: st.DataObject
+) -> None:
+    kernel = _run(steps)
+    batches = _deliver(kernel, [ON_TIME])[:-2]
+    chosen = data.draw(st.lists(st.sampled_from(batches), max_size=2 * len(batches)))
+    shuffled = []
+    for one in chosen:
+        events = [event for event in one.events for _ in range(random.choice([0, 1, 1, 2]))]
+        random.shuffle(events)
+        shuffled.append(dataclasses.replace(one, events=events))
+    world = World(tell_all=True)
+    for one in shuffled:
+        world.apply(one)
+        snapshot = world.freeze(world.begin())
+        assert snapshot.open >= snapshot.in_flight >= 0
+        assert all(min(row.created, row.released, row.failed) >= 0 for row in snapshot.processes)
+    # What is missing is known to be missing, and a census has the last word.
+    kernel.now += 10
+    for lost in (1, 2):
+        final = kernel.census()
+        world.apply(batch(kernel.now + 5, [], final, counts=kernel.counts, by=source(lost=lost), totals=Totals(1)))
+        kernel.now += 10
+    snapshot = world.freeze(world.begin())
+    assert _table(snapshot) == _truth(kernel)
+    assert snapshot.in_flight == 0

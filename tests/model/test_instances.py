@@ -1,0 +1,231 @@
+"""Which instances exist, from events and censuses that contradict each other."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from epolltop.model.batch import Kind, Syscall
+from epolltop.model.instances import Instances
+from epolltop.model.snapshot import Holder, Provenance
+
+from .facts import CLOEXEC, A, B, P, Q, R, census, create, failed, holding, release
+
+
+@pytest.fixture(name="known")
+def _known() -> Instances:
+    """After a first census that showed nothing."""
+    known = Instances()
+    assert known.apply_census(census(1), release_told=True) == []
+    return known
+
+
+def _ids(known: Instances) -> set[str]:
+    assert {instance.file: instance for instance in known.live.values()} == known.live
+    return {instance.id for instance in known.live.values()}
+
+
+def test_a_creation_is_held_by_its_creator_from_the_first_moment(known: Instances) -> None:
+    known.apply_event(create(A, 10, P, fd=7))
+    (instance,) = known.of(P)
+    assert instance.id == "a00@10"
+    assert (instance.provenance, instance.creator, instance.created_ns) == (Provenance.TRACED, P, 10)
+    assert (instance.syscall, instance.argument, instance.watches) == (Syscall.EPOLL_CREATE1, CLOEXEC, None)
+    assert instance.holders == (Holder(P, (7,)),)
+    assert instance.fds_of(Q) == ()
+
+
+def test_a_release_ends_it(known: Instances) -> None:
+    known.apply_event(create(A, 10))
+    known.apply_event(release(A, 20, 10))
+    assert (known.live, known.of(P), list(known.holders())) == ({}, (), [])
+
+
+def test_a_failure_is_no_instance(known: Instances) -> None:
+    known.apply_event(failed(10))
+    known.apply_event(create(0, 11))
+    assert known.live == {}
+
+
+def test_a_creation_that_its_release_overtook_is_over(known: Instances) -> None:
+    known.apply_event(release(A, 20, 10))
+    known.apply_event(create(A, 10))
+    assert known.live == {}
+
+
+def test_an_address_used_again_is_another_instance(known: Instances) -> None:
+    for at in (10, 30):
+        known.apply_event(create(A, at))
+        known.apply_event(release(A, at + 10, at))
+    known.apply_event(create(A, 50))
+    assert _ids(known) == {"a00@50"}
+    known.apply_event(release(A, 20, 10))
+    assert _ids(known) == {"a00@50"}, "a late release of a former instance"
+    known.apply_event(release(A, 15))
+    assert _ids(known) == {"a00@50"}, "a late release of one older than the trace"
+
+
+def test_a_successor_stays_when_its_predecessor_is_told_late(known: Instances) -> None:
+    known.apply_event(create(A, 30))
+    known.apply_event(create(A, 10, Q))
+    assert _ids(known) == {"a00@30"}
+    assert known.of(Q) == ()
+
+
+def test_a_creation_told_after_the_whole_life_of_its_successor_is_over(known: Instances) -> None:
+    known.apply_event(release(A, 20, 10))
+    known.apply_event(create(A, 30))
+    known.apply_event(release(A, 40, 30))
+    known.apply_event(create(A, 10))
+    assert known.live == {}
+
+
+def test_a_late_release_does_not_hide_a_later_one(known: Instances) -> None:
+    known.apply_event(release(A, 40, 30))
+    known.apply_event(release(A, 20, 10))
+    known.apply_event(create(A, 30))
+    assert known.live == {}
+
+
+def test_a_creation_told_after_a_census_did_not_show_it_must_show_in_the_next(known: Instances) -> None:
+    known.apply_census(census(20), release_told=False)
+    known.apply_event(create(A, 10))
+    known.apply_event(create(B, 11))
+    assert _ids(known) == {"a00@10", "b00@11"}
+    assert known.apply_census(census(30, holding(B, created=11)), release_told=True) == []
+    assert _ids(known) == {"b00@11"}, "in flight for ever, else"
+
+
+def test_a_census_cannot_refute_what_came_after_it_began(known: Instances) -> None:
+    known.apply_event(create(A, 50))
+    known.apply_census(census(40), release_told=False)
+    assert _ids(known) == {"a00@50"}
+    assert known.of(P)
+
+    known.apply_event(release(A, 60, 50))
+    known.apply_census(census(55, holding(A, created=50)), release_told=True)
+    assert known.live == {}
+
+    known.apply_event(create(A, 70))
+    known.apply_census(census(65, holding(A, Q, 9, created=50)), release_told=True)
+    assert _ids(known) == {"a00@70"}
+    assert known.of(Q) == ()
+
+
+def test_what_a_first_census_shows_is_found_and_no_event() -> None:
+    known = Instances()
+    assert known.apply_census(census(10, holding(A), holding(A, Q, 4)), release_told=True) == []
+    (instance,) = known.of(Q)
+    assert (instance.provenance, instance.created_ns, instance.creator) == (Provenance.FOUND, None, None)
+    assert (instance.id, instance.syscall, instance.argument) == ("a00@10", Syscall.UNKNOWN, None)
+    assert instance.holders == (Holder(P, (3,)), Holder(Q, (4,)))
+
+
+def test_a_release_of_what_was_found_tells_which_it_was() -> None:
+    known = Instances()
+    known.apply_census(census(10, holding(A)), release_told=True)
+    told = known.apply_event(release(A, 20))
+    assert told.instance == "a00@10"
+    assert told.lifetime_ns is None
+    assert known.live == {}
+    assert known.apply_event(release(B, 21)).instance is None
+
+
+def test_what_a_later_census_shows_without_a_birth_is_found(known: Instances) -> None:
+    (found,) = known.apply_census(census(10, holding(A, Q, 5)), release_told=True)
+    assert (found.kind, found.instance, found.process, found.fd) == (Kind.FOUND, "a00@10", Q, 5)
+    assert (found.uid, found.tid, found.name) == (None, 0, ""), "who did it is not known"
+
+
+def test_what_was_left_out_above_the_detail_rate_is_traced_all_the_same(known: Instances) -> None:
+    assert known.apply_census(census(20, holding(A, created=10)), release_told=True) == []
+    (instance,) = known.of(P)
+    assert (instance.id, instance.provenance, instance.argument) == ("a00@10", Provenance.TRACED, CLOEXEC)
+    assert known.apply_census(census(30), release_told=True) == []
+    assert known.live == {}, "its release is left out likewise"
+
+
+def test_a_creation_told_after_a_census_showed_it_changes_nothing(known: Instances) -> None:
+    known.apply_census(census(20, holding(A, created=10), holding(A, Q, 4, created=10)), release_told=True)
+    before = dict(known.live)
+    known.apply_event(create(A, 10))
+    assert known.live == before
+    known.apply_census(census(30), release_told=True)
+    assert _ids(known) == {"a00@10"}, "its release will be told"
+
+
+def test_held_by_nobody_it_is_in_flight_until_its_release_is_told(known: Instances) -> None:
+    known.apply_event(create(A, 10))
+    known.apply_census(census(20), release_told=True)
+    assert known.live[A].holders == ()
+    assert (known.of(P), list(known.holders())) == ((), [])
+    known.apply_census(census(30, holding(A, Q, 8, created=10)), release_told=True)
+    assert [instance.id for instance in known.of(Q)] == ["a00@10"]
+    known.apply_census(census(40), release_told=True)
+    known.apply_event(release(A, 50, 10, R))
+    assert known.live == {}
+
+
+def test_held_by_nobody_it_is_gone_if_releases_are_missing(known: Instances) -> None:
+    known.apply_event(create(A, 10))
+    (gone,) = known.apply_census(census(20), release_told=False)
+    assert (gone.kind, gone.instance, gone.process) == (Kind.GONE, "a00@10", P)
+    assert known.live == {}
+
+
+def test_in_flight_it_is_gone_if_releases_are_missing_though_no_holder_changed(known: Instances) -> None:
+    known.apply_event(create(A, 10))
+    unchanged = census(20, holding(B))
+    known.apply_census(unchanged, release_told=True)
+    known.apply_census(dataclasses.replace(unchanged, started_ns=30), release_told=True)
+    assert A in known.live
+    (gone,) = known.apply_census(dataclasses.replace(unchanged, started_ns=40), release_told=False)
+    assert (gone.kind, gone.instance) == (Kind.GONE, "a00@10")
+    assert set(known.live) == {B}
+
+
+def test_what_bears_a_number_is_gone_with_its_descriptors_though_releases_are_told() -> None:
+    known = Instances()
+    known.apply_census(census(10, holding(1), holding(2, Q), by_address=False), release_told=True)
+    gone = known.apply_census(census(20, holding(2, Q), by_address=False), release_told=True)
+    assert [(event.kind, event.instance) for event in gone] == [(Kind.GONE, "1@10")]
+    assert set(known.live) == {2}
+
+
+def test_a_census_moves_holders_and_names_whose_rows_changed(known: Instances) -> None:
+    known.apply_event(create(A, 10, P, 3))
+    known.changed.clear()
+    shared = (holding(A, P, 3, 10), holding(A, P, 9, 10), holding(A, Q, 3, 10))
+    known.apply_census(census(20, *shared), release_told=True)
+    assert known.live[A].holders == (Holder(P, (3, 9)), Holder(Q, (3,)))
+    assert known.changed == {P, Q}
+    known.changed.clear()
+    known.apply_census(census(30, *reversed(shared)), release_told=True)
+    assert known.changed == set()
+    known.apply_census(census(40, holding(A, Q, 3, 10)), release_told=True)
+    assert known.live[A].holders == (Holder(Q, (3,)),)
+    assert known.changed == {P, Q}
+    assert known.live[A].creator == P
+
+
+def test_a_descriptor_that_threads_show_twice_is_one(known: Instances) -> None:
+    known.apply_census(census(10, holding(A), holding(A), holding(A, fd=5)), release_told=True)
+    assert known.live[A].holders == (Holder(P, (3, 5)),)
+
+
+def test_instances_are_listed_by_lowest_descriptor(known: Instances) -> None:
+    for file, fd in ((A, 9), (B, 5)):
+        known.apply_event(create(file, fd, P, fd))
+    assert [instance.file for instance in known.of(P)] == [B, A]
+
+
+def test_watches_are_of_the_instance_that_has_the_address_now(known: Instances) -> None:
+    known.apply_watches(A, 5)
+    assert known.live == {}
+    known.apply_event(create(A, 10))
+    known.apply_watches(A, 5)
+    assert known.live[A].watches == 5
+    known.apply_event(release(A, 20, 10))
+    known.apply_event(create(A, 30))
+    assert known.live[A].watches is None

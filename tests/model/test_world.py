@@ -1,0 +1,284 @@
+"""Counts, rates, rows and the journal, from batches made by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from epolltop.model.batch import Counts, Kind, Source, Totals
+from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.world import HISTORY, JOURNAL, Selection, World
+
+from .facts import SECOND, A, B, C, P, Q, R, batch, census, create, failed, holding, process, release, source
+
+
+def _whole(world: World) -> Snapshot:
+    return world.freeze(world.begin())
+
+
+def _rows(snapshot: Snapshot) -> dict[int, ProcessRow]:
+    return {row.pid: row for row in snapshot.processes}
+
+
+def test_rows_are_holders_and_who_acted() -> None:
+    world = World()
+    counts = {P: Counts(3, 1, 2), R: Counts(0, 0, 0)}
+    world.apply(batch(2 * SECOND, [], census(SECOND, holding(A, Q)), counts=counts, totals=Totals(3, 1, 2)))
+    snapshot = _whole(world)
+    rows = _rows(snapshot)
+    assert rows.keys() == {P.pid, Q.pid}, "who did nothing and holds nothing is not listed"
+    row = rows[P.pid]
+    assert (row.created, row.failed, row.released, row.open) == (3, 1, 2, 0)
+    assert (row.create_per_s, row.release_per_s) == (1.5, 1.0)
+    assert (rows[Q.pid].open, rows[Q.pid].created) == (1, 0)
+    assert (snapshot.open, snapshot.in_flight, snapshot.observed_s, snapshot.window_s) == (1, 0, 2.0, 2.0)
+    assert (snapshot.create_per_s, snapshot.release_per_s) == (1.5, 1.0)
+    assert row.started_ns == P.start * 10_000_000
+
+
+def test_rates_are_taken_since_the_mark_and_counts_since_the_start() -> None:
+    world = World()
+    world.apply(batch(SECOND, counts={P: Counts(10, 0, 4)}, totals=Totals(10, 0, 4), cpu_ns=SECOND))
+    mark = world.mark()
+    world.apply(batch(3 * SECOND, counts={P: Counts(16, 0, 4)}, totals=Totals(16, 0, 4), cpu_ns=2 * SECOND))
+    snapshot = world.freeze(mark)
+    row = _rows(snapshot)[P.pid]
+    assert (row.created, row.create_per_s, row.release_per_s) == (16, 3.0, 0.0)
+    assert (snapshot.totals.created, snapshot.create_per_s, snapshot.release_per_s) == (16, 3.0, 0.0)
+    assert (snapshot.window_s, snapshot.observed_s, snapshot.cpu_share) == (2.0, 3.0, 0.5)
+
+
+def test_who_did_nothing_since_the_mark_and_holds_nothing_is_not_listed() -> None:
+    world = World()
+    world.apply(batch(SECOND, counts={P: Counts(1, 0, 1)}))
+    mark = world.mark()
+    world.apply(batch(2 * SECOND, counts={P: Counts(1, 0, 1)}))
+    assert world.freeze(mark).processes == ()
+    assert _rows(_whole(world))[P.pid].created == 1
+
+
+def test_before_anything_was_observed_there_are_no_rates() -> None:
+    world = World()
+    world.apply(dataclasses.replace(batch(0, [], census(0, holding(A)))))
+    snapshot = world.freeze(world.mark())
+    assert (snapshot.window_s, snapshot.create_per_s, snapshot.processes[0].create_per_s) == (0.0, 0.0, 0.0)
+
+
+def test_history_is_a_rate_a_tick_and_goes_back_so_far() -> None:
+    world = World()
+    for tick in range(1, HISTORY + 11):
+        world.apply(batch(tick * SECOND, counts={P: Counts(created=tick * tick)}))
+    history = _rows(_whole(world))[P.pid].history
+    assert len(history) == HISTORY
+    assert history[-1] == 2 * (HISTORY + 10) - 1
+    assert history[0] == 2 * 11 - 1
+
+
+def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
+    world = World(tell_all=True)
+    world.apply(batch(1, [], census(1, holding(C))))
+    world.apply(batch(30, [create(A, 10), failed(11, Q), release(A, 20, 10), release(C, 21)], census(25)))
+    snapshot = _whole(world)
+    assert [event.kind for event in snapshot.journal] == [
+        Kind.CREATE,
+        Kind.CREATE_FAILED,
+        Kind.RELEASE,
+        Kind.RELEASE,
+    ]
+    assert [event.instance for event in snapshot.journal] == ["a00@10", None, "a00@10", "c00@1"]
+    assert snapshot.journal[2].lifetime_ns == 10
+    assert snapshot.news == snapshot.journal
+    assert _whole(world).news == ()
+    world.apply(batch(40, [failed(31 + number) for number in range(JOURNAL)]))
+    snapshot = _whole(world)
+    assert (len(snapshot.journal), snapshot.journal_end, len(snapshot.news)) == (JOURNAL, JOURNAL + 4, JOURNAL)
+
+
+def test_news_are_only_for_who_asks() -> None:
+    world = World()
+    world.apply(batch(30, [create(A, 10)]))
+    snapshot = _whole(world)
+    assert (snapshot.news, len(snapshot.journal)) == ((), 1)
+
+
+def test_where_no_probe_fires_changes_between_two_censuses_count() -> None:
+    world = World()
+    blind = source(created=False, released=False)
+    assert not blind.exact
+    world.apply(batch(SECOND, [], census(1, holding(1), holding(2), by_address=False), by=blind))
+    assert _whole(world).totals == Totals()
+    world.apply(
+        batch(2 * SECOND, [], census(2, holding(2), holding(3), holding(4, Q), by_address=False), by=blind),
+    )
+    snapshot = _whole(world)
+    assert (snapshot.totals.created, snapshot.totals.released) == (2, 1)
+    rows = _rows(snapshot)
+    assert (rows[P.pid].created, rows[P.pid].released, rows[P.pid].open) == (1, 1, 2)
+    assert (rows[Q.pid].created, rows[Q.pid].released) == (1, 0)
+    assert [event.kind for event in snapshot.journal] == [Kind.FOUND, Kind.FOUND, Kind.GONE]
+
+
+def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
+    world = World()
+    half = source(released=False)
+    world.apply(batch(SECOND, [create(A, 10), create(B, 11)], census(20, holding(A, created=10)), by=half))
+    world.apply(batch(2 * SECOND, [], census(30), by=half, counts={P: Counts(created=2)}))
+    snapshot = _whole(world)
+    row = _rows(snapshot)[P.pid]
+    assert (row.created, row.released, row.open) == (2, 2, 0)
+    assert (snapshot.totals.created, snapshot.totals.released) == (2, 2)
+
+
+@pytest.mark.parametrize("missed", [source(lost=1), source(overflowed=1), source(untold_releases=1)])
+def test_what_was_missed_is_healed_by_the_next_censuses(missed: Source) -> None:
+    world = World()
+    world.apply(batch(5, [create(A, 1), create(B, 2)], census(3, holding(A, created=1), holding(B, created=2))))
+    # A's release is missing, known as such only after the census that still showed it.
+    still = census(6, holding(A, created=1), holding(B, created=2))
+    world.apply(batch(10, [], still, by=missed))
+    assert _whole(world).open == 2
+    world.apply(batch(20, [], census(15, holding(B, created=2)), by=missed))
+    snapshot = _whole(world)
+    assert (snapshot.open, snapshot.in_flight) == (1, 0)
+    assert [(event.kind, event.instance) for event in snapshot.journal[2:]] == [(Kind.GONE, "a00@1")]
+    # Nothing more is missing: what is held by nobody is in flight.
+    world.apply(batch(30, [], census(25, holding(B, created=2)), by=missed))
+    world.apply(batch(40, [], census(35), by=missed))
+    snapshot = _whole(world)
+    assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
+
+
+def test_in_flight_is_counted_and_held_by_no_row() -> None:
+    world = World()
+    world.apply(batch(SECOND, [create(A, 10)], census(20)))
+    snapshot = _whole(world)
+    assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
+
+
+def test_a_shared_instance_is_one_under_each_holder() -> None:
+    world = World()
+    world.apply(batch(SECOND, [], census(20, holding(A), holding(A, Q, 4), holding(B, Q, 5))))
+    snapshot = _whole(world)
+    rows = _rows(snapshot)
+    assert (snapshot.open, rows[P.pid].open, rows[Q.pid].open) == (2, 1, 2)
+    assert rows[P.pid].instances[0].id == rows[Q.pid].instances[0].id
+
+
+def test_a_process_that_ended_stays_for_its_window_and_is_then_forgotten() -> None:
+    world = World()
+    world.apply(batch(SECOND, [], counts={P: Counts(1)}, alive=(P,)))
+    mark = world.mark()
+    world.apply(batch(2 * SECOND, [create(A, 10), release(A, 20, 10)], counts={P: Counts(5, 0, 5)}, alive=()))
+    snapshot = world.freeze(mark)
+    (row,) = snapshot.processes
+    assert (row.created, row.released, row.create_per_s, row.ended) == (5, 5, 4.0, True)
+    assert (row.name, row.user, row.command) == ("name 100", "user 100", "command 100"), "as it was last seen"
+    world.mark()
+    world.apply(batch(3 * SECOND, [], counts={}, alive=()))
+    mark = world.mark()
+    assert world.freeze(mark).processes == ()
+    assert _whole(world).processes == (), "not even over the whole observation"
+
+
+def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
+    world = World()
+    events = [create(A, 10, Q), release(A, 20, 10, Q)]
+    world.apply(batch(SECOND, events, counts={Q: Counts(1, 0, 1)}, alive=()))
+    (row,) = _whole(world).processes
+    assert (row.name, row.command, row.uid, row.ppid, row.ended) == ("actor 200", "[actor 200]", 1200, 1, True)
+    assert (row.user, row.cgroup, row.fds, row.fd_limit) == (None, None, None, None), "unknown is not zero"
+
+
+def test_who_was_never_seen_at_all_is_unknown() -> None:
+    world = World()
+    world.apply(batch(SECOND, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
+    (row,) = _whole(world).processes
+    assert (row.name, row.uid, row.ppid, row.ended, row.sampled_out) == ("", None, None, True, 1)
+
+
+def test_totals_of_all_are_those_of_the_kernel() -> None:
+    world = World()
+    totals = Totals(created=9, failed=2, released=8, released_by_kernel=3)
+    world.apply(batch(SECOND, [], counts={P: Counts(1)}, totals=totals))
+    assert _whole(world).totals == totals
+
+
+def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
+    world = World(Selection(pids=frozenset({Q.pid})))
+    events = [create(A, 10, P), create(B, 11, Q, 4)]
+    shared = census(20, holding(A, P, 3, 10), holding(B, Q, 4, 11), holding(B, P, 5, 11))
+    counts = {P: Counts(1, 0, 0), Q: Counts(1, 2, 0)}
+    world.apply(batch(SECOND, events, shared, counts=counts, totals=Totals(2, 2, 0)))
+    snapshot = _whole(world)
+    assert [row.pid for row in snapshot.processes] == [Q.pid]
+    assert snapshot.totals == Totals(1, 2, 0)
+    assert [event.pid for event in snapshot.journal] == [Q.pid]
+    assert (snapshot.open, snapshot.in_flight) == (1, 0)
+
+
+def test_totals_of_a_selection_keep_those_who_are_gone() -> None:
+    world = World(Selection(pids=frozenset({P.pid, Q.pid})))
+    world.apply(batch(SECOND, counts={P: Counts(5, 1, 5), R: Counts(7)}, alive=(P, R)))
+    world.mark()
+    for tick in (2, 3, 4):
+        world.apply(batch(tick * SECOND, counts={Q: Counts(2)}, alive=(Q,)))
+        world.mark()
+    snapshot = _whole(world)
+    assert snapshot.totals == Totals(7, 1, 5)
+    assert [row.pid for row in snapshot.processes] == [Q.pid]
+
+
+def test_a_selection_by_user_follows_proc_and_else_the_events() -> None:
+    world = World(Selection(uids=frozenset({P.pid, 1200})))  # processes run as their pid here, strangers as 1000 more
+    events = [create(A, 10, P), create(B, 11, Q), release(B, 12, 11, Q), create(C, 13, R)]
+    counts = {P: Counts(1), Q: Counts(1, 0, 1), R: Counts(1)}
+    world.apply(batch(SECOND, events, counts=counts, alive=(P, R)))
+    snapshot = _whole(world)
+    assert [row.pid for row in snapshot.processes] == [P.pid, Q.pid]
+    assert [event.pid for event in snapshot.journal] == [P.pid, Q.pid, Q.pid]
+    assert snapshot.totals == Totals(2, 0, 1)
+
+
+def test_facts_are_those_of_the_last_batch() -> None:
+    world = World()
+    first = batch(SECOND, [create(A, 10)])
+    world.apply(first)
+    renamed = {P: process(P, name="new name", fds=55)}
+    world.apply(dataclasses.replace(batch(2 * SECOND), processes=renamed))
+    row = _rows(_whole(world))[P.pid]
+    assert (row.name, row.fds, row.ended) == ("new name", 55, False)
+
+
+def test_watches_reach_the_row_and_stay_until_measured_again() -> None:
+    world = World()
+    world.apply(batch(SECOND, [create(A, 10)], watches={A: 4, B: 9}))
+    world.apply(batch(2 * SECOND))
+    assert [one.watches for one in _rows(_whole(world))[P.pid].instances] == [4]
+
+
+def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
+    world = World()
+    world.apply(batch(SECOND, [create(A, 10)], counts={P: Counts(1)}))
+    snapshot = _whole(world)
+    row = snapshot.processes[0]
+    copy = (row.instances, row.created, row.history, snapshot.journal, snapshot.totals)
+    world.apply(batch(2 * SECOND, [release(A, 20, 10), create(B, 30)], census(40), counts={P: Counts(2, 0, 1)}))
+    _whole(world)
+    assert (row.instances, row.created, row.history, snapshot.journal, snapshot.totals) == copy
+
+
+def test_two_processes_with_one_pid_are_two_rows() -> None:
+    world = World()
+    heir = P._replace(start=5000)
+    world.apply(batch(SECOND, [], census(5, holding(A, heir)), counts={P: Counts(3, 0, 3)}, alive=(heir,)))
+    rows = {row.key: row for row in _whole(world).processes}
+    assert (rows[P].open, rows[P].created, rows[P].ended) == (0, 3, True)
+    assert (rows[heir].open, rows[heir].created, rows[heir].ended) == (1, 0, False)
+
+
+def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
+    world = World()
+    world.apply(batch(5 * SECOND, [create(A, 3 * SECOND)]))
+    snapshot = _whole(world)
+    assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND

@@ -1,0 +1,182 @@
+"""Real programs, each started with files and a port of its own, and ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.kernel.truth import family, truth
+from tests.waiting import eventually
+
+_WORKLOADS = Path(__file__).parents[1] / "workloads"
+
+
+class Program:
+    """One that runs in a directory of its own."""
+
+    def __init__(self, command: Sequence[str], directory: Path, ready: Callable[[], object]) -> None:
+        """Starts it, and waits until it serves and its epoll instances stand still."""
+        self.log = directory / "log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.pid = self._process.pid
+        try:
+            eventually(lambda: self._is_ready(ready), 20)
+            seen = [truth(self.pids)]
+
+            def settled() -> bool:
+                seen.append(truth(self.pids))
+                return bool(seen[-1]) and len(seen) > 20 and len(set(seen[-20:])) == 1
+
+            eventually(settled, 10)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """Of the program and all that it started."""
+        return family(self.pid)
+
+    def end(self) -> None:
+        """SIGTERM, then SIGKILL for whoever is left of its session."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _is_ready(self, ready: Callable[[], object]) -> bool:
+        assert self._process.poll() is None, f"it ended: {self.log.read_text(errors='replace')}"
+        with contextlib.suppress(OSError):
+            return bool(ready())
+        return False
+
+
+def nginx(directory: Path) -> Program:
+    port = _free_port()
+    (directory / "nginx.conf").write_text(
+        f"""
+        daemon off; master_process on; worker_processes 2; user root; pid {directory}/pid; error_log {directory}/error;
+        events {{ use epoll; worker_connections 64; }}
+        http {{
+            access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+            uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+            server {{ listen 127.0.0.1:{port}; return 200 "ok"; }}
+        }}
+        """
+    )
+    command = [_which("nginx"), "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", str(directory / "e")]
+    return Program(command, directory, lambda: _get(port) == b"ok")
+
+
+def redis(directory: Path) -> Program:
+    path = directory / "socket"
+    command = [_which("redis-server"), "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+    return Program(command, directory, lambda: b"PONG" in _ask(str(path), b"PING\r\n"))
+
+
+def memcached(directory: Path) -> Program:
+    port = _free_port()
+    command = [_which("memcached"), "-u", "root", "-l", "127.0.0.1", "-p", str(port), "-t", "3", "-U", "0"]
+    return Program(command, directory, lambda: b"VERSION" in _ask(port, b"version\r\n"))
+
+
+def haproxy(directory: Path) -> Program:
+    port = _free_port()
+    (directory / "haproxy.cfg").write_text(
+        f"""
+global
+    nbthread 2
+    maxconn 64
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+frontend here
+    bind 127.0.0.1:{port}
+    http-request return status 200 content-type text/plain string ok
+"""
+    )
+    command = [_which("haproxy"), "-db", "-f", str(directory / "haproxy.cfg")]
+    return Program(command, directory, lambda: _get(port) == b"ok")
+
+
+def node(directory: Path) -> Program:
+    script = "setInterval(() => {}, 50); require('fs').writeFileSync('ready', 'x')"
+    return Program([_which("node"), "-e", script], directory, (directory / "ready").exists)
+
+
+def asyncio_service(directory: Path) -> Program:
+    command = [sys.executable, "-I", str(_WORKLOADS / "asyncio_service.py")]
+    return Program(
+        command, directory, lambda: _ask(int((directory / "log").read_text() or 0), b"hello\n") == b"hello\n"
+    )
+
+
+def inotify(directory: Path) -> Program:
+    watched = directory / "watched"
+    watched.mkdir()
+
+    def tells() -> bool:
+        (watched / "some file").touch()
+        (watched / "some file").unlink()
+        return "some file" in (directory / "log").read_text()
+
+    return Program([sys.executable, "-I", str(_WORKLOADS / "inotify_watch.py"), str(watched)], directory, tells)
+
+
+PROGRAMS = {
+    "nginx": nginx,
+    "redis-server": redis,
+    "memcached": memcached,
+    "haproxy": haproxy,
+    "node": node,
+    "python asyncio": asyncio_service,
+    "python inotify": inotify,
+}
+
+
+class NotInstalled(Exception):
+    """The message names the program."""
+
+
+def _which(name: str) -> str:
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if path is None:
+        raise NotInstalled(f"{name} is not installed")
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def _get(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def _ask(where: int | str, question: bytes) -> bytes:
+    family_of = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
+    with socket.socket(family_of) as client:
+        client.settimeout(2)
+        client.connect(where if isinstance(where, str) else ("127.0.0.1", where))
+        client.sendall(question)
+        return client.recv(4096)

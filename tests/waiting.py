@@ -1,0 +1,32 @@
+"""Waiting for a condition instead of for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+_PAUSE_S = 0.01
+
+
+def eventually(condition: Callable[[], Answer], within_s: float = 5.0) -> Answer:
+    """The first true answer of a condition. An AssertionError of the condition counts as a no.
+
+    Raises:
+        AssertionError: the time is over; says what the condition said last.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        over = time.monotonic() > deadline
+        try:
+            answer = condition()
+        except AssertionError:
+            if over:
+                raise
+        else:
+            if answer:
+                return answer
+            assert not over, f"not within {within_s} s; last answer: {answer!r}"
+        time.sleep(_PAUSE_S)

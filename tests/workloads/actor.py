@@ -1,0 +1,364 @@
+"""Does with epoll instances what it is told, step by step, and says what it did.
+
+A line on stdin is a step, [name, arguments] as JSON; the line on stdout that answers it is an object. Nothing happens
+between steps, and nothing here creates an instance but the steps that say so: hence `socket` is imported by the steps
+that send, since it imports `selectors`, which tries an instance. Ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import json
+import mmap
+import os
+import resource
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+Reply = dict[str, Any]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_NAME = 15
+_SYS_EXIT, _SYS_CLONE3 = 60, 435
+_CLONE_FILES = 0x400
+_sockets: list[Any] = []
+_children: dict[int, tuple[IO[str], IO[str]]] = {}
+_waiters: list[tuple[threading.Thread, int]] = []
+_kept: list[select.epoll] = []  # their end would close the descriptor, which is not theirs alone
+
+
+def _result(value: int) -> Reply:
+    return {"fd": value, "errno": 0} if value >= 0 else {"fd": None, "errno": ctypes.get_errno()}
+
+
+def _now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def create1(flags: int = select.EPOLL_CLOEXEC) -> Reply:
+    return _result(_libc.epoll_create1(flags))
+
+
+def create_legacy(size: int) -> Reply:
+    return _result(_libc.epoll_create(size))
+
+
+def hold(count: int) -> Reply:
+    """Creates and keeps, as quickly as Python can."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return {"fds": [_libc.epoll_create1(0) for _ in range(count)]}
+
+
+def close(fds: list[int]) -> Reply:
+    for fd in fds:
+        os.close(fd)
+    return {}
+
+
+def close_range(first: int, last: int) -> Reply:
+    os.closerange(first, last + 1)
+    return {}
+
+
+def pairs(count: int) -> Reply:
+    """Creates and closes, one after another; the same descriptor number each time."""
+    new = select.epoll
+    numbers = set()
+    for _ in range(count):
+        instance = new()
+        numbers.add(instance.fileno())
+        instance.close()
+    return {"numbers": sorted(numbers)}
+
+
+def churn_until_told(path: str) -> Reply:
+    """Creates and closes until a file exists."""
+    count = 0
+    while not os.path.exists(path):
+        pairs(1000)
+        count += 1000
+    return {"count": count}
+
+
+def brief(seconds: float) -> Reply:
+    """One instance that lives so long, with the boot clock read around both ends."""
+    before_create = _now_ns()
+    fd = _libc.epoll_create1(0)
+    after_create = _now_ns()
+    time.sleep(seconds)
+    before_close = _now_ns()
+    os.close(fd)
+    return {"create": [before_create, after_create], "close": [before_close, _now_ns()], "fd": fd}
+
+
+def create_without_room() -> Reply:
+    """Fails, because the table of descriptors may not grow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        return create1()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def dup(fd: int) -> Reply:
+    return {"fd": os.dup(fd)}
+
+
+def dup2(fd: int, over: int) -> Reply:
+    return {"fd": os.dup2(fd, over)}
+
+
+def dup_to(fd: int, lowest: int) -> Reply:
+    return {"fd": fcntl.fcntl(fd, fcntl.F_DUPFD, lowest)}
+
+
+def execute() -> Reply:
+    """Becomes a fresh actor, which greets in place of an answer."""
+    os.execv(sys.executable, [sys.executable, "-I", __file__])
+
+
+def fork() -> Reply:
+    """A child with copies of all descriptors, which takes steps through `child`."""
+    return _as_parent_or_child(os.fork)
+
+
+def clone_as(pid: int) -> Reply:
+    """As fork, but the child gets that very pid."""
+    wanted = ctypes.c_int32(pid)
+    # struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size
+    arguments = (ctypes.c_uint64 * 11)(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(wanted), 1, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(arguments))
+    return _as_parent_or_child(lambda: int(_libc.syscall(_SYS_CLONE3, ctypes.byref(arguments), size)))
+
+
+def _as_parent_or_child(fork: Callable[[], int]) -> Reply:
+    steps, replies = os.pipe(), os.pipe()
+    pid = fork()
+    if pid < 0:
+        return {"pid": None, "errno": ctypes.get_errno()}
+    if not pid:
+        os.close(steps[1])
+        os.close(replies[0])
+        _serve(open(steps[0]), open(replies[1], "w"))  # noqa: SIM115
+        os._exit(0)
+    os.close(steps[0])
+    os.close(replies[1])
+    _children[pid] = (open(replies[0]), open(steps[1], "w"))  # noqa: SIM115
+    return {"pid": pid}
+
+
+def child(pid: int, its: list[Any]) -> Reply:
+    """Has a child take a step."""
+    replies, steps = _children[pid]
+    steps.write(json.dumps(its) + "\n")
+    steps.flush()
+    reply: Reply = json.loads(replies.readline())
+    return reply
+
+
+def reap(pid: int) -> Reply:
+    """Lets a child end, and waits for it."""
+    for channel in _children.pop(pid):
+        channel.close()
+    os.waitpid(pid, 0)
+    return {}
+
+
+def ready_to_send() -> Reply:
+    """Gets what comes with importing socket over with."""
+    import socket
+
+    return {"family": int(socket.AF_UNIX)}
+
+
+def send(fd: int) -> Reply:
+    """Puts a descriptor in flight: sent to a socket of our own, not received, closed here."""
+    import socket
+
+    _sockets[:] = socket.socketpair()
+    socket.send_fds(_sockets[0], [b"x"], [fd])
+    os.close(fd)
+    return {}
+
+
+def receive() -> Reply:
+    import socket
+
+    _, fds, _, _ = socket.recv_fds(_sockets[1], 1, 1)
+    return {"fd": fds[0]}
+
+
+def drop_sockets() -> Reply:
+    while _sockets:
+        _sockets.pop().close()
+    return {}
+
+
+def send_in_circle(fd: int) -> Reply:
+    """In flight together with the sockets it flies through: only the kernel's collector can end it."""
+    import socket
+
+    one, other = socket.socketpair()
+    socket.send_fds(one, [b"x"], [fd, one.fileno(), other.fileno()])
+    os.close(fd)
+    one.close()
+    other.close()
+    return collect()
+
+
+def collect() -> Reply:
+    """Closing a socket while others are in flight wakes the kernel's collector."""
+    import socket
+
+    for end in socket.socketpair():
+        end.close()
+    return {}
+
+
+def wait_in_thread(fd: int) -> Reply:
+    """A thread that waits on the instance, until `wake`."""
+    reading, writing = os.pipe()
+    instance = select.epoll.fromfd(fd)
+    instance.register(reading, select.EPOLLIN)
+    _kept.append(instance)
+    started: list[int] = []
+
+    def wait() -> None:
+        started.append(threading.get_native_id())
+        instance.poll()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not started:
+        time.sleep(0)
+    _waiters.append((thread, writing))
+    return {"tid": started[0]}
+
+
+def wake() -> Reply:
+    thread, writing = _waiters.pop()
+    os.write(writing, b"x")
+    thread.join()
+    return {}
+
+
+def create_in_thread() -> Reply:
+    made: Reply = {}
+
+    def make() -> None:
+        made.update(create1(), tid=threading.get_native_id())
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    return made
+
+
+def outlive_leader(threads: int) -> Reply:
+    """Ends the main thread; the last of some others goes on taking steps."""
+    for _ in range(threads - 1):
+        threading.Thread(target=signal.sigwait, args=({signal.SIGUSR2},), daemon=True).start()
+    threading.Thread(target=_go_on).start()
+    _libc.syscall(_SYS_EXIT, 0)
+    raise AssertionError("the main thread lives")
+
+
+def _go_on() -> None:
+    _say(sys.stdout, {})
+    _serve(sys.stdin, sys.stdout)
+    os._exit(0)
+
+
+def own_table_in_thread() -> Reply:
+    """A thread that leaves the shared table of descriptors, so it has copies, and waits for the end."""
+    ready = threading.Event()
+    failed: list[int] = []
+
+    def leave() -> None:
+        failed.append(_libc.unshare(_CLONE_FILES))
+        ready.set()
+        threading.Event().wait()
+
+    threading.Thread(target=leave, daemon=True).start()
+    ready.wait()
+    return {"failed": failed[0]}
+
+
+def create_compat() -> Reply:
+    """epoll_create1(0) through the 32-bit entry, in a child: the kernel may have none."""
+    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    # push rbx; mov eax, 329; xor ebx, ebx; int 0x80; pop rbx; ret
+    code.write(b"\x53\xb8\x49\x01\x00\x00\x31\xdb\xcd\x80\x5b\xc3")
+    call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    trial = os.fork()
+    if not trial:
+        os._exit(0 if call() >= 0 else 1)
+    _, status = os.waitpid(trial, 0)
+    return {"fd": call() if status == 0 else None}
+
+
+def watch(fd: int, count: int) -> Reply:
+    """Registers so many pipes."""
+    instance = select.epoll.fromfd(fd)
+    targets = []
+    for _ in range(count):
+        ends = os.pipe()
+        instance.register(ends[0], select.EPOLLIN)
+        targets.append(list(ends))
+    _kept.append(instance)
+    return {"targets": targets}
+
+
+def name(octets: str) -> Reply:
+    """Renames the main thread; bytes in hexadecimal."""
+    _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(bytes.fromhex(octets)))
+    return {}
+
+
+def become(uid: int) -> Reply:
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
+    return {}
+
+
+_STEPS: dict[str, Callable[..., Reply]] = {
+    step.__name__: step
+    for step in (
+        create1, create_legacy, hold, close, close_range, pairs, churn_until_told, brief, create_without_room, dup,
+        dup2, dup_to, execute, fork, clone_as, child, reap, ready_to_send, send, receive, drop_sockets,
+        send_in_circle, collect, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
+        create_compat, watch, name, become,
+    )
+}  # fmt: skip
+
+
+def _say(out: IO[str], reply: Reply) -> None:
+    out.write(json.dumps(reply) + "\n")
+    out.flush()
+
+
+def _serve(steps: IO[str], out: IO[str]) -> None:
+    for line in iter(steps.readline, ""):
+        step, arguments = json.loads(line)
+        try:
+            reply = _STEPS[step](**arguments)
+        except OSError as error:
+            reply = {"failed": f"{step}: {errno.errorcode.get(error.errno or 0)} {error}"}
+        _say(out, reply)
+
+
+if __name__ == "__main__":
+    _say(sys.stdout, {"pid": os.getpid(), "ppid": os.getppid()})
+    _serve(sys.stdin, sys.stdout)
