@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
+import io
 import os
 import signal
 import sys
@@ -20,10 +22,10 @@ from epolltop.output.files import write_whole
 from epolltop.output.formats import FORMATS, Report
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
-from epolltop.output.table import in_ascii
 from epolltop.session import Session
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.choose import open_source
+from epolltop.text import in_ascii
 
 FAILED, BAD_USAGE, NO_SOURCE, SIGNALLED = 1, 2, 3, 128
 _EVENTS_REFRESH_S = 0.1
@@ -31,6 +33,7 @@ _EVENTS_REFRESH_S = 0.1
 
 def main(argv: list[str] | None = None) -> int:
     """Runs epolltop; the exit code."""
+    _settle_descriptors()
     options = parse_options(sys.argv[1:] if argv is None else argv, no_color="NO_COLOR" in os.environ)
     missing = [pid for pid in options.selection.pids if not os.path.exists(f"/proc/{pid}")]
     if options.selection.pids and len(missing) == len(options.selection.pids):
@@ -40,12 +43,19 @@ def main(argv: list[str] | None = None) -> int:
     except SourceUnavailable as error:
         return _complain(f"{error}\n  remedy: {error.remedy}", NO_SOURCE if options.source != "auto" else FAILED)
     except BrokenPipeError:
-        # Whoever read us has enough. The interpreter's own flush at exit must not meet the closed pipe again.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return 0  # whoever read us has enough
     except OSError as error:
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+
+
+def _settle_descriptors() -> None:
+    """Whatever stdin, stdout and stderr are, everybody may count on them."""
+    # One that is closed would become an event loop or a probe, and libbpf writes on it all the same.
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale that is not UTF-8 lacks our signs
 
 
 def _run(options: Options) -> int:
@@ -69,9 +79,9 @@ def _ui(session: Session, options: Options) -> int:
 
 def _export(snapshot: Snapshot, shown: Sequence[ProcessRow]) -> Path:
     """Writes what the screen shows beside wherever it was started; the name sorts by time."""
-    path = Path(time.strftime("epolltop-%Y%m%d-%H%M%S.json")).absolute()
+    path = Path(time.strftime("epolltop-%Y%m%d-%H%M%S.json"))
     write_whole(path, FORMATS["json"](Report(snapshot, shown, events=snapshot.journal)))
-    return path
+    return path.absolute()
 
 
 async def _headless(session: Session, options: Options) -> int:
@@ -87,7 +97,6 @@ async def _headless(session: Session, options: Options) -> int:
         loop.add_signal_handler(number, stop, number)
     try:
         await _front_end(session, options)
-        sys.stdout.flush()
     finally:
         session.close()
     return SIGNALLED + received[0] if received else 0
@@ -135,9 +144,18 @@ def _doctor(options: Options) -> int:
 
 
 def _write(text: str) -> None:
-    if text:
+    if not text:
+        return
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "closed", "stdout")
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except OSError as error:
+        # The interpreter's own flush at exit must not meet the closed pipe or the full disk again.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise OSError(error.errno, error.strerror, "stdout") from None
 
 
 def _has_terminal() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import pwd
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -71,6 +72,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"epolltop: {message}; see epolltop --help\n")
 
+    def exit_with_output(self, text: str) -> NoReturn:
+        """Ends as --help and --version do: what was asked for is output."""
+        self._print_message(text, sys.stdout)
+        self.exit(0)
+
 
 def parse_options(argv: list[str], *, no_color: bool) -> Options:
     """Options from the command line.
@@ -85,8 +91,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     parser = _parser()
     given = parser.parse_args(argv)
     if given.sort == "help":
-        lines = (f"{field.id:14}{field.help}" for field in PROCESS_FIELDS)
-        parser.exit(0, "\n".join(lines) + "\n")
+        parser.exit_with_output("".join(f"{field.id:14}{field.help}\n" for field in PROCESS_FIELDS))
     try:
         sort = lookup(PROCESS_FIELDS, given.sort).id
     except UnknownField as error:
@@ -121,7 +126,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="epolltop",
         description="top for epoll instances and event loops.",

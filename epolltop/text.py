@@ -18,7 +18,10 @@ UNKNOWN = "?"
 """Shown where a value is not known: unknown is not zero."""
 
 _SPARKS = "▁▂▃▄▅▆▇█"
-_ASCII_SPARKS = "_.-=+*#@"
+_IN_ASCII = str.maketrans(
+    {"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right"}
+    | dict(zip(_SPARKS, "_.-=+*#@", strict=True))
+)
 # Format characters (Cf) can reorder or hide text on a terminal, surrogates and private use have no agreed look, line
 # and paragraph separators break rows.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -99,14 +102,19 @@ def plural(number: int, noun: str) -> str:
     return f"{grouped(number)} {noun}{ending}"
 
 
-def sparkline(values: tuple[float, ...], width: int, *, ascii_only: bool = False) -> str:
+def sparkline(values: tuple[float, ...], width: int) -> str:
     """The last values as bars scaled to their largest; a blank is a zero."""
-    levels = _ASCII_SPARKS if ascii_only else _SPARKS
     last = values[-width:]
     top = max(last, default=0.0)
     return "".join(
-        " " if value <= 0 else levels[min(len(levels) - 1, math.ceil(value / top * len(levels)) - 1)] for value in last
+        " " if value <= 0 else _SPARKS[min(len(_SPARKS) - 1, math.ceil(value / top * len(_SPARKS)) - 1)]
+        for value in last
     ).rjust(width)
+
+
+def in_ascii(text: str) -> str:
+    """For terminals and files that know nothing else: our own signs by their meaning, others' characters escaped."""
+    return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode()
 
 
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from epolltop.model.batch import Source
 from epolltop.output.document import source_document
-from epolltop.output.table import in_ascii
 from epolltop.sources import Requirement
+from epolltop.text import in_ascii
 
 
 def doctor_report(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 
@@ -11,11 +14,15 @@ def write_whole(path: Path, content: str) -> None:
     """Replaces path by a new file with that content, mode 0600.
 
     A file beside it is written and then renamed over it, so that a full disk or a crash leaves the old one or none; the
-    file beside it is made anew and never followed, since root may be writing into somebody's directory.
+    file beside it is made anew and never followed, since root may be writing into somebody's directory. For the same
+    reason what is replaced must be an ordinary file: no link, no device (-o /dev/null).
 
     Raises:
         OSError: with the path that could not be written.
     """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(errno.EEXIST, "exists and is no ordinary file", str(path))
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

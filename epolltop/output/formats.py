@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +15,7 @@ from epolltop.output.document import snapshot_document
 from epolltop.query.fields import INSTANCE_FIELDS, PROCESS_FIELDS, Value
 from epolltop.query.headline import headline
 from epolltop.query.view import instances
+from epolltop.text import cut, in_ascii
 
 WIDTH = 80
 """Columns of text, as terminals and mails have them, unless more are asked for."""
@@ -53,21 +56,33 @@ def as_csv(report: Report) -> str:
             about_process + [field.value(held, snapshot) if held else None for field in INSTANCE_FIELDS]
             for held in instances(row) or (None,)
         )
-    return table.comma_separated(heading, lines)
+    return _spelt(table.comma_separated(heading, lines), report)
 
 
 def as_markdown(report: Report) -> str:
     """The headline and the table of processes."""
     lines = [f"{table.escaped(line.strip())}  " for line in headline(report.snapshot)]
-    return "\n".join(lines) + "\n\n" + table.markdown(report.shown, PROCESS_FIELDS, report.snapshot)
+    text = "\n".join(lines) + "\n\n" + table.markdown(report.shown, PROCESS_FIELDS, report.snapshot)
+    return _spelt(text, report)
 
 
 def as_text(report: Report) -> str:
     """The headline and the aligned table of processes."""
-    lines = [*headline(report.snapshot), ""]
-    lines += table.plain(report.shown, PROCESS_FIELDS, report.snapshot, report.width)
-    text = "\n".join(lines) + "\n"
-    return table.in_ascii(text) if report.ascii_only else text
+    snapshot, width = report.snapshot, report.width
+    lines = [part for line in headline(snapshot) for part in _wrapped(_spelt(line, report), width)]
+    lines += ["", *table.plain(report.shown, PROCESS_FIELDS, snapshot, width, ascii_only=report.ascii_only)]
+    return "\n".join(lines) + "\n"
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Broken between the parts of a line, which two blanks separate; a note has one part, and breaks anywhere."""
+    bound = re.sub("(?<=[^ ]) (?=[^ ])", "\xa0", line) if "  " in line.strip() else line
+    parts = textwrap.wrap(bound, width, subsequent_indent="    ", break_on_hyphens=False)
+    return [cut(part.replace("\xa0", " "), width) for part in parts]  # a wide character counts as one there
+
+
+def _spelt(text: str, report: Report) -> str:
+    return in_ascii(text) if report.ascii_only else text
 
 
 FORMATS: dict[str, Callable[[Report], str]] = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.document import event_document
-from epolltop.output.table import in_ascii, plain
+from epolltop.output.table import plain
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
 from epolltop.session import Session
@@ -33,8 +33,7 @@ async def run_events(
         chosen = [event for event in events if predicate(event, snapshot)]
         if json:
             return "".join(jsonlib.dumps(event_document(event, snapshot)) + "\n" for event in chosen)
-        text = "".join(line + "\n" for line in plain(chosen, EVENT_FIELDS, snapshot, WIDTH)[1:])
-        return in_ascii(text) if ascii_only else text
+        return "".join(f"{line}\n" for line in plain(chosen, EVENT_FIELDS, snapshot, WIDTH, ascii_only=ascii_only)[1:])
 
     snapshot = await session.open()
     if not json:

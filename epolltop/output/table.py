@@ -8,17 +8,22 @@ from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.fields import GAP, Field, Row, Value, fitting
-from epolltop.text import fit
+from epolltop.text import fit, in_ascii
 
 
-def plain(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int) -> list[str]:
+def plain(
+    rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int, *, ascii_only: bool = False
+) -> list[str]:
     """Aligned lines, the heading first; the flexible column is cut at width."""
     chosen = fitting(fields, width)
     left = width - sum(field.width + GAP for field in chosen if field.width)
 
+    def fitted(field: Field[Row], cell: str) -> str:
+        cell = in_ascii(cell) if ascii_only else cell
+        return fit(cell, field.width or left, right=field.right, ascii_only=ascii_only)
+
     def line(cells: Iterable[str]) -> str:
-        fitted = (fit(cell, field.width or left, right=field.right) for field, cell in zip(chosen, cells, strict=True))
-        return (" " * GAP).join(fitted).rstrip()
+        return (" " * GAP).join(map(fitted, chosen, cells)).rstrip()
 
     lines = [line(field.title for field in chosen)]
     lines.extend(line(field.show(row, snapshot) for field in chosen) for row in rows)
@@ -52,13 +57,6 @@ def escaped(text: str) -> str:
     for char in "\\|`*_<>[]":
         text = text.replace(char, f"\\{char}")
     return text
-
-
-def in_ascii(text: str) -> str:
-    """For terminals and files that know nothing else."""
-    for char, plain_char in (("≥", ">="), ("µ", "u"), ("…", "~")):
-        text = text.replace(char, plain_char)
-    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _guarded(value: Value) -> Value:

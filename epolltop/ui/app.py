@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -15,14 +14,16 @@ from textual import on, work
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.widgets import Footer, Input, Static
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.query.filter import FilterError, parse
 from epolltop.query.view import View, instances, processes
 from epolltop.session import Session
+from epolltop.ui.ascii import ASCII
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
 from epolltop.ui.header import Header
@@ -41,8 +42,8 @@ Export = Callable[[Snapshot, tuple[ProcessRow, ...]], Path]
 """Writes a snapshot and says where; raises OSError."""
 
 
-class EpolltopApp(App[str]):
-    """Its result is an error message, or None after an ordinary end."""
+class EpolltopApp(App[Exception]):
+    """Its result is why there was nothing to show, or None after an ordinary end."""
 
     TITLE = "epolltop"
     CSS_PATH = "epolltop.tcss"
@@ -77,7 +78,7 @@ class EpolltopApp(App[str]):
     def compose(self) -> ComposeResult:
         """Header, processes, their instances, the journal with its detail pane, filter bar, footer."""
         ascii_only = self._readable is not str
-        yield Header(id="header")
+        yield Header(self._readable, id="header")
         yield VirtualTable[ProcessRow](
             id="processes",
             columns=(),
@@ -112,6 +113,7 @@ class EpolltopApp(App[str]):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Ctrl-C is an ordinary way to leave; the others are told to whoever started us.
             loop.add_signal_handler(number, self._leave, 0 if number == signal.SIGINT else 128 + number)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self._table("processes").focus()
         self.query_one(Detail).describe(None, None)
         self._draw()
@@ -129,7 +131,7 @@ class EpolltopApp(App[str]):
                 self.post_message(self.Arrived(snapshot))
         except Exception as error:
             if self._latest is None:
-                self.exit(str(error), return_code=1)
+                self.exit(error, return_code=1)
             else:
                 self._trouble = f"{type(error).__name__}: {error}"
                 self._draw_header()
@@ -141,19 +143,27 @@ class EpolltopApp(App[str]):
 
     # What is on screen.
 
-    def on_resize(self) -> None:
-        """Chooses the columns that fit, once the tables have their new sizes."""
-        self.call_after_refresh(self._choose_columns)
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every painted line goes through, Textual's borders and scroll bars too."""
+        filters = super().get_line_filters()
+        return filters if self._readable is str else [*filters, ASCII]
 
-    def _choose_columns(self) -> None:
-        draw = self._snapshot, self._readable
-        for name, fit in (
-            ("processes", partial(columns, PROCESS_FIELDS, _itself, *draw)),
-            ("instances", partial(columns, INSTANCE_FIELDS, _itself, *draw)),
-            ("journal", partial(columns, EVENT_FIELDS, attrgetter("event"), *draw)),
-        ):
-            table = self._table(name)
-            table.set_columns(fit(table.size.width - 2))
+    @on(VirtualTable.Resized, "#processes")
+    def _choose_process_columns(self, message: VirtualTable.Resized) -> None:
+        self._choose_columns(message.table, PROCESS_FIELDS, _itself)
+
+    @on(VirtualTable.Resized, "#instances")
+    def _choose_instance_columns(self, message: VirtualTable.Resized) -> None:
+        self._choose_columns(message.table, INSTANCE_FIELDS, _itself)
+
+    @on(VirtualTable.Resized, "#journal")
+    def _choose_journal_columns(self, message: VirtualTable.Resized) -> None:
+        self._choose_columns(message.table, EVENT_FIELDS, attrgetter("event"))
+
+    def _choose_columns(
+        self, table: VirtualTable[Any], fields: Sequence[Field[Any]], record: Callable[[Any], Any]
+    ) -> None:
+        table.set_columns(columns(fields, record, self._snapshot, self._readable, table.room))
 
     def _snapshot(self) -> Snapshot:
         shown = self._held or self._latest
@@ -222,7 +232,7 @@ class EpolltopApp(App[str]):
         self._show(replace(self._view, sort=message.column_id, reverse=same and not self._view.reverse))
 
     def _sort_step(self, step: int) -> None:
-        shown = [field.id for field in PROCESS_FIELDS if field.shown]
+        shown = self._table("processes").column_ids
         at = shown.index(self._view.sort) if self._view.sort in shown else 0
         self._show(replace(self._view, sort=shown[(at + step) % len(shown)], reverse=False))
 
@@ -245,11 +255,13 @@ class EpolltopApp(App[str]):
 
     def action_faster(self) -> None:
         """Refreshes more often."""
-        self._set_delay(max((delay for delay in DELAYS_S if delay < self._session.delay_s), default=DELAYS_S[0]))
+        now_s = self._session.delay_s
+        self._set_delay(max((delay for delay in DELAYS_S if delay < now_s), default=now_s))
 
     def action_slower(self) -> None:
         """Refreshes less often."""
-        self._set_delay(min((delay for delay in DELAYS_S if delay > self._session.delay_s), default=DELAYS_S[-1]))
+        now_s = self._session.delay_s
+        self._set_delay(min((delay for delay in DELAYS_S if delay > now_s), default=now_s))
 
     def _set_delay(self, delay_s: float) -> None:
         self._session.delay_s = delay_s
@@ -279,9 +291,16 @@ class EpolltopApp(App[str]):
     def action_filter(self) -> None:
         """Opens the filter bar."""
         bar = self.query_one("#filter", Input)
-        bar.add_class("open")
         bar.value = self._filter_text
-        bar.focus()
+        bar.display = True
+        self.screen.set_focus(bar)  # now: focus() is too late for who types on
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that open the filter bar are characters in it, and in dialogs."""
+        if action != "filter":
+            return True
+        return self.screen is self.default_screen and not any(bar.display for bar in self.query("#filter"))
 
     async def action_back(self) -> None:
         """Closes the filter bar and clears the filter."""
@@ -291,12 +310,13 @@ class EpolltopApp(App[str]):
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, message: Input.Changed) -> None:
-        if message.input.has_class("open"):
+        if message.input.display:
             self._apply_filter(message.value)
 
     @on(Input.Submitted, "#filter")
     def _close_filter(self) -> None:
-        self.query_one("#filter", Input).remove_class("open")
+        self.query_one("#filter", Input).display = False
+        self.refresh_bindings()
         self.query_one("#filter_error", Static).remove_class("open")
         self._table("processes").focus()
 

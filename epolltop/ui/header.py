@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.text import Text
 from textual.widgets import Static
 
@@ -13,10 +15,14 @@ from epolltop.text import duration, timestamp
 class Header(Static):
     """Shows the latest snapshot, also while the tables are held."""
 
+    def __init__(self, readable: Callable[[str], str], id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._readable = readable
+
     def describe(
         self, latest: Snapshot | None, held: Snapshot | None, trouble: str, delay_s: float, filter_text: str
     ) -> None:
-        """Draws it.
+        """Draws it, the most urgent line first: a short screen shows two.
 
         Args:
             latest: what is known now; None before the first snapshot.
@@ -25,26 +31,28 @@ class Header(Static):
             delay_s: the refresh.
             filter_text: the filter in force.
         """
-        width = max(20, self.size.width or 80)
-        lines = [Text(no_wrap=True, overflow="ellipsis") for _ in range(3)]
-        if latest is None:
-            lines[0].append("epolltop ", "bold").append("attaching probes …")
-        else:
-            lines[0].append("epolltop ", "bold").append(source_line(latest))
-            lines[1].append(totals_line(latest))
-            lines[2].append(loss_line(latest), "bold reverse" if is_lossy(latest) else "")
-            lines[2].append(f"  {cost_line(latest)}  every {duration(delay_s)}")
-            said = notes(latest)
-            if said and not latest.source.exact:
-                lines.append(Text(f"note: {'; '.join(said)}", "italic", no_wrap=True, overflow="ellipsis"))
-        if filter_text:
-            lines.append(Text(f"filter: {filter_text}   (Esc clears it)", "bold", no_wrap=True, overflow="ellipsis"))
+        lines: list[Text] = []
+
+        def line(text: str, style: str = "") -> None:
+            lines.append(Text(self._readable(text), style))
+
         if trouble:
-            lines.append(Text(f" STOPPED: {trouble} ", "bold reverse", no_wrap=True, overflow="ellipsis"))
+            line(f" STOPPED: {trouble} ", "bold reverse")
         elif held is not None and latest is not None:
             age = duration((latest.now_ns - held.now_ns) / 1e9)
-            banner = f" PAUSED at {timestamp(held.wall_ns)[:8]}, {age} ago; Space goes on "
-            lines.append(Text(banner, "bold reverse", no_wrap=True, overflow="ellipsis"))
-        for line in lines:
-            line.truncate(width, overflow="ellipsis")
+            line(f" PAUSED at {timestamp(held.wall_ns)[:8]}, {age} ago; Space goes on ", "bold reverse")
+        if latest is None:
+            line("epolltop  attaching probes …")
+        else:
+            line(f"epolltop {source_line(latest)}")
+            line(totals_line(latest))
+            line(loss_line(latest), "bold reverse" if is_lossy(latest) else "")
+            lines[-1].append(
+                f"  {cost_line(latest)}  every {self._readable(duration(delay_s))}", "not bold not reverse"
+            )
+            said = notes(latest)
+            if said and not latest.source.exact:
+                line(f"note: {'; '.join(said)}", "italic")
+        if filter_text:
+            line(f"filter: {filter_text}   (Esc clears it)", "bold")
         self.update(Text("\n").join(lines))

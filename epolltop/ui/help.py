@@ -39,8 +39,8 @@ class Help(ModalScreen[None]):
                 lines.append(self._readable(f"  {left:<{width}}"), "bold").append(self._readable(f"{right}\n"))
             lines.append("\n")
 
-        section("Keys", [(key.shown, key.help) for key in KEYS], 18)
-        section("In a table", list(MOVES), 18)
+        section("Keys", [(key.shown, key.help) for key in KEYS], 20)
+        section("In a table", list(MOVES), 20)
         section(
             "Filter",
             [
@@ -50,7 +50,7 @@ class Help(ModalScreen[None]):
                 ("a or (b and c)", "and is the default"),
                 ("command~^/usr/s?bin", "regular expression"),
             ],
-            20,
+            22,
         )
         for title, fields in (
             ("Processes", PROCESS_FIELDS),

@@ -12,7 +12,7 @@ class Key:
     """One action and its keys."""
 
     action: str
-    """Name of the app's action, and id of the binding."""
+    """Name of the app's action."""
     keys: tuple[str, ...]
     """As Textual spells them; the first one is shown."""
     shown: str
@@ -21,10 +21,19 @@ class Key:
     """For the footer, one word."""
     help: str
     footer: bool = True
+    everywhere: tuple[str, ...] = ()
+    """Those of the keys that the app looks at before the focused widget does: in the filter bar and in dialogs too."""
 
 
 KEYS = (
-    Key("filter", ("slash", "backslash", "f4"), "/ \\ F4", "Filter", "Show only processes that match; Esc clears it."),
+    Key(
+        "filter",
+        ("slash", "backslash", "f4"),
+        "/ \\ F4",
+        "Filter",
+        "Show only processes that match; Esc clears it.",
+        everywhere=("slash", "backslash", "f4"),
+    ),
     Key("pause", ("space", "p", "Z"), "Space p Z", "Pause", "Hold what is shown; observing goes on. Again: go on."),
     Key("sort_next", ("greater_than_sign",), ">", "Sort →", "Sort by the next column."),
     Key("sort_previous", ("less_than_sign",), "<", "← Sort", "Sort by the previous column.", footer=False),
@@ -37,8 +46,16 @@ KEYS = (
     Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter. Never quits.", footer=False),
     Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again.", footer=False),
     Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name.", footer=False),
+    Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", False, ("ctrl+z",)),
     Key("help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys and columns."),
-    Key("quit", ("q", "f10", "ctrl+c", "ctrl+q"), "q ^C F10", "Quit", "Leave."),
+    Key(
+        "quit",
+        ("q", "f10", "ctrl+c", "ctrl+q"),
+        "q ^C ^Q F10",
+        "Quit",
+        "Leave.",
+        everywhere=("f10", "ctrl+c", "ctrl+q"),
+    ),
 )
 
 MOVES = (
@@ -53,14 +70,19 @@ MOVES = (
 
 def bindings() -> list[Binding]:
     """For the app."""
-    return [
-        Binding(
-            ",".join(key.keys),
-            key.action,
-            key.label,
-            show=key.footer,
-            key_display=key.shown.split()[0],
-            id=key.action,
-        )
-        for key in KEYS
-    ]
+    made = []
+    for key in KEYS:
+        elsewhere = [bound for bound in key.keys if bound not in key.everywhere]
+        for bound, everywhere in ((elsewhere, False), (key.everywhere, True)):
+            if bound:
+                made.append(
+                    Binding(
+                        ",".join(bound),
+                        key.action,
+                        key.label,
+                        show=key.footer and not (everywhere and elsewhere),
+                        key_display=key.shown.split()[0],
+                        priority=everywhere,
+                    )
+                )
+    return made

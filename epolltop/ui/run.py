@@ -31,6 +31,9 @@ def run_ui(
 
     Returns:
         Exit code, and what went wrong if anything did.
+
+    Raises:
+        Exception: what the session raised before there was anything to show.
     """
     if not color:
         os.environ["NO_COLOR"] = "1"  # Textual reads it when the app is made
@@ -40,12 +43,13 @@ def run_ui(
             from epolltop.ui.app import EpolltopApp
 
             app = EpolltopApp(session, view, filter_text, export, readable)
-            message = app.run() or ""
+            failure = app.run()
             code = app.return_code or 0
-            if code == 1 and not message:
-                message = said()
+            message = said() if code == 1 and not failure else ""
     finally:
         session.close()
+    if failure:
+        raise failure
     return code, message
 
 

@@ -120,6 +120,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         row: Any
 
     @dataclass
+    class Resized(TableMessage):
+        """The table has another size: other columns may fit."""
+
+    @dataclass
     class HeaderClicked(TableMessage):
         """A click on the title of a column."""
 
@@ -277,9 +281,19 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     # The columns.
 
+    @property
+    def column_ids(self) -> list[str]:
+        """From left to right."""
+        return [column.id for column in self._columns]
+
+    @property
+    def room(self) -> int:
+        """Cells that columns have, the blank ones between them included."""
+        return self.scrollable_content_region.width - 1
+
     def _arrange(self) -> None:
         """Lay the columns out: one cell for the cursor's mark, which does not scroll, then columns one cell apart."""
-        self._room = self.scrollable_content_region.width - 1
+        self._room = self.room
         rest = self._room - sum(column.width + 1 for column in self._columns) + 1
         self._widths = [column.width or max(rest, cell_len(column.title) + 1) for column in self._columns]
         self._starts = list(accumulate((width + 1 for width in self._widths), initial=0))
@@ -294,6 +308,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """The columns take the new width, and the cursor stays on screen."""
         self._arrange()
         self._go(self._at)
+        self.post_message(self.Resized(self))
 
     def action_scroll_left(self) -> None:
         """Scroll to the column left of the view."""

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from epolltop import __version__
+from epolltop.query.fields import PROCESS_FIELDS
+
+from .program import NOBODY, environment, run, shell
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
+
+
+def test_version() -> None:
+    ended = run("--version")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"epolltop {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("snapshot", "--help"), ("events", "-h"), ("doctor", "-h")])
+def test_help_is_output(arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("usage: epolltop")
+
+
+def test_help_names_the_commands_and_options_of_the_contract() -> None:
+    said = run("--help").stdout
+    for word in ("snapshot", "events", "doctor", "--source", "--pid", "--user", "--filter", "--sort", "--rows", "-d"):
+        assert word in said
+    for word in ("--include-self", "--no-color", "--ascii", "--batch", "-n"):
+        assert word in said
+
+
+def test_sort_help_lists_the_fields() -> None:
+    ended = run("-s", "help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == [field.id for field in PROCESS_FIELDS]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--nope",), "unrecognized arguments: --nope"),
+        (("nope",), "invalid choice: 'nope'"),
+        (("-p", "abc"), "'abc' is no positive whole number"),
+        (("-p", "-1"), "-p"),
+        (("-u", "no-such-user"), "there is no user 'no-such-user'"),
+        (("-d", "soon"), "'soon' is no number of seconds"),
+        (("-d", "nan"), "'nan' is no number of seconds"),
+        (("-d", "0.01"), "the refresh is 0.1 s at least"),
+        (("-b", "-d", "0"), "the refresh is 0.1 s at least"),
+        (("-n", "0"), "'0' is no positive whole number"),
+        (("-r", "0"), "'0' is no positive whole number"),
+        (("-s", "opem"), "there is no field 'opem', did you mean open?"),
+        (("--source", "ebpf"), "invalid choice: 'ebpf'"),
+        (("snapshot", "--format", "xml"), "invalid choice: 'xml'"),
+        (("snapshot", "-o", ""), "the file needs a name"),
+    ],
+)
+def test_bad_usage_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert said in ended.stderr
+    assert re.fullmatch(r"epolltop: .*; see epolltop --help\n", ended.stderr)
+
+
+@pytest.mark.parametrize("command", [(), ("snapshot",), ("events",)])
+@pytest.mark.parametrize(("text", "at"), [("kind=x pid>>1", 11), ("name~[", 5), ('"open', 0), ("kind=a and", 10)])
+def test_a_bad_filter_is_pointed_at(command: tuple[str, ...], text: str, at: int) -> None:
+    if "kind" in text and command != ("events",):
+        text = text.replace("kind", "name")
+    ended = run(*command, "-F", text)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    complaint, echoed, caret = ended.stderr.splitlines()
+    assert complaint.startswith("epolltop: filter: ")
+    assert echoed[2:] == text
+    assert caret.index("^") - 2 == at
+
+
+@pytest.mark.parametrize("command", [(), ("snapshot",), ("events",), ("-b",)])
+def test_a_process_that_is_not_there(command: tuple[str, ...]) -> None:
+    ended = run(*command, "-p", "4194305")  # above the largest pid_max
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "epolltop: there is no process 4194305\n"
+
+
+def test_options_may_stand_before_the_command() -> None:
+    ended = run("--source", "proc", "-r", "1", "snapshot", "-d", "0", "--format", "csv")
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout.splitlines()) >= 1
+
+
+def test_an_output_that_cannot_be_written() -> None:
+    ended = run("--source", "proc", "snapshot", "-d", "0", "-o", "/proc/nothing.json")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "epolltop: /proc/nothing.json: No such file or directory\n"
+
+
+def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    options = NOBODY if os.geteuid() == 0 else {}
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(parent.stat().st_mode | 0o011) if os.geteuid() == 0 and parent != Path("/") else None
+    closed.chmod(0o555)
+    ended = run("--source", "proc", "snapshot", "-d", "0", "-o", str(closed / "out.json"), **options)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"epolltop: {closed / 'out.json'}: Permission denied\n"
+    assert os.listdir(closed) == []
+
+
+def test_devices_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ended = run("--source", "proc", "snapshot", "-d", "0", "-o", str(tmp_path / "pipe"))
+    assert ended.returncode == 1
+    assert ended.stderr == f"epolltop: {tmp_path / 'pipe'}: exists and is no ordinary file\n"
+
+
+# Closed and full descriptors.
+
+
+@pytest.mark.parametrize("command", [("snapshot", "-d", "0"), ("-b", "-d", "0.1"), ("events",), ("doctor",)])
+def test_a_full_disk_is_told(command: tuple[str, ...]) -> None:
+    ended = shell('"$@" >/dev/full', "--source", "proc", *command)
+    assert ended.returncode == 1
+    assert ended.stderr == "epolltop: stdout: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", [("snapshot", "-d", "0"), ("-b", "-d", "0.1"), ("events",), ("doctor",)])
+def test_a_closed_stdout_is_told(command: tuple[str, ...]) -> None:
+    ended = shell('"$@" >&-', "--source", "proc", *command)
+    assert ended.returncode == 1
+    assert ended.stderr == "epolltop: stdout: closed\n"
+
+
+def test_a_closed_stdout_does_not_matter_to_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    ended = shell('"$@" >&-', "--source", "proc", "snapshot", "-d", "0", "-o", str(path))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert path.read_text().startswith("{")
+
+
+def test_a_closed_stdin_does_not_matter() -> None:
+    ended = shell('"$@" <&-', "--source", "proc", "snapshot", "-d", "0")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("{")
+
+
+def test_a_closed_stderr_does_not_matter() -> None:
+    ended = shell('"$@" 2>&-', "-p", "4194305")
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("command", [("-b", "-d", "0.1"), ("-b", "-d", "0.1", "--json")])
+def test_a_closed_pipe_is_silent(command: tuple[str, ...]) -> None:
+    ended = shell('{ "$@"; echo "status $?" >&2; } | head -c 1', "--source", "proc", *command)
+    assert len(ended.stdout) == 1
+    assert ended.stderr == "status 0\n"
+
+
+def test_a_snapshot_into_a_closed_pipe_is_silent() -> None:
+    ended = shell('{ "$@"; echo "status $?" >&2; } | true', "--source", "proc", "snapshot", "-d", "0.2")
+    assert ended.stderr == "status 0\n"
+
+
+def test_a_locale_that_knows_little_gets_escapes() -> None:
+    ended = run(
+        *("--source", "proc", "-b", "-n", "1", "-d", "0.1"), env=environment(PYTHONIOENCODING="ascii"), text=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.isascii()
+
+
+# Who may not.
+
+
+@as_root
+def test_bpf_without_privileges_says_why_and_what_to_do() -> None:
+    ended = run("--source", "bpf", "snapshot", "-d", "0", **NOBODY)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    why, remedy = ended.stderr.splitlines()
+    assert why == "epolltop: privileges: uid 65534, may not load BPF programs"
+    assert remedy == "  remedy: run it as root: sudo epolltop"
+
+
+@as_root
+def test_auto_without_privileges_reads_proc_and_says_so() -> None:
+    ended = run("-b", "-n", "1", "-d", "0.1", **NOBODY)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    said = " ".join(ended.stdout.split())
+    assert "source proc" in said
+    assert "note: only /proc is read, since privileges: uid 65534, may not load BPF programs" in said
+    assert "remedy: run it as root: sudo epolltop" in said
+
+
+@as_root
+def test_doctor_without_privileges_says_what_is_missing() -> None:
+    ended = run("doctor", **NOBODY)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.search(r"^FAIL  privileges +uid 65534, may not load BPF programs$", ended.stdout, re.MULTILINE)
+    assert "remedy: run it as root: sudo epolltop" in ended.stdout
+    assert "source: proc, counts are lower bounds" in ended.stdout
+
+
+@as_root
+def test_doctor_about_a_source_that_cannot_run() -> None:
+    ended = run("doctor", "--source", "bpf", "--json", **NOBODY)
+    assert ended.returncode == 3
+    assert '"source": null' in ended.stdout
+    assert "may not load BPF programs" in ended.stdout

@@ -1,0 +1,98 @@
+"""Snapshots made by hand, with everything in them that is hard to print."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from epolltop.model.batch import Event, Kind, Probe, Source, Syscall, Totals
+from epolltop.model.snapshot import Snapshot
+from tests.query.rows import NOW_NS, event, instance, process, snapshot
+
+SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)
+OLD = instance(0xFFFF888101234600, holders=((42, (4,)),), found=True, syscall=Syscall.UNKNOWN, argument=None)
+SIZED = instance(0xFFFF888101234700, holders=((77, (6,)),), age_s=0.00025, syscall=Syscall.EPOLL_CREATE, argument=1024)
+NGINX = process(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")
+HOSTILE = process(
+    77,
+    name=r"=cmd|'/C calc'!A0",
+    command=r"*[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
+    user="-1+1",
+    cgroup='/"quoted", with comma',
+    instances=(SHARED, SIZED),
+    created=123456789,
+    create_per_s=0.01,
+    failed=3,
+    fds=1000,
+)
+GONE = process(
+    99,
+    start=0,
+    name="",
+    command="[]",
+    uid=None,
+    user=None,
+    cgroup=None,
+    ppid=None,
+    fds=None,
+    fd_limit=None,
+    started_ns=None,
+    ended=True,
+    created=1,
+    released=1,
+    history=(),
+)
+EVENTS: tuple[Event, ...] = (
+    event(),
+    event(kind=Kind.CREATE_FAILED, fd=None, errno=24, syscall=Syscall.EPOLL_CREATE, argument=1024, file=0),
+    event(kind=Kind.CREATE_FAILED, fd=None, errno=4095, argument=0o2000001, file=0, name=r"e\x1bvil|"),
+    event(kind=Kind.RELEASE, time_ns=NOW_NS, fd=None),
+    event(kind=Kind.RELEASE, created_ns=0, pid=2, name="kworker/0:1", by_kernel=True, uid=0, fd=None, cgroup=0),
+    event(kind=Kind.FOUND, created_ns=0, tid=0, ppid=0, uid=None, name="", argument=None, syscall=Syscall.UNKNOWN),
+    event(kind=Kind.GONE, since_ns=0, created_ns=0, pid=0, tid=0, start=0, name="日本語の長い名前の長い名前"),
+)
+
+
+def exact(*, window_s: float = 2.5) -> Snapshot:
+    """As the probes see it; without a window nothing was counted yet."""
+    made = snapshot(NGINX, HOSTILE, GONE, journal=EVENTS, window_s=window_s)
+    return replace(
+        made,
+        open=4,
+        in_flight=1,
+        create_per_s=49382717.6,
+        release_per_s=0.8,
+        cpu_share=0.0123,
+        totals=Totals(created=123456795, failed=3, released=9, released_by_kernel=1),
+        source=replace(
+            made.source,
+            probes=(
+                Probe("epoll_create", "tracepoint:syscalls:sys_exit_epoll_create1, tracepoint:second", traces=True),
+                Probe("files_free", "raw_tracepoint:kmem_cache_free", traces=True),
+            ),
+            census_by="iterator:task_file",
+            events=1234567,
+            lost=2,
+            sampled_out=99,
+            overflowed=1,
+            unreadable=1,
+        ),
+    )
+
+
+def bounded() -> Snapshot:
+    """As /proc shows it: lower bounds."""
+    made = exact()
+    source = Source(
+        kind="proc",
+        host=made.source.host,
+        probes=(
+            Probe("epoll_create", "/proc/PID/fd and kcmp", traces=False),
+            Probe("files_free", "/proc/PID/fd and kcmp", traces=False),
+        ),
+        census_by="/proc/PID/fd and kcmp",
+        fallback="only /proc is read, since privileges: uid 65534, may not load BPF programs; remedy: run it as root: "
+        "sudo epolltop",
+        blind_spots=("instances that live shorter than a refresh are not seen",),
+        unreadable=17,
+    )
+    return replace(made, source=source, cpu_share=0.5)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from epolltop.output.files import write_whole
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+WRITE = """
+import pathlib, sys
+from epolltop.output.files import write_whole
+write_whole(pathlib.Path(sys.argv[1]), 'x' * 200_000)
+"""
+
+
+@pytest.fixture(autouse=True)
+def nobody_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.delenv("SUDO_GID", raising=False)
+
+
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_whole(tmp_path / "file", "ä\n")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").read_bytes() == b"\xc3\xa4\n"
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_is_replaced_not_rewritten(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o644)
+    with path.open() as reader:
+        write_whole(path, "new")
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_another_link_to_the_file_keeps_the_old_content(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    os.link(tmp_path / "file", tmp_path / "other")
+    write_whole(tmp_path / "file", "new")
+    assert (tmp_path / "other").read_text() == "old"
+
+
+@pytest.mark.parametrize("target", ["precious", "missing"])
+def test_a_symbolic_link_is_not_followed(tmp_path: Path, target: str) -> None:
+    (tmp_path / "precious").write_text("precious")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(OSError, match="exists and is no ordinary file") as caught:
+        write_whole(link, "new")
+    assert caught.value.filename == str(link)
+    assert link.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["link", "precious"]
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="exists and is no ordinary file"):
+        write_whole(tmp_path / "pipe", "new")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_directory_is_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="exists and is no ordinary file"):
+        write_whole(tmp_path, "new")
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "file"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(path, "new")
+    assert caught.value.filename == str(path)
+    assert caught.value.strerror == "No such file or directory"
+
+
+def test_a_file_too_large_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n{WRITE}"
+    ended = subprocess.run([sys.executable, "-c", limited, path], capture_output=True, text=True, check=False)
+    assert f"File too large: '{path}'" in ended.stderr
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@as_root
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    script = 'mount -t tmpfs -o size=64k tmpfs "$1" && cd "$1" && echo old >file && "$2" -c "$3" file; cat file; ls -A'
+    ended = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", tmp_path, sys.executable, WRITE],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "No space left on device: 'file'" in ended.stderr
+    assert ended.stdout == "old\nfile\n"
+
+
+@as_root
+def test_a_file_belongs_to_who_called_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_UID", "65533")
+    monkeypatch.setenv("SUDO_GID", "65532")
+    write_whole(tmp_path / "file", "new")
+    assert ((tmp_path / "file").stat().st_uid, (tmp_path / "file").stat().st_gid) == (65533, 65532)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+@as_root
+@pytest.mark.parametrize(("uid", "gid"), [("", ""), ("0x1", "1"), ("-1", "-1"), ("65533", "")])
+def test_what_is_no_number_is_not_taken_for_who_called_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: str, gid: str
+) -> None:
+    monkeypatch.setenv("SUDO_UID", uid)
+    monkeypatch.setenv("SUDO_GID", gid)
+    write_whole(tmp_path / "file", "new")
+    assert (tmp_path / "file").stat().st_uid == 0

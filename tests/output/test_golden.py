@@ -1,0 +1,196 @@
+"""What is written, byte for byte. EPOLLTOP_WRITE_GOLDEN=1 writes the files anew: read the difference first."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from epolltop.model.batch import Kind, Syscall
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import Selection
+from epolltop.output.batch import run_batch
+from epolltop.output.doctor import doctor_report
+from epolltop.output.document import event_document
+from epolltop.output.formats import FORMATS, WIDTH, Report, as_json_line
+from epolltop.output.journal import run_events
+from epolltop.output.observe import run_snapshot
+from epolltop.query.filter import everything, parse
+from epolltop.query.view import View, processes
+from epolltop.session import Session
+from epolltop.sources import Requirement
+from tests.query.rows import event
+from tests.ui.source import ScriptedSource, Task, batch
+
+from .made import EVENTS, HOSTILE, bounded, exact
+
+GOLDEN = Path(__file__).with_name("golden")
+NEEDS = (
+    Requirement("privileges", False, "uid 65534, may not load BPF programs", "run it as root: sudo epolltop"),
+    Requirement("lockdown", False, "confidentiality"),
+    Requirement("BCC", True, "0.26.0 from /usr/lib/python3/dist-packages/bcc"),
+)
+TASKS = (Task(42, open=2, created=3, released=1), Task(77, HOSTILE.name, HOSTILE.command, "日本"))
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def agree(name: str, written: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("EPOLLTOP_WRITE_GOLDEN"):
+        path.write_bytes(written.encode())
+    assert written.encode() == path.read_bytes()
+
+
+SNAPSHOTS: dict[str, Callable[[], Snapshot]] = {
+    "exact": exact,
+    "bounded": bounded,
+    "uncounted": lambda: exact(window_s=0.0),
+}
+
+
+def report(made: Snapshot, *, ascii_only: bool = False) -> Report:
+    return Report(made, processes(made, View()), events=EVENTS, ascii_only=ascii_only)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("made", SNAPSHOTS)
+def test_snapshots(made: str, format: str) -> None:
+    agree(f"{made}.{format}", FORMATS[format](report(SNAPSHOTS[made]())))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_snapshots_in_ascii(format: str) -> None:
+    written = FORMATS[format](report(bounded(), ascii_only=True))
+    assert written.isascii()
+    agree(f"ascii.{format}", written)
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("made", SNAPSHOTS)
+def test_text_has_80_columns(made: str, ascii_only: bool) -> None:
+    lines = FORMATS["txt"](report(SNAPSHOTS[made](), ascii_only=ascii_only)).splitlines()
+    assert max(map(cell_len, lines)) <= WIDTH
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_text_says_all_of_a_long_note() -> None:
+    said = " ".join(FORMATS["txt"](report(bounded())).split())
+    assert "note: only /proc is read, since privileges: uid 65534, may not load BPF programs; remedy: run it" in said
+
+
+@pytest.mark.parametrize("made", SNAPSHOTS)
+def test_json_says_the_same_on_one_line(made: str) -> None:
+    line = as_json_line(report(SNAPSHOTS[made]()))
+    assert line.count("\n") == 1
+    assert json.loads(line) == json.loads(FORMATS["json"](report(SNAPSHOTS[made]())))
+
+
+def test_csv_has_a_row_per_process_and_instance() -> None:
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](report(exact())))))
+    assert [(row["pid"], row["instance_fds"]) for row in rows] == [
+        ("42", "4"),
+        ("42", "8,9"),
+        ("77", "5"),
+        ("77", "6"),
+        ("99", ""),
+    ]
+    for row in rows:
+        assert not any(value.startswith(("=", "+", "-", "@")) for value in row.values())
+
+
+def test_a_size_is_the_signed_number_that_was_passed() -> None:
+    call = event(kind=Kind.CREATE_FAILED, syscall=Syscall.EPOLL_CREATE, argument=0xFFFFFFFF, errno=22)
+    assert event_document(call, exact())["args"] == [{"name": "size", "type": "int", "value": -1}]
+
+
+def test_nothing_shown_is_still_a_document() -> None:
+    made = replace(exact(), processes=())
+    for format, write in FORMATS.items():
+        assert write(report(made)), format
+
+
+# What writes them.
+
+
+def session(*, delay_s: float = 0.01) -> Session:
+    source = ScriptedSource(batch(*TASKS, events=EVENTS), batch(*TASKS, Task(99, "late", created=1)))
+    return Session(lambda: source, Selection(), delay_s, tell_all=True)
+
+
+def written_by(run: Callable[[Session, Callable[[str], None]], Coroutine[None, None, None]]) -> str:
+    written: list[str] = []
+
+    async def whole() -> None:
+        observing = session()
+        try:
+            await run(observing, written.append)
+        finally:
+            observing.close()
+
+    asyncio.run(whole())
+    return "".join(written)
+
+
+def test_batch() -> None:
+    text = written_by(lambda s, write: run_batch(s, View(), write, count=2, json=False, ascii_only=False))
+    assert max(map(cell_len, text.splitlines())) <= WIDTH
+    agree("batch.txt", text)
+
+
+def test_batch_json() -> None:
+    agree("batch.jsonl", written_by(lambda s, write: run_batch(s, View(), write, count=2, json=True, ascii_only=False)))
+
+
+@pytest.mark.parametrize(("ascii_only", "name"), [(False, "events.txt"), (True, "events-ascii.txt")])
+def test_events(ascii_only: bool, name: str) -> None:
+    text = written_by(lambda s, write: run_events(s, everything, write, seconds=0, json=False, ascii_only=ascii_only))
+    assert text.isascii() or not ascii_only
+    assert max(map(cell_len, text.splitlines())) <= 120
+    agree(name, text)
+
+
+def test_events_json() -> None:
+    agree(
+        "events.jsonl",
+        written_by(lambda s, write: run_events(s, everything, write, seconds=0, json=True, ascii_only=False)),
+    )
+
+
+def test_a_snapshot_with_its_events() -> None:
+    view = View(filter=parse("nginx"), rows=1)
+    text = written_by(
+        lambda s, write: run_snapshot(s, view, write, seconds=0, format="json", events=True, ascii_only=False)
+    )
+    document = json.loads(text)
+    assert [row["pid"] for row in document["processes"]] == [42]
+    assert document["totals"]["processes"] == 3
+    assert document["totals"]["shown"] == 1
+    assert len([told for told in document["events"] if told["epoll"]["kind"] == "create"]) == 1
+    assert document["window_s"] == 0
+    assert document["totals"]["created"] is None
+
+
+@pytest.mark.parametrize("json", [False, True])
+def test_doctor(json: bool) -> None:
+    suffix = "json" if json else "txt"
+    agree(f"doctor.{suffix}", doctor_report(NEEDS, bounded().source, "", json=json, ascii_only=False))
+    agree(f"doctor-exact.{suffix}", doctor_report(NEEDS[2:], exact().source, "", json=json, ascii_only=False))
+    why = "privileges: uid 65534; remedy: be root"
+    agree(f"doctor-none.{suffix}", doctor_report(NEEDS, None, why, json=json, ascii_only=True))

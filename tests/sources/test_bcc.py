@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from epolltop.sources.bpf.bcc import install_hint
+
+# Each in an interpreter of its own: what is imported once stays.
+TRY = """
+import sys
+from epolltop.sources import SourceUnavailable
+from epolltop.sources.bpf.bcc import load_bcc
+try:
+    module = load_bcc(sys.argv[1:])
+except SourceUnavailable as error:
+    print(error)
+    print(error.remedy)
+else:
+    print("loaded", module.__file__)
+print(sorted(name for name in sys.modules if name.split(".")[0] == "bcc"))
+"""
+GOOD = "from .table import TABLE\nclass BPF: pass\n"
+UNRELATED = "VERSION = 1\n"
+NO_LIBRARY = "raise OSError('libbcc.so.0: cannot open shared object file: No such file or directory')\n"
+MIXED = "import ctypes\nctypes.CDLL(None).bcc_a_function_of_another_version\n"
+
+
+def package(directory: Path, content: str) -> Path:
+    made = directory / "bcc"
+    made.mkdir(parents=True)
+    (made / "__init__.py").write_text(content)
+    (made / "table.py").write_text("TABLE = 1\n")
+    return directory
+
+
+def load(*places: Path, installed: Path | None = None) -> list[str]:
+    path = f"import sys; sys.path.insert(0, {str(installed)!r})\n" if installed else ""
+    # A finder in front of all others hides what this machine has; the fakes above are found by path.
+    hide = "sys.path[:] = [p for p in sys.path if 'dist-packages' not in p]\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", path + "import sys\n" + hide + TRY, *map(str, places)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    return ended.stdout.splitlines()
+
+
+def test_the_installed_one_is_taken(tmp_path: Path) -> None:
+    here = package(tmp_path / "site", GOOD)
+    elsewhere = package(tmp_path / "other", GOOD)
+    assert load(elsewhere, installed=here)[0] == f"loaded {here / 'bcc' / '__init__.py'}"
+
+
+def test_the_distributions_is_found_where_it_lies(tmp_path: Path) -> None:
+    place = package(tmp_path / "python3.11" / "site-packages", GOOD)
+    loaded, modules = load(tmp_path / "missing", tmp_path / "python3.*" / "site-packages")
+    assert loaded == f"loaded {place / 'bcc' / '__init__.py'}"
+    assert modules == "['bcc', 'bcc.table']"
+
+
+def test_absent(tmp_path: Path) -> None:
+    why, remedy, modules = load(tmp_path)
+    assert why == "BCC's Python module is not installed"
+    assert remedy == install_hint()
+    assert modules == "[]"
+
+
+def test_the_unrelated_package_of_that_name(tmp_path: Path) -> None:
+    installed = package(tmp_path, UNRELATED)
+    why, remedy, modules = load(tmp_path / "missing", installed=installed)
+    assert why == (
+        f"the Python package bcc at {installed / 'bcc' / '__init__.py'} is not BCC, the BPF compiler collection, "
+        "but an unrelated one"
+    )
+    assert remedy == f"pip uninstall bcc, then: {install_hint()}"
+    assert modules == "[]"
+
+
+def test_the_unrelated_package_does_not_hide_the_distributions(tmp_path: Path) -> None:
+    place = package(tmp_path / "dist", GOOD)
+    loaded, _ = load(place, installed=package(tmp_path / "site", UNRELATED))
+    assert loaded == f"loaded {place / 'bcc' / '__init__.py'}"
+
+
+@pytest.mark.parametrize("how", ["installed", "found"])
+@pytest.mark.parametrize(
+    ("content", "why", "remedy"),
+    [
+        (
+            NO_LIBRARY,
+            "BCC's library cannot be loaded: libbcc.so.0: cannot open shared object file: No such file or directory",
+            "",
+        ),
+        (
+            MIXED,
+            "BCC's Python module and its library are of different versions: ",
+            "remove copies of BCC that the distribution did not install, then: ",
+        ),
+    ],
+    ids=["library missing", "versions mixed"],
+)
+def test_a_module_that_does_not_fit(tmp_path: Path, how: str, content: str, why: str, remedy: str) -> None:
+    made = package(tmp_path, content)
+    said = load(tmp_path / "missing", installed=made) if how == "installed" else load(made)
+    assert said[0].startswith(why)
+    assert said[1] == remedy + install_hint()
+    assert said[2] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ('ID=debian\nVERSION_ID="12"\n', "sudo apt install python3-bpfcc"),
+        ("ID=linuxmint\nID_LIKE=ubuntu\n", "sudo apt install python3-bpfcc"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "sudo dnf install python3-bcc"),
+        ("ID=fedora\n", "sudo dnf install python3-bcc"),
+        ("ID=arch\n", "sudo pacman -S python-bcc"),
+        ("ID=alpine\n", "sudo apk add py3-bcc"),
+        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "sudo zypper install python3-bcc"),
+        ("ID=plan9\n", "install your distribution's BCC package for Python"),
+        ("# nothing\n\xff", "install your distribution's BCC package for Python"),
+    ],
+)
+def test_the_remedy_fits_the_distribution(tmp_path: Path, release: str, command: str) -> None:
+    path = tmp_path / "os-release"
+    path.write_bytes(release.encode("latin-1"))
+    assert install_hint(str(path)).startswith(command)
+    assert install_hint(str(tmp_path / "missing")).startswith("install your distribution's")

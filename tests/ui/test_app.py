@@ -1,0 +1,674 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import stat
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from epolltop.cli import _export
+from epolltop.model.batch import Batch, Kind
+from epolltop.model.world import Selection
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
+from epolltop.query.filter import parse
+from epolltop.query.view import View
+from epolltop.session import Session
+from epolltop.sources import FactSource, SourceUnavailable
+from epolltop.text import in_ascii
+from epolltop.ui.app import EpolltopApp
+from epolltop.ui.help import Help
+from epolltop.ui.keys import KEYS, MOVES, Key
+from epolltop.ui.table import VirtualTable
+from tests.query.rows import NOW_NS, SECOND_NS, event
+
+from .source import ScriptedSource, Task, batch, file_of
+
+NGINX = Task(42, "nginx", "nginx: worker process", open=3, created=5, released=2)
+REDIS = Task(77, "redis-server", "redis-server *:6379", "redis", open=20)
+NODE = Task(99, "node", "node server.js", "node", open=1, failed=1)
+ALL = (NGINX, REDIS, NODE)
+HOSTILE = Task(7, r"[bold]ev\x1bil[/]", "[red]rm -rf[/red] \u65e5\u672c")
+
+
+class Stepped(Session):
+    """Ticks when it is told to, not by the clock."""
+
+    def __init__(self, source: ScriptedSource, delay_s: float) -> None:
+        super().__init__(self._opened, Selection(), delay_s)
+        self._scripted = source
+        self.steps = asyncio.Semaphore(0)
+
+    def _opened(self) -> FactSource:
+        self._scripted.open()
+        return self._scripted
+
+    async def sleep(self, seconds: float) -> bool:
+        step, stop = asyncio.ensure_future(self.steps.acquire()), asyncio.ensure_future(self.stopping.wait())
+        _, pending = await asyncio.wait({step, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return self.stopping.is_set()
+
+
+@dataclass
+class Screen:
+    """The app on a terminal: what was painted, not what would be."""
+
+    app: EpolltopApp
+    pilot: Pilot[Exception]
+    source: ScriptedSource
+    session: Stepped
+
+    @property
+    def lines(self) -> list[str]:
+        strips = self.app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def table(self, name: str) -> VirtualTable[object]:
+        return self.app.query_one(f"#{name}", VirtualTable)
+
+    def within(self, selector: str) -> list[str]:
+        """The lines of one widget, as painted."""
+        region = self.app.query_one(selector).region
+        strips = self.app.screen._compositor.render_strips()[region.y : region.bottom]
+        return ["".join(s.text for s in strip.crop(region.x, region.right)).rstrip() for strip in strips]
+
+    def rows(self) -> list[str]:
+        """PIDs of the process table, from the top."""
+        return [line[1:].split()[0] for line in self.within("#processes")[1:] if line[1:].strip()]
+
+    def marked(self) -> str:
+        """The PID under the cursor."""
+        return next(line[1:].split()[0] for line in self.within("#processes") if line.startswith("▸"))
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, f"never happened; on screen:\n{self.text}"
+            await self.pilot.pause(0.005)
+
+    async def sees(self, *texts: str) -> None:
+        await self.until(lambda: all(text in self.text for text in texts))
+
+    async def tick(self, *script: Batch) -> None:
+        """So many batches pass, one without a change if none is given."""
+        self.source.then(*script)
+        for _ in script or (None,):
+            self.session.steps.release()
+        wanted = self.source.polls + (len(script) or 1)
+        await self.until(lambda: self.source.polls == wanted and self.app._latest is not None)
+        await self.until(lambda: self.app._latest is not None and self.app._latest.now_ns == self.source.now_ns)
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def on_screen(
+    *script: Batch | Exception,
+    size: tuple[int, int] = (120, 36),
+    filter_text: str = "",
+    delay_s: float = 1.0,
+    ascii_only: bool = False,
+    source: ScriptedSource | None = None,
+    wait: bool = True,
+) -> AsyncIterator[Screen]:
+    source = source or ScriptedSource(*(script or (batch(*ALL),)))
+    session = Stepped(source, delay_s)
+    readable = in_ascii if ascii_only else str
+    app = EpolltopApp(session, View(filter=parse(filter_text)), filter_text, _export, readable)
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            screen = Screen(app, pilot, source, session)
+            if wait:
+                await screen.until(lambda: app._latest)
+                await screen.tick()
+            yield screen
+            session.stopping.set()  # run_test takes the widgets away under a running app
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+    finally:
+        session.close()
+
+
+# What is shown.
+
+
+async def test_the_first_snapshot_shows_rows_and_headline() -> None:
+    async with on_screen() as screen:
+        await screen.sees("24 instances in 3 processes", "created 5", "epoll_create=tracepoint:one +1")
+        assert screen.rows() == ["77", "42", "99"]  # most instances first
+        assert "redis-server *:" in screen.text
+        assert "instances of redis-server (77)" in screen.text
+
+
+async def test_rates_follow_the_source() -> None:
+    async with on_screen(batch(NGINX)) as screen:
+        await screen.tick(batch(Task(42, open=3, created=1505, released=2)))
+        assert re.search(r"\b1500 +0 +1505 +2\b", screen.within("#processes")[1])
+        await screen.tick()
+        assert re.search(r"\b0 +0 +1505 +2\b", screen.within("#processes")[1])
+
+
+class SlowSource(ScriptedSource):
+    """Opens when it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(batch(*ALL))
+        self.may_open = threading.Event()
+
+    def open(self) -> None:
+        assert self.may_open.wait(10)
+
+
+async def test_before_the_first_snapshot_it_says_what_it_does() -> None:
+    source = SlowSource()
+    try:
+        async with on_screen(source=source, wait=False) as screen:
+            await screen.sees("attaching probes", "Attaching probes and looking for instances that exist already.")
+            await screen.press(
+                "down", "space", "slash", *"nginx", "enter", "greater_than_sign", "r", "e", "tab", "down"
+            )
+            await screen.sees("There is nothing to export yet.")
+            source.may_open.set()
+            await screen.until(lambda: screen.rows() == ["42"])
+    finally:
+        source.may_open.set()
+
+
+async def test_lower_bounds_and_the_reason_for_them_are_told() -> None:
+    script = batch(NGINX, exact=False, fallback="only /proc is read, since there is no root")
+    async with on_screen(script) as screen:
+        await screen.sees("created ≥", "note: only /proc is read, since there is no root")
+
+
+async def test_loss_is_not_overlooked() -> None:
+    async with on_screen(batch(NGINX, lost=7)) as screen:
+        await screen.sees("lost 7")
+        line = next(y for y, line in enumerate(screen.lines) if "lost 7" in line)
+        strip = screen.app.screen._compositor.render_strips()[line]
+        assert any("lost 7" in s.text and s.style and s.style.reverse for s in strip)
+        assert any("self" in s.text and s.style and not s.style.reverse for s in strip)
+
+
+@pytest.mark.parametrize(
+    ("script", "filter_text", "said"),
+    [
+        (batch(), "", "No process holds an epoll instance."),
+        (batch(*ALL), "postgres", "None of 3 processes matches the filter 'postgres'."),
+        (batch(*ALL), "", "No instance was created or released yet."),
+        (batch(), "", "No process is selected."),
+        (batch(), "", "instances of no process"),
+    ],
+)
+async def test_empty_panes_say_why(script: Batch, filter_text: str, said: str) -> None:
+    async with on_screen(script, filter_text=filter_text) as screen:
+        await screen.sees(said)
+
+
+async def test_a_process_without_an_instance_says_so() -> None:
+    async with on_screen(batch(Task(42, open=0))) as screen:
+        await screen.tick(batch(Task(42, open=0, created=1, released=1)))
+        await screen.sees("nginx (42) holds no instance now.")
+
+
+async def test_hostile_names_are_drawn_literally() -> None:
+    async with on_screen(batch(HOSTILE), size=(250, 40)) as screen:
+        await screen.sees(HOSTILE.name, HOSTILE.command, f"instances of {HOSTILE.name} (7)")
+        await screen.tick(batch(HOSTILE, events=[event(pid=7, name=HOSTILE.name)]))
+        await screen.sees(f"{HOSTILE.name} (7) created an epoll")
+
+
+async def test_a_filter_of_markup_is_shown_as_typed() -> None:
+    async with on_screen(batch(HOSTILE)) as screen:
+        await screen.press("slash", *"[bold]")
+        await screen.sees("filter: [bold]", "[bold]ev")
+        await screen.press(*"zz")
+        await screen.sees("None of 1 processes matches the filter '[bold]zz'.")
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36), (250, 70), (20, 5)])
+async def test_header_footer_and_rows_at_every_size(size: tuple[int, int]) -> None:
+    async with on_screen(size=size) as screen:
+        await screen.until(lambda: screen.lines[0].startswith(" epolltop bpf"))
+        assert len(screen.lines) == size[1]
+        await screen.until(lambda: "Filter" in screen.lines[-1])
+        assert "42" in screen.text or size[1] < 6  # four lines are header, heading, one row
+        await screen.press("question_mark")
+        await screen.until(lambda: isinstance(screen.app.screen, Help))
+        await screen.press("escape", "slash", *"nginx", "enter", "space", "tab", "e")
+
+
+async def test_columns_follow_the_size() -> None:
+    async with on_screen(size=(20, 5)) as screen:
+        for width, height, missing in ((60, 15, "CREATED"), (120, 36, "none"), (80, 24, "TREND")):
+            await screen.pilot.resize_terminal(width, height)
+            await screen.sees("PID", "OPEN", "COMMAND")
+            assert missing not in screen.within("#processes")[0]
+            assert len(screen.lines) == height
+            widths = {len(strip) for strip in map(str.rstrip, screen.within("#processes"))}
+            assert max(widths) <= width
+            assert not screen.table("processes").show_horizontal_scrollbar
+
+
+async def test_a_short_screen_still_tells_that_it_is_paused() -> None:
+    async with on_screen(size=(60, 10)) as screen:
+        await screen.press("space")
+        await screen.sees("PAUSED")
+
+
+# The selection.
+
+
+async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew() -> None:
+    async with on_screen() as screen:
+        await screen.press("down")
+        assert screen.marked() == "42"
+        await screen.tick(batch(REDIS, NODE, Task(42, open=30)))
+        assert screen.rows() == ["42", "77", "99"]
+        assert screen.marked() == "42"
+        await screen.sees("instances of nginx (42)")
+        await screen.press("r")
+        assert screen.rows() == ["99", "77", "42"]
+        assert screen.marked() == "42"
+
+
+async def test_the_selection_stays_on_its_process_when_others_vanish() -> None:
+    async with on_screen() as screen:
+        await screen.press("down")
+        await screen.tick(batch(NGINX))
+        await screen.until(lambda: screen.rows() == ["42"])
+        assert screen.marked() == "42"
+        await screen.tick(batch(*ALL))
+        await screen.until(lambda: len(screen.rows()) == 3)
+        assert screen.marked() == "42"
+
+
+async def test_a_selected_process_that_vanishes_leaves_its_line_to_another() -> None:
+    async with on_screen() as screen:
+        await screen.press("down")
+        await screen.tick(batch(REDIS, NODE))
+        await screen.until(lambda: screen.rows() == ["77", "99"])
+        assert screen.marked() == "99"
+        await screen.sees("instances of node (99)")
+
+
+async def test_only_the_selected_process_has_its_interest_lists_measured() -> None:
+    async with on_screen() as screen:
+        assert len(screen.source.focus) == 20
+        await screen.press("down")
+        await screen.tick()
+        assert set(screen.source.focus) == {file_of(42, number) for number in range(3)}
+
+
+# The filter.
+
+
+async def test_the_filter_applies_while_typing() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"ng")
+        await screen.until(lambda: screen.rows() == ["42"])
+        await screen.press(*"inxx")
+        await screen.sees("None of 3 processes matches the filter 'nginxx'.")
+        await screen.press("backspace", "enter")
+        await screen.until(lambda: screen.rows() == ["42"])
+        assert "filter: nginx " in screen.text
+        assert not screen.app.query_one("#filter", Input).display
+        await screen.tick()
+        assert screen.rows() == ["42"]
+
+
+async def test_a_bad_filter_says_where_and_keeps_the_last_good_rows() -> None:
+    async with on_screen() as screen:
+        bar = screen.app.query_one("#filter", Input)
+        await screen.press("slash", *"open>2")
+        assert screen.rows() == ["77", "42"]
+        bar.value = "open>2 nope>1"  # as if pasted: "open>2 nope" would be a good one
+        await screen.sees("there is no field 'nope'")
+        error, typed = screen.lines[-3:-1]
+        assert error.index("^") == typed.index("nope")
+        assert screen.rows() == ["77", "42"]
+        await screen.tick()
+        assert screen.rows() == ["77", "42"]
+        await screen.press("enter")
+        assert "there is no field" not in screen.text
+        await screen.press("slash")
+        assert bar.value == "open>2"
+
+
+async def test_escape_clears_the_filter_and_never_quits() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"redis")
+        await screen.until(lambda: screen.rows() == ["77"])
+        await screen.press("escape")
+        await screen.until(lambda: len(screen.rows()) == 3)
+        assert "filter:" not in screen.text
+        await screen.press("slash", *"redis", "enter")
+        await screen.until(lambda: screen.rows() == ["77"])
+        await screen.press("escape")
+        await screen.until(lambda: len(screen.rows()) == 3)
+        await screen.press("escape", "escape")
+        assert screen.app.is_running
+
+
+async def test_keys_are_text_in_the_filter_bar() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"qe?r<>", "space", "p")
+        assert screen.app.query_one("#filter", Input).value == "qe?r<> p"
+        assert screen.app.is_running
+
+
+# Sorting.
+
+
+def sorted_by(screen: Screen) -> str:
+    """The marked heading and the arrow."""
+    found = re.search(r"(\S+)([▲▼])", screen.within("#processes")[0])
+    return "".join(found.groups()) if found else ""
+
+
+async def test_keys_sort_by_the_next_and_the_previous_column() -> None:
+    async with on_screen() as screen:
+        assert sorted_by(screen) == "OPEN▼"
+        await screen.press("less_than_sign")
+        assert sorted_by(screen) == "USER▲"
+        assert screen.rows() == ["99", "77", "42"]
+        await screen.press("less_than_sign")
+        assert sorted_by(screen) == "PID▲"
+        assert screen.rows() == ["42", "77", "99"]
+        await screen.press("greater_than_sign", "greater_than_sign", "greater_than_sign")
+        assert sorted_by(screen) == "NEW/S▼"
+        await screen.press("r")
+        assert sorted_by(screen) == "NEW/S▲"
+
+
+async def test_sorting_by_keys_marks_every_visible_column_in_turn() -> None:
+    async with on_screen(size=(80, 24)) as screen:
+        shown = re.findall(r"\S+", screen.within("#processes")[0])
+        seen = []
+        for _ in shown:
+            seen.append(sorted_by(screen)[:-1])
+            await screen.press("greater_than_sign")
+        titles = [title.rstrip("▲▼") for title in shown]
+        at = titles.index("OPEN")
+        for title, marked in zip(titles[at:] + titles[:at], seen, strict=True):
+            assert title.startswith(marked.rstrip("…"))
+
+
+async def test_a_click_on_a_heading_sorts_and_again_turns_round() -> None:
+    async with on_screen() as screen:
+        x = screen.within("#processes")[0].index("PID")
+        await screen.pilot.click("#processes", offset=(x, 0))
+        await screen.until(lambda: screen.rows() == ["42", "77", "99"])
+        await screen.pilot.click("#processes", offset=(x, 0))
+        await screen.until(lambda: screen.rows() == ["99", "77", "42"])
+
+
+# Pause.
+
+
+async def test_pause_holds_the_tables_while_the_header_goes_on() -> None:
+    async with on_screen() as screen:
+        await screen.press("space")
+        await screen.sees("PAUSED at", "0µs ago; Space goes on")
+        await screen.tick(batch(*ALL, Task(5, "late", open=50)))
+        await screen.sees("74 instances in 4 processes", "1.0s ago")
+        assert screen.rows() == ["77", "42", "99"]
+        await screen.press("slash", *"nginx", "enter")
+        assert screen.rows() == ["42"]
+        await screen.press("escape", "space")
+        assert screen.rows() == ["5", "77", "42", "99"]
+        assert "PAUSED" not in screen.text
+
+
+# Export.
+
+
+async def test_export_writes_what_is_shown_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with on_screen(batch(*ALL, events=[event()]), size=(120, 36)) as screen:
+        await screen.press("slash", *"nginx", "enter", "e")
+        await screen.sees("Exported to")
+    (name,) = os.listdir()
+    assert re.fullmatch(r"epolltop-\d{8}-\d{6}\.json", name)
+    assert stat.S_IMODE(os.stat(name).st_mode) == 0o600
+    document = json.loads(await asyncio.to_thread(Path(name).read_text))
+    assert [row["pid"] for row in document["processes"]] == [42]
+    assert document["totals"]["processes"] == 3
+    assert document["totals"]["shown"] == 1
+    assert len(document["events"]) == 1
+
+
+async def test_a_failed_export_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/proc")  # even root makes no files there
+    async with on_screen() as screen:
+        await screen.press("e")
+        await screen.sees("Not exported: epolltop-")
+        assert screen.app.is_running
+
+
+async def test_export_from_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    async with on_screen() as screen:
+        await screen.press("e")
+        await screen.sees("Not exported: epolltop-")
+
+
+# Help.
+
+
+async def test_help_lists_every_key_and_every_field() -> None:
+    async with on_screen(size=(120, 200)) as screen:
+        for opener in ("question_mark", "h", "f1"):
+            await screen.press(opener)
+            await screen.sees("Keys", "Filter", "Processes", "Events")
+            help_text = screen.text
+            await screen.press(opener)
+            await screen.until(lambda: not isinstance(screen.app.screen, Help))
+        for key in KEYS:
+            assert key.shown in help_text
+            assert key.help.split(". ")[0] in help_text
+        for shown, _ in MOVES:
+            assert shown in help_text
+        fields: tuple[Field[Any], ...] = (*PROCESS_FIELDS, *INSTANCE_FIELDS, *EVENT_FIELDS)
+        for field in fields:
+            assert re.search(rf"\s{re.escape(field.title)}\s", help_text), field.title
+            assert field.help.split()[0] in help_text
+
+
+async def test_the_screen_goes_on_under_the_help() -> None:
+    async with on_screen() as screen:
+        await screen.press("question_mark")
+        await screen.tick(batch(NODE))
+        await screen.tick()
+        await screen.press("escape")
+        await screen.until(lambda: screen.rows() == ["99"])
+
+
+SPELT = {
+    "backslash": "\\",
+    "colon": ":",
+    "escape": "Esc",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "minus": "-",
+    "plus": "+",
+    "question_mark": "?",
+    "shift+tab": "Shift-Tab",
+    "slash": "/",
+    "space": "Space",
+    "tab": "Tab",
+}
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
+def test_help_spells_every_key_that_is_bound(key: Key) -> None:
+    bound = [re.sub(r"f\d+|\^.", lambda found: found[0].upper(), name.replace("ctrl+", "^")) for name in key.keys]
+    assert sorted(SPELT.get(name, name) for name in bound) == sorted(key.shown.split())
+
+
+# Leaving.
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "f10", "ctrl+q"])
+async def test_quitting(key: str) -> None:
+    async with on_screen() as screen:
+        await screen.press(key)
+        await screen.until(lambda: not screen.app.is_running)
+        assert screen.app.return_code == 0
+        assert screen.app.return_value is None
+    assert screen.source.closed
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "f10"])
+async def test_quitting_from_the_filter_bar(key: str) -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", "x", key)
+        await screen.until(lambda: not screen.app.is_running)
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "f10"])
+async def test_quitting_from_the_help(key: str) -> None:
+    async with on_screen() as screen:
+        await screen.press("question_mark", key)
+        await screen.until(lambda: not screen.app.is_running)
+
+
+# Events.
+
+
+async def test_the_detail_pane_shows_every_field_of_the_event_and_stays_on_it() -> None:
+    first = [event(time_ns=NOW_NS + n, fd=100 + n, since_ns=NOW_NS + n) for n in range(3)]
+    async with on_screen(batch(NGINX, events=first), size=(250, 110)) as screen:
+        await screen.sees("nginx (42) created an epoll instance")
+        await screen.press("tab", "tab", "down")
+        assert any(re.search(r"result 101\b", line) for line in screen.within("#detail"))
+        detail = screen.within("#detail")
+        for field in EVENT_FIELDS:
+            assert any(re.search(rf"\b{field.id} \S", line) for line in detail), field.id
+        more = [event(time_ns=NOW_NS + SECOND_NS + n, fd=200 + n, since_ns=NOW_NS + n + 9) for n in range(5)]
+        await screen.tick(batch(NGINX, events=more))
+        assert any("204" in line for line in screen.within("#journal"))
+        assert screen.within("#detail") == detail
+
+
+async def test_the_detail_pane_tells_each_kind_of_event() -> None:
+    stories = {
+        Kind.CREATE: "nginx (42) created an epoll instance",
+        Kind.CREATE_FAILED: "nginx (42) could not create an epoll instance",
+        Kind.RELEASE: "nginx (42) dropped the last reference to an epoll instance after 1 second",
+        Kind.FOUND: "a census found an instance in nginx (42)",
+        Kind.GONE: "a census no longer shows an instance of nginx (42)",
+    }
+    for kind, story in stories.items():
+        happened = event(kind=kind, time_ns=NOW_NS, created_ns=NOW_NS - SECOND_NS)
+        async with on_screen(batch(NGINX, events=[happened]), size=(250, 70)) as screen:
+            await screen.sees(story)
+
+
+# Trouble.
+
+
+async def test_a_source_that_fails_leaves_a_banner_and_the_last_data() -> None:
+    async with on_screen() as screen:
+        screen.source.then(OSError(5, "Input/output error"))
+        screen.session.steps.release()
+        await screen.sees("STOPPED: OSError: [Errno 5] Input/output error")
+        assert screen.rows() == ["77", "42", "99"]
+        await screen.press("slash", *"nginx", "enter")
+        await screen.until(lambda: screen.rows() == ["42"])
+        await screen.press("q")
+        await screen.until(lambda: not screen.app.is_running)
+        assert screen.app.return_code == 0
+
+
+async def test_a_source_that_cannot_be_opened_ends_the_app_with_its_reason() -> None:
+    refusal = SourceUnavailable("no root", "sudo")
+    async with on_screen(refusal, wait=False) as screen:
+        await screen.until(lambda: not screen.app.is_running)
+        assert screen.app.return_value is refusal
+        assert screen.app.return_code == 1
+
+
+# Keys that change the refresh.
+
+
+async def test_plus_and_minus_change_the_refresh() -> None:
+    async with on_screen(delay_s=0.5) as screen:
+        await screen.press("plus")
+        await screen.sees("every 1.0s")
+        await screen.press("minus", "minus")
+        await screen.sees("every 250ms")
+        await screen.press("minus")
+        await screen.sees("every 250ms")
+
+
+@pytest.mark.parametrize(("delay_s", "key"), [(0.1, "minus"), (30.0, "plus")])
+async def test_a_refresh_beyond_the_steps_is_not_turned_into_its_opposite(delay_s: float, key: str) -> None:
+    async with on_screen(delay_s=delay_s, wait=False) as screen:
+        await screen.press(key)
+        assert screen.session.delay_s == delay_s
+
+
+# Signs and colours.
+
+SHARED = [Task(pid, f"worker{pid}", open=0, shares=(file_of(1, 0),)) for pid in range(100, 112)]
+
+
+async def test_ascii_only_paints_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    events = [event(time_ns=NOW_NS + n, fd=n, name="\u65e5") for n in range(50)]
+    owner = Task(1, "µ…→", "▁█ " * 50, open=60, created=50)
+    script = batch(HOSTILE, owner, *SHARED, events=events, exact=False, fallback="≥ " * 200)
+    async with on_screen(script, ascii_only=True) as screen:
+        await screen.tick(batch(HOSTILE, owner, *SHARED, Task(3, created=70), exact=False))
+
+        def check(what: str) -> None:
+            for line in screen.lines:
+                assert line.isascii(), (what, line)
+
+        await screen.sees(r"\u65e5", "u~Right", "13: 1,1", ">=")
+        check("tables")
+        for keys in (("end",), ("e",), ("space",), ("slash", "é"), ("escape",), ("question_mark",)):
+            await screen.press(*keys)
+            await screen.tick()
+            check(str(keys))
+        await screen.press("end")
+        check("end of the help")
+        await screen.press("escape", "colon")
+        await screen.tick()
+        check("command palette")
+        for size in ((60, 15), (20, 5), (250, 70)):
+            await screen.pilot.resize_terminal(*size)
+            await screen.tick()
+            check(str(size))
+
+
+async def test_no_color_paints_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with on_screen() as screen:
+        for strip in screen.app.screen._compositor.render_strips():
+            for segment in strip:
+                for colour in (segment.style.color, segment.style.bgcolor) if segment.style else ():
+                    red, green, blue = colour.get_truecolor() if colour else (0, 0, 0)
+                    assert red == green == blue, segment
