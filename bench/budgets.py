@@ -1,0 +1,84 @@
+"""The budgets, in one place. They are those of the design (section Budgets); README.md shows them beside a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent on one thing."""
+
+    name: str
+    limit: float | None
+    """At most; None: it is measured for comparison, or holds or does not (`target` says)."""
+    unit: str
+    target: str = ""
+    """In words where a number does not say it."""
+
+    @property
+    def text(self) -> str:
+        """As a table shows it."""
+        if self.limit is None:
+            return self.target or "-"
+        return f"≤ {self.limit:g} {self.unit}" + (f", {self.target}" if self.target else "")
+
+
+PAIR_TRACEPOINTS = Budget("create+close pair, full detail, 10,000/s", 1500, "ns", "by tracepoints")
+PAIR_FUNCTIONS = Budget("create+close pair, full detail, 10,000/s", 1000, "ns", "by function probes")
+STORM_PAIR_TRACEPOINTS = Budget("create+close pair, storm, shedding", 1500, "ns", "by tracepoints")
+STORM_PAIR_FUNCTIONS = Budget("create+close pair, storm, shedding", 1000, "ns", "by function probes")
+UNRELATED_TRACEPOINTS = Budget("unrelated syscall (getppid)", 70, "ns", "by tracepoints")
+UNRELATED_FUNCTIONS = Budget("unrelated syscall (getppid)", 0, "ns", "by function probes")
+WAIT = Budget("epoll_wait", 500, "ns", "by tracepoints; 250 by function probes")
+
+STORM_COUNTS = Budget("storm of 2 processes: counts", None, "", "every one exact")
+STORM_LOST = Budget("storm of 2 processes: events lost", 0, "events")
+STORM_CPU = Budget("storm of 2 processes: own CPU", None, "% of a core")
+
+START_WARM = Budget("start to first full table, warm", 0.8, "s")
+START_COLD = Budget("start to first full table, cold", None, "s")
+SNAPSHOT = Budget("snapshot -d 0, start to exit", None, "s")
+QUIT = Budget("quit: q to terminal back", 0.2, "s")
+QUIT_EXIT = Budget("quit: q to process gone", None, "s", "may outlive it")
+
+KEY_QUIET = Budget("key to painted, 100,000 instances: p99", 50, "ms")
+KEY_STORM = Budget("key to painted, 100,000 instances, storm: p99", 50, "ms")
+
+EXISTING = Budget("find 100,000 existing instances", 0.3, "s")
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Processes that hold instances, and what watching them may cost."""
+
+    name: str
+    processes: int
+    each: int
+    cpu: Budget
+    rss: Budget
+
+
+FLEETS = (
+    Fleet(
+        "200 processes",
+        200,
+        1,
+        Budget("own CPU at 1 Hz, 200 processes", 1, "% of a core"),
+        Budget("memory (RSS), 200 instances", 80, "MB"),
+    ),
+    Fleet(
+        "10,000 instances",
+        10,
+        1_000,
+        Budget("own CPU at 1 Hz, 10,000 instances", 5, "% of a core"),
+        Budget("memory (RSS), 10,000 instances", None, "MB"),
+    ),
+    Fleet(
+        "100,000 instances",
+        100,
+        1_000,
+        Budget("own CPU at 1 Hz, 100,000 instances", 25, "% of a core"),
+        Budget("memory (RSS), 100,000 instances", 250, "MB"),
+    ),
+)
