@@ -97,17 +97,12 @@ static __always_inline bool in_detail(struct counts *counts, u64 now)
 	return true;
 }
 
-/* The event is about what the current task does. */
+/* The event, whose process is set, is about what the current task does. */
 static __always_inline void set_actor(struct event *event)
 {
-	u64 task = bpf_get_current_task();
-	u64 id = bpf_get_current_pid_tgid();
-
-	event->tgid = id >> 32;
-	event->tid = id;
+	event->tid = bpf_get_current_pid_tgid();
 	event->uid = bpf_get_current_uid_gid();
-	event->ppid = read4(read8(task + TASK_REAL_PARENT) + TASK_TGID);
-	event->start_ns = leader_start_ns(task);
+	event->ppid = read4(read8(bpf_get_current_task() + TASK_REAL_PARENT) + TASK_TGID);
 	event->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 }

@@ -81,6 +81,8 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	event.ret = ret;
 	event.syscall = syscall;
 	event.argument = argument;
+	event.tgid = birth.tgid;
+	event.start_ns = birth.start_ns;
 	set_actor(&event);
 	submit(ctx, &event, all);
 	return 0;

@@ -47,7 +47,8 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		event.start_ns = birth.start_ns;
 		event.uid = NO_UID;
 	} else {
-		set_actor(&event);
+		event.tgid = id >> 32;
+		event.start_ns = leader_start_ns(bpf_get_current_task());
 		if (read4(bpf_get_current_task() + TASK_FLAGS) & PF_KTHREAD)
 			event.flags = EVENT_BY_KERNEL;
 	}
@@ -66,6 +67,8 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		add_one(&all->untold_releases);
 		return 0;
 	}
+	if (!(event.flags & EVENT_BY_CENSUS))
+		set_actor(&event);
 	event.kind = KIND_RELEASE;
 	event.file = file;
 	event.created_ns = birth.created_ns;

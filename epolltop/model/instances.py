@@ -12,12 +12,10 @@ own). A census is complete but a moment old. Rules that reconcile them:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
 from epolltop.model.snapshot import Holder, Instance, Provenance
-
-_REMEMBERED_RELEASES = 200_000
 
 
 class Instances:
@@ -72,6 +70,8 @@ class Instances:
         Returns:
             FOUND and GONE for each change that no event had announced.
         """
+        # What comes later than two censuses ends up right all the same: the next one heals it.
+        self._released = {file: last for file, last in self._released.items() if last.time_ns >= self._looked_ns}
         self._looked_ns = census.started_ns
         unchanged = census.holdings is self._last_holdings and not self._touched
         if unchanged and (release_told or all(instance.holders for instance in self.live.values())):
@@ -80,16 +80,15 @@ class Instances:
         by_file: dict[int, list[Holding]] = {}
         for holding in census.holdings:
             by_file.setdefault(holding.file, []).append(holding)
-        found = [self._meet(file, holdings, census) for file, holdings in by_file.items()]
+        met = [self._meet(file, holdings, census) for file, holdings in by_file.items()]
+        found = (_inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
         gone = [
             self._miss(instance, census.started_ns, release_told)
             for file, instance in list(self.live.items())
             if file not in by_file
         ]
         self._last_holdings, self._touched = census.holdings, False
-        if len(self._released) > _REMEMBERED_RELEASES:
-            self._released.clear()
-        return [event for event in (*((), found)[not first], *gone) if event is not None]
+        return [event for event in (*found, *gone) if event is not None]
 
     def _create(self, event: Event) -> None:
         released = self._released.get(event.file)
@@ -119,7 +118,8 @@ class Instances:
         self._drop(live)
         return live
 
-    def _meet(self, file: int, holdings: list[Holding], census: Census) -> Event | None:
+    def _meet(self, file: int, holdings: list[Holding], census: Census) -> Instance | None:
+        """Takes in one instance of a census; the instance if nothing had announced it."""
         created_ns, started_ns = holdings[0].created_ns, census.started_ns
         live = self.live.get(file)
         if live is not None and created_ns and live.created_ns != created_ns:
@@ -141,8 +141,9 @@ class Instances:
             argument, syscall = holdings[0].argument, Syscall(holdings[0].syscall)
             self._put(_traced(file, created_ns, None, syscall, argument, holders=holders))
             return None
-        self._put(Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders))
-        return _inferred(Kind.FOUND, self.live[file], started_ns)
+        instance = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
+        self._put(instance)
+        return instance
 
     def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
         if instance.since_ns >= started_ns:
@@ -158,15 +159,18 @@ class Instances:
         return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
 
     def _put(self, instance: Instance) -> None:
-        before = self.live.get(instance.file)
-        self.live[instance.file] = instance
-        now = {holder.process for holder in instance.holders}
-        for holder in before.holders if before else ():
-            if holder.process not in now:
-                self._let_go(holder.process, instance.file)
-        for process in now:
-            self._held.setdefault(process, set()).add(instance.file)
-        self.changed |= now
+        file = instance.file
+        before = self.live.get(file)
+        if before is not None:
+            for process, _ in before.holders:
+                self._let_go(process, file)
+        self.live[file] = instance
+        for process, _ in instance.holders:
+            held = self._held.get(process)
+            if held is None:
+                held = self._held[process] = set()
+            held.add(file)
+            self.changed.add(process)
         self._touched = True
 
     def _drop(self, instance: Instance) -> None:
@@ -197,7 +201,10 @@ def _traced(
     return Instance(file, created_ns, Provenance.TRACED, creator, syscall, known, holders)
 
 
-def _holders(holdings: Iterable[Holding]) -> tuple[Holder, ...]:
+def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:
+    if len(holdings) == 1:  # nearly all
+        (only,) = holdings
+        return (Holder(ProcessKey(only.pid, only.start), (only.fd,)),)
     # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
     fds: dict[ProcessKey, set[int]] = {}
     for holding in holdings:

@@ -10,8 +10,8 @@ from epolltop.model.batch import Process, ProcessKey
 from epolltop.sources import Descriptor
 from epolltop.sources.procfs import Procfs
 
-REFRESHES = 400
-"""Processes read again a poll, 5 to 10 ms of work; with more of them each is some polls old."""
+REFRESHES = 100
+"""Processes read again a poll, 2 ms of work; with more of them what is known of each is some polls old."""
 WATCHED = 10_000
 """Interest lists measured a poll at most, in at most WATCHING_S: each read holds the lock of an instance in use."""
 WATCHING_S = 1.0

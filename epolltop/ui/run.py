@@ -39,6 +39,7 @@ def run_ui(
         os.environ["NO_COLOR"] = "1"  # Textual reads it when the app is made
     try:
         with _own_terminal() as said:
+            sys.setswitchinterval(0.001)  # the session's thread computes; a key waits for it no longer than that
             session.prepare()  # compiling takes as long as importing Textual: both at once
             from epolltop.ui.app import EpolltopApp
 

@@ -41,6 +41,12 @@ ALL = (NGINX, REDIS, NODE)
 HOSTILE = Task(7, r"[bold]ev\x1bil[/]", "[red]rm -rf[/red] \u65e5\u672c")
 
 
+@pytest.fixture(autouse=True)
+def in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exports go to the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 class Stepped(Session):
     """Ticks when it is told to, not by the clock."""
 

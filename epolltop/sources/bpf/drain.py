@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-INTERVAL_S = 0.04
+INTERVAL_S = 0.1
 """A CPU's buffer of 4 MB holds about 40,000 events: a second at the full detail rate of one process."""
 
 
