@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from pathlib import Path
@@ -11,22 +12,32 @@ from bench.table import Unmeasurable
 from bench.terminal import Terminal, pump
 
 
-def exported(screen: Terminal, directory: str, timeout_s: float = 20.0) -> dict[str, Any]:
-    """The snapshot on screen.
+def exported(screen: Terminal, directory: str, since: float, timeout_s: float = 20.0) -> dict[str, Any]:
+    """The snapshot on screen, asked for again until it is about the time wanted.
 
     Args:
         screen: the live screen.
-        directory: its working directory, without an export so far.
-        timeout_s: 100,000 instances take some seconds to write.
+        directory: its working directory.
+        since: seconds since the epoch; a screen that lags behind shows older things for a while.
+        timeout_s: also for the writing, which takes some seconds with 100,000 instances.
 
     Raises:
-        Unmeasurable: it exports nothing.
+        Unmeasurable: it exports nothing so young.
     """
-    screen.press(b"e")
     deadline = time.perf_counter() + timeout_s
+    oldest = "nothing"
     while time.perf_counter() < deadline:
-        pump([screen], 0.05)
-        for path in Path(directory).glob("epolltop-*.json"):
-            answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return answer
-    raise Unmeasurable("the screen exported nothing")
+        screen.press(b"e")
+        pump([screen], 1.1)  # the name of the file has a resolution of a second
+        for path in sorted(Path(directory).glob("epolltop-*.json"), reverse=True):
+            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            oldest = document["taken_at"]
+            if _seconds(oldest) >= since:
+                return document
+            break
+    raise Unmeasurable(f"{timeout_s:g} s later the screen still exports {oldest}")
+
+
+def _seconds(taken_at: str) -> float:
+    at = datetime.datetime.strptime(taken_at, "%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.replace(tzinfo=datetime.timezone.utc).timestamp()

@@ -47,7 +47,7 @@ def _watched(lab: Lab, fleet: budgets.Fleet) -> Iterable[Row]:
         lasted = time.perf_counter() - started
         shares = [(cpu_ns(each.pid) - then) / 1e9 / lasted * 100 for each, then in zip(terminals, before, strict=True)]
         used = [memory(each.pid) for each in terminals]
-        document = exported(screen, directory)
+        document = exported(screen, directory, since=0)
     beside = ("htop: not measured (not installed)",) * 2
     if htop:
         beside = f"htop: {shares[1]:.1f} %", f"htop: {used[1].rss:.0f} MB"

@@ -15,7 +15,8 @@ from bench.table import Row, Unmeasurable, held, judged, number
 from bench.terminal import cpu_ns, live, pump
 
 PROCESSES = 2
-_TWO_TICKS_S = 2.3
+_APART_S = 0.5
+"""More than lies between the reading of the counts of a snapshot and of its time."""
 
 
 def measure(lab: Lab) -> Iterable[Row]:
@@ -23,11 +24,11 @@ def measure(lab: Lab) -> Iterable[Row]:
     seconds = 2 if lab.quick else 5
     with (
         tempfile.TemporaryDirectory() as directory,
+        lab.running("hold", "1"),  # so that there is a row to wait for
         live(lab.live, cwd=directory) as screen,
         _storm(lab, seconds, lambda: cpu_ns(screen.pid), lambda wait_s: pump([screen], wait_s)) as storm,
     ):
-        pump([screen], _TWO_TICKS_S)
-        document = exported(screen, directory)
+        document = exported(screen, directory, time.time() + _APART_S)
     rows, source = {row["pid"]: row for row in document["processes"]}, document["source"]
     told = {pid: (rows.get(pid, {}).get("created", 0), rows.get(pid, {}).get("released", 0)) for pid in storm.made}
     # Each process keeps one instance besides, so that it stays in the table.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import errno
 import functools
+import gc
 import io
 import os
 import signal

@@ -13,10 +13,12 @@ def attachment(probe: Probe) -> str:
     return f"{first} +{len(others)}" if others else first
 
 
-def source_line(snapshot: Snapshot) -> str:
-    """The source and what each probe is really attached to."""
-    probes = "  ".join(f"{probe.name}={attachment(probe)}" for probe in snapshot.source.probes)
-    return f"{snapshot.source.kind}  {probes}"
+def source_lines(snapshot: Snapshot, width: int) -> list[str]:
+    """The source and what each probe is really attached to: one line, or one a probe where that is too long."""
+    kind = snapshot.source.kind
+    probes = [f"{probe.name}={attachment(probe)}" for probe in snapshot.source.probes]
+    line = "  ".join([kind, *probes])
+    return [line] if len(line) <= width else [f"{kind}  {probes[0]}", *(f"{'':{len(kind)}}  {p}" for p in probes[1:])]
 
 
 def totals_line(snapshot: Snapshot) -> str:

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.headline import cost_line, is_lossy, loss_line, notes, source_line, totals_line
+from epolltop.query.headline import cost_line, is_lossy, loss_line, notes, source_lines, totals_line
 from epolltop.text import duration, timestamp
 
 
@@ -44,7 +44,9 @@ class Header(Static):
         if latest is None:
             line("epolltop  attaching probes …")
         else:
-            line(f"epolltop {source_line(latest)}")
+            name = "epolltop "
+            for number, text in enumerate(source_lines(latest, self.size.width - len(name) - 2)):
+                line(f"{name if number == 0 else ' ' * len(name)}{text}")
             line(totals_line(latest))
             line(loss_line(latest), "bold reverse" if is_lossy(latest) else "")
             lines[-1].append(
