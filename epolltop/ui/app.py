@@ -139,7 +139,13 @@ class EpolltopApp(App[Exception]):
     @on(Arrived)
     def _take(self, message: Arrived) -> None:
         self._latest = message.snapshot
+        if self._is_gone():
+            return
         self._draw() if self._held is None else self._draw_header()
+
+    def _is_gone(self) -> bool:
+        """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
+        return not self.query(Detail)
 
     # What is on screen.
 
@@ -212,11 +218,13 @@ class EpolltopApp(App[Exception]):
 
     @on(VirtualTable.RowHighlighted, "#processes")
     def _select_process(self) -> None:
-        if self._latest is not None:
+        if self._latest is not None and not self._is_gone():
             self._draw_instances()
 
     @on(VirtualTable.RowHighlighted, "#journal")
     def _select_event(self, message: VirtualTable.RowHighlighted) -> None:
+        if self._is_gone():
+            return
         entry: Entry | None = message.row
         self.query_one(Detail).describe(entry.event if entry else None, self._held or self._latest)
 
