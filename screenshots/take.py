@@ -37,7 +37,7 @@ PICTURES = (
 
 
 @contextlib.contextmanager
-def programs() -> Iterator[None]:
+def programs() -> Iterator[frozenset[int]]:
     """What there is to see: a leak, a churn, and two quiet loops."""
     python = "/usr/bin/python3"
     commands = [[python, "-c", LEAK], [python, "-c", CHURN], [python, "-c", ASYNC]]
@@ -50,7 +50,7 @@ def programs() -> Iterator[None]:
         for command in commands
     ]
     try:
-        yield
+        yield frozenset(process.pid for process in running)
     finally:
         for process in running:
             process.terminate()
@@ -58,9 +58,10 @@ def programs() -> Iterator[None]:
             process.wait()
 
 
-async def picture(size: tuple[int, int], keys: tuple[str, ...]) -> str:
+async def picture(pids: frozenset[int], size: tuple[int, int], keys: tuple[str, ...]) -> str:
     """One picture as SVG: five seconds of observing, then the keys, then the screen."""
-    session = Session(lambda: open_source("bpf", include_self=False), Selection(), 0.5)
+    # Only these programs: what else runs on the machine is nobody's business.
+    session = Session(lambda: open_source("bpf", include_self=False), Selection(pids), 0.5)
     app = EpolltopApp(session, View(sort="create_per_s"), "", lambda snapshot, shown: HERE)
     try:
         async with app.run_test(size=size) as pilot:
@@ -79,12 +80,12 @@ async def picture(size: tuple[int, int], keys: tuple[str, ...]) -> str:
 
 def main(names: list[str]) -> None:
     """All pictures, or those named."""
-    with programs():
+    with programs() as pids:
         for name, size, keys in PICTURES:
             if names and name not in names:
                 continue
             path = HERE / f"{name}.svg"
-            path.write_text(asyncio.run(picture(size, keys)), encoding="utf-8")
+            path.write_text(asyncio.run(picture(pids, size, keys)), encoding="utf-8")
             if shutil.which("rsvg-convert"):
                 subprocess.run(["rsvg-convert", "-z", "1.2", "-o", path.with_suffix(".png"), path], check=True)
 
