@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 
 from epolltop import __version__
 from epolltop.model.batch import Event
+from epolltop.model.snapshot import ProcessRow
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, UnknownField, lookup
 from epolltop.query.filter import FilterError, Predicate, everything, parse, parse_over
-from epolltop.query.view import View
+from epolltop.query.view import PROCESSES, View
 from epolltop.sources.choose import KINDS
 
 MIN_DELAY_S = 0.1
@@ -47,7 +48,7 @@ class Options:
     source: str
     include_self: bool
     selection: Selection
-    view: View
+    view: View[ProcessRow]
     filter: str
     """As typed."""
     event_filter: Predicate[Event]
@@ -111,7 +112,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         source=given.source,
         include_self=given.include_self,
         selection=Selection(frozenset(given.pid), frozenset(given.user)),
-        view=View(filter=view_filter, sort=sort, reverse=given.reverse, rows=given.rows),
+        view=View(PROCESSES, filter=view_filter, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
         event_filter=event_filter,
         delay_s=given.delay,

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from epolltop.model.world import Selection
-from epolltop.query.view import View
+from epolltop.query.view import PROCESSES, View
 from epolltop.session import Session
 from epolltop.sources.choose import open_source
 from epolltop.ui.app import EpolltopApp
@@ -62,7 +62,7 @@ async def picture(pids: frozenset[int], size: tuple[int, int], keys: tuple[str, 
     """One picture as SVG: five seconds of observing, then the keys, then the screen."""
     # Only these programs: what else runs on the machine is nobody's business.
     session = Session(lambda: open_source("bpf", include_self=False), Selection(pids), 0.5)
-    app = EpolltopApp(session, View(sort="create_per_s"), "", lambda snapshot, shown: HERE)
+    app = EpolltopApp(session, View(PROCESSES, sort="create_per_s"), "", lambda snapshot, shown: HERE)
     try:
         async with app.run_test(size=size) as pilot:
             until = time.monotonic() + 5

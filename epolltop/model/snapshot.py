@@ -107,7 +107,7 @@ class Snapshot:
     totals: Totals
     open: int
     """Distinct instances of the selected processes."""
-    in_flight: int
+    unheld: tuple[Instance, ...]
     """Of these, instances that no process has a descriptor for: sent but not received, or kept by a waiting thread."""
     create_per_s: float
     release_per_s: float
@@ -121,6 +121,11 @@ class Snapshot:
     cost: Cost
     cpu_share: float
     """Own CPU time over the window, as a share of one core."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many instances nobody holds."""
+        return len(self.unheld)
 
     def wall_of(self, at_ns: int) -> int:
         """Nanoseconds since the epoch of a boot clock instant."""

@@ -117,7 +117,6 @@ class World:
         self._instances.changed.clear()
         rows = tuple(self._row(key, since, window_s) for key in self._listed(since))
         totals = self._totals()
-        in_flight = sum(not instance.holders for instance in self._instances.live.values())
         news, self._news = tuple(self._news), []
         everything = not (self._selection.pids or self._selection.uids)
         return Snapshot(
@@ -130,7 +129,9 @@ class World:
             open=len(self._instances.live)
             if everything
             else len({instance.file for row in rows for instance in row.instances}),
-            in_flight=in_flight if everything else 0,
+            unheld=tuple(instance for instance in self._instances.live.values() if not instance.holders)
+            if everything
+            else (),
             create_per_s=_rate(totals.created - since.totals.created, window_s),
             release_per_s=_rate(totals.released - since.totals.released, window_s),
             processes=rows,

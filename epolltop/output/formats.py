@@ -12,7 +12,7 @@ from epolltop.model.batch import Event
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.output import table
 from epolltop.output.document import snapshot_document
-from epolltop.query.fields import INSTANCE_FIELDS, PROCESS_FIELDS, Value
+from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value
 from epolltop.query.headline import headline
 from epolltop.query.view import instances
 from epolltop.text import cut, in_ascii
@@ -48,12 +48,12 @@ def as_json_line(report: Report) -> str:
 def as_csv(report: Report) -> str:
     """One row per process and instance; a process without an instance has one row too."""
     snapshot = report.snapshot
-    heading = [field.id for field in PROCESS_FIELDS] + [f"instance_{field.id}" for field in INSTANCE_FIELDS]
+    heading = [field.id for field in PROCESS_FIELDS] + [f"instance_{field.id}" for field in HELD_FIELDS]
     lines: list[list[Value]] = []
     for row in report.shown:
         about_process = [field.value(row, snapshot) for field in PROCESS_FIELDS]
         lines.extend(
-            about_process + [field.value(held, snapshot) if held else None for field in INSTANCE_FIELDS]
+            about_process + [field.value(held, snapshot) if held else None for field in HELD_FIELDS]
             for held in instances(row) or (None,)
         )
     return _spelt(table.comma_separated(heading, lines), report)

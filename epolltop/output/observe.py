@@ -6,14 +6,15 @@ import dataclasses
 from collections.abc import Callable
 
 from epolltop.model.batch import Event
+from epolltop.model.snapshot import ProcessRow
 from epolltop.output.formats import FORMATS, Report
-from epolltop.query.view import View, processes
+from epolltop.query.view import View, look
 from epolltop.session import Session
 
 
 async def run_snapshot(
     session: Session,
-    view: View,
+    view: View[ProcessRow],
     write: Callable[[str], None],
     *,
     seconds: float,
@@ -32,5 +33,5 @@ async def run_snapshot(
     seen.extend(snapshot.news)
     if not seconds:
         snapshot = dataclasses.replace(snapshot, window_s=0.0, observed_s=0.0)
-    rows = processes(snapshot, view)
+    rows = look(snapshot, view)
     write(FORMATS[format](Report(snapshot, rows, events=seen if events else None, ascii_only=ascii_only)))

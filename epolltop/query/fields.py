@@ -6,7 +6,7 @@ The field that takes the rest of the line comes last in each.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
@@ -16,6 +16,7 @@ from epolltop.text import UNKNOWN, duration, sparkline, timestamp
 __all__ = [
     "EVENT_FIELDS",
     "GAP",
+    "HELD_FIELDS",
     "INSTANCE_FIELDS",
     "PROCESS_FIELDS",
     "Field",
@@ -36,17 +37,17 @@ _EPOLL_CLOEXEC = 0o2000000
 _TREND_CELLS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceOf:
+class InstanceOf(NamedTuple):
     """An instance, as one of its holders sees it."""
 
     instance: Instance
-    process: ProcessRow
+    process: ProcessRow | None
+    """None: nobody holds it, see Snapshot.unheld."""
 
     @property
     def fds(self) -> tuple[int, ...]:
         """Descriptors of this holder, ascending."""
-        return self.instance.fds_of(self.process.key)
+        return self.instance.fds_of(self.process.key) if self.process else ()
 
 
 def flag_names(argument: int) -> tuple[str, ...]:
@@ -140,7 +141,7 @@ def _holders(row: InstanceOf, most: int = 8) -> str:
     return f"{len(pids)}: {','.join(pids[:most])}{'…' if len(pids) > most else ''}" if len(pids) > 1 else str(len(pids))
 
 
-INSTANCE_FIELDS: tuple[Field[InstanceOf], ...] = (
+HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
           "Descriptors of this process that refer to the instance, or how many where they do not fit.",
           text=lambda row, _: _descriptors(row)),
@@ -164,6 +165,28 @@ INSTANCE_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
           "Name of the instance: its kernel address and the nanosecond since boot when it was created or found."),
 )  # fmt: skip
+"""Of an instance whose holder is given."""
+
+
+def _of_holder(field: Field[ProcessRow], *, width: int | None = None, shown: bool = True) -> Field[InstanceOf]:
+    def value(row: InstanceOf, snapshot: Snapshot) -> Value:
+        return field.get(row.process, snapshot) if row.process else None
+
+    return Field(field.id, field.title, width or field.width, field.unit, value, f"Of the holder: {field.help}",
+                 aliases=field.aliases, shown=shown)  # fmt: skip
+
+
+_HOLDER = {field.id: field for field in PROCESS_FIELDS}
+
+INSTANCE_FIELDS: tuple[Field[InstanceOf], ...] = (
+    _of_holder(_HOLDER["pid"]),
+    _of_holder(_HOLDER["name"]),
+    *HELD_FIELDS[:-1],
+    _of_holder(_HOLDER["user"], shown=False),
+    _of_holder(_HOLDER["command"], width=24, shown=False),
+    HELD_FIELDS[-1],
+)
+"""Of an instance among all, one row for each holder."""
 
 
 _KINDS = {

@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
+from typing import Any, Generic, overload
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.fields import PROCESS_FIELDS, InstanceOf, lookup
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf, Row, lookup
 from epolltop.query.filter import Predicate, everything
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A choice of process rows."""
+@dataclass(frozen=True)  # no slots: with them Subject[Row](...) raises in Python 3.11
+class Subject(Generic[Row]):
+    """A kind of row that a snapshot has."""
 
-    filter: Predicate[ProcessRow] = everything
-    sort: str = "open"
-    """A name that lookup takes in PROCESS_FIELDS."""
-    reverse: bool = False
-    """Against the natural direction of the field."""
-    rows: int | None = None
-    """At most so many; None: all."""
+    id: str
+    """processes, instances or events."""
+    fields: tuple[Field[Row], ...]
+    rows: Callable[[Snapshot], Sequence[Row]]
+    """All of them, in the order that equal rows keep."""
+    key: Callable[[Row], Hashable]
+    """What a row is the same by, from one snapshot to the next."""
+    sort: str
+    """Name of the field that rows are sorted by unless others are chosen."""
+    ordered: bool = False
+    """rows come sorted by that field already."""
 
 
-def processes(snapshot: Snapshot, view: View) -> tuple[ProcessRow, ...]:
-    """The rows that match, sorted by raw value, unknown last; UnknownField if view.sort names none.
+class NewestFirst(Sequence[Event]):
+    """The journal of a snapshot in reverse, without a copy."""
 
-    Equal rows keep their order from one snapshot to the next: by pid and start, in either direction.
-    """
-    field = lookup(PROCESS_FIELDS, view.sort)
-    matching = [row for row in snapshot.processes if view.filter(row, snapshot)]
-    matching.sort(key=attrgetter("key"))
-    valued = [(field.value(row, snapshot), row) for row in matching]
-    known = [pair for pair in valued if pair[0] is not None]
-    known.sort(key=itemgetter(0), reverse=field.descending != view.reverse)  # stable in reverse, too
-    ordered = [row for _, row in known] + [row for value, row in valued if value is None]
-    return tuple(ordered[: view.rows])
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._journal = snapshot.journal
+
+    def __len__(self) -> int:
+        return len(self._journal)
+
+    @overload
+    def __getitem__(self, at: int) -> Event: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Event]: ...
+    def __getitem__(self, at: int | slice) -> Event | Sequence[Event]:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        return self._journal[-(at % len(self)) - 1]
 
 
 def instances(row: ProcessRow) -> tuple[InstanceOf, ...]:
@@ -45,6 +57,72 @@ def instances(row: ProcessRow) -> tuple[InstanceOf, ...]:
     return tuple(sorted(held, key=lambda each: (not each.fds, each.fds, each.instance.id)))
 
 
-def events(snapshot: Snapshot, predicate: Predicate[Event] = everything) -> tuple[Event, ...]:
-    """The events of the journal that match, oldest first."""
-    return tuple(event for event in snapshot.journal if predicate(event, snapshot))
+def _all_instances(snapshot: Snapshot) -> list[InstanceOf]:
+    """One for each process that holds it; those that nobody holds come last."""
+    held = [InstanceOf(instance, row) for row in _all_processes(snapshot) for instance in row.instances]
+    return held + [InstanceOf(instance, None) for instance in snapshot.unheld]
+
+
+def _all_processes(snapshot: Snapshot) -> list[ProcessRow]:
+    return sorted(snapshot.processes, key=attrgetter("key"))
+
+
+def _instance_key(row: InstanceOf) -> Hashable:
+    return row.instance.file, row.instance.since_ns, row.process and row.process.key
+
+
+PROCESSES: Subject[ProcessRow] = Subject("processes", PROCESS_FIELDS, _all_processes, attrgetter("key"), "open")
+INSTANCES: Subject[InstanceOf] = Subject("instances", INSTANCE_FIELDS, _all_instances, _instance_key, "age")
+EVENTS: Subject[Event] = Subject("events", EVENT_FIELDS, NewestFirst, lambda event: event, "time", ordered=True)
+
+
+@dataclass(frozen=True)
+class View(Generic[Row]):
+    """A choice of rows."""
+
+    subject: Subject[Row]
+    filter: Predicate[Row] = everything
+    sort: str = ""
+    """A name that lookup takes in the subject's fields; empty: the subject's own."""
+    reverse: bool = False
+    """Against the natural direction of the field."""
+    rows: int | None = None
+    """At most so many; None: all."""
+
+    @property
+    def field(self) -> Field[Row]:
+        """What rows are sorted by; UnknownField if there is no such field."""
+        return lookup(self.subject.fields, self.sort or self.subject.sort)
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest comes first."""
+        return (self.field.descending or self._comes_ordered) != self.reverse
+
+    @property
+    def _comes_ordered(self) -> bool:
+        return self.subject.ordered and self.field.id == self.subject.sort
+
+
+def look(snapshot: Snapshot, view: View[Row]) -> Sequence[Row]:
+    """The rows that match, sorted by raw value, unknown last; UnknownField if view.sort names no field.
+
+    Equal rows keep their order from one snapshot to the next, in either direction.
+    """
+    rows = view.subject.rows(snapshot)
+    if view.filter is not everything:
+        matches = view.filter
+        rows = [row for row in rows if matches(row, snapshot)]
+    if not view._comes_ordered:
+        rows = _sorted(rows, snapshot, view)
+    elif view.reverse:
+        rows = rows[::-1]
+    return rows if view.rows is None else rows[: view.rows]
+
+
+def _sorted(rows: Sequence[Row], snapshot: Snapshot, view: View[Any]) -> list[Row]:
+    value = view.field.value
+    valued = [(value(row, snapshot), row) for row in rows]
+    known = [pair for pair in valued if pair[0] is not None]
+    known.sort(key=itemgetter(0), reverse=view.descending)  # stable in reverse, too
+    return [row for _, row in known] + [row for value, row in valued if value is None]

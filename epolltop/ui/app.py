@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -18,17 +17,17 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.widgets import Footer, Input, Static
 
+from epolltop.model.batch import Event
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
+from epolltop.query.fields import EVENT_FIELDS, HELD_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.query.filter import FilterError, parse
-from epolltop.query.view import View, instances, processes
+from epolltop.query.view import EVENTS, NewestFirst, View, instances, look
 from epolltop.session import Session
 from epolltop.ui.ascii import ASCII
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
 from epolltop.ui.header import Header
 from epolltop.ui.help import Help
-from epolltop.ui.journal import Entry, NewestFirst
 from epolltop.ui.keys import bindings
 from epolltop.ui.table import VirtualTable
 
@@ -38,7 +37,7 @@ DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 FOCUSED_INSTANCES = 200
 """Of the selected process, whose interest lists are measured each refresh."""
 
-Export = Callable[[Snapshot, tuple[ProcessRow, ...]], Path]
+Export = Callable[[Snapshot, Sequence[ProcessRow]], Path]
 """Writes a snapshot and says where; raises OSError."""
 
 
@@ -66,7 +65,12 @@ class EpolltopApp(App[Exception]):
             self.snapshot = snapshot
 
     def __init__(
-        self, session: Session, view: View, filter_text: str, export: Export, readable: Callable[[str], str] = str
+        self,
+        session: Session,
+        view: View[ProcessRow],
+        filter_text: str,
+        export: Export,
+        readable: Callable[[str], str] = str,
     ) -> None:
         super().__init__()
         self._session, self._view, self._filter_text, self._export = session, view, filter_text, export
@@ -95,10 +99,10 @@ class EpolltopApp(App[Exception]):
         )
         yield Static("events, newest first", classes="title", id="events_title", markup=False)
         with Horizontal(id="events"):
-            yield VirtualTable[Entry](
+            yield VirtualTable[Event](
                 id="journal",
                 columns=(),
-                key=lambda entry: entry.number,
+                key=EVENTS.key,
                 empty="No instance was created or released yet.",
                 ascii_only=ascii_only,
             )
@@ -160,11 +164,11 @@ class EpolltopApp(App[Exception]):
 
     @on(VirtualTable.Resized, "#instances")
     def _choose_instance_columns(self, message: VirtualTable.Resized) -> None:
-        self._choose_columns(message.table, INSTANCE_FIELDS, _itself)
+        self._choose_columns(message.table, HELD_FIELDS, _itself)
 
     @on(VirtualTable.Resized, "#journal")
     def _choose_journal_columns(self, message: VirtualTable.Resized) -> None:
-        self._choose_columns(message.table, EVENT_FIELDS, attrgetter("event"))
+        self._choose_columns(message.table, EVENT_FIELDS, _itself)
 
     def _choose_columns(
         self, table: VirtualTable[Any], fields: Sequence[Field[Any]], record: Callable[[Any], Any]
@@ -187,8 +191,8 @@ class EpolltopApp(App[Exception]):
             return
         snapshot = self._snapshot()
         table.empty = self._why_empty(snapshot)
-        table.set_sort(self._view.sort, self._is_descending())
-        table.show(processes(snapshot, self._view))
+        table.set_sort(self._view.field.id, self._view.descending)
+        table.show(look(snapshot, self._view))
         self._draw_instances()
         self._table("journal").show(NewestFirst(snapshot))
 
@@ -212,10 +216,6 @@ class EpolltopApp(App[Exception]):
             return f"None of {len(snapshot.processes)} processes matches the filter {self._filter_text!r}."
         return "No process holds an epoll instance."
 
-    def _is_descending(self) -> bool:
-        field = next(field for field in PROCESS_FIELDS if field.id == self._view.sort)
-        return field.descending != self._view.reverse
-
     @on(VirtualTable.RowHighlighted, "#processes")
     def _select_process(self) -> None:
         if self._latest is not None and not self._is_gone():
@@ -225,23 +225,23 @@ class EpolltopApp(App[Exception]):
     def _select_event(self, message: VirtualTable.RowHighlighted) -> None:
         if self._is_gone():
             return
-        entry: Entry | None = message.row
-        self.query_one(Detail).describe(entry.event if entry else None, self._held or self._latest)
+        event: Event | None = message.row
+        self.query_one(Detail).describe(event, self._held or self._latest)
 
     # Keys.
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: View[ProcessRow]) -> None:
         self._view = view
         self._draw()
 
     @on(VirtualTable.HeaderClicked, "#processes")
     def _sort_by(self, message: VirtualTable.HeaderClicked) -> None:
-        same = message.column_id == self._view.sort
+        same = message.column_id == self._view.field.id
         self._show(replace(self._view, sort=message.column_id, reverse=same and not self._view.reverse))
 
     def _sort_step(self, step: int) -> None:
         shown = self._table("processes").column_ids
-        at = shown.index(self._view.sort) if self._view.sort in shown else 0
+        at = shown.index(self._view.field.id) if self._view.field.id in shown else 0
         self._show(replace(self._view, sort=shown[(at + step) % len(shown)], reverse=False))
 
     def action_sort_next(self) -> None:
@@ -290,7 +290,7 @@ class EpolltopApp(App[Exception]):
             return
         snapshot = self._snapshot()
         try:
-            path = self._export(snapshot, processes(snapshot, self._view))
+            path = self._export(snapshot, look(snapshot, self._view))
         except OSError as error:
             self.notify(f"Not exported: {error.filename}: {error.strerror}", severity="error", markup=False)
         else:

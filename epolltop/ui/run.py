@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from epolltop.model.snapshot import ProcessRow
 from epolltop.query.view import View
 from epolltop.session import Session
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def run_ui(
-    session: Session, view: View, filter_text: str, export: Export, *, color: bool, readable: Callable[[str], str]
+    session: Session,
+    view: View[ProcessRow],
+    filter_text: str,
+    export: Export,
+    *,
+    color: bool,
+    readable: Callable[[str], str],
 ) -> tuple[int, str]:
     """Shows the live screen until the user leaves.
 

@@ -25,7 +25,7 @@ from epolltop.output.formats import FORMATS, WIDTH, Report, as_json_line
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
 from epolltop.query.filter import everything, parse
-from epolltop.query.view import View, processes
+from epolltop.query.view import PROCESSES, View, look
 from epolltop.session import Session
 from epolltop.sources import Requirement
 from tests.query.rows import event
@@ -66,7 +66,7 @@ SNAPSHOTS: dict[str, Callable[[], Snapshot]] = {
 
 
 def report(made: Snapshot, *, ascii_only: bool = False) -> Report:
-    return Report(made, processes(made, View()), events=EVENTS, ascii_only=ascii_only)
+    return Report(made, look(made, View(PROCESSES)), events=EVENTS, ascii_only=ascii_only)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -149,13 +149,16 @@ def written_by(run: Callable[[Session, Callable[[str], None]], Coroutine[None, N
 
 
 def test_batch() -> None:
-    text = written_by(lambda s, write: run_batch(s, View(), write, count=2, json=False, ascii_only=False))
+    text = written_by(lambda s, write: run_batch(s, View(PROCESSES), write, count=2, json=False, ascii_only=False))
     assert max(map(cell_len, text.splitlines())) <= WIDTH
     agree("batch.txt", text)
 
 
 def test_batch_json() -> None:
-    agree("batch.jsonl", written_by(lambda s, write: run_batch(s, View(), write, count=2, json=True, ascii_only=False)))
+    agree(
+        "batch.jsonl",
+        written_by(lambda s, write: run_batch(s, View(PROCESSES), write, count=2, json=True, ascii_only=False)),
+    )
 
 
 @pytest.mark.parametrize(("ascii_only", "name"), [(False, "events.txt"), (True, "events-ascii.txt")])
@@ -174,7 +177,7 @@ def test_events_json() -> None:
 
 
 def test_a_snapshot_with_its_events() -> None:
-    view = View(filter=parse("nginx"), rows=1)
+    view = View(PROCESSES, filter=parse("nginx"), rows=1)
     text = written_by(
         lambda s, write: run_snapshot(s, view, write, seconds=0, format="json", events=True, ascii_only=False)
     )

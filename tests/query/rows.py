@@ -104,7 +104,7 @@ def snapshot(
         ),
         totals=Totals(),
         open=sum(row.open for row in processes),
-        in_flight=0,
+        unheld=(),
         create_per_s=0.0,
         release_per_s=0.0,
         processes=processes,

@@ -22,7 +22,7 @@ from epolltop.model.batch import Batch, Kind
 from epolltop.model.world import Selection
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.filter import parse
-from epolltop.query.view import View
+from epolltop.query.view import PROCESSES, View
 from epolltop.session import Session
 from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.text import in_ascii
@@ -139,7 +139,7 @@ async def on_screen(
     source = source or ScriptedSource(*(script or (batch(*ALL),)))
     session = Stepped(source, delay_s)
     readable = in_ascii if ascii_only else str
-    app = EpolltopApp(session, View(filter=parse(filter_text)), filter_text, _export, readable)
+    app = EpolltopApp(session, View(PROCESSES, filter=parse(filter_text)), filter_text, _export, readable)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             screen = Screen(app, pilot, source, session)
