@@ -14,8 +14,9 @@ import sys
 import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
+from typing import Any
 
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
@@ -23,6 +24,7 @@ from epolltop.output.files import write_whole
 from epolltop.output.formats import FORMATS, Report
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.query.view import View
 from epolltop.session import Session
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.choose import open_source
@@ -73,14 +75,19 @@ def _run(options: Options) -> int:
 
 
 def _ui(session: Session, options: Options) -> int:
+    from epolltop.ui.place import Place
     from epolltop.ui.run import run_ui
 
     readable = in_ascii if options.ascii_only else str
-    code, message = run_ui(session, options.view, options.filter, _export, color=options.color, readable=readable)
+    view = options.view
+    start = Place(
+        view.subject, view.subject.id.capitalize(), options.filter, view.filter, view.sort, view.reverse, view.rows
+    )
+    code, message = run_ui(session, start, _export, color=options.color, readable=readable)
     return _complain(message, code) if message else code
 
 
-def _export(snapshot: Snapshot, shown: Sequence[ProcessRow]) -> Path:
+def _export(snapshot: Snapshot, view: View[Any], shown: Sequence[Any]) -> Path:
     """Writes what the screen shows beside wherever it was started; the name sorts by time."""
     path = Path(time.strftime("epolltop-%Y%m%d-%H%M%S.json"))
     write_whole(path, FORMATS["json"](Report(snapshot, shown, events=snapshot.journal)))

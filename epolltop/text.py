@@ -65,7 +65,8 @@ def duration(seconds: float | None) -> str:
 
 def exact_duration(seconds: float) -> str:
     """In words, for a detail pane."""
-    return humanize.precisedelta(datetime.timedelta(seconds=seconds), minimum_unit="milliseconds", format="%0.0f")
+    unit = "milliseconds" if seconds >= 0.01 else "microseconds"
+    return humanize.precisedelta(datetime.timedelta(seconds=seconds), minimum_unit=unit, format="%0.0f")
 
 
 def count(number: int | None) -> str:

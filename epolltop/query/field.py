@@ -44,6 +44,8 @@ class Field(Generic[Row]):
     aliases: tuple[str, ...] = ()
     text: Callable[[Row, Snapshot], str] | None = None
     """In place of the readable form that follows from the unit."""
+    order: Callable[[Row, Snapshot], Value] | None = None
+    """What rows sort by in place of the value."""
     observed: bool = False
     """Counted while watching: unknown before the first window, a lower bound where a probe does not trace."""
     shown: bool = True

@@ -147,7 +147,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           text=lambda row, _: _descriptors(row)),
     Field("age", "AGE", 8, "seconds", lambda row, snapshot: _seconds_since(row.instance.created_ns, snapshot),
           "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
-          text=_least_age),
+          text=_least_age, order=lambda row, snapshot: _seconds_since(row.instance.since_ns, snapshot)),
     Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
           "How the instance is known: traced, its creation was seen, or found, it was there when a census looked."),
     Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
@@ -173,7 +173,9 @@ def _of_holder(field: Field[ProcessRow], *, width: int | None = None, shown: boo
         return field.get(row.process, snapshot) if row.process else None
 
     return Field(field.id, field.title, width or field.width, field.unit, value, f"Of the holder: {field.help}",
-                 aliases=field.aliases, shown=shown)  # fmt: skip
+                 aliases=field.aliases, shown=shown,
+                 text=lambda row, snapshot: field.show(row.process, snapshot) if row.process else _NOT_APPLICABLE,
+                 )  # fmt: skip
 
 
 _HOLDER = {field.id: field for field in PROCESS_FIELDS}

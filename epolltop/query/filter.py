@@ -14,6 +14,7 @@ An unknown value matches no comparison, so its negation does.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import re
 import warnings
@@ -116,6 +117,18 @@ def parse_over(fields: Sequence[Field[Row]], text: str) -> Predicate[Row]:
         at_end = error.token.type == "$END"
         raise FilterError(_complaint(error), len(text) if at_end else error.token.start_pos or 0) from None
     return _predicate(tree, fields)
+
+
+def comparison(field: Field[Row], value: str | float, *, negate: bool) -> str:
+    """The filter for rows with this value, of numbers that measure for at least so much; negated, for all others."""
+    if field.unit == "text":
+        quoted = re.sub(r'(["\\])', r"\\\1", as_text(value))
+        return f'{field.id}{"!=" if negate else "="}"{quoted}"'
+    if isinstance(value, float):  # rounded down, or the row itself would not match
+        value = f"{math.floor(value * 1e9) / 1e9:.9f}".rstrip("0").rstrip(".")
+    if field.unit == "id":
+        return f"{field.id}{'!=' if negate else '='}{value}"
+    return f"{field.id}{'<' if negate else '>='}{value}"
 
 
 @functools.cache
@@ -262,7 +275,7 @@ def _explodes(source: str) -> bool:
 
 
 def _unquoted(token: Token) -> str:
-    return token[1:-1].replace('\\"', '"') if token.type == "STRING" else str(token)
+    return re.sub(r'\\(["\\])', r"\1", token[1:-1]) if token.type == "STRING" else str(token)
 
 
 def _position(token: Token) -> int:

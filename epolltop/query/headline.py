@@ -21,6 +21,13 @@ def source_lines(snapshot: Snapshot, width: int) -> list[str]:
     return [line] if len(line) <= width else [f"{kind}  {probes[0]}", *(f"{'':{len(kind)}}  {p}" for p in probes[1:])]
 
 
+def brief_lines(snapshot: Snapshot) -> list[str]:
+    """The least that a screen of 60 columns says: source, probes by kind of hook, what there is, what is lost."""
+    probes = [f"{probe.name}={probe.attached_to.split(':', 1)[0]}" for probe in snapshot.source.probes]
+    found = f"{plural(snapshot.open, 'instance')} in {plural(_holders(snapshot), 'process')}"
+    return [" ".join([snapshot.source.kind, *probes]), f"{found}  lost {grouped(snapshot.source.lost)}"]
+
+
 def totals_line(snapshot: Snapshot) -> str:
     """How many instances, and what happened to them."""
     totals = snapshot.totals

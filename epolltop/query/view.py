@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
 from typing import Any, Generic, overload
 
-from epolltop.model.batch import Event
+from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf, Row, lookup
+from epolltop.query.fields import (
+    EVENT_FIELDS,
+    HELD_FIELDS,
+    INSTANCE_FIELDS,
+    PROCESS_FIELDS,
+    Field,
+    InstanceOf,
+    Row,
+    lookup,
+)
 from epolltop.query.filter import Predicate, everything
 
 
@@ -55,6 +64,24 @@ def instances(row: ProcessRow) -> tuple[InstanceOf, ...]:
     """The instances that the process holds, by their lowest descriptor."""
     held = (InstanceOf(instance, row) for instance in row.instances)
     return tuple(sorted(held, key=lambda each: (not each.fds, each.fds, each.instance.id)))
+
+
+def instances_of(process: ProcessKey) -> Subject[InstanceOf]:
+    """The instances that one process holds."""
+
+    def rows(snapshot: Snapshot) -> Sequence[InstanceOf]:
+        return next((instances(row) for row in snapshot.processes if row.key == process), ())
+
+    return replace(INSTANCES, fields=HELD_FIELDS, rows=rows)
+
+
+def events_of(file: int, since_ns: int) -> Subject[Event]:
+    """What the journal has about one instance, by its identity."""
+
+    def rows(snapshot: Snapshot) -> Sequence[Event]:
+        return [event for event in NewestFirst(snapshot) if event.file == file and event.since_ns == since_ns]
+
+    return replace(EVENTS, rows=rows)
 
 
 def _all_instances(snapshot: Snapshot) -> list[InstanceOf]:
@@ -104,12 +131,19 @@ class View(Generic[Row]):
         return self.subject.ordered and self.field.id == self.subject.sort
 
 
-def look(snapshot: Snapshot, view: View[Row]) -> Sequence[Row]:
+def look(snapshot: Snapshot, view: View[Row], gone: Sequence[Row] = ()) -> Sequence[Row]:
     """The rows that match, sorted by raw value, unknown last; UnknownField if view.sort names no field.
 
     Equal rows keep their order from one snapshot to the next, in either direction.
+
+    Args:
+        snapshot: what is known.
+        view: the choice.
+        gone: rows of earlier snapshots to show along.
     """
     rows = view.subject.rows(snapshot)
+    if gone:
+        rows = [*rows, *gone]
     if view.filter is not everything:
         matches = view.filter
         rows = [row for row in rows if matches(row, snapshot)]
@@ -121,7 +155,7 @@ def look(snapshot: Snapshot, view: View[Row]) -> Sequence[Row]:
 
 
 def _sorted(rows: Sequence[Row], snapshot: Snapshot, view: View[Any]) -> list[Row]:
-    value = view.field.value
+    value = view.field.order or view.field.value
     valued = [(value(row, snapshot), row) for row in rows]
     known = [pair for pair in valued if pair[0] is not None]
     known.sort(key=itemgetter(0), reverse=view.descending)  # stable in reverse, too

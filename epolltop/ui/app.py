@@ -1,248 +1,186 @@
-"""The live screen: awaits snapshots, shows the last one (or the held one), and turns keys into questions to it."""
+"""What keys do: questions to what is shown, one action each (`epolltop.ui.keys`)."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from textual import on, work
-from textual.app import App, ComposeResult
+from textual import on
+from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.containers import Horizontal
-from textual.filter import LineFilter
-from textual.message import Message
-from textual.widgets import Footer, Input, Static
+from textual.screen import Screen
 
-from epolltop.model.batch import Event
-from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.fields import EVENT_FIELDS, HELD_FIELDS, PROCESS_FIELDS, Field, InstanceOf
-from epolltop.query.filter import FilterError, parse
-from epolltop.query.view import EVENTS, NewestFirst, View, instances, look
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.fields import Field, lookup
+from epolltop.query.filter import FilterError, comparison
+from epolltop.query.view import View
 from epolltop.session import Session
-from epolltop.ui.ascii import ASCII
-from epolltop.ui.columns import columns
-from epolltop.ui.detail import Detail
-from epolltop.ui.header import Header
+from epolltop.ui.board import Board
+from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
-from epolltop.ui.keys import bindings
+from epolltop.ui.keys import KEYS, bindings
+from epolltop.ui.picker import Choice, Picker
+from epolltop.ui.place import SUBJECTS, Place, Trail, root
 from epolltop.ui.table import VirtualTable
-
-_Same = TypeVar("_Same")
+from epolltop.ui.watching import Watching
 
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
-FOCUSED_INSTANCES = 200
-"""Of the selected process, whose interest lists are measured each refresh."""
 
-Export = Callable[[Snapshot, Sequence[ProcessRow]], Path]
-"""Writes a snapshot and says where; raises OSError."""
+Export = Callable[[Snapshot, View[Any], Sequence[Any]], Path]
+"""Writes what is shown and says where; raises OSError."""
 
 
-class EpolltopApp(App[Exception]):
-    """Its result is why there was nothing to show, or None after an ordinary end."""
+class EpolltopApp(Watching):
+    """The live screen."""
 
-    TITLE = "epolltop"
-    CSS_PATH = "epolltop.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  declared so by App
-        (0, "-narrow"),
-        (100, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012  declared so by App
-        (0, "-shortest"),
-        (14, "-short"),
-        (24, "-tall"),
-    ]
 
-    class Arrived(Message):
-        """The session has a new snapshot."""
-
-        def __init__(self, snapshot: Snapshot) -> None:
-            super().__init__()
-            self.snapshot = snapshot
-
-    def __init__(
-        self,
-        session: Session,
-        view: View[ProcessRow],
-        filter_text: str,
-        export: Export,
-        readable: Callable[[str], str] = str,
-    ) -> None:
-        super().__init__()
-        self._session, self._view, self._filter_text, self._export = session, view, filter_text, export
-        self._readable = readable
-        self._latest: Snapshot | None = None
-        self._held: Snapshot | None = None
-        self._trouble = ""
-
-    def compose(self) -> ComposeResult:
-        """Header, processes, their instances, the journal with its detail pane, filter bar, footer."""
-        ascii_only = self._readable is not str
-        yield Header(self._readable, id="header")
-        yield VirtualTable[ProcessRow](
-            id="processes",
-            columns=(),
-            key=lambda row: row.key,
-            row_class=lambda row: "table--dim" if row.ended else "",
-            ascii_only=ascii_only,
-        )
-        yield Static("instances", classes="title", id="instances_title", markup=False)
-        yield VirtualTable[InstanceOf](
-            id="instances",
-            columns=(),
-            key=lambda row: (row.instance.file, row.instance.since_ns),
-            ascii_only=ascii_only,
-        )
-        yield Static("events, newest first", classes="title", id="events_title", markup=False)
-        with Horizontal(id="events"):
-            yield VirtualTable[Event](
-                id="journal",
-                columns=(),
-                key=EVENTS.key,
-                empty="No instance was created or released yet.",
-                ascii_only=ascii_only,
-            )
-            yield Detail(self._readable, id="detail")
-        yield Static(id="filter_error", markup=False)
-        yield Input(id="filter", placeholder="words, open>10, user:www, !word", compact=True)
-        yield Footer(show_command_palette=False)
+    def __init__(self, session: Session, start: Place, export: Export, readable: Callable[[str], str] = str) -> None:
+        super().__init__(session, start, readable)
+        self._export = export
+        self._roots = {subject.id: root(subject) for subject in SUBJECTS} | {start.subject.id: start}
 
     def on_mount(self) -> None:
-        """Starts observing."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Ctrl-C is an ordinary way to leave; the others are told to whoever started us.
-            loop.add_signal_handler(number, self._leave, 0 if number == signal.SIGINT else 128 + number)
+        """After a stop by Ctrl-Z the terminal shows something else."""
+        super().on_mount()
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
-        self._table("processes").focus()
-        self.query_one(Detail).describe(None, None)
-        self._draw()
-        self._observe()
 
-    def _leave(self, code: int) -> None:
-        self.exit(return_code=code)
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every key's action by name, and the themes."""
+        for key in KEYS:
+            if key.action != "command_palette":
+                yield SystemCommand(f"{key.label} ({key.shown.split()[0]})", key.help, self._runner(key.action))
+        themes = "Choose colours; ansi-dark and ansi-light are the terminal's own."
+        yield SystemCommand("Theme", themes, self.search_themes)
 
-    @work
-    async def _observe(self) -> None:
-        """The one worker: awaits what the session's thread makes of the perf buffer."""
+    def _runner(self, action: str) -> Callable[[], Any]:
+        return lambda: self.call_later(self.run_action, action)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that open the filter bar are characters in it, and in dialogs."""
+        if action != "filter":
+            return True
+        return self.screen is self.default_screen and not any(bar.is_open for bar in self.query(FilterBar))
+
+    # Where.
+
+    def action_view(self, number: int) -> None:
+        """All rows of a subject, as one left it."""
+        self._roots[self.trail.places[0].subject.id] = self.trail.places[0]
+        self.go(Trail((self._roots[SUBJECTS[number - 1].id],)))
+
+    @on(VirtualTable.RowActivated)
+    def _drill(self, message: VirtualTable.RowActivated) -> None:
+        deeper = self.trail.into(message.row)
+        if deeper is self.trail:
+            self.query_one(Board).toggle_class("-zoomed")
+        else:
+            self.go(deeper)
+
+    async def action_back(self) -> None:
+        """One step, never out of the program."""
+        board, here = self.query_one(Board), self.trail.here
+        if board.has_class("-zoomed"):
+            board.remove_class("-zoomed")
+        elif here.filter_text:
+            self.move_to(here.filtered(""))
+        else:
+            self.action_up()
+
+    def action_up(self) -> None:
+        """Back the way one drilled down."""
+        self.query_one(Board).remove_class("-zoomed")
+        self.go(self.trail.back())
+
+    def action_row(self, rows: int) -> None:
+        """Moves the main table's cursor from wherever one is."""
+        self.board.main.action_move(rows)
+
+    def action_raw(self) -> None:
+        """Story or fields."""
+        self.board.raw = not self.board.raw
+        self.board.describe()
+
+    # What.
+
+    def action_filter(self) -> None:
+        """Opens the filter bar."""
+        self.query_one(FilterBar).open(self.trail.here.filter_text)
+        self.refresh_bindings()
+
+    @on(FilterBar.Changed)
+    def _filter(self, message: FilterBar.Changed) -> None:
+        """The rows that match while typing; what does not parse leaves the last good rows and says where it fails."""
+        bar = self.query_one(FilterBar)
         try:
-            self.post_message(self.Arrived(await self._session.open()))
-            async for snapshot in self._session.ticks():
-                self.post_message(self.Arrived(snapshot))
-        except Exception as error:
-            if self._latest is None:
-                self.exit(error, return_code=1)
-            else:
-                self._trouble = f"{type(error).__name__}: {error}"
-                self._draw_header()
+            place = self.trail.here.filtered(message.text)
+        except FilterError as error:
+            bar.complain(error)
+        else:
+            bar.complain(None)
+            self.move_to(place)
 
-    @on(Arrived)
-    def _take(self, message: Arrived) -> None:
-        self._latest = message.snapshot
-        if self._is_gone():
+    @on(FilterBar.Closed)
+    def _filter_closed(self) -> None:
+        self.board.main.focus()
+        self.refresh_bindings()
+
+    def action_filter_cell(self, negate: bool) -> None:
+        """Filters by the cell under the cursor, as text that can be changed."""
+        here, table = self.trail.here, self.board.main
+        row = table.cursor_row
+        if row is None:
             return
-        self._draw() if self._held is None else self._draw_header()
+        field = lookup(here.subject.fields, table.cursor_column or here.view.field.id)
+        self._add_filter(field, row, negate=negate)
 
-    def _is_gone(self) -> bool:
-        """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
-        return not self.query(Detail)
-
-    # What is on screen.
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """What every painted line goes through, Textual's borders and scroll bars too."""
-        filters = super().get_line_filters()
-        return filters if self._readable is str else [*filters, ASCII]
-
-    @on(VirtualTable.Resized, "#processes")
-    def _choose_process_columns(self, message: VirtualTable.Resized) -> None:
-        self._choose_columns(message.table, PROCESS_FIELDS, _itself)
-
-    @on(VirtualTable.Resized, "#instances")
-    def _choose_instance_columns(self, message: VirtualTable.Resized) -> None:
-        self._choose_columns(message.table, HELD_FIELDS, _itself)
-
-    @on(VirtualTable.Resized, "#journal")
-    def _choose_journal_columns(self, message: VirtualTable.Resized) -> None:
-        self._choose_columns(message.table, EVENT_FIELDS, _itself)
-
-    def _choose_columns(
-        self, table: VirtualTable[Any], fields: Sequence[Field[Any]], record: Callable[[Any], Any]
-    ) -> None:
-        table.set_columns(columns(fields, record, self._snapshot, self._readable, table.room))
-
-    def _snapshot(self) -> Snapshot:
-        shown = self._held or self._latest
-        assert shown is not None, "rows are drawn before a snapshot"
-        return shown
-
-    def _table(self, name: str) -> VirtualTable[Any]:
-        return self.query_one(f"#{name}", VirtualTable)
-
-    def _draw(self) -> None:
-        self._draw_header()
-        table = self._table("processes")
-        if self._latest is None:
-            table.empty = "Attaching probes and looking for instances that exist already."
+    def _add_filter(self, field: Field[Any], row: Any, *, negate: bool) -> None:
+        snapshot = self.ring.shown
+        if snapshot is None:
             return
-        snapshot = self._snapshot()
-        table.empty = self._why_empty(snapshot)
-        table.set_sort(self._view.field.id, self._view.descending)
-        table.show(look(snapshot, self._view))
-        self._draw_instances()
-        self._table("journal").show(NewestFirst(snapshot))
-
-    def _draw_header(self) -> None:
-        self.query_one(Header).describe(
-            self._latest, self._held, self._trouble, self._session.delay_s, self._filter_text
-        )
-
-    def _draw_instances(self) -> None:
-        row: ProcessRow | None = self._table("processes").cursor_row
-        held = instances(row) if row else ()
-        table = self._table("instances")
-        who = f"{row.name} ({row.pid})" if row else "no process"
-        table.empty = f"{who} holds no instance now." if row else "No process is selected."
-        self.query_one("#instances_title", Static).update(self._readable(f"instances of {who}"))
-        table.show(held)
-        self._session.focus = tuple(each.instance for each in held[:FOCUSED_INSTANCES])
-
-    def _why_empty(self, snapshot: Snapshot) -> str:
-        if snapshot.processes:
-            return f"None of {len(snapshot.processes)} processes matches the filter {self._filter_text!r}."
-        return "No process holds an epoll instance."
-
-    @on(VirtualTable.RowHighlighted, "#processes")
-    def _select_process(self) -> None:
-        if self._latest is not None and not self._is_gone():
-            self._draw_instances()
-
-    @on(VirtualTable.RowHighlighted, "#journal")
-    def _select_event(self, message: VirtualTable.RowHighlighted) -> None:
-        if self._is_gone():
+        value = field.value(row, snapshot)
+        if value is None:
+            self.notify(f"{field.title} is not known of this row.", severity="warning", markup=False)
             return
-        event: Event | None = message.row
-        self.query_one(Detail).describe(event, self._held or self._latest)
+        self._narrow(comparison(field, value, negate=negate))
 
-    # Keys.
+    def _narrow(self, condition: str) -> None:
+        here = self.trail.here
+        text = f"({here.filter_text})" if " or " in here.filter_text.lower() else here.filter_text
+        try:
+            self.move_to(here.filtered(f"{text} {condition}".strip()))
+        except FilterError as error:
+            self.notify(f"Not filtered: {error.message}", severity="warning", markup=False)
 
-    def _show(self, view: View[ProcessRow]) -> None:
-        self._view = view
-        self._draw()
+    def action_pick(self, field_id: str) -> None:
+        """Chooses one of the values that rows have."""
+        here, snapshot = self.trail.here, self.ring.shown
+        field = next((field for field in here.subject.fields if field.id == field_id), None)
+        if field is None or snapshot is None:
+            self.notify(f"{here.subject.id} have no {field_id}.", severity="warning")
+            return
+        found = {field.value(row, snapshot) for row in here.subject.rows(snapshot)} - {None}
 
-    @on(VirtualTable.HeaderClicked, "#processes")
+        def chosen(value: str | None) -> None:
+            if value is not None:
+                self._narrow(comparison(field, value, negate=False))
+
+        choices = [Choice(str(value), str(value)) for value in sorted(found, key=str)]
+        self.push_screen(Picker(f"Only {field.title.lower()}:", choices, self.readable), chosen)
+
+    @on(VirtualTable.HeaderClicked)
     def _sort_by(self, message: VirtualTable.HeaderClicked) -> None:
-        same = message.column_id == self._view.field.id
-        self._show(replace(self._view, sort=message.column_id, reverse=same and not self._view.reverse))
+        if message.table is self.board.main:
+            here = self.trail.here
+            same = message.column_id == here.view.field.id
+            self.move_to(replace(here, sort=message.column_id, reverse=same and not here.reverse))
 
     def _sort_step(self, step: int) -> None:
-        shown = self._table("processes").column_ids
-        at = shown.index(self._view.field.id) if self._view.field.id in shown else 0
-        self._show(replace(self._view, sort=shown[(at + step) % len(shown)], reverse=False))
+        here, shown = self.trail.here, self.board.main.column_ids
+        at = shown.index(here.view.field.id) if here.view.field.id in shown else 0
+        self.move_to(replace(here, sort=shown[(at + step) % len(shown)], reverse=False))
 
     def action_sort_next(self) -> None:
         """Sorts by the column to the right."""
@@ -252,95 +190,96 @@ class EpolltopApp(App[Exception]):
         """Sorts by the column to the left."""
         self._sort_step(-1)
 
+    def action_sort_pick(self) -> None:
+        """Chooses among all fields."""
+        here = self.trail.here
+
+        def chosen(field_id: str | None) -> None:
+            if field_id is not None:
+                self.move_to(replace(here, sort=field_id, reverse=False))
+
+        choices = [Choice(field.id, field.title, field.help) for field in here.subject.fields]
+        self.push_screen(Picker("Sort by:", choices, self.readable, here.view.field.id), chosen)
+
     def action_reverse(self) -> None:
         """Turns the order round."""
-        self._show(replace(self._view, reverse=not self._view.reverse))
+        here = self.trail.here
+        self.move_to(replace(here, reverse=not here.reverse))
+
+    def action_follow(self) -> None:
+        """Keeps the cursor on its row."""
+        self.board.main.follow = not self.board.main.follow
+        self.draw_crumbs()
+
+    @on(VirtualTable.RowLost)
+    def _lost(self) -> None:
+        self.notify("The followed row is gone.")
+        self.draw_crumbs()
+
+    def action_mark(self) -> None:
+        """For copying and exporting."""
+        self.board.main.toggle_mark()
+
+    def action_unmark(self) -> None:
+        """No row is marked."""
+        self.board.main.clear_marks()
+
+    # When.
 
     def action_pause(self) -> None:
         """Holds what is shown, or goes on; observing never stops."""
-        self._held = self._latest if self._held is None else None
-        self._draw()
+        if self.ring.held is None:
+            self.ring.hold()
+            self.draw_header()
+        else:
+            self.action_now()
+
+    def action_now(self) -> None:
+        """Goes along with the newest again."""
+        self.ring.release()
+        self.jump()
+
+    def action_step(self, steps: int) -> None:
+        """Looks at another time."""
+        if not self.ring.step(steps):
+            self.notify("Nothing older is kept." if steps < 0 else "This is the newest.", timeout=2)
+        self.jump()
 
     def action_faster(self) -> None:
         """Refreshes more often."""
-        now_s = self._session.delay_s
+        now_s = self.session.delay_s
         self._set_delay(max((delay for delay in DELAYS_S if delay < now_s), default=now_s))
 
     def action_slower(self) -> None:
         """Refreshes less often."""
-        now_s = self._session.delay_s
+        now_s = self.session.delay_s
         self._set_delay(min((delay for delay in DELAYS_S if delay > now_s), default=now_s))
 
     def _set_delay(self, delay_s: float) -> None:
-        self._session.delay_s = delay_s
-        self._draw_header()
+        self.session.delay_s = delay_s
+        self.draw_header()
 
-    def action_help(self) -> None:
-        """Shows keys and columns."""
-        self.push_screen(Help(self._readable))
-
-    def action_redraw(self) -> None:
-        """Draws all of the screen again."""
-        self.refresh(layout=True)
+    # Out.
 
     def action_export(self) -> None:
         """Writes what is shown to a file."""
-        if self._latest is None:
+        snapshot, here = self.ring.shown, self.trail.here
+        if snapshot is None:
             self.notify("There is nothing to export yet.", severity="warning")
             return
-        snapshot = self._snapshot()
         try:
-            path = self._export(snapshot, look(snapshot, self._view))
+            path = self._export(snapshot, here.view, self.board.main.rows)
         except OSError as error:
             self.notify(f"Not exported: {error.filename}: {error.strerror}", severity="error", markup=False)
         else:
             self.notify(f"Exported to {path}", markup=False)
 
-    def action_filter(self) -> None:
-        """Opens the filter bar."""
-        bar = self.query_one("#filter", Input)
-        bar.value = self._filter_text
-        bar.display = True
-        self.screen.set_focus(bar)  # now: focus() is too late for who types on
-        self.refresh_bindings()
+    # epolltop.
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys that open the filter bar are characters in it, and in dialogs."""
-        if action != "filter":
-            return True
-        return self.screen is self.default_screen and not any(bar.display for bar in self.query("#filter"))
+    def action_help(self) -> None:
+        """Shows keys and columns."""
+        self.push_screen(Help(self.readable))
 
-    async def action_back(self) -> None:
-        """Closes the filter bar and clears the filter."""
-        self.query_one("#filter", Input).value = ""
-        self._apply_filter("")
-        self._close_filter()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, message: Input.Changed) -> None:
-        if message.input.display:
-            self._apply_filter(message.value)
-
-    @on(Input.Submitted, "#filter")
-    def _close_filter(self) -> None:
-        self.query_one("#filter", Input).display = False
-        self.refresh_bindings()
-        self.query_one("#filter_error", Static).remove_class("open")
-        self._table("processes").focus()
-
-    def _apply_filter(self, text: str) -> None:
-        """The rows that match while typing; what does not parse leaves the last good rows and says where it fails."""
-        error_line = self.query_one("#filter_error", Static)
-        try:
-            predicate = parse(text)
-        except FilterError as error:
-            error_line.update(f"{' ' * error.position}^ {error.message}")
-            error_line.add_class("open")
-            return
-        error_line.remove_class("open")
-        self._filter_text = text.strip()
-        self._show(replace(self._view, filter=predicate))
-
-
-def _itself(row: _Same) -> _Same:
-    return row
+    def action_redraw(self) -> None:
+        """Draws all of the screen again."""
+        self.refresh(layout=True)

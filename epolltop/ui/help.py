@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
-from epolltop.ui.keys import KEYS, MOVES
+from epolltop.ui.keys import GROUPS, MOVES
 
 
 class Help(ModalScreen[None]):
@@ -39,7 +39,8 @@ class Help(ModalScreen[None]):
                 lines.append(self._readable(f"  {left:<{width}}"), "bold").append(self._readable(f"{right}\n"))
             lines.append("\n")
 
-        section("Keys", [(key.shown, key.help) for key in KEYS], 20)
+        for title, keys in GROUPS:
+            section(f"Keys: {title}", [(key.shown, key.help) for key in keys], 20)
         section("In a table", list(MOVES), 20)
         section(
             "Filter",

@@ -1,4 +1,4 @@
-"""The key table: bindings, footer, help and README read it. To add a key, add it here and an action_* to the app."""
+"""The key table: bindings, footer, help, palette and README read it. A new key is an entry here and an action_*."""
 
 from __future__ import annotations
 
@@ -12,58 +12,89 @@ class Key:
     """One action and its keys."""
 
     action: str
-    """Name of the app's action."""
+    """Of the app, with its parameters."""
     keys: tuple[str, ...]
     """As Textual spells them; the first one is shown."""
     shown: str
     """As a person reads them."""
     label: str
-    """For the footer, one word."""
+    """For the footer and the palette, a few words."""
     help: str
-    footer: bool = True
+    footer: bool = False
     everywhere: tuple[str, ...] = ()
     """Those of the keys that the app looks at before the focused widget does: in the filter bar and in dialogs too."""
 
 
-KEYS = (
-    Key(
-        "filter",
-        ("slash", "backslash", "f4"),
-        "/ \\ F4",
-        "Filter",
-        "Show only processes that match; Esc clears it.",
-        everywhere=("slash", "backslash", "f4"),
-    ),
-    Key("pause", ("space", "p", "Z"), "Space p Z", "Pause", "Hold what is shown; observing goes on. Again: go on."),
-    Key("sort_next", ("greater_than_sign",), ">", "Sort →", "Sort by the next column."),
-    Key("sort_previous", ("less_than_sign",), "<", "← Sort", "Sort by the previous column.", footer=False),
-    Key("reverse", ("r", "I"), "r I", "Reverse", "Sort the other way round."),
-    Key("export", ("e",), "e", "Export", "Write what is shown to a JSON file in the working directory."),
-    Key("slower", ("plus",), "+", "Slower", "Refresh less often.", footer=False),
-    Key("faster", ("minus",), "-", "Faster", "Refresh more often.", footer=False),
-    Key("focus_next", ("tab",), "Tab", "Next pane", "Go to the next table.", footer=False),
-    Key("focus_previous", ("shift+tab",), "Shift-Tab", "Previous", "Go to the table before.", footer=False),
-    Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter. Never quits.", footer=False),
-    Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again.", footer=False),
-    Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name.", footer=False),
-    Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", False, ("ctrl+z",)),
-    Key("help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys and columns."),
-    Key(
-        "quit",
-        ("q", "f10", "ctrl+c", "ctrl+q"),
-        "q ^C ^Q F10",
-        "Quit",
-        "Leave.",
-        everywhere=("f10", "ctrl+c", "ctrl+q"),
-    ),
-)
+_FILTER = ("slash", "backslash", "f4")
+
+GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
+    ("Where", (
+        Key("view(1)", ("1",), "1", "Processes", "All processes that hold instances, with their companions below."),
+        Key("view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
+        Key("view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
+        Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter, else go back. Never quits.",
+            footer=True),
+        Key("up", ("backspace",), "Backspace", "Up", "Back the way one drilled down."),
+        Key("focus_next", ("tab",), "Tab", "Next pane", "Go to the next table or pane."),
+        Key("focus_previous", ("shift+tab",), "Shift-Tab", "Previous pane", "Go to the table or pane before."),
+        Key("row(1)", ("J",), "J", "Next row", "The next row of the main table, also from the detail pane."),
+        Key("row(-1)", ("K",), "K", "Previous row", "The row before, likewise."),
+        Key("raw", ("v",), "v", "Raw fields", "Show events field by field with Tracee's names, or as a story again."),
+        Key("manual", ("d",), "d", "What is it", "What the selected kind of event is: arguments, hooks, limits."),
+    )),
+    ("What", (
+        Key("filter", _FILTER, "/ \\ F4", "Filter", "Show only rows that match; Enter keeps it, Esc clears it.",
+            footer=True, everywhere=_FILTER),
+        Key("filter_cell(False)", ("f",), "f", "Only this", "Filter by the value of the cell under the cursor."),
+        Key("filter_cell(True)", ("exclamation_mark",), "!", "Not this", "Filter out the value of that cell."),
+        Key("pick('user')", ("u",), "u", "User", "Choose a user to filter by."),
+        Key("pick('cgroup')", ("C",), "C", "Control group", "Choose a control group (container) to filter by."),
+        Key("sort_next", ("greater_than_sign",), ">", "Sort →", "Sort by the next column.", footer=True),
+        Key("sort_previous", ("less_than_sign",), "<", "Sort ←", "Sort by the previous column."),
+        Key("sort_pick", ("s", "f6"), "s F6", "Sort by", "Choose what to sort by, also by what is not a column."),
+        Key("reverse", ("r", "I"), "r I", "Reverse", "Sort the other way round."),
+        Key("follow", ("F",), "F", "Follow", "Keep the cursor on its row wherever it goes; again: no more."),
+        Key("mark", ("m",), "m", "Mark", "Mark the row, or no longer: copying and exporting take marked rows."),
+        Key("unmark", ("U",), "U", "No marks", "Take all marks away."),
+    )),
+    ("When", (
+        Key("pause", ("space", "p", "Z"), "Space p Z", "Pause", "Hold what is shown; observing goes on. Again: go on.",
+            footer=True),
+        Key("step(-1)", ("left_square_bracket",), "[", "Earlier", "One refresh back; the last minutes are kept."),
+        Key("step(1)", ("right_square_bracket",), "]", "Later", "One refresh forward."),
+        Key("step(-10)", ("left_curly_bracket",), "{", "Ten earlier", "Ten refreshes back."),
+        Key("step(10)", ("right_curly_bracket",), "}", "Ten later", "Ten refreshes forward."),
+        Key("now", ("equals_sign",), "=", "Now", "Return to now."),
+        Key("slower", ("plus",), "+", "Slower", "Refresh less often; a replay: play twice as fast."),
+        Key("faster", ("minus",), "-", "Faster", "Refresh more often; a replay: play half as fast."),
+        Key("seek", ("at",), "@", "Go to", "In a replay: go to a time of day, or so long after the start."),
+    )),
+    ("Out", (
+        Key("export", ("e",), "e", "Export", "Write what is shown to a JSON file in the working directory.",
+            footer=True),
+        Key("export_as", ("E",), "E", "Export as", "The same as JSON, CSV, Markdown or text, or the screen as SVG."),
+        Key("copy_row", ("y",), "y", "Copy row", "Send the row to the terminal's clipboard (OSC 52)."),
+        Key("copy_table", ("Y",), "Y", "Copy table", "Send the table there."),
+    )),
+    ("epolltop", (
+        Key("help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys, columns and the filter.", footer=True),
+        Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name."),
+        Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again."),
+        Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", everywhere=("ctrl+z",)),
+        Key("quit", ("q", "f10", "ctrl+c", "ctrl+q"), "q ^C ^Q F10", "Quit", "Leave.", footer=True,
+            everywhere=("f10", "ctrl+c", "ctrl+q")),
+    )),
+)  # fmt: skip
+
+KEYS = tuple(key for _, group in GROUPS for key in group)
 
 MOVES = (
     ("↑ ↓ k j", "Move the cursor."),
     ("PgUp PgDn ^U ^D", "Move by a page, by half a page."),
     ("g Home, G End", "First row, last row."),
-    ("← →", "Scroll columns."),
-    ("click on a heading", "Sort by it; again: the other way round."),
+    ("← →", "Move along the cells of a row, and scroll the columns."),
+    ("Enter", "Open: a process, an instance, an event; at the end of the way, the detail in full."),
+    ("mouse", "A click selects, two open; on a heading it sorts, again it reverses; the wheel scrolls."),
 )
 """Keys that the tables have of their own."""
 

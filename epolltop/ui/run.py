@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from epolltop.model.snapshot import ProcessRow
-from epolltop.query.view import View
 from epolltop.session import Session
+from epolltop.ui.place import Place
 
 if TYPE_CHECKING:
     from epolltop.ui.app import Export
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
 def run_ui(
     session: Session,
-    view: View[ProcessRow],
-    filter_text: str,
+    start: Place,
     export: Export,
     *,
     color: bool,
@@ -30,8 +28,7 @@ def run_ui(
 
     Args:
         session: not opened yet; it is closed here, after the terminal is back.
-        view: what to show first.
-        filter_text: the filter that is part of the view, as typed.
+        start: what to show first.
         export: writes what is shown.
         color: whether colours may be used.
         readable: applied to every text of a cell; str leaves it as it is.
@@ -50,10 +47,10 @@ def run_ui(
             session.prepare()  # compiling takes as long as importing Textual: both at once
             from epolltop.ui.app import EpolltopApp
 
-            app = EpolltopApp(session, view, filter_text, export, readable)
+            app = EpolltopApp(session, start, export, readable)
             failure = app.run()
             code = app.return_code or 0
-            message = said() if code == 1 and not failure else ""
+            message = (app.crashed or said()) if code == 1 and not failure else ""
     finally:
         session.close()
     if failure:

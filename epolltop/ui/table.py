@@ -124,6 +124,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         """The table has another size: other columns may fit."""
 
     @dataclass
+    class RowLost(TableMessage):
+        """The followed row is gone."""
+
+        key: Hashable
+
+    @dataclass
     class HeaderClicked(TableMessage):
         """A click on the title of a column."""
 
@@ -162,6 +168,24 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def cursor_key(self) -> Hashable | None:
         """The key of the row under the cursor, None without rows."""
         return None if self._row is None else self._wanted
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All of them, in the order drawn."""
+        return self._rows
+
+    cursor_column: str | None = None
+    follow = False
+    moved_at = float("-inf")
+    marked: frozenset[Hashable] = frozenset()
+
+    def toggle_mark(self) -> None: ...
+
+    def clear_marks(self) -> None: ...
+
+    def forget(self) -> None:
+        """What comes is another list: the cursor goes to its first row."""
+        self._at, self._row, self._wanted, self._pinned = 0, None, None, False
 
     def show(self, rows: Sequence[Row]) -> None:
         """Other rows, in the order to draw them in; they belong to the table from here on.

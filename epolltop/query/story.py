@@ -1,0 +1,186 @@
+"""Events and instances as a person tells them: labelled lines, all from one snapshot."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
+from epolltop.model.snapshot import Instance, Provenance, Snapshot
+from epolltop.query.fields import EVENT_FIELDS, argument_text
+from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
+
+Line: TypeAlias = tuple[str | None, str]
+"""A label and what is said. No label: it goes on with the line before. None: it is a headline."""
+
+_HEADLINES = {
+    Kind.CREATE: "{who} created an epoll instance",
+    Kind.CREATE_FAILED: "{who} could not create an epoll instance",
+    Kind.RELEASE: "{who} dropped the last reference to an epoll instance",
+    Kind.FOUND: "a census found an instance in {who} whose creation was not seen",
+    Kind.GONE: "a census no longer shows an instance of {who}; its release was not seen",
+}
+
+
+def event_story(event: Event, snapshot: Snapshot) -> list[Line]:
+    """What happened, to which instance, by whom, and where the instance stands now."""
+    return list(_event_lines(event, snapshot))
+
+
+def event_record(event: Event, snapshot: Snapshot) -> list[Line]:
+    """The same field by field."""
+    return [(field.id, field.show(event, snapshot)) for field in EVENT_FIELDS]
+
+
+def instance_story(file: int, since_ns: int, snapshot: Snapshot) -> list[Line]:
+    """The history of the instance of that identity: creation, holders, what is known now or how it ended."""
+    instance = find_instance(snapshot, file, since_ns)
+    return list(_instance_lines(instance, snapshot) if instance else _past_lines(file, since_ns, snapshot))
+
+
+def find_instance(snapshot: Snapshot, file: int, since_ns: int) -> Instance | None:
+    """The live instance of that identity, if there is one. Looks through all of them."""
+    for row in snapshot.processes:
+        for instance in row.instances:
+            if instance.file == file and instance.since_ns == since_ns:
+                return instance
+    return next((each for each in snapshot.unheld if (each.file, each.since_ns) == (file, since_ns)), None)
+
+
+def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[Line]:
+    lifetime = f" after {exact_duration(event.lifetime_ns / 1e9)}" if event.lifetime_ns is not None else ""
+    yield None, _HEADLINES[event.kind].format(who=_actor(event)) + lifetime
+    yield "when", _when(event.time_ns, snapshot)
+    if event.kind in (Kind.CREATE, Kind.CREATE_FAILED):
+        yield "call", _call(event)
+    if event.pid:
+        yield "who", _who(event, snapshot)
+    if event.by_kernel:
+        yield "note", "a kernel thread did it, as for descriptors that were in flight when their socket was closed"
+    if event.by_census:
+        yield "note", "epolltop's own census held the last reference for a moment: who closed it is not known"
+    if event.instance:
+        yield "instance", event.instance
+    if event.kind is not Kind.CREATE_FAILED:
+        yield "now", _standing(event, snapshot)
+    yield from _stack(getattr(event, "stack", ()))
+
+
+def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
+    yield None, f"epoll instance {instance.id}"
+    yield from _birth(instance, snapshot)
+    for at_ns, text in _held_over_time(instance, snapshot):
+        yield timestamp(snapshot.wall_of(at_ns))[:8], text
+    yield "now", f"open, {_held(instance, snapshot)}"
+    yield "watches", UNKNOWN if instance.watches is None else plural(instance.watches, "registration")
+    yield from _stack(getattr(instance, "stack", ()))
+
+
+def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[Line]:
+    """Of an instance that is no longer: what the journal still has."""
+    about = [event for event in snapshot.journal if event.file == file and event.since_ns == since_ns]
+    yield None, f"epoll instance {instance_id(file, since_ns)}, no longer open"
+    for event in about:
+        if event.kind is Kind.CREATE:
+            yield "created", _when(event.time_ns, snapshot)
+            yield "by", _actor(event)
+            yield "call", _call(event)
+    if about:
+        yield "now", _standing(about[-1], snapshot)
+    else:
+        yield "now", "not open, and the journal no longer has anything about it"
+
+
+def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
+    if instance.provenance is Provenance.FOUND:
+        yield "found", f"{_when(instance.since_ns, snapshot)}: it is older than epolltop, or its creation was not seen"
+        return
+    yield "created", _when(instance.since_ns, snapshot)
+    if instance.creator:
+        yield "by", _process(instance.creator, snapshot)
+    argument = argument_text(instance.syscall, instance.argument)
+    if argument is not None:
+        yield "call", f"{instance.syscall.name.lower()}({argument})"
+
+
+def _held_over_time(instance: Instance, snapshot: Snapshot) -> Iterator[tuple[int, str]]:
+    yield from ()
+
+
+def _call(event: Event) -> str:
+    call = f"{event.syscall.name.lower() if event.syscall is not Syscall.UNKNOWN else 'epoll_create'}" + (
+        f"({argument_text(event.syscall, event.argument) or UNKNOWN})"
+    )
+    if not event.errno:
+        return f"{call} returned descriptor {UNKNOWN if event.fd is None else event.fd}"
+    name = errno.errorcode.get(event.errno, str(event.errno))
+    return f"{call} failed with {name}: {os.strerror(event.errno).lower()}"
+
+
+def _who(event: Event, snapshot: Snapshot) -> str:
+    row = next((row for row in snapshot.processes if row.key == event.process), None)
+    parts = [f"thread {event.tid} ({event.name})" if event.tid else "thread not known"]
+    if row:
+        parts.append(f"of {row.command or row.name}")
+    if event.ppid:
+        parts.append(f"child of {event.ppid}")
+    if event.uid is not None:
+        user = row.user if row and row.uid == event.uid else None
+        parts.append(f"as {user} ({event.uid})" if user else f"uid {event.uid}")
+    if row and row.fds is not None and row.fd_limit:
+        parts.append(f"{grouped(row.fds)} of {grouped(row.fd_limit)} descriptors in use")
+    return ", ".join(parts)
+
+
+def _standing(event: Event, snapshot: Snapshot) -> str:
+    """Where the instance of an event stands now."""
+    if not event.file or not event.since_ns:
+        return "it is not known which instance it was"
+    instance = find_instance(snapshot, event.file, event.since_ns)
+    if instance is not None:
+        return f"still open, {_held(instance, snapshot)}"
+    end = event if event.kind in (Kind.RELEASE, Kind.GONE) else _end_of(event, snapshot)
+    if end is None:
+        return "no longer open; how it ended is not in the journal"
+    if end.kind is Kind.GONE:
+        return f"gone since {timestamp(snapshot.wall_of(end.time_ns))} at the latest"
+    lived = f" after {exact_duration(end.lifetime_ns / 1e9)}" if end.lifetime_ns is not None else ""
+    return f"released{lived}, by {_actor(end)}"
+
+
+def _end_of(event: Event, snapshot: Snapshot) -> Event | None:
+    for other in reversed(snapshot.journal):
+        if other.file == event.file and other.since_ns == event.since_ns and other.kind in (Kind.RELEASE, Kind.GONE):
+            return other
+    return None
+
+
+def _held(instance: Instance, snapshot: Snapshot) -> str:
+    if not instance.holders:
+        return "held by no process: in flight in a socket, or kept by a waiting thread"
+    holders = [
+        f"{_process(holder.process, snapshot)} as {'descriptor' if len(holder.fds) == 1 else 'descriptors'} "
+        + ", ".join(map(str, holder.fds))
+        for holder in instance.holders
+    ]
+    return f"held by {'; '.join(holders)}"
+
+
+def _actor(event: Event) -> str:
+    return f"{event.name or 'process'} ({event.pid})" if event.pid else "nobody known"
+
+
+def _process(key: ProcessKey, snapshot: Snapshot) -> str:
+    name = next((row.name for row in snapshot.processes if row.key == key), "process")
+    return f"{name} ({key.pid})"
+
+
+def _when(at_ns: int, snapshot: Snapshot) -> str:
+    return f"{timestamp(snapshot.wall_of(at_ns))}, {duration(max(0, snapshot.now_ns - at_ns) / 1e9)} ago"
+
+
+def _stack(frames: tuple[str, ...]) -> Iterator[Line]:
+    for number, frame in enumerate(frames):
+        yield "" if number else "stack", frame

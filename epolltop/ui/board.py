@@ -1,0 +1,178 @@
+"""The tables and detail panes: which of them a place shows, with which columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from epolltop.model.batch import Event
+from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf
+from epolltop.query.story import Line, event_record, event_story, instance_story
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, NewestFirst, instances
+from epolltop.ui.columns import columns
+from epolltop.ui.detail import Detail
+from epolltop.ui.glow import Glow
+from epolltop.ui.place import Place
+from epolltop.ui.table import VirtualTable
+
+FOCUSED = 200
+"""Instances whose interest lists are measured each refresh: each read holds the lock of an instance in use."""
+
+
+class Board(Vertical):
+    """Each subject has a table; the place's is the main one, and processes have the two others as companions."""
+
+    def __init__(self, readable: Callable[[str], str]) -> None:
+        super().__init__(id="board")
+        self._readable = readable
+        self._snapshot: Snapshot | None = None
+        self._place: Place | None = None
+        self._glow: Glow | None = None
+        self.raw = False
+        """Whether events are shown field by field."""
+
+    def compose(self) -> ComposeResult:
+        """Tables from the general to the particular; each detail pane beside what it is about."""
+        ascii_only = self._readable is not str
+
+        def table(subject: Any) -> VirtualTable[Any]:
+            return VirtualTable[Any](
+                id=subject.id, columns=(), key=subject.key, row_class=self._row_class, ascii_only=ascii_only
+            )
+
+        with Horizontal(id="upper"):
+            with Vertical(id="tables"):
+                yield table(PROCESSES)
+                yield Static(classes="title", id="instances_title", markup=False)
+                yield table(INSTANCES)
+                yield Static(classes="title", id="events_title", markup=False)
+                with Horizontal(id="lower"):
+                    yield table(EVENTS)
+                    yield Detail(self._readable, id="detail")
+            yield Detail(self._readable, id="page")
+
+    def _row_class(self, row: Any) -> str:
+        ended = "table--dim" if isinstance(row, ProcessRow) and row.ended else ""
+        return ended or (self._glow.row_class(row) if self._glow and self._of_place(row) else "")
+
+    def _of_place(self, row: Any) -> bool:
+        return self._place is not None and _SUBJECT_OF.get(type(row), EVENTS.id) == self._place.subject.id
+
+    @property
+    def main(self) -> VirtualTable[Any]:
+        """The table of the place."""
+        return self.table(self._place.subject.id if self._place else PROCESSES.id)
+
+    def table(self, id: str) -> VirtualTable[Any]:
+        """The table of a subject."""
+        return self.query_one(f"#{id}", VirtualTable)
+
+    @property
+    def selected(self) -> Any:
+        """The row under the cursor of the table that has the focus, else of the main one."""
+        focused = self.screen.focused
+        return (focused if isinstance(focused, VirtualTable) else self.main).cursor_row
+
+    @property
+    def measured(self) -> tuple[Instance, ...]:
+        """Instances on screen: their interest lists are worth measuring."""
+        rows = self.table(INSTANCES.id).rows[:FOCUSED]
+        return tuple(row.instance for row in rows)
+
+    def show(self, place: Place, snapshot: Snapshot, rows: Sequence[Any], glow: Glow | None, empty: str) -> None:
+        """Draws rows of a place; they belong to the snapshot.
+
+        Args:
+            place: where we are.
+            snapshot: what is known.
+            rows: of the main table.
+            glow: what is new among them, and what is gone.
+            empty: said if there are no rows.
+        """
+        moved = self._place is None or place.subject != self._place.subject
+        self._place, self._snapshot, self._glow = place, snapshot, glow
+        if moved:
+            for subject in (PROCESSES, INSTANCES, EVENTS):
+                self.set_class(subject.id == place.subject.id, f"-{subject.id}")
+            self.main.forget()
+            self.main.focus()
+            for table in self.query(VirtualTable):
+                self._choose_columns(table)
+        self.set_class(place.instance is not None, "-one")
+        self.main.empty = empty
+        self.main.set_sort(place.view.field.id, place.view.descending)
+        self.main.show(rows)
+        if place.subject.id == PROCESSES.id:
+            self._show_companions(snapshot)
+        self.describe()
+
+    def _show_companions(self, snapshot: Snapshot) -> None:
+        row: ProcessRow | None = self.table(PROCESSES.id).cursor_row
+        who = f"{row.name} ({row.pid})" if row else "no process"
+        held = self.table(INSTANCES.id)
+        held.empty = f"{who} holds no instance now." if row else "No process is selected."
+        held.set_sort(None, False)
+        held.show(instances(row) if row else ())
+        self.query_one("#instances_title", Static).update(self._readable(f"instances of {who}"))
+        self.query_one("#events_title", Static).update("events, newest first")
+        journal = self.table(EVENTS.id)
+        journal.empty = "No instance was created or released yet."
+        journal.set_sort(None, False)
+        journal.show(NewestFirst(snapshot))
+
+    def describe(self) -> None:
+        """Draws the detail panes again."""
+        if self._snapshot is None or self._place is None:
+            return
+        if self._place.subject.id == PROCESSES.id:
+            focused = self.screen.focused
+            about = self.table(INSTANCES.id if focused is self.table(INSTANCES.id) else EVENTS.id).cursor_row
+            self.query_one("#detail", Detail).show(self._told(about, self._snapshot))
+            return
+        lines: list[Line] = []
+        if self._place.instance and not self.raw:
+            lines += instance_story(*self._place.instance, self._snapshot)
+        if self.main.cursor_row is not None or not lines:
+            lines += self._told(self.main.cursor_row, self._snapshot)
+        self.query_one("#page", Detail).show(lines)
+
+    def _told(self, row: Any, snapshot: Snapshot) -> Sequence[Line]:
+        match row:
+            case InstanceOf():
+                return instance_story(row.instance.file, row.instance.since_ns, snapshot)
+            case Event():
+                return event_record(row, snapshot) if self.raw else event_story(row, snapshot)
+        return [("", "Select a row to see all of it.")]
+
+    @on(VirtualTable.Resized)
+    def _fit(self, message: VirtualTable.Resized) -> None:
+        self._choose_columns(message.table)
+
+    def _choose_columns(self, table: VirtualTable[Any]) -> None:
+        table.set_columns(columns(self._fields(table.id or ""), self._shown_snapshot, self._readable, table.room))
+
+    def _fields(self, id: str) -> Sequence[Field[Any]]:
+        if self._place is not None and self._place.subject.id == id:
+            return self._place.subject.fields
+        return HELD_FIELDS if id == INSTANCES.id else next(s.fields for s in (PROCESSES, EVENTS) if s.id == id)
+
+    def _shown_snapshot(self) -> Snapshot:
+        assert self._snapshot is not None, "rows are drawn before a snapshot"
+        return self._snapshot
+
+    @on(VirtualTable.RowHighlighted)
+    def _another_row(self, message: VirtualTable.RowHighlighted) -> None:
+        if self._snapshot is None or not self.is_mounted:
+            return
+        if message.table.id == PROCESSES.id:
+            self._show_companions(self._snapshot)
+        self.describe()
+
+
+_SUBJECT_OF = {ProcessRow: PROCESSES.id, InstanceOf: INSTANCES.id}

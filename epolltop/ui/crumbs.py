@@ -1,0 +1,46 @@
+"""The line that says where one is: the views, the way drilled into this one, and what is chosen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.text import Text
+from textual.widgets import Static
+
+from epolltop.text import grouped
+from epolltop.ui.place import SUBJECTS, Trail
+
+NARROW = 100
+"""Cells below which only the present view is named; the digits of the others stay."""
+
+
+class Crumbs(Static):
+    """One line."""
+
+    def __init__(self, readable: Callable[[str], str], id: str) -> None:
+        super().__init__(id=id)
+        self._readable = readable
+
+    def describe(self, trail: Trail, shown: int, of: int, badges: tuple[str, ...]) -> None:
+        """Draws it, the most telling first: what does not fit is cut at the end.
+
+        Args:
+            trail: where we are.
+            shown: rows of the main table.
+            of: rows there are without the filter.
+            badges: what a person did to the view: order held, following.
+        """
+        line = Text()
+        view = trail.here.view
+        for number, subject in enumerate(SUBJECTS, start=1):
+            here = trail.places[0].subject.id == subject.id
+            name = f" {subject.id.capitalize()}" if here or self.size.width >= NARROW else ""
+            line.append(f" {number}{name} ", "bold reverse" if here else "").append(" ")
+        for place in trail.places[1:]:
+            line.append(self._readable(f"▸ {place.label} "), "bold")
+        count = grouped(shown) if shown == of else f"{grouped(shown)} of {grouped(of)}"
+        arrow = "▼" if view.descending else "▲"
+        line.append(self._readable(f" {count}, by {view.field.title}{arrow}"))
+        for badge in badges:
+            line.append(self._readable(f"  {badge}"), "bold")
+        self.update(line)

@@ -1,0 +1,93 @@
+"""Where on the screen a person is: a view, drilled into step by step, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.snapshot import ProcessRow
+from epolltop.query.fields import InstanceOf
+from epolltop.query.filter import Predicate, everything, parse_over
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject, View, events_of, instances_of
+
+InstanceKey: TypeAlias = tuple[int, int]
+"""Identity of an instance: file and since_ns."""
+
+SUBJECTS: tuple[Subject[Any], ...] = (PROCESSES, INSTANCES, EVENTS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One view: of all rows of its subject, or of those of one process or instance."""
+
+    subject: Subject[Any]
+    label: str
+    """In the breadcrumb."""
+    filter_text: str = ""
+    filter: Predicate[Any] = everything
+    """What filter_text means."""
+    sort: str = ""
+    reverse: bool = False
+    rows: int | None = None
+    process: ProcessKey | None = None
+    instance: InstanceKey | None = None
+
+    @property
+    def view(self) -> View[Any]:
+        """What to look at."""
+        return View(self.subject, self.filter, self.sort, self.reverse, self.rows)
+
+    def filtered(self, text: str) -> Place:
+        """The same with another filter; FilterError if it is none."""
+        return replace(self, filter_text=text.strip(), filter=parse_over(self.subject.fields, text))
+
+    def drilled(self, row: Any) -> Place | None:
+        """What Enter on one of its rows leads to; None: nothing more to see."""
+        match row:
+            case ProcessRow():
+                return Place(instances_of(row.key), f"{row.name} ({row.pid})", process=row.key)
+            case InstanceOf():
+                instance = row.instance
+                key = (instance.file, instance.since_ns)
+                fds = f"fd {','.join(map(str, row.fds[:3]))}" if row.fds else f"instance {instance.file:x}"
+                return Place(events_of(*key), fds, process=self.process, instance=key)
+            case Event() if row.instance and self.instance is None:
+                key = (row.file, row.since_ns)
+                return Place(events_of(*key), f"instance {row.file:x}", instance=key)
+        return None
+
+
+def root(subject: Subject[Any]) -> Place:
+    """All rows of a subject."""
+    return Place(subject, subject.id.capitalize())
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The way to a place: the first is a view of everything."""
+
+    places: tuple[Place, ...] = field(default_factory=lambda: (root(PROCESSES),))
+
+    @property
+    def here(self) -> Place:
+        """The last."""
+        return self.places[-1]
+
+    @property
+    def is_root(self) -> bool:
+        """Whether there is no way back."""
+        return len(self.places) == 1
+
+    def at(self, place: Place) -> Trail:
+        """The same way to another last place."""
+        return Trail((*self.places[:-1], place))
+
+    def into(self, row: Any) -> Trail:
+        """One step further, if the row leads anywhere."""
+        place = self.here.drilled(row)
+        return Trail((*self.places, place)) if place else self
+
+    def back(self) -> Trail:
+        """One step back, if there is one."""
+        return self if self.is_root else Trail(self.places[:-1])

@@ -1,0 +1,69 @@
+"""The last minutes, kept to step back into without having asked for a recording."""
+
+from __future__ import annotations
+
+import collections
+
+from epolltop.model.snapshot import Snapshot
+
+SNAPSHOTS = 300
+"""Five minutes at a second each. Snapshots share what did not change: rows, instances, the journal."""
+ROWS = 200_000
+"""Process rows in all of them; beyond it the oldest go early (about 60 MB if every row changed in every snapshot)."""
+
+
+class Ring:
+    """Snapshots in order, and the one that is held, if any."""
+
+    def __init__(self) -> None:
+        self._kept: collections.deque[Snapshot] = collections.deque(maxlen=SNAPSHOTS)
+        self._rows = 0
+        self.held: Snapshot | None = None
+        """Shown in place of the latest."""
+
+    def add(self, snapshot: Snapshot) -> None:
+        """The newest from here on."""
+        if len(self._kept) == self._kept.maxlen:
+            self._drop()
+        self._kept.append(snapshot)
+        self._rows += len(snapshot.processes)
+        while self._rows > ROWS and len(self._kept) > 1:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._rows -= len(self._kept.popleft().processes)
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest; None before the first."""
+        return self._kept[-1] if self._kept else None
+
+    @property
+    def shown(self) -> Snapshot | None:
+        """What the screen is about."""
+        return self.held or self.latest
+
+    @property
+    def reach_s(self) -> float:
+        """How far back it goes."""
+        return (self._kept[-1].now_ns - self._kept[0].now_ns) / 1e9 if self._kept else 0.0
+
+    def hold(self) -> None:
+        """Stays with what is shown."""
+        self.held = self.shown
+
+    def release(self) -> None:
+        """Goes along with the newest again."""
+        self.held = None
+
+    def step(self, steps: int) -> bool:
+        """Holds the snapshot so many steps later, or earlier if negative; False if there is none so far away."""
+        if not self._kept:
+            return False
+        times = [snapshot.now_ns for snapshot in self._kept]
+        shown = self.held or self._kept[-1]
+        # What is held may have left the ring: then it stands before the oldest.
+        at = times.index(shown.now_ns) if shown.now_ns in times else -1
+        wanted = max(0, min(at + steps, len(times) - 1))
+        self.held = self._kept[wanted]
+        return wanted == at + steps

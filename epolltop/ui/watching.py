@@ -1,0 +1,255 @@
+"""The screen without its keys: awaits snapshots and shows the place one is at, of the latest or of the one held.
+
+Rows are chosen and sorted in a thread, so that a key is answered while 100,000 of them are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from time import monotonic
+from typing import Any, NamedTuple
+
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.widgets import Footer
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.view import EVENTS, look
+from epolltop.session import Session
+from epolltop.ui.ascii import ASCII
+from epolltop.ui.board import Board
+from epolltop.ui.crash import report
+from epolltop.ui.crumbs import Crumbs
+from epolltop.ui.filterbar import FilterBar
+from epolltop.ui.glow import Glow
+from epolltop.ui.header import Header
+from epolltop.ui.place import Place, Trail
+from epolltop.ui.ring import Ring
+from epolltop.ui.table import VirtualTable
+
+ORDER_HELD_S = 2.0
+"""How long rows keep their order after the cursor moved: what one reaches for must not run away."""
+
+
+class Looked(NamedTuple):
+    """What a look at a place gave."""
+
+    place: Place
+    snapshot: Snapshot
+    rows: Sequence[Any]
+    of: int
+    """Rows there are without the filter."""
+    order_held: bool
+
+
+class Watching(App[Exception]):
+    """Its result is why there was nothing to show, or None after an ordinary end."""
+
+    TITLE = "epolltop"
+    CSS_PATH = "epolltop.tcss"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  declared so by App
+        (0, "-narrow"),
+        (100, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012  declared so by App
+        (0, "-shortest"),
+        (16, "-short"),
+        (24, "-tall"),
+    ]
+
+    class Arrived(Message):
+        """The session has a new snapshot."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            super().__init__()
+            self.snapshot = snapshot
+
+    def __init__(self, session: Session, start: Place, readable: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self.session, self.readable = session, readable
+        self.ring = Ring()
+        self.trail = Trail((start,))
+        self.crashed = ""
+        """Where the report of an error of our own is, and what it was."""
+        self._trouble = ""
+        self._glow = Glow(start.subject.key)
+        self._looked: Looked | None = None
+        self._stale = self._looking = False
+
+    def compose(self) -> ComposeResult:
+        """From the general to the particular."""
+        yield Header(self.readable, id="header")
+        yield Crumbs(self.readable, id="crumbs")
+        yield Board(self.readable)
+        yield FilterBar(id="filterbar")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Starts observing."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Ctrl-C is an ordinary way to leave; the others are told to whoever started us.
+            loop.add_signal_handler(number, self._leave, 0 if number == signal.SIGINT else 128 + number)
+        self.board.main.empty = "Attaching probes and looking for instances that exist already."
+        self.board.main.focus()
+        self.draw_header()
+        self._observe()
+
+    def _leave(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    @property
+    def board(self) -> Board:
+        """The tables."""
+        return self.query_one(Board)
+
+    # What arrives.
+
+    @work
+    async def _observe(self) -> None:
+        """The one worker: awaits what the session's thread makes of the perf buffer."""
+        try:
+            self.post_message(self.Arrived(await self.session.open()))
+            async for snapshot in self.session.ticks():
+                self.post_message(self.Arrived(snapshot))
+        except Exception as error:
+            if self.ring.latest is None:
+                self.exit(error, return_code=1)
+            else:
+                self._trouble = f"{type(error).__name__}: {error}"
+                self.draw_header()
+
+    def on_watching_arrived(self, message: Arrived) -> None:
+        """The latest, which is shown unless another one is held."""
+        self.ring.add(message.snapshot)
+        if self.is_gone():
+            return
+        self.draw_header()
+        if self.ring.held is None:
+            self.draw()
+
+    def is_gone(self) -> bool:
+        """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
+        return not self.query(Board)
+
+    # What is shown.
+
+    def draw(self) -> None:
+        """Looks again and shows what there is, soon."""
+        self._stale = True
+        if not self._looking:
+            self._looking = True
+            self._look()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is on screen is what was asked for."""
+        return not self._looking
+
+    @work
+    async def _look(self) -> None:
+        """The last wish wins: what was wished for while rows were sorted is looked at next."""
+        while self._stale:
+            self._stale = False
+            snapshot, trail = self.ring.shown, self.trail
+            if snapshot is None:
+                continue
+            looked = await asyncio.to_thread(self._rows, trail.here, snapshot, self._order(trail.here))
+            if self.is_gone():
+                return
+            if trail is self.trail and snapshot is self.ring.shown:
+                self._take(looked)
+        self._looking = False
+
+    def _order(self, place: Place) -> Sequence[Any] | None:
+        """The rows whose order is to be kept, if it is."""
+        looked = self._looked
+        if looked is None or looked.place != place or place.subject.id == EVENTS.id:
+            return None
+        return looked.rows if monotonic() - self.board.main.moved_at < ORDER_HELD_S else None
+
+    def _rows(self, place: Place, snapshot: Snapshot, order: Sequence[Any] | None) -> Looked:
+        everything = place.subject.rows(snapshot)
+        if self.ring.held is None and place.subject.id != EVENTS.id:
+            self._glow.update(everything, snapshot.now_ns)
+        rows = look(snapshot, place.view, self._glow.gone)
+        if order is not None:
+            rows = steady(rows, {place.subject.key(row): at for at, row in enumerate(order)}, place.subject.key)
+        return Looked(place, snapshot, rows, len(everything) + len(self._glow.gone), order is not None)
+
+    def _take(self, looked: Looked) -> None:
+        self._looked = looked
+        self.board.show(looked.place, looked.snapshot, looked.rows, self._glow, self._why_empty(looked))
+        self.session.focus = self.board.measured
+        self.draw_crumbs()
+
+    @on(VirtualTable.RowHighlighted)
+    def _measure(self) -> None:
+        if not self.is_gone():
+            self.session.focus = self.board.measured
+
+    def go(self, trail: Trail) -> None:
+        """Shows another place."""
+        if trail.here.subject.rows is not self.trail.here.subject.rows:
+            self._glow = Glow(trail.here.subject.key)
+        self.trail = trail
+        self.draw_header()
+        self.draw()
+
+    def move_to(self, place: Place) -> None:
+        """Shows the same subject in another way."""
+        self.go(self.trail.at(place))
+
+    def jump(self) -> None:
+        """Time did not pass as usual: nothing is new or gone for that."""
+        self._glow.forget()
+        self.draw_header()
+        self.draw()
+
+    def draw_header(self) -> None:
+        """Draws the lines above the tables."""
+        self.query_one(Header).describe(
+            self.ring.latest, self.ring.held, self._trouble, self.session, self.trail.here.filter_text
+        )
+
+    def draw_crumbs(self) -> None:
+        """Draws where we are."""
+        looked = self._looked
+        if looked is not None:
+            badges = ("following",) * self.board.main.follow + ("order held",) * looked.order_held
+            self.query_one(Crumbs).describe(self.trail, len(looked.rows), looked.of, badges)
+
+    def _why_empty(self, looked: Looked) -> str:
+        place, snapshot = looked.place, looked.snapshot
+        if looked.of:
+            return f"None of {looked.of} {place.subject.id} matches the filter {place.filter_text!r}. Esc clears it."
+        if place.instance:
+            return "The journal has nothing about this instance: its creation was not seen or is too long ago."
+        if place.process:
+            return f"{place.label} holds no instance now."
+        if place.subject.id == EVENTS.id:
+            if snapshot.source.exact:
+                return "No instance was created or released yet."
+            return "Nothing has come or gone yet from one look at /proc to the next; what is shorter is not seen."
+        unread = f"{snapshot.source.unreadable} processes could not be read." if snapshot.source.unreadable else ""
+        return f"No process holds an epoll instance. {unread}"
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every painted line goes through, Textual's borders and scroll bars too."""
+        filters = super().get_line_filters()
+        return filters if self.readable is str else [*filters, ASCII]
+
+    def _handle_exception(self, error: Exception) -> None:
+        """An error of our own ends the screen: told once, with a file for the report, not as a traceback over it."""
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
+        self.crashed = self.crashed or report(error)
+
+
+def steady(rows: Sequence[Any], order: Mapping[Hashable, int], key: Callable[[Any], Hashable]) -> list[Any]:
+    """Rows in an earlier order, those that were not there at the end."""
+    return sorted(rows, key=lambda row: order.get(key(row), len(order)))
