@@ -14,11 +14,11 @@ An unknown value matches no comparison, so its negation does.
 from __future__ import annotations
 
 import functools
-import math
 import operator
 import re
 import warnings
 from collections.abc import Callable, Sequence
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
@@ -79,6 +79,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 _COUNT_UNITS = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNITS: dict[Unit, dict[str, float]] = {"id": {}, "count": _COUNT_UNITS, "per_s": _COUNT_UNITS, "seconds": _TIME_UNITS}
+_NANO = Decimal("1e-9")
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]*)")
 
 
@@ -125,7 +126,7 @@ def comparison(field: Field[Row], value: str | float, *, negate: bool) -> str:
         quoted = re.sub(r'(["\\])', r"\\\1", as_text(value))
         return f'{field.id}{"!=" if negate else "="}"{quoted}"'
     if isinstance(value, float):  # rounded down, or the row itself would not match
-        value = f"{math.floor(value * 1e9) / 1e9:.9f}".rstrip("0").rstrip(".")
+        value = f"{Decimal(value).quantize(_NANO, ROUND_FLOOR):f}".rstrip("0").rstrip(".")
     if field.unit == "id":
         return f"{field.id}{'!=' if negate else '='}{value}"
     return f"{field.id}{'<' if negate else '>='}{value}"

@@ -9,8 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Kind
-from epolltop.query.fields import EVENT_FIELDS
-from epolltop.query.filter import MAX_DEPTH, MAX_LENGTH, MAX_PATTERN, FilterError, everything, parse, parse_over
+from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, lookup
+from epolltop.query.filter import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_PATTERN,
+    FilterError,
+    comparison,
+    everything,
+    parse,
+    parse_over,
+)
 
 from .rows import NOW_NS, SECOND_NS, event, process, snapshot
 
@@ -304,3 +313,30 @@ def test_operators_obey_de_morgan(left: str, right: str) -> None:
 def test_the_parser_is_loaded_by_the_first_filter_only() -> None:
     code = "import sys; from epolltop.query import filter, view; filter.parse(' '); sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# The filter that a cell stands for.
+
+
+@given(st.text(max_size=50), st.booleans())
+def test_the_filter_of_a_text_finds_it_and_its_negation_all_others(name: str, negate: bool) -> None:
+    field = lookup(PROCESS_FIELDS, "name")
+    predicate = parse(comparison(field, name, negate=negate))
+    assert predicate(process(name=name), snapshot()) is not negate
+    assert predicate(process(name=name + "x"), snapshot()) is negate
+
+
+@given(st.floats(0, 1e12), st.booleans())
+def test_the_filter_of_a_measure_finds_it(rate: float, negate: bool) -> None:
+    predicate = parse(comparison(lookup(PROCESS_FIELDS, "new/s"), rate, negate=negate))
+    assert predicate(process(create_per_s=rate), snapshot()) is not negate
+
+
+def test_the_filter_of_a_cell_can_be_read() -> None:
+    def text(name: str, value: str | float, *, negate: bool = False) -> str:
+        return comparison(lookup(PROCESS_FIELDS, name), value, negate=negate)
+
+    assert text("user", "www-data") == 'user="www-data"'
+    assert text("pid", 42, negate=True) == "pid!=42"
+    assert text("open", 20) == "open>=20"
+    assert text("new/s", 2.5, negate=True) == "create_per_s<2.5"

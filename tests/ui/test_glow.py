@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from epolltop.ui import glow as module
+from epolltop.ui.glow import Glow
+from epolltop.ui.watching import steady
+
+SECOND = 1_000_000_000
+
+
+def glow_of(*history: Iterable[str]) -> Glow:
+    """After one list a second."""
+    glow = Glow(lambda row: row)
+    for second, rows in enumerate(history):
+        glow.update(list(rows), second * SECOND)
+    return glow
+
+
+def test_what_is_there_at_first_is_not_new() -> None:
+    assert [glow_of("ab").row_class(row) for row in "ab"] == ["", ""]
+
+
+def test_what_comes_is_bold_for_three_seconds() -> None:
+    assert glow_of("a", "ab").row_class("b") == "table--bold"
+    assert glow_of("a", "ab", "ab", "ab").row_class("b") == "table--bold"
+    assert glow_of("a", "ab", "ab", "ab", "ab").row_class("b") == ""
+
+
+def test_what_goes_stays_dim_for_three_seconds() -> None:
+    glow = glow_of("ab", "a", "a", "a")
+    assert (glow.gone, glow.row_class("b"), glow.row_class("a")) == (["b"], "table--dim", "")
+    assert glow_of("ab", "a", "a", "a", "a").gone == []
+
+
+def test_what_comes_back_is_no_longer_gone() -> None:
+    glow = glow_of("ab", "a", "ab")
+    assert (glow.gone, glow.row_class("b")) == ([], "table--bold")
+
+
+def test_after_a_jump_nothing_is_new_or_gone() -> None:
+    glow = glow_of("ab", "a")
+    glow.forget()
+    glow.update(["c"], 9 * SECOND)
+    assert (glow.gone, glow.row_class("c")) == ([], "")
+
+
+def test_a_list_that_is_too_long_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TRACKED", 3)
+    assert glow_of("ab", "abcd", "a").gone == []
+
+
+def test_an_order_is_kept_and_new_rows_come_last() -> None:
+    assert steady(list("xcab"), {"a": 0, "b": 1, "c": 2}, str) == ["a", "b", "c", "x"]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.ui import ring as module
+from epolltop.ui.ring import SNAPSHOTS, Ring
+from tests.query.rows import NOW_NS, SECOND_NS, process, snapshot
+
+
+def at(second: int, processes: int = 1) -> Snapshot:
+    rows = tuple(process(pid) for pid in range(1, processes + 1))
+    return replace(snapshot(*rows), now_ns=NOW_NS + second * SECOND_NS)
+
+
+def filled(seconds: int) -> Ring:
+    ring = Ring()
+    for second in range(seconds):
+        ring.add(at(second))
+    return ring
+
+
+def shown(ring: Ring) -> int | None:
+    return None if ring.shown is None else (ring.shown.now_ns - NOW_NS) // SECOND_NS
+
+
+def test_an_empty_ring_shows_nothing_and_goes_nowhere() -> None:
+    ring = Ring()
+    assert (ring.shown, ring.latest, ring.step(-1), ring.reach_s) == (None, None, False, 0.0)
+    ring.hold()
+    assert ring.held is None
+
+
+def test_what_is_held_stays_while_new_ones_come() -> None:
+    ring = filled(3)
+    ring.hold()
+    ring.add(at(3))
+    assert (shown(ring), ring.latest) == (2, at(3))
+    ring.release()
+    assert shown(ring) == 3
+
+
+def test_steps_go_back_and_forth_and_stop_at_both_ends() -> None:
+    ring = filled(5)
+    assert ring.step(-1)
+    assert shown(ring) == 3
+    assert ring.step(-3)
+    assert shown(ring) == 0
+    assert not ring.step(-10)
+    assert shown(ring) == 0
+    assert not ring.step(10)
+    assert shown(ring) == 4
+
+
+def test_stepping_forward_from_what_left_the_ring_meets_the_oldest_kept() -> None:
+    ring = filled(2)
+    ring.step(-1)
+    for second in range(2, SNAPSHOTS + 2):
+        ring.add(at(second))
+    assert shown(ring) == 0
+    assert ring.step(1)
+    assert shown(ring) == 2
+
+
+def test_it_reaches_five_minutes_back_and_forgets_what_is_older() -> None:
+    ring = filled(SNAPSHOTS + 50)
+    assert ring.reach_s == SNAPSHOTS - 1
+    assert not ring.step(-1000)
+    assert shown(ring) == 50
+
+
+def test_many_rows_shorten_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROWS", 100)
+    ring = Ring()
+    for second in range(20):
+        ring.add(at(second, processes=30))
+    assert ring.reach_s == 2
+    ring.add(at(20, processes=500))
+    assert (ring.reach_s, shown(ring)) == (0.0, 20)
