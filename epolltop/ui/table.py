@@ -7,40 +7,30 @@ safe.
 from __future__ import annotations
 
 import operator
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-Row = TypeVar("Row")
+from epolltop.ui.layout import Column, Layout, Row
+from epolltop.ui.line import Line, changed, shortened, strip
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-@dataclass(frozen=True)  # no slots: with them Column[Row](...) raises in Python 3.11
-class Column(Generic[Row]):
-    """What to show of a row, and how wide."""
+__all__ = ["Column", "VirtualTable"]
 
-    id: str
-    title: str
-    width: int
-    """In cells. 0 takes what the others leave; at most one column, the last."""
-    right: bool
-    render: Callable[[Row], str]
-    style: Callable[[Row], str] | None = None
-    """The component class of the cell, such as table--warn, or nothing."""
+_CELL = Style(reverse=True)
+"""On top of the cursor's, for the current cell. No component class: Textual leaves reverse out of those."""
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True):
@@ -51,7 +41,6 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     """
 
     ALLOW_SELECT = False
-    # ScrollView binds left and right.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
@@ -61,6 +50,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         Binding("ctrl+d", "page(1, 2)", "Half a page down", show=False),
         Binding("home,g", "first", "First row", show=False),
         Binding("end,G", "last", "Last row", show=False),
+        Binding("left", "cell(-1)", "Cell to the left", show=False),
+        Binding("right", "cell(1)", "Cell to the right", show=False),
         Binding("enter", "activate", "Open", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -93,6 +84,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     }
     """
 
+    # As in Widget, but other rows do not mean other lines: what differs is painted.
+    virtual_size = Reactive(Size(0, 0), layout=True, repaint=False)
     empty: reactive[str] = reactive("")
     """Drawn instead of rows when there are none: says why."""
 
@@ -151,6 +144,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._row: Row | None = None  # the record under the cursor
         self._wanted: Hashable = None  # its key; outlives an empty table
         self._pinned = False  # the cursor was moved: it follows its key
+        self._column: str | None = None  # of the cursor; outlives not being shown
+        self._drawn: dict[int, Line] = {}  # by line of the screen
+        self._ready: dict[int, Line] = {}  # what of it is painted next
+        self._styles: dict[tuple[str, ...], Style] = {}
         self.set_columns(columns)
 
     @property
@@ -162,6 +159,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     def cursor_key(self) -> Hashable | None:
         """The key of the row under the cursor, None without rows."""
         return None if self._row is None else self._wanted
+
+    @property
+    def cursor_column(self) -> str | None:
+        """The id of the current cell's column, None until someone chose one or while it is not shown."""
+        return self._column if self._column in self._layout.ids else None
 
     def show(self, rows: Sequence[Row]) -> None:
         """Other rows, in the order to draw them in; they belong to the table from here on.
@@ -175,7 +177,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         self._place(self._find())
         # Scrolling to where it already is makes Textual forget a target that is beyond the new end.
         self._scroll_to_row(self._at - min(max(line, 0), self._page - 1) if follow else self.scroll_offset.y)
-        self.refresh()
+        self._repaint()
 
     def select(self, key: Hashable) -> bool:
         """Put the cursor on the row of this key, and that row on screen; False if there is none."""
@@ -189,13 +191,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
 
     def set_columns(self, columns: Sequence[Column[Row]]) -> None:
         """Other columns for the same rows."""
-        self._columns = columns
-        self._arrange()
+        self._arrange(columns)
 
     def set_sort(self, column_id: str | None, reverse: bool) -> None:
         """Say in the header what the rows are sorted by; the order itself is the caller's."""
         self._sort = column_id, reverse
-        self.refresh()
+        self._repaint()
 
     # The cursor.
 
@@ -269,12 +270,13 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
         if where is None:
             return
         at = where.y - 1 + self.scroll_offset.y
+        column = self._layout.at(where.x - 1 + self.scroll_offset.x) if where.x else None
         if where.y == 0:
-            column = bisect_right(self._starts, where.x - 1 + self.scroll_offset.x) - 1
-            if 0 <= column < len(self._columns):
-                self.post_message(self.HeaderClicked(self, self._columns[column].id))
+            if column:
+                self.post_message(self.HeaderClicked(self, column.id))
         elif at < len(self._rows):
             self._pinned = True
+            self._column = column.id if column else self._column
             self._go(at)
             if event.chain == 2:
                 self.action_activate()
@@ -284,49 +286,67 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
     @property
     def column_ids(self) -> list[str]:
         """From left to right."""
-        return [column.id for column in self._columns]
+        return self._layout.ids
 
     @property
     def room(self) -> int:
         """Cells that columns have, the blank ones between them included."""
         return self.scrollable_content_region.width - 1
 
-    def _arrange(self) -> None:
-        """Lay the columns out: one cell for the cursor's mark, which does not scroll, then columns one cell apart."""
-        self._room = self.room
-        rest = self._room - sum(column.width + 1 for column in self._columns) + 1
-        self._widths = [column.width or max(rest, cell_len(column.title) + 1) for column in self._columns]
-        self._starts = list(accumulate((width + 1 for width in self._widths), initial=0))
+    def _arrange(self, columns: Sequence[Column[Row]]) -> None:
+        """One cell is for the cursor's mark, which does not scroll."""
+        self._layout = Layout(columns, self.room)
         self._extend()
         self.refresh()
 
     def _extend(self) -> None:
         """What there is to scroll over."""
-        self.virtual_size = Size(self._starts[-1], 1 + len(self._rows))
+        self.virtual_size = Size(self._layout.width, 1 + len(self._rows))
 
     def on_resize(self) -> None:
         """The columns take the new width, and the cursor stays on screen."""
-        self._arrange()
+        self._arrange(self._layout.columns)
         self._go(self._at)
         self.post_message(self.Resized(self))
 
-    def action_scroll_left(self) -> None:
-        """Scroll to the column left of the view."""
-        self._scroll_to_column(bisect_left(self._starts, self.scroll_offset.x) - 1)
-
-    def action_scroll_right(self) -> None:
-        """Scroll by the first column in view."""
-        self._scroll_to_column(bisect_right(self._starts, self.scroll_offset.x))
-
-    def _scroll_to_column(self, column: int) -> None:
-        if not self.allow_horizontal_scroll:
-            raise SkipAction
-        self.scroll_to(x=self._starts[max(0, min(column, len(self._columns)))], animate=False)
+    def action_cell(self, step: int) -> None:
+        """Move to a cell of the row under the cursor, and scroll it into view."""
+        self._column, left = self._layout.step(self.cursor_column, step, self.scroll_offset.x)
+        self.refresh_line(self._at + 1)
+        self.scroll_to(x=left, animate=False, force=True)
 
     # The lines.
 
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Paint again from the rows and the styles as they are now."""
+        if repaint:
+            self._ready.clear()
+            self._styles.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _repaint(self) -> None:
+        """Paint what differs from what was painted last: a terminal may be far away."""
+        if not self.is_on_screen:
+            self.refresh()
+            return
+        left = self.scroll_offset.x
+        ready = {}
+        for y in range(self.scrollable_content_region.height):
+            line = self._line(y)
+            old = self._drawn.get(y)
+            cells = range(self._layout.room + 1) if old is None else changed(old, line, self._layout, left)
+            if cells:
+                ready[y] = line
+                super().refresh(Region(cells.start, y, len(cells), 1))
+        self._ready = ready
+
     def render_line(self, y: int) -> Strip:
         """The header, a row, or what there is instead of one."""
+        line = self._ready.pop(y, None) or self._line(y)
+        self._drawn[y] = line
+        return strip(line, self._layout, self.scroll_offset.x, self._ellipsis)
+
+    def _line(self, y: int) -> Line:
         at = y - 1 + self.scroll_offset.y
         if y == 0:
             return self._header_line()
@@ -334,60 +354,53 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True):
             return self._row_line(at)
         if not self._rows:
             return self._empty_line(at)
-        return Strip.blank(self._room + 1, self._style())
+        return Line("", self._style())
 
-    def _header_line(self) -> Strip:
+    def _header_line(self) -> Line:
         style = self._style("table--header")
         sorted_by, reverse = self._sort
         arrow = ("v" if reverse else "^") if self.ascii_only else ("▼" if reverse else "▲")
-        shown = self._columns_in_view
+        layout, shown = self._layout, self._layout.in_view(self.scroll_offset.x)
         titles = (
-            self._cut(column.title, width - 1) + arrow if column.id == sorted_by else column.title
-            for column, width in zip(self._columns[shown], self._widths[shown], strict=True)
+            shortened(column.title, width - 1, self._ellipsis) + arrow if column.id == sorted_by else column.title
+            for column, width in zip(layout.columns[shown], layout.widths[shown], strict=True)
         )
-        return self._line(" ", style, ((title, style) for title in titles))
+        return Line(" ", style, [(title, style) for title in titles])
 
-    def _row_line(self, at: int) -> Strip:
+    def _row_line(self, at: int) -> Line:
         row = self._rows[at]
         below = ("table--odd" if at % 2 else "", self._row_class(row) if self._row_class else "")
-        above = "table--cursor" if at == self._at else ""
+        current = at == self._at
+        above = "table--cursor" if current else ""
         style = self._style(*below, above)
-        mark = (">" if self.ascii_only else "▸") if above else " "
-        cells = (
+        mark = (">" if self.ascii_only else "▸") if current else " "
+        cells = [
             (column.render(row), self._style(*below, column.style(row), above) if column.style else style)
-            for column in self._columns[self._columns_in_view]
-        )
-        return self._line(mark, style, cells)
+            for column in self._shown
+        ]
+        if current and self.has_focus:
+            cells = [
+                (text, style + _CELL if column.id == self._column else style)
+                for column, (text, style) in zip(self._shown, cells, strict=True)
+            ]
+        return Line(mark, style, cells)
 
-    def _empty_line(self, line: int) -> Strip:
-        style = self._style("table--dim")
-        lines = Text(self.empty).wrap(self.app.console, max(1, self._room))
-        text = lines[line].plain if line < len(lines) else ""
-        return Strip([Segment(" " + text, style)]).adjust_cell_length(self._room + 1, style)
+    def _empty_line(self, line: int) -> Line:
+        lines = Text(self.empty).wrap(self.app.console, max(1, self._layout.room))
+        return Line(" " + lines[line].plain if line < len(lines) else "", self._style("table--dim"))
 
     @property
-    def _columns_in_view(self) -> slice:
-        left = self.scroll_offset.x
-        return slice(bisect_right(self._starts, left) - 1, bisect_left(self._starts, left + self._room))
+    def _shown(self) -> Sequence[Column[Row]]:
+        """The columns in view."""
+        return self._layout.columns[self._layout.in_view(self.scroll_offset.x)]
 
-    def _line(self, mark: str, style: Style, cells: Iterable[tuple[str, Style]]) -> Strip:
-        """One line of the columns in view, each cell as wide as its column."""
-        shown = self._columns_in_view
-        segments: list[Segment] = []
-        for column, width, (text, cell_style) in zip(self._columns[shown], self._widths[shown], cells, strict=True):
-            cut = self._cut(text, width)
-            padding = " " * (width - cell_len(cut))
-            segments += Segment(padding + cut if column.right else cut + padding, cell_style), Segment(" ", style)
-        left = self.scroll_offset.x - self._starts[shown.start]
-        body = Strip(segments).crop_extend(left, left + self._room, style)
-        return Strip([Segment(mark, style), *body], self._room + 1).simplify()
-
-    def _cut(self, text: str, width: int) -> str:
-        """At most width cells, the end replaced by an ellipsis."""
-        if cell_len(text) <= width:
-            return text
-        return set_cell_size(text, width - 1) + ("~" if self.ascii_only else "…") if width > 0 else ""
+    @property
+    def _ellipsis(self) -> str:
+        return "~" if self.ascii_only else "…"
 
     def _style(self, *names: str) -> Style:
-        """The component classes on top of each other, the last one on top; no name is no class."""
-        return self.get_visual_style(*filter(None, names)).rich_style
+        """The component classes on top of each other, the last one on top; several may be one name, apart by blanks."""
+        if (style := self._styles.get(names)) is None:
+            style = self.get_visual_style(*" ".join(names).split()).rich_style
+            self._styles[names] = style
+        return style
