@@ -55,6 +55,7 @@ class TableApp(App[None]):
         self.highlighted: list[Item | None] = []
         self.activated: list[Item] = []
         self.headers: list[str] = []
+        self.lost: list[object] = []
         self.painted: list[CompositorUpdate] = []
 
     def compose(self) -> ComposeResult:
@@ -65,6 +66,9 @@ class TableApp(App[None]):
 
     def on_virtual_table_row_activated(self, message: VirtualTable.RowActivated) -> None:
         self.activated.append(message.row)
+
+    def on_virtual_table_row_lost(self, message: VirtualTable.RowLost) -> None:
+        self.lost.append(message.key)
 
     def on_virtual_table_header_clicked(self, message: VirtualTable.HeaderClicked) -> None:
         self.headers.append(message.column_id)
@@ -419,6 +423,20 @@ async def test_the_cursor_of_the_last_row_goes_up_when_the_rows_get_fewer() -> N
         assert screen.lines[9] == "▸    19 name19"
 
 
+async def test_rows_may_vanish_while_the_view_is_at_their_end() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.press("end")
+        for count, line in ((60, "▸    59 name59"), (9, "▸     8 name8"), (1, "▸     0 name0")):
+            await screen.show(items(count))
+            shown = screen.lines[1:10]
+            assert shown[min(count, 9) - 1] == line
+            assert [text for text in shown if text] == shown[: min(count, 9)]
+        await screen.show([])
+        assert screen.lines[1:] == [""] * 9
+        await screen.show(items(100))
+        assert screen.marked == ["0 name0"]
+
+
 async def test_the_cursor_finds_its_key_again_after_the_table_was_empty() -> None:
     async with on_screen(rows=items(100)) as screen:
         screen.app.table.select(50)
@@ -445,6 +463,81 @@ async def test_a_cursor_that_was_moved_back_to_the_top_follows_its_row() -> None
         await screen.press("down", "up")
         await screen.show(rows[::-1])
         assert screen.cursor() == 0
+
+
+@pytest.mark.parametrize("key", ["home", "g"])
+async def test_after_home_the_cursor_stays_on_top(key: str) -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("end", key)
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 99
+        assert screen.lines[1] == "▸    99 name99"
+
+
+async def test_a_followed_row_is_kept_under_the_cursor_and_its_loss_is_told() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        table = screen.app.table
+        table.follow = True
+        await screen.show([*rows[1:], rows[0]])
+        assert screen.marked == ["0 name0"]
+        assert screen.cursor() == 0
+        await screen.press("up")
+        await screen.show(rows)
+        assert screen.cursor() == 99
+        assert (table.follow, screen.app.lost) == (True, [])
+        await screen.show(rows[:99])
+        assert (table.follow, screen.app.lost) == (False, [99])
+        assert screen.marked == ["98 name98"]
+        await screen.show(rows[:98])
+        assert screen.app.lost == [99]
+
+
+async def test_it_knows_when_somebody_moved_the_cursor() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        table = screen.app.table
+        table.select(5)
+        await screen.show(rows[::-1])
+        await screen.wheel(MouseScrollDown)
+        assert table.moved_at == float("-inf")
+        for key in ("down", "pageup", "end", "home", "right"):
+            before = time.monotonic()
+            await screen.press(key)
+            assert before <= table.moved_at <= time.monotonic()
+        before = time.monotonic()
+        await screen.click(10, 4)
+        assert before <= table.moved_at
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+async def test_marks_are_drawn_and_go_with_their_rows(ascii_only: bool) -> None:
+    cursor, mark, both = (">", "*", "@") if ascii_only else ("▸", "●", "◉")
+    rows = items(4)
+    async with on_screen(make_table(PID, ascii_only=ascii_only), rows) as screen:
+        table = screen.app.table
+
+        def signs() -> list[str]:
+            return [line[:1] for line in screen.lines[1:5]]
+
+        table.toggle_mark()
+        await screen.pilot.pause()
+        assert signs() == [both, " ", " ", " "]
+        await screen.press("down", "down")
+        assert signs() == [mark, " ", cursor, " "]
+        table.toggle_mark()
+        await screen.show(rows[::-1])
+        assert signs() == [" ", both, " ", mark]
+        assert table.marked == {0, 2}
+        assert table.marked_rows() == [rows[2], rows[0]]
+        assert screen.style_of(4, " 0").color != screen.style_of(3, " 1").color
+        await screen.show(rows[1:])
+        assert table.marked == {2}
+        table.unmark_all()
+        await screen.pilot.pause()
+        assert signs()[:3] == [" ", cursor, " "]
+        assert table.marked_rows() == []
 
 
 @pytest.mark.parametrize("by_mouse", [False, True])
@@ -715,7 +808,7 @@ async def test_the_wheel_scrolls_the_view_and_not_the_cursor() -> None:
         for _ in range(5):
             await screen.wheel(MouseScrollDown)
         top = screen.lines[1]
-        assert top == "     10 name10"
+        assert top == "     15 name15"
         assert screen.cursor() == 1
         await screen.show([replace(row, load=1) for row in rows])
         assert screen.lines[1] == top
@@ -730,7 +823,7 @@ async def test_the_wheel_answers_at_once_after_the_rows_got_fewer() -> None:
         await screen.show(items(30))
         assert screen.lines[9] == "     29 name29"
         await screen.wheel(MouseScrollUp)
-        assert screen.lines[9] == "     27 name27"
+        assert screen.lines[9] == "     26 name26"
 
 
 async def test_home_shows_the_top_even_if_the_cursor_is_there_already() -> None:
@@ -791,6 +884,15 @@ async def test_a_wide_character_cut_by_the_edge_keeps_the_line_its_length() -> N
                 room = screen.app.table.scrollable_size.width
                 assert {cell_len(screen.line(y)) for y in range(3)} == {room}
                 await screen.press("right")
+
+
+async def test_wide_characters_are_painted_anew_where_they_were_cut() -> None:
+    name = Column[Item]("name", "NAME", 5, False, lambda item: item.name)
+    async with on_screen(make_table(name, PID), [Item(1, "日本語")] * 2) as screen:
+        assert screen.line(1).startswith("▸日本… ")
+        assert await screen.spans([Item(1, "a日本語"), Item(1, "日本語")]) == [(1, 1, 6)]
+        assert screen.line(1).startswith("▸a日 … ")
+        assert screen.line(2).startswith(" 日本… ")
 
 
 async def test_the_last_column_takes_what_is_left() -> None:
@@ -878,6 +980,18 @@ async def test_rows_and_cells_wear_their_classes_and_the_cursor_on_top() -> None
         assert screen.style_of(3, "name2").bgcolor != screen.style_of(5, "name4").bgcolor
 
 
+async def test_a_row_may_wear_several_classes_and_take_them_off() -> None:
+    new = {1}
+    table = make_table(row_class=lambda item: "table--dim table--bold" if item.pid in new else "table--dim")
+    rows = items(4)
+    async with on_screen(table, rows) as screen:
+        assert [bool(screen.style_of(y, "name").bold) for y in (2, 3)] == [True, False]
+        assert screen.style_of(2, "name").color == screen.style_of(4, "name").color
+        new.clear()
+        assert [span[0] for span in await screen.spans(rows)] == [2]
+        assert not screen.style_of(2, "name").bold
+
+
 async def test_a_dim_row_is_dim_in_the_colours_of_the_terminal() -> None:
     async with on_screen(make_table(row_class=lambda item: "table--dim" if item.pid else ""), items(2)) as screen:
         screen.app.theme = "ansi-dark"
@@ -900,6 +1014,22 @@ async def test_an_empty_table_says_why_under_its_header() -> None:
 
 
 KEYS = ("down", "up", "pagedown", "pageup", "ctrl+d", "ctrl+u", "end", "home", "G", "g", "left", "right", "enter")
+
+
+async def test_a_table_of_no_height_takes_rows_and_keys() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        table = screen.app.table
+        table.styles.height = 0
+        await screen.pilot.pause()
+        assert table.size.height == 0
+        await screen.press(*KEYS, "down")
+        await screen.show(items(50)[::-1])
+        table.toggle_mark()
+        assert screen.cursor() == 1
+        table.styles.height = "1fr"
+        await screen.pilot.pause()
+        await screen.show(items(50))
+        assert screen.lines[2] == "◉     1 name1"
 
 
 @pytest.mark.parametrize("size", [(5, 2), (1, 1), (3, 3), (40, 1)])
