@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual._compositor import ChopsUpdate, CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.events import MouseScrollDown, MouseScrollUp
@@ -48,15 +49,14 @@ def make_table(
 
 
 class TableApp(App[None]):
-    BINDINGS = [Binding("right", "leave", show=False)]  # noqa: RUF012
-
     def __init__(self, table: Table) -> None:
         super().__init__()
         self.table = table
         self.highlighted: list[Item | None] = []
         self.activated: list[Item] = []
         self.headers: list[str] = []
-        self.left = False
+        self.lost: list[object] = []
+        self.painted: list[CompositorUpdate] = []
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -67,11 +67,17 @@ class TableApp(App[None]):
     def on_virtual_table_row_activated(self, message: VirtualTable.RowActivated) -> None:
         self.activated.append(message.row)
 
+    def on_virtual_table_row_lost(self, message: VirtualTable.RowLost) -> None:
+        self.lost.append(message.key)
+
     def on_virtual_table_header_clicked(self, message: VirtualTable.HeaderClicked) -> None:
         self.headers.append(message.column_id)
 
-    def action_leave(self) -> None:
-        self.left = True
+    def _display(self, screen: Any, renderable: Any) -> None:
+        """Where Textual writes to the terminal, if there is one."""
+        if isinstance(renderable, CompositorUpdate):
+            self.painted.append(renderable)
+        super()._display(screen, renderable)
 
 
 @dataclass
@@ -96,6 +102,17 @@ class Screen:
     async def wheel(self, event: type[MouseScrollDown | MouseScrollUp]) -> None:
         await self.pilot._post_mouse_events([event], self.app.table, offset=(1, 1))
         await self.pilot.pause()
+
+    async def spans(self, rows: list[Item]) -> list[tuple[int, int, int]]:
+        """Line, first cell and end of what showing these rows paints."""
+        await self.pilot.pause()
+        self.app.painted.clear()
+        await self.show(rows)
+        spans = []
+        for update in self.app.painted:
+            assert isinstance(update, ChopsUpdate), "all of the screen"
+            spans += update.spans
+        return spans
 
     async def until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 10
@@ -186,8 +203,9 @@ async def test_a_column_out_of_view_is_not_formatted() -> None:
 
     async with on_screen(make_table(*map(counted, "abcde")), items(3), size=(21, 6)) as screen:
         assert set(formatted) == {"a", "b"}
+        await screen.press("right", "right", "right")
         formatted.clear()
-        await screen.press("right", "right")
+        await screen.press("right")
         await screen.until(lambda: "d" in formatted)
         assert "a" not in formatted
         assert "e" not in formatted
@@ -200,6 +218,123 @@ async def test_rows_on_screen_are_painted_anew_when_only_time_has_passed() -> No
         age = 2
         await screen.show(items(1))
         assert screen.lines[1] == "▸   2s"
+
+
+# What is painted.
+
+
+async def test_only_the_cells_that_differ_are_painted() -> None:
+    rows = items(100)
+    async with on_screen(make_table(PID, LOAD, NAME), rows, size=(60, 42)) as screen:
+        assert await screen.spans(list(rows)) == []
+        rows[5] = replace(rows[5], load=7)
+        assert await screen.spans(rows) == [(6, 8, 13)]
+        assert screen.lines[6] == "      5     7 name5"
+        rows[7] = replace(rows[7], load=8, name="other")
+        rows[90] = replace(rows[90], name="out of view")
+        assert await screen.spans(rows) == [(8, 8, 59)]
+        assert screen.lines[8] == "      7     8 other"
+
+
+async def test_one_cell_of_forty_rows_takes_few_bytes_to_write() -> None:
+    columns = [replace(LOAD, id=str(number), title=str(number)) for number in range(14)]
+    rows = items(40)
+    async with on_screen(make_table(*columns), rows, size=(100, 42)) as screen:
+
+        def written() -> int:
+            console = screen.app.console
+            return sum(len(update.render_segments(console).encode()) for update in screen.app.painted)
+
+        screen.app.painted.clear()
+        screen.app.table.refresh()
+        await screen.pilot.pause()
+        whole = written()
+        rows[20] = replace(rows[20], load=7)
+        await screen.spans(rows)
+        assert 0 < written() < whole / 20
+
+
+async def test_rows_that_come_and_go_paint_their_lines_and_the_scrollbar() -> None:
+    async with on_screen(rows=items(5)) as screen:
+        assert [span for span in await screen.spans(items(6)) if span[1] < 29] == [(6, 0, 29)]
+        assert screen.lines[6] == "      5 name5"
+        assert [span for span in await screen.spans(items(4)) if span[1] < 29] == [(5, 0, 29), (6, 0, 29)]
+        assert screen.lines[4:] == ["      3 name3", "", "", "", "", ""]
+
+
+async def test_rows_shown_twice_before_they_are_painted_are_painted_as_they_were_last() -> None:
+    rows = items(5)
+    async with on_screen(rows=rows) as screen:
+        table = screen.app.table
+        table.show([*rows[:3], replace(rows[3], name="first"), replace(rows[4], name="first")])
+        table.show([*rows[:3], replace(rows[3], name="second"), rows[4]])
+        await screen.pilot.pause()
+        assert screen.lines[4:6] == ["      3 second", "      4 name4"]
+
+
+async def test_whatever_else_changes_is_painted_with_rows_that_differ_little() -> None:
+    rows = items(100)
+    newer = [replace(rows[0], load=1), *rows[1:]]
+
+    async def check(screen: Screen, *lines: tuple[int, str]) -> None:
+        await screen.pilot.pause()
+        await screen.pilot.pause()
+        for y, line in lines:
+            assert screen.lines[y] == line
+
+    async with on_screen(make_table(PID, LOAD, NAME), rows) as screen:
+        table = screen.app.table
+        for order in (newer, rows):  # shown before what else changed is painted, and after it
+            table.show(order)
+            table.action_last()
+            table.show(newer)
+            await check(screen, (9, "▸    99   990 name99"), (1, "     91   910 name91"))
+            table.show(order)
+            table.action_first()
+            await check(screen, (1, f"▸     0 {order[0].load:>5} name0"), (9, "      8    80 name8"))
+            table.set_columns([LOAD, NAME])
+            table.show(newer)
+            await check(screen, (0, "  LOAD NAME"), (1, "▸    1 name0"), (2, "    10 name1"))
+            table.show(order)
+            table.set_columns([PID, LOAD, NAME])
+            await check(screen, (0, "    PID  LOAD NAME"), (2, "      1    10 name1"))
+            await screen.pilot.resize_terminal(16, 10)
+            table.show(newer)
+            await check(screen, (1, "▸     0     1 n"))
+            await screen.pilot.resize_terminal(30, 10)
+            table.show(newer)
+            await check(screen, (1, "▸     0     1 name0"))
+            table.set_sort("pid" if order is newer else "load", False)
+            table.show(newer)
+            await check(screen, (0, "   PID▲  LOAD NAME" if order is newer else "    PID LOAD▲ NAME"))
+            table.set_sort(None, False)
+
+
+async def test_another_theme_is_painted_with_rows_that_differ_little() -> None:
+    rows = items(5)
+    async with on_screen(rows=rows) as screen:
+        before = screen.style_of(3, "name2")
+        screen.app.theme = "textual-light"
+        screen.app.table.show([replace(rows[0], name="other"), *rows[1:]])
+        await screen.pilot.pause()
+        await screen.show(rows)
+        assert screen.style_of(3, "name2").color != before.color
+
+
+async def test_a_table_that_was_hidden_shows_its_last_rows() -> None:
+    formatted: list[int] = []
+    column = Column[Item]("pid", "PID", 6, True, lambda item: formatted.append(item.pid) or str(item.load))  # type: ignore[func-returns-value]
+    rows = items(5)
+    async with on_screen(make_table(column), rows) as screen:
+        table = screen.app.table
+        table.display = False
+        await screen.pilot.pause()
+        formatted.clear()
+        await screen.show([replace(row, load=7) for row in rows])
+        assert formatted == []
+        table.display = True
+        await screen.pilot.pause()
+        assert screen.lines[1:6] == ["▸     7"] + ["      7"] * 4
 
 
 # The cursor.
@@ -288,6 +423,20 @@ async def test_the_cursor_of_the_last_row_goes_up_when_the_rows_get_fewer() -> N
         assert screen.lines[9] == "▸    19 name19"
 
 
+async def test_rows_may_vanish_while_the_view_is_at_their_end() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        await screen.press("end")
+        for count, line in ((60, "▸    59 name59"), (9, "▸     8 name8"), (1, "▸     0 name0")):
+            await screen.show(items(count))
+            shown = screen.lines[1:10]
+            assert shown[min(count, 9) - 1] == line
+            assert [text for text in shown if text] == shown[: min(count, 9)]
+        await screen.show([])
+        assert screen.lines[1:] == [""] * 9
+        await screen.show(items(100))
+        assert screen.marked == ["0 name0"]
+
+
 async def test_the_cursor_finds_its_key_again_after_the_table_was_empty() -> None:
     async with on_screen(rows=items(100)) as screen:
         screen.app.table.select(50)
@@ -314,6 +463,81 @@ async def test_a_cursor_that_was_moved_back_to_the_top_follows_its_row() -> None
         await screen.press("down", "up")
         await screen.show(rows[::-1])
         assert screen.cursor() == 0
+
+
+@pytest.mark.parametrize("key", ["home", "g"])
+async def test_after_home_the_cursor_stays_on_top(key: str) -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        await screen.press("end", key)
+        await screen.show(rows[::-1])
+        assert screen.cursor() == 99
+        assert screen.lines[1] == "▸    99 name99"
+
+
+async def test_a_followed_row_is_kept_under_the_cursor_and_its_loss_is_told() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        table = screen.app.table
+        table.follow = True
+        await screen.show([*rows[1:], rows[0]])
+        assert screen.marked == ["0 name0"]
+        assert screen.cursor() == 0
+        await screen.press("up")
+        await screen.show(rows)
+        assert screen.cursor() == 99
+        assert (table.follow, screen.app.lost) == (True, [])
+        await screen.show(rows[:99])
+        assert (table.follow, screen.app.lost) == (False, [99])
+        assert screen.marked == ["98 name98"]
+        await screen.show(rows[:98])
+        assert screen.app.lost == [99]
+
+
+async def test_it_knows_when_somebody_moved_the_cursor() -> None:
+    rows = items(100)
+    async with on_screen(rows=rows) as screen:
+        table = screen.app.table
+        table.select(5)
+        await screen.show(rows[::-1])
+        await screen.wheel(MouseScrollDown)
+        assert table.moved_at == float("-inf")
+        for key in ("down", "pageup", "end", "home", "right"):
+            before = time.monotonic()
+            await screen.press(key)
+            assert before <= table.moved_at <= time.monotonic()
+        before = time.monotonic()
+        await screen.click(10, 4)
+        assert before <= table.moved_at
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+async def test_marks_are_drawn_and_go_with_their_rows(ascii_only: bool) -> None:
+    cursor, mark, both = (">", "*", "@") if ascii_only else ("▸", "●", "◉")
+    rows = items(4)
+    async with on_screen(make_table(PID, ascii_only=ascii_only), rows) as screen:
+        table = screen.app.table
+
+        def signs() -> list[str]:
+            return [line[:1] for line in screen.lines[1:5]]
+
+        table.toggle_mark()
+        await screen.pilot.pause()
+        assert signs() == [both, " ", " ", " "]
+        await screen.press("down", "down")
+        assert signs() == [mark, " ", cursor, " "]
+        table.toggle_mark()
+        await screen.show(rows[::-1])
+        assert signs() == [" ", both, " ", mark]
+        assert table.marked == {0, 2}
+        assert table.marked_rows() == [rows[2], rows[0]]
+        assert screen.style_of(4, " 0").color != screen.style_of(3, " 1").color
+        await screen.show(rows[1:])
+        assert table.marked == {2}
+        table.unmark_all()
+        await screen.pilot.pause()
+        assert signs()[:3] == [" ", cursor, " "]
+        assert table.marked_rows() == []
 
 
 @pytest.mark.parametrize("by_mouse", [False, True])
@@ -447,9 +671,10 @@ async def test_a_click_on_the_header_beside_the_titles_reports_nothing() -> None
 async def test_a_click_on_a_title_that_was_scrolled_reports_its_column() -> None:
     table = make_table(*(Column[Item](name, name, 9, False, lambda _item: "x") for name in "abcde"))
     async with on_screen(table, items(3), size=(22, 6)) as screen:
-        await screen.press("right", "right")
+        await screen.press("right", "right", "right")
         await screen.click(1, 0)
-        assert screen.app.headers == ["c"]
+        await screen.click(4, 0)
+        assert screen.app.headers == ["a", "b"]
 
 
 # Scrolling.
@@ -462,27 +687,118 @@ async def test_the_header_stays_while_the_rows_scroll() -> None:
         assert screen.lines[1] == "     91 name91"
 
 
-async def test_left_and_right_scroll_header_and_rows_by_columns_and_leave_the_mark() -> None:
-    def column(name: str) -> Column[Item]:
-        return Column(name, name, 9, False, lambda item: f"{name}{item.pid}")
+def worded(*titles: str) -> Table:
+    """Columns of nine cells, which say what they are and of which row."""
 
-    table = make_table(*map(column, ("one", "two", "three", "four")))
+    def column(title: str) -> Column[Item]:
+        return Column(title, title, 9, False, lambda item: f"{title}{item.pid}")
+
+    return make_table(*map(column, titles))
+
+
+async def test_left_and_right_move_to_a_cell_and_scroll_header_and_rows_but_not_the_mark() -> None:
+    table = worded("one", "two", "three", "four")
     async with on_screen(table, items(2), size=(25, 6)) as screen:
         assert screen.lines[:3] == [" one       two       thr", "▸one0      two0      thr", " one1      two1      thr"]
-        await screen.press("right")
-        assert screen.lines[:2] == [" two       three     fou", "▸two0      three0    fou"]
-        await screen.press("right", "right", "right")
-        assert screen.lines[:2] == ["     three     four", "▸    three0    four0"]
-        await screen.press("left")
-        assert screen.lines[:2] == [" two       three     fou", "▸two0      three0    fou"]
-        await screen.press("left", "left")
-        assert screen.lines[:2] == [" one       two       thr", "▸one0      two0      thr"]
+        assert not table.cursor_column
+        for key, column_id, header in [
+            ("right", "one", " one       two       thr"),
+            ("right", "two", " one       two       thr"),
+            ("right", "three", "     two       three"),
+            ("right", "four", "     three     four"),
+            ("right", "four", "     three     four"),
+            ("left", "three", "     three     four"),
+            ("left", "two", " two       three     fou"),
+            ("left", "one", " one       two       thr"),
+            ("left", "one", " one       two       thr"),
+        ]:
+            await screen.press(key)
+            assert (table.cursor_column, screen.lines[0]) == (column_id, header)
+        assert screen.lines[1] == "▸one0      two0      thr"
 
 
-async def test_right_is_left_to_the_app_when_there_is_nothing_to_scroll() -> None:
-    async with on_screen(rows=items(2)) as screen:
+async def test_the_first_cell_is_the_first_in_view() -> None:
+    for key in ("left", "right"):
+        table = worded("one", "two", "three", "four")
+        async with on_screen(table, items(2), size=(25, 6)) as screen:
+            table.scroll_to(x=5, animate=False)
+            await screen.press(key)
+            assert table.cursor_column == "two"
+
+
+async def test_a_column_wider_than_the_screen_is_scrolled_through() -> None:
+    wide = Column[Item]("wide", "WIDE", 26, False, lambda _item: "abcdefghijklmnopqrstuvwxyz")
+    table = make_table(PID, wide, LOAD)
+    async with on_screen(table, items(2), size=(12, 6)) as screen:
+        seen: list[tuple[str | None, str]] = []
+        for key in ("right",) * 6 + ("left",) * 5:
+            await screen.press(key)
+            seen.append((table.cursor_column, screen.lines[1]))
+        columns: list[str | None] = ["pid", *["wide"] * 3, "load"]
+        assert [column_id for column_id, _ in seen] == [*columns, *columns[::-1], "pid"]
+        assert [line for _, line in seen[:5]] == [
+            "▸     0 abc",
+            "▸abcdefghij",
+            "▸klmnopqrst",
+            "▸qrstuvwxyz",
+            "▸wxyz     0",
+        ]
+        assert [line for _, line in seen[6:10]] == ["▸qrstuvwxyz", "▸ghijklmnop", "▸abcdefghij", "▸     0 abc"]
+
+
+async def test_the_current_cell_stays_on_its_column() -> None:
+    table = make_table(PID, LOAD, NAME)
+    async with on_screen(table, items(2)) as screen:
+        await screen.press("right", "right", "down")
+        assert table.cursor_key == 1
+        seen = []
+        for columns in ([NAME, LOAD], [PID, NAME], [LOAD, PID, NAME]):
+            table.set_columns(columns)
+            seen.append(table.cursor_column)
+        assert seen == ["load", None, "load"]
         await screen.press("right")
-        assert screen.app.left
+        assert table.cursor_column == "pid"
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+@pytest.mark.parametrize("theme", ["textual-dark", "ansi-dark"])
+async def test_the_current_cell_is_reversed_while_the_table_has_the_focus(
+    theme: str, no_color: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    table = make_table(PID, LOAD, NAME, ascii_only=True)
+    async with on_screen(table, items(3)) as screen:
+        screen.app.theme = theme
+
+        async def reversed_texts() -> list[str]:
+            await screen.pilot.pause()
+            return [
+                segment.text
+                for y in range(4)
+                for segment in screen.segments(y)
+                if segment.style is not None and segment.style.reverse
+            ]
+
+        assert await reversed_texts() == []
+        await screen.press("right", "right", "down")
+        assert await reversed_texts() == ["   10"]
+        await screen.press("right")
+        assert await reversed_texts() == ["name1".ljust(15)]
+        screen.app.set_focus(None)
+        assert await reversed_texts() == []
+        table.focus()
+        assert await reversed_texts() == ["name1".ljust(15)]
+
+
+async def test_a_click_chooses_the_cell() -> None:
+    table = make_table(PID, LOAD, NAME)
+    async with on_screen(table, items(100)) as screen:
+        for x, column_id in ((0, None), (1, "pid"), (13, "load"), (0, "load"), (28, "name")):
+            await screen.click(x, 3)
+            assert (table.cursor_column, table.cursor_key) == (column_id, 2)
+        await screen.click(10, 0)
+        assert (table.cursor_column, table.cursor_key) == ("name", 2)
 
 
 async def test_the_wheel_scrolls_the_view_and_not_the_cursor() -> None:
@@ -492,7 +808,7 @@ async def test_the_wheel_scrolls_the_view_and_not_the_cursor() -> None:
         for _ in range(5):
             await screen.wheel(MouseScrollDown)
         top = screen.lines[1]
-        assert top == "     10 name10"
+        assert top == "     15 name15"
         assert screen.cursor() == 1
         await screen.show([replace(row, load=1) for row in rows])
         assert screen.lines[1] == top
@@ -507,7 +823,7 @@ async def test_the_wheel_answers_at_once_after_the_rows_got_fewer() -> None:
         await screen.show(items(30))
         assert screen.lines[9] == "     29 name29"
         await screen.wheel(MouseScrollUp)
-        assert screen.lines[9] == "     27 name27"
+        assert screen.lines[9] == "     26 name26"
 
 
 async def test_home_shows_the_top_even_if_the_cursor_is_there_already() -> None:
@@ -570,6 +886,15 @@ async def test_a_wide_character_cut_by_the_edge_keeps_the_line_its_length() -> N
                 await screen.press("right")
 
 
+async def test_wide_characters_are_painted_anew_where_they_were_cut() -> None:
+    name = Column[Item]("name", "NAME", 5, False, lambda item: item.name)
+    async with on_screen(make_table(name, PID), [Item(1, "日本語")] * 2) as screen:
+        assert screen.line(1).startswith("▸日本… ")
+        assert await screen.spans([Item(1, "a日本語"), Item(1, "日本語")]) == [(1, 1, 6)]
+        assert screen.line(1).startswith("▸a日 … ")
+        assert screen.line(2).startswith(" 日本… ")
+
+
 async def test_the_last_column_takes_what_is_left() -> None:
     text = "x" * 50
     async with on_screen(rows=[Item(1, text)]) as screen:
@@ -583,7 +908,7 @@ async def test_the_last_column_takes_what_is_left() -> None:
 async def test_the_last_column_keeps_room_for_its_title() -> None:
     async with on_screen(make_table(PID, NAME), items(1), size=(8, 6)) as screen:
         assert screen.app.table.show_horizontal_scrollbar
-        await screen.press("right")
+        await screen.press("right", "right")
         assert screen.lines[:2] == ["  NAME", "▸ name0"]
 
 
@@ -655,6 +980,18 @@ async def test_rows_and_cells_wear_their_classes_and_the_cursor_on_top() -> None
         assert screen.style_of(3, "name2").bgcolor != screen.style_of(5, "name4").bgcolor
 
 
+async def test_a_row_may_wear_several_classes_and_take_them_off() -> None:
+    new = {1}
+    table = make_table(row_class=lambda item: "table--dim table--bold" if item.pid in new else "table--dim")
+    rows = items(4)
+    async with on_screen(table, rows) as screen:
+        assert [bool(screen.style_of(y, "name").bold) for y in (2, 3)] == [True, False]
+        assert screen.style_of(2, "name").color == screen.style_of(4, "name").color
+        new.clear()
+        assert [span[0] for span in await screen.spans(rows)] == [2]
+        assert not screen.style_of(2, "name").bold
+
+
 async def test_a_dim_row_is_dim_in_the_colours_of_the_terminal() -> None:
     async with on_screen(make_table(row_class=lambda item: "table--dim" if item.pid else ""), items(2)) as screen:
         screen.app.theme = "ansi-dark"
@@ -677,6 +1014,22 @@ async def test_an_empty_table_says_why_under_its_header() -> None:
 
 
 KEYS = ("down", "up", "pagedown", "pageup", "ctrl+d", "ctrl+u", "end", "home", "G", "g", "left", "right", "enter")
+
+
+async def test_a_table_of_no_height_takes_rows_and_keys() -> None:
+    async with on_screen(rows=items(100)) as screen:
+        table = screen.app.table
+        table.styles.height = 0
+        await screen.pilot.pause()
+        assert table.size.height == 0
+        await screen.press(*KEYS, "down")
+        await screen.show(items(50)[::-1])
+        table.toggle_mark()
+        assert screen.cursor() == 1
+        table.styles.height = "1fr"
+        await screen.pilot.pause()
+        await screen.show(items(50))
+        assert screen.lines[2] == "◉     1 name1"
 
 
 @pytest.mark.parametrize("size", [(5, 2), (1, 1), (3, 3), (40, 1)])

@@ -1,0 +1,64 @@
+"""Lines of a table: first as values, which are cheap to make and to compare, then as what Textual paints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from epolltop.ui.layout import Layout
+
+
+class Line(NamedTuple):
+    """What one line shows. Two that are equal look the same in the same layout."""
+
+    lead: str
+    """What stands before the columns and does not scroll with them: the mark, or all of a line without cells."""
+    style: Style
+    """Of the lead and of what is between and behind the cells."""
+    cells: Sequence[tuple[str, Style]] = ()
+    """Of the columns in view; texts are as long as they are."""
+
+
+def strip(line: Line, layout: Layout[Any], left: int, ellipsis: str) -> Strip:
+    """The line, one cell longer than the room of its layout, with what is left of a place scrolled away."""
+    shown = layout.in_view(left) if line.cells else slice(0, 0)
+    segments: list[Segment] = []
+    for column, width, (text, style) in zip(layout.columns[shown], layout.widths[shown], line.cells, strict=True):
+        segments += Segment(fitted(text, width, column.right, ellipsis), style), Segment(" ", line.style)
+    hidden = left - layout.starts[shown.start]
+    body = Strip(segments).crop_extend(hidden, hidden + layout.room, line.style)
+    whole = Strip([Segment(line.lead, line.style), *body])
+    return whole.adjust_cell_length(layout.room + 1, line.style).simplify()
+
+
+def changed(old: Line, new: Line, layout: Layout[Any], left: int) -> range:
+    """The cells of a line, counted from its lead, between the first and the last column that differ."""
+    if (old.style, len(old.cells)) != (new.style, len(new.cells)) or not new.cells:
+        return range(layout.room + 1) if old != new else range(0)
+    differ = [index for index, (was, now) in enumerate(zip(old.cells, new.cells, strict=True)) if was != now]
+    if not differ:
+        return range(len(new.lead)) if old.lead != new.lead else range(0)
+    first, last = (layout.in_view(left).start + index for index in (differ[0], differ[-1]))
+    start = max(1, 1 + layout.starts[first] - left) if old.lead == new.lead else 0
+    return range(start, min(layout.room + 1, 1 + layout.starts[last] + layout.widths[last] - left))
+
+
+@lru_cache(maxsize=1 << 14)
+def fitted(text: str, width: int, right: bool, ellipsis: str) -> str:
+    """Exactly width cells; the end of a longer text is replaced by an ellipsis."""
+    cut = shortened(text, width, ellipsis)
+    padding = " " * (width - cell_len(cut))
+    return padding + cut if right else cut + padding
+
+
+def shortened(text: str, width: int, ellipsis: str) -> str:
+    """At most width cells."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1) + ellipsis if width > 0 else ""
