@@ -222,7 +222,7 @@ class EpolltopApp(Watching):
 
     def action_unmark(self) -> None:
         """No row is marked."""
-        self.board.main.clear_marks()
+        self.board.main.unmark_all()
 
     # When.
 

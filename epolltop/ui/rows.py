@@ -16,6 +16,11 @@ class Rows(Generic[Row]):
     """Knows rows by their keys and no screen. Until the cursor is moved it is on the first row, whichever that is."""
 
     def __init__(self, key: Callable[[Row], Hashable]) -> None:
+        self._key = key
+        self.forget()
+
+    def forget(self) -> None:
+        """What comes is another list."""
         self.shown: Sequence[Row] = ()
         self.at = 0
         """The index of the cursor."""
@@ -29,7 +34,6 @@ class Rows(Generic[Row]):
         """Whether the cursor is to stop doing so, and say it, when that row is gone."""
         self.marks: dict[Hashable, int] = {}
         """Where the marked rows are."""
-        self._key = key
 
     def show(self, rows: Sequence[Row]) -> bool:
         """Other rows. False if the row that was followed is not among them.

@@ -78,12 +78,6 @@ class VirtualTable(Sheet[Row], can_focus=True):
         """The table has another size: other columns may fit."""
 
     @dataclass
-    class RowLost(TableMessage):
-        """The followed row is gone."""
-
-        key: Hashable
-
-    @dataclass
     class HeaderClicked(TableMessage):
         """A click on the title of a column."""
 
@@ -135,20 +129,11 @@ class VirtualTable(Sheet[Row], can_focus=True):
     @property
     def rows(self) -> Sequence[Row]:
         """All of them, in the order drawn."""
-        return self._rows
-
-    cursor_column: str | None = None
-    follow = False
-    moved_at = float("-inf")
-    marked: frozenset[Hashable] = frozenset()
-
-    def toggle_mark(self) -> None: ...
-
-    def clear_marks(self) -> None: ...
+        return self._rows.shown
 
     def forget(self) -> None:
-        """What comes is another list: the cursor goes to its first row."""
-        self._at, self._row, self._wanted, self._pinned = 0, None, None, False
+        """What comes is another list: the cursor goes to its first row, and no row is marked."""
+        self._rows.forget()
 
     def show(self, rows: Sequence[Row]) -> None:
         """Other rows, in the order to draw them in; they belong to the table from here on.

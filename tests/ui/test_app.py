@@ -25,6 +25,7 @@ from epolltop.query.view import PROCESSES
 from epolltop.session import Session
 from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.text import in_ascii
+from epolltop.ui import watching
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
@@ -295,7 +296,8 @@ async def test_a_short_screen_still_tells_that_it_is_paused() -> None:
 # The selection.
 
 
-async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew() -> None:
+async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "ORDER_HELD_S", 0)
     async with on_screen() as screen:
         await screen.press("down")
         assert screen.marked() == "42"
@@ -306,6 +308,25 @@ async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew() ->
         await screen.press("r")
         assert screen.rows() == ["99", "77", "42"]
         assert screen.marked() == "42"
+
+
+async def test_the_order_is_held_for_two_seconds_after_the_cursor_moved() -> None:
+    async with on_screen() as screen:
+        await screen.press("down")
+        await screen.tick(batch(REDIS, NODE, Task(42, open=30), Task(50, "new", open=99)))
+        await screen.sees("order held")
+        assert screen.rows() == ["77", "42", "99", "50"]
+        screen.table("processes").moved_at = time.monotonic() - watching.ORDER_HELD_S
+        await screen.tick()
+        assert screen.rows() == ["50", "42", "77", "99"]
+        assert "order held" not in screen.text
+        assert screen.marked() == "42"
+
+
+async def test_a_key_that_sorts_is_stronger_than_the_held_order() -> None:
+    async with on_screen() as screen:
+        await screen.press("down", "r")
+        assert screen.rows() == ["99", "42", "77"]
 
 
 async def test_the_selection_stays_on_its_process_when_others_vanish() -> None:
