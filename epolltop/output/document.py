@@ -47,7 +47,7 @@ def snapshot_document(
                 counted,
                 created=totals.created,
                 released=totals.released,
-                create_failed=totals.failed,
+                create_failed=totals.failed if snapshot.source.sees_failures else None,
                 released_by_kernel=totals.released_by_kernel,
                 create_per_s=round(snapshot.create_per_s, 3),
                 release_per_s=round(snapshot.release_per_s, 3),
@@ -122,7 +122,7 @@ _NAMES = {
 
 
 def _process(row: ProcessRow, snapshot: Snapshot, *, counted: bool) -> Json:
-    started = row.started_ns
+    started, told = row.started_ns, snapshot.source.sees_failures
     return {
         "pid": row.pid,
         "ppid": row.ppid,
@@ -140,8 +140,8 @@ def _process(row: ProcessRow, snapshot: Snapshot, *, counted: bool) -> Json:
             counted,
             created=row.created,
             released=row.released,
-            create_failed=row.failed,
-            sampled_out=row.sampled_out,
+            create_failed=row.failed if told else None,
+            sampled_out=row.sampled_out if told else None,
             create_per_s=round(row.create_per_s, 3),
             release_per_s=round(row.release_per_s, 3),
         ),
@@ -167,7 +167,7 @@ def _instance(instance: Instance, process: ProcessKey, snapshot: Snapshot) -> Js
     }
 
 
-def _counts(counted: bool, **values: float) -> Json:
+def _counts(counted: bool, **values: float | None) -> Json:
     return {name: value if counted else None for name, value in values.items()}
 
 

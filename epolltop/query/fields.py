@@ -6,6 +6,7 @@ The field that takes the rest of the line comes last in each.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import NamedTuple
 
 from epolltop.model.batch import Event, Kind, Syscall
@@ -68,6 +69,11 @@ def _descriptor_use(row: ProcessRow) -> Severity | None:
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
 
 
+def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
+    """What only a probe on the calls can tell."""
+    return lambda row, snapshot: get(row) if snapshot.source.sees_failures else None
+
+
 def _seconds_since(at_ns: int | None, snapshot: Snapshot) -> float | None:
     return None if at_ns is None else max(0, snapshot.now_ns - at_ns) / 1e9
 
@@ -98,8 +104,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("released", "FREED", 7, "count", lambda row, _: row.released,
           "Instances released since the observation began: the process dropped the last reference to them.",
           observed=True),
-    Field("failed", "FAILED", 6, "count", lambda row, _: row.failed,
-          "Calls of epoll_create and epoll_create1 that failed since the observation began.",
+    Field("failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
+          "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
+          "traces them.",
           observed=True, severity=lambda row: "warn" if row.failed else None),
     Field("fds", "FDS", 6, "count", lambda row, _: row.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
@@ -116,8 +123,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("ppid", "PPID", 7, "id", lambda row, _: row.ppid, "Process id of the parent.", shown=False),
     Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
     Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.cgroup, "Path of the control group.", shown=False),
-    Field("sampled_out", "SAMPLED", 7, "count", lambda row, _: row.sampled_out,
-          "Instances created above the detail rate since the observation began: counted, but without an event.",
+    Field("sampled_out", "SAMPLED", 7, "count", _told_by_calls(lambda row: row.sampled_out),
+          "Instances created above the detail rate since the observation began: counted, but without an event; unknown "
+          "where no probe traces creation.",
           observed=True, shown=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False),
