@@ -11,7 +11,6 @@ import io
 import os
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
+from epolltop.output.export import export
 from epolltop.output.files import write_whole
-from epolltop.output.formats import FORMATS, Report
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.query.view import EVENTS, PROCESSES, View
 from epolltop.session import Session
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.choose import open_source
@@ -65,7 +65,7 @@ def _run(options: Options) -> int:
     if options.command == "doctor":
         return _doctor(options)
     open_chosen = functools.partial(open_source, options.source, include_self=options.include_self)
-    tell_all = options.command == "events" or options.events
+    tell_all = options.events or options.view.subject is EVENTS
     session = Session(open_chosen, options.selection, options.delay_s or 1.0, tell_all=tell_all)
     if options.command == "live" and not options.batch and _has_terminal():
         return _ui(session, options)
@@ -75,16 +75,16 @@ def _run(options: Options) -> int:
 def _ui(session: Session, options: Options) -> int:
     from epolltop.ui.run import run_ui
 
+    if options.view.subject is not PROCESSES:
+        return _complain("--view goes with snapshot and --batch; see epolltop --help", BAD_USAGE)
     readable = in_ascii if options.ascii_only else str
     code, message = run_ui(session, options.view, options.filter, _export, color=options.color, readable=readable)
     return _complain(message, code) if message else code
 
 
 def _export(snapshot: Snapshot, shown: Sequence[ProcessRow]) -> Path:
-    """Writes what the screen shows beside wherever it was started; the name sorts by time."""
-    path = Path(time.strftime("epolltop-%Y%m%d-%H%M%S.json"))
-    write_whole(path, FORMATS["json"](Report(snapshot, shown, events=snapshot.journal)))
-    return path.absolute()
+    """Writes what the screen shows as JSON."""
+    return export(snapshot, View(PROCESSES), shown, "", "json")
 
 
 async def _headless(session: Session, options: Options) -> int:
@@ -110,6 +110,7 @@ def _front_end(session: Session, options: Options) -> Awaitable[None]:
         return run_snapshot(
             session,
             options.view,
+            options.filter,
             _write if options.output is None else functools.partial(write_whole, options.output),
             seconds=1.0 if options.delay_s is None else options.delay_s,
             format=options.format,
@@ -120,14 +121,20 @@ def _front_end(session: Session, options: Options) -> Awaitable[None]:
         session.delay_s = _EVENTS_REFRESH_S
         return run_events(
             session,
-            options.event_filter,
+            options.view.filter,
             _write,
             seconds=options.delay_s,
             json=options.json,
             ascii_only=options.ascii_only,
         )
     return run_batch(
-        session, options.view, _write, count=options.count, json=options.json, ascii_only=options.ascii_only
+        session,
+        options.view,
+        options.filter,
+        _write,
+        count=options.count,
+        json=options.json,
+        ascii_only=options.ascii_only,
     )
 
 

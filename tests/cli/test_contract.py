@@ -253,6 +253,36 @@ def test_other_formats(actor: Actor) -> None:
     assert re.search(rf"^ *{actor.pid} ", run(*only, "txt").stdout, re.MULTILINE)
 
 
+@sources
+def test_a_view_of_instances(source: tuple[str, ...], actor: Actor) -> None:
+    fds = [actor.create(), actor.create()]
+    only = (*source, "snapshot", "-d", "0", "-p", str(actor.pid), "--view", "instances", "-F", f"fds={fds[1]}")
+    document = snapshot(*only)
+    assert document["view"] == {
+        "of": "instances", "filter": f"fds={fds[1]}", "sort": "age", "descending": True, "rows": None
+    }  # fmt: skip
+    (process,) = document["processes"]
+    assert (process["pid"], process["open"]) == (actor.pid, 2)
+    assert [instance["fds"] for instance in process["instances"]] == [[fds[1]]]
+    assert (document["totals"]["shown"], document["totals"]["instances"]) == (1, 2)
+    (row,) = csv.DictReader(io.StringIO(run(*only, "--format", "csv").stdout))
+    assert (row["pid"], row["fds"], row["provenance"]) == (str(actor.pid), str(fds[1]), "found")
+
+
+@pytest.mark.kernel
+def test_a_view_of_events(actor: Actor) -> None:
+    with started("snapshot", "-d", "30", "--view", "events", "-F", f"pid={actor.pid} kind=release") as program:
+        observe_and_stop(program, actor)
+        document = json.loads(program.stdout.read() if program.stdout else "")
+    assert program.wait() == 130
+    assert document["view"]["of"] == "events"
+    assert [event["epoll"]["kind"] for event in document["events"]] == ["release"] * 7
+    assert {event["processId"] for event in document["events"]} == {actor.pid}
+    at = [event["timestamp"] for event in document["events"]]
+    assert at == sorted(at, reverse=True)
+    check_snapshot(document)
+
+
 # Without a terminal: batch.
 
 
@@ -267,6 +297,21 @@ def test_without_a_terminal_it_is_batch_output(source: tuple[str, ...], actor: A
         assert re.search(rf"^ *{actor.pid} \S+ +1 ", table, re.MULTILINE)
     assert "\x1b" not in ended.stdout
     assert all(len(line) <= 80 for line in ended.stdout.splitlines())
+
+
+@pytest.mark.kernel
+def test_batch_of_events_tells_those_since_the_last_table(actor: Actor) -> None:
+    told: list[str] = []
+    with started("-b", "--json", "--view", "events", "-d", "0.1", "-p", str(actor.pid)) as program:
+        assert program.stdout is not None
+        json.loads(program.stdout.readline())
+        actor.do("pairs", count=3)
+        while len(told) < 6:
+            events = json.loads(program.stdout.readline())["events"]
+            told.extend(f"{event['timestamp']} {event['eventName']}" for event in events)
+        rest = [json.loads(program.stdout.readline())["events"] for _ in range(2)]
+    assert len(set(told)) == len(told) == 6
+    assert rest == [[], []]
 
 
 @sources

@@ -274,6 +274,10 @@ class TestEvents:
         row = event(uid=None, cgroup=0, start=0, syscall=Syscall.UNKNOWN)
         assert [show(EVENT_FIELDS, name, row) for name in ("uid", "cgroup", "start", "syscall")] == ["?"] * 4
 
+    def test_an_unknown_actor_is_not_process_0(self) -> None:
+        row = event(kind=Kind.GONE, pid=0, tid=0, ppid=0, name="")
+        assert [show(EVENT_FIELDS, name, row) for name in ("pid", "tid", "ppid", "name")] == ["?"] * 4
+
 
 def test_a_new_column_needs_no_more_than_a_line() -> None:
     half: Field[InstanceOf] = replace(lookup(INSTANCE_FIELDS, "watches"), id="half", get=lambda _row, _snapshot: 0.5)
