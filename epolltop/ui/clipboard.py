@@ -18,7 +18,7 @@ from epolltop.query.lines import plain
 from epolltop.text import cut, grouped, in_ascii, plural
 
 MAX_BYTES = 74_994
-"""Of text: with base64 and what is around it 100,000 bytes, beyond which some terminals cut the text or ignore all of it."""
+"""Of text: with base64 and what is around it 100,000 bytes, beyond which some terminals take nothing."""
 _LINE = 1000
 """Cells of a line: a command goes on for longer than anybody reads."""
 _MOST_ROWS = 1000
