@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.output.documents import check_document
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -86,6 +87,7 @@ def check_snapshot(document: Shape, *, counted: bool = True) -> None:
         unknown |= {"create_failed", "sampled_out"}
     shape = {key: NONE if key in unknown else kinds for key, kinds in TOTALS.items()}
     check(document, DOCUMENT)
+    check_document(document)
     assert document["schema"] == "epolltop.snapshot/1"
     assert TIME.fullmatch(document["taken_at"])
     assert set(document["host"]) >= {"hostname", "kernel", "machine"}

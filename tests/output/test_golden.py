@@ -34,6 +34,7 @@ from epolltop.sources import Requirement
 from tests.query.rows import event
 from tests.ui.source import ScriptedSource, Task, batch
 
+from .documents import check_document
 from .made import EVENTS, HOSTILE, bounded, exact
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -77,6 +78,13 @@ def report(made: Snapshot, view: View[Any] = ALL, *, ascii_only: bool = False) -
 @pytest.mark.parametrize("made", SNAPSHOTS)
 def test_snapshots(made: str, format: str) -> None:
     agree(f"{made}.{format}", FORMATS[format](report(SNAPSHOTS[made]())))
+
+
+def test_every_document_is_as_the_schema_says() -> None:
+    documents = [path for path in GOLDEN.glob("*.json") if not path.name.startswith("doctor")]
+    assert len(documents) > 8
+    for path in documents:
+        check_document(json.loads(path.read_text()))
 
 
 @pytest.mark.parametrize("format", FORMATS)
