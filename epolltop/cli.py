@@ -11,20 +11,17 @@ import io
 import os
 import signal
 import sys
-import time
-from collections.abc import Awaitable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable
 
-from epolltop.model.snapshot import Snapshot
 from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
+from epolltop.output.export import export, export_screen
 from epolltop.output.files import write_whole
-from epolltop.output.formats import FORMATS, Report
+from epolltop.output.formats import FORMATS
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
-from epolltop.query.view import View
+from epolltop.query.view import EVENTS
 from epolltop.session import Session
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.choose import open_source
@@ -67,7 +64,7 @@ def _run(options: Options) -> int:
     if options.command == "doctor":
         return _doctor(options)
     open_chosen = functools.partial(open_source, options.source, include_self=options.include_self)
-    tell_all = options.command == "events" or options.events
+    tell_all = options.events or options.view.subject is EVENTS
     session = Session(open_chosen, options.selection, options.delay_s or 1.0, tell_all=tell_all)
     if options.command == "live" and not options.batch and _has_terminal():
         return _ui(session, options)
@@ -75,23 +72,21 @@ def _run(options: Options) -> int:
 
 
 def _ui(session: Session, options: Options) -> int:
+    from epolltop.ui.exports import Exports
     from epolltop.ui.place import Place
     from epolltop.ui.run import run_ui
 
     readable = in_ascii if options.ascii_only else str
     view = options.view
-    start = Place(
-        view.subject, view.subject.id.capitalize(), options.filter, view.filter, view.sort, view.reverse, view.rows
+    label = view.subject.id.capitalize()
+    start = Place(view.subject, label, options.filter, view.filter, view.sort, view.reverse, view.rows)
+    exports = Exports(
+        functools.partial(export, ascii_only=options.ascii_only),
+        functools.partial(export_screen, ascii_only=options.ascii_only),
+        tuple(FORMATS),
     )
-    code, message = run_ui(session, start, _export, color=options.color, readable=readable)
+    code, message = run_ui(session, start, exports, color=options.color, readable=readable)
     return _complain(message, code) if message else code
-
-
-def _export(snapshot: Snapshot, view: View[Any], shown: Sequence[Any]) -> Path:
-    """Writes what the screen shows beside wherever it was started; the name sorts by time."""
-    path = Path(time.strftime("epolltop-%Y%m%d-%H%M%S.json"))
-    write_whole(path, FORMATS["json"](Report(snapshot, shown, events=snapshot.journal)))
-    return path.absolute()
 
 
 async def _headless(session: Session, options: Options) -> int:
@@ -117,6 +112,7 @@ def _front_end(session: Session, options: Options) -> Awaitable[None]:
         return run_snapshot(
             session,
             options.view,
+            options.filter,
             _write if options.output is None else functools.partial(write_whole, options.output),
             seconds=1.0 if options.delay_s is None else options.delay_s,
             format=options.format,
@@ -127,14 +123,20 @@ def _front_end(session: Session, options: Options) -> Awaitable[None]:
         session.delay_s = _EVENTS_REFRESH_S
         return run_events(
             session,
-            options.event_filter,
+            options.view.filter,
             _write,
             seconds=options.delay_s,
             json=options.json,
             ascii_only=options.ascii_only,
         )
     return run_batch(
-        session, options.view, _write, count=options.count, json=options.json, ascii_only=options.ascii_only
+        session,
+        options.view,
+        options.filter,
+        _write,
+        count=options.count,
+        json=options.json,
+        ascii_only=options.ascii_only,
     )
 
 

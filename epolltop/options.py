@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from epolltop import __version__
-from epolltop.model.batch import Event
-from epolltop.model.snapshot import ProcessRow
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
-from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, UnknownField, lookup
-from epolltop.query.filter import FilterError, Predicate, everything, parse, parse_over
-from epolltop.query.view import PROCESSES, View
+from epolltop.query.fields import UnknownField, lookup
+from epolltop.query.filter import FilterError, parse_over
+from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View
 from epolltop.sources.choose import KINDS
 
 MIN_DELAY_S = 0.1
 """Below it the watching would cost more than it shows."""
 
+_VIEW_HELP = "rows of --batch and snapshot, and what filter and sort are about: processes (default), instances, events"
 _EPILOG = """\
 commands:
   snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text
@@ -48,11 +47,10 @@ class Options:
     source: str
     include_self: bool
     selection: Selection
-    view: View[ProcessRow]
+    view: View[Any]
+    """Of events for the command events."""
     filter: str
     """As typed."""
-    event_filter: Predicate[Event]
-    """The same over events, for the command events."""
     delay_s: float | None
     """How long (snapshot, events), the refresh elsewhere; None: the command's own."""
     batch: bool
@@ -91,16 +89,15 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     """
     parser = _parser()
     given = parser.parse_args(argv)
+    subject = EVENTS if given.command == "events" else SUBJECTS[given.view]
     if given.sort == "help":
-        parser.exit_with_output("".join(f"{field.id:14}{field.help}\n" for field in PROCESS_FIELDS))
+        parser.exit_with_output("".join(f"{field.id:14}{field.help}\n" for field in subject.fields))
     try:
-        sort = lookup(PROCESS_FIELDS, given.sort).id
+        sort = lookup(subject.fields, subject.sort if given.sort is None else given.sort).id
     except UnknownField as error:
         parser.error(f"--sort: {error}; -s help lists them")
     try:
-        events_only = given.command == "events"
-        view_filter = everything if events_only else parse(given.filter)
-        event_filter = parse_over(EVENT_FIELDS, given.filter) if events_only else everything
+        predicate = parse_over(subject.fields, given.filter)
     except FilterError as error:
         parser.exit(2, f"epolltop: filter: {error}\n  {given.filter}\n  {' ' * error.position}^\n")
     command = given.command or "live"
@@ -112,9 +109,8 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         source=given.source,
         include_self=given.include_self,
         selection=Selection(frozenset(given.pid), frozenset(given.user)),
-        view=View(PROCESSES, filter=view_filter, sort=sort, reverse=given.reverse, rows=given.rows),
+        view=View(subject, filter=predicate, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
-        event_filter=event_filter,
         delay_s=given.delay,
         batch=given.batch,
         count=given.count,
@@ -139,9 +135,11 @@ def _parser() -> _Parser:
     _add_common(parser, suppress=False)
     parser.add_argument("-b", "--batch", action="store_true", help="plain text, a table per refresh, as top -b")
     parser.add_argument("-n", "--count", type=_positive, metavar="COUNT", help="end after so many tables of --batch")
+    parser.add_argument("--view", choices=tuple(SUBJECTS), default=PROCESSES.id, help=_VIEW_HELP)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=_Parser)
 
     snapshot = commands.add_parser("snapshot", help="observe, then write one snapshot", allow_abbrev=False)
+    snapshot.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
     snapshot.add_argument("--format", choices=tuple(FORMATS), default="json", help="json (default), csv, md or txt")
     snapshot.add_argument("-o", "--output", type=_path, metavar="FILE", help="write FILE, whole or not at all")
     snapshot.add_argument("--events", action="store_true", help="include the events of the observation (json)")
@@ -162,9 +160,9 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     add("-p", "--pid", default=[], type=_positive, action="append", metavar="PID", help="only this one; repeatable")
     add("-u", "--user", default=[], type=_uid, action="append", metavar="USER", help="only this user's; repeatable")
     add("-F", "--filter", default="", metavar="EXPR", help="only what matches: words, open>10, user:www, !word")
-    add("-s", "--sort", default="open", metavar="FIELD", help="sort by FIELD; -s help lists them")
+    add("-s", "--sort", default=None, metavar="FIELD", help="sort by FIELD; -s help lists them")
     add("--reverse", default=False, action="store_true", help="sort the other way round")
-    add("-r", "--rows", default=None, type=_positive, metavar="N", help="at most N processes")
+    add("-r", "--rows", default=None, type=_positive, metavar="N", help="at most N rows")
     add(
         "-d", "--delay", default=None, type=_seconds, metavar="SECONDS", help="snapshot, events: how long; else refresh"
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from epolltop.model.world import Selection
+from epolltop.output.export import self_contained
 from epolltop.query.view import PROCESSES, View
 from epolltop.session import Session
 from epolltop.sources.choose import open_source
@@ -70,10 +70,7 @@ async def picture(pids: frozenset[int], size: tuple[int, int], keys: tuple[str, 
                 await pilot.pause(0.25)
             await pilot.press(*keys)
             await pilot.pause(0.5)
-            # The picture must show without fetching anything from anywhere.
-            svg = re.sub(r"@font-face \{.*?\}", "", app.export_screenshot(), flags=re.DOTALL)
-            # Renderers strip leading blanks, also unbreakable ones, unless told not to.
-            return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+            return self_contained(app.export_screenshot())
     finally:
         session.close()
 

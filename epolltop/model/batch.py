@@ -212,6 +212,15 @@ class Source:
         """Whether counts are exact: every probe fires at the moment it stands for."""
         return all(probe.traces for probe in self.probes)
 
+    def traces(self, name: str) -> bool:
+        """Whether the probe of that name fires at the moment it stands for; every source gives its probes one name."""
+        return any(probe.name == name and probe.traces for probe in self.probes)
+
+    @property
+    def sees_failures(self) -> bool:
+        """Whether creations that failed or were left out of the detail are counted: no census shows them."""
+        return self.traces("epoll_create")
+
 
 class Cost(NamedTuple):
     """What epolltop itself has used."""

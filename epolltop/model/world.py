@@ -235,9 +235,8 @@ class World:
 
 
 def _traces(batch: Batch, count: str) -> bool:
-    """Whether the probe behind a count fires, by the names that all sources give their probes."""
-    probe = {"created": "epoll_create", "released": "files_free"}[count]
-    return any(candidate.name == probe and candidate.traces for candidate in batch.source.probes)
+    """Whether the probe behind a count fires."""
+    return batch.source.traces({"created": "epoll_create", "released": "files_free"}[count])
 
 
 def _rate(difference: float, window_s: float) -> float:

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
-from epolltop.model.snapshot import ProcessRow
-from epolltop.output.formats import WIDTH, Report, as_json_line, as_text
+from epolltop.output.formats import as_json_line, as_text
+from epolltop.output.report import Report
 from epolltop.query.view import View, look
 from epolltop.session import Session
 
 
 async def run_batch(
     session: Session,
-    view: View[ProcessRow],
+    view: View[Any],
+    filter_text: str,
     write: Callable[[str], None],
     *,
     count: int | None,
     json: bool,
     ascii_only: bool,
 ) -> None:
-    """Writes a table after each delay until count is reached or the session stops."""
-    await session.open()
+    """Writes a table after each delay until count is reached or the session stops.
+
+    Args:
+        session: tells all if the view is of events.
+        view: of which rows; of events those since the table before.
+        filter_text: the view's filter as typed.
+        write: takes each table.
+        count: of tables; None: endless.
+        json: a document a line instead.
+        ascii_only: no other characters.
+    """
+    news = (await session.open()).news
     written = 0
     async for snapshot in session.ticks():
-        report = Report(snapshot, look(snapshot, view), width=WIDTH, ascii_only=ascii_only)
+        told = dataclasses.replace(snapshot, journal=news + snapshot.news)
+        news = ()
+        report = Report(told, view, look(told, view), filter_text, ascii_only=ascii_only)
         write(as_json_line(report) if json else as_text(report) + "\n")
         written += 1
         if written == count:

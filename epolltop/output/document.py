@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Source, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.query.fields import flag_names
-from epolltop.text import timestamp
+from epolltop.output.report import Report
+from epolltop.query.fields import InstanceOf, flag_names
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
+from epolltop.text import safe, timestamp
 
 SCHEMA = "epolltop.snapshot/1"
 
 Json = dict[str, Any]
 
 
-def snapshot_document(
-    snapshot: Snapshot, shown: Sequence[ProcessRow], *, events: Iterable[Event] | None = None
-) -> Json:
-    """One snapshot.
-
-    Args:
-        snapshot: what is known; without a window its counts and rates are unknown.
-        shown: its processes after filter, sort and cut.
-        events: records to include.
-    """
+def snapshot_document(report: Report[Any]) -> Json:
+    """One snapshot; if it has no window, its counts and rates are unknown."""
+    snapshot = report.snapshot
+    listed = _listed(report)
     totals, counted = snapshot.totals, snapshot.window_s > 0
     document: Json = {
         "schema": SCHEMA,
@@ -38,26 +34,70 @@ def snapshot_document(
         "window_s": round(snapshot.window_s, 6),
         "host": snapshot.source.host._asdict(),
         "source": source_document(snapshot.source),
+        "view": _view(report),
         "totals": {
             "processes": len(snapshot.processes),
-            "shown": len(shown),
+            "shown": len(listed.processes),
             "instances": snapshot.open,
             "in_flight": snapshot.in_flight,
             **_counts(
                 counted,
                 created=totals.created,
                 released=totals.released,
-                create_failed=totals.failed,
+                create_failed=totals.failed if snapshot.source.sees_failures else None,
                 released_by_kernel=totals.released_by_kernel,
                 create_per_s=round(snapshot.create_per_s, 3),
                 release_per_s=round(snapshot.release_per_s, 3),
             ),
         },
-        "processes": [_process(row, snapshot, counted=counted) for row in shown],
+        "processes": [_process(row, held, snapshot, counted=counted) for row, held in listed.processes],
     }
-    if events is not None:
-        document["events"] = [event_document(event, snapshot) for event in events]
+    if listed.in_flight:
+        document["in_flight"] = [_instance(instance, None, snapshot) for instance in listed.in_flight]
+    if listed.events is not None:
+        document["events"] = [event_document(event, snapshot) for event in listed.events]
     return document
+
+
+class _Listed(NamedTuple):
+    """What of a snapshot stands in its document."""
+
+    processes: Sequence[tuple[ProcessRow, Sequence[Instance]]]
+    in_flight: Sequence[Instance]
+    events: Iterable[Event] | None
+
+
+def _listed(report: Report[Any]) -> _Listed:
+    """The rows, and for context what they belong to."""
+    snapshot, subject = report.snapshot, report.view.subject
+    if subject is INSTANCES:
+        return _holding(report.rows, report.events)
+    if subject is EVENTS:
+        return _Listed([(row, row.instances) for row in PROCESSES.rows(snapshot)], snapshot.unheld, report.rows)
+    return _Listed([(row, row.instances) for row in report.rows], snapshot.unheld, report.events)
+
+
+def _holding(rows: Iterable[InstanceOf], events: Iterable[Event] | None) -> _Listed:
+    """Each holder with those of its instances that are among the rows, and what nobody holds, in the order of rows."""
+    processes: dict[ProcessKey, tuple[ProcessRow, list[Instance]]] = {}
+    in_flight = []
+    for instance, process in rows:
+        if process is None:
+            in_flight.append(instance)
+        else:
+            processes.setdefault(process.key, (process, []))[1].append(instance)
+    return _Listed(tuple(processes.values()), in_flight, events)
+
+
+def _view(report: Report[Any]) -> Json:
+    view = report.view
+    return {
+        "of": view.subject.id,
+        "filter": safe(report.filter_text.encode("utf-8", "surrogateescape")),
+        "sort": view.field.id,
+        "descending": view.descending,
+        "rows": view.rows,
+    }
 
 
 def source_document(source: Source) -> Json:
@@ -121,8 +161,8 @@ _NAMES = {
 }
 
 
-def _process(row: ProcessRow, snapshot: Snapshot, *, counted: bool) -> Json:
-    started = row.started_ns
+def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, counted: bool) -> Json:
+    started, told = row.started_ns, snapshot.source.sees_failures
     return {
         "pid": row.pid,
         "ppid": row.ppid,
@@ -140,20 +180,20 @@ def _process(row: ProcessRow, snapshot: Snapshot, *, counted: bool) -> Json:
             counted,
             created=row.created,
             released=row.released,
-            create_failed=row.failed,
-            sampled_out=row.sampled_out,
+            create_failed=row.failed if told else None,
+            sampled_out=row.sampled_out if told else None,
             create_per_s=round(row.create_per_s, 3),
             release_per_s=round(row.release_per_s, 3),
         ),
-        "instances": [_instance(instance, row.key, snapshot) for instance in row.instances],
+        "instances": [_instance(instance, row.key, snapshot) for instance in held],
     }
 
 
-def _instance(instance: Instance, process: ProcessKey, snapshot: Snapshot) -> Json:
+def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot) -> Json:
     created, argument = instance.created_ns, instance.argument
     return {
         "id": instance.id,
-        "fds": list(instance.fds_of(process)),
+        "fds": list(instance.fds_of(process)) if process else [],
         "holders": [holder.process.pid for holder in instance.holders],
         "provenance": instance.provenance.value,
         "created_at": timestamp(snapshot.wall_of(created), utc=True) if created is not None else None,
@@ -167,7 +207,7 @@ def _instance(instance: Instance, process: ProcessKey, snapshot: Snapshot) -> Js
     }
 
 
-def _counts(counted: bool, **values: float) -> Json:
+def _counts(counted: bool, **values: float | None) -> Json:
     return {name: value if counted else None for name, value in values.items()}
 
 

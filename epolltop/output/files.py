@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import secrets
 import stat
@@ -38,6 +39,31 @@ def write_whole(path: Path, content: str) -> None:
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def write_new(path: Path, content: str) -> Path:
+    """Writes it as write_whole does, but where nothing is: -2, -3, … goes behind the stem of a name that is taken.
+
+    Returns:
+        Where it stands.
+
+    Raises:
+        OSError: with the path that could not be written.
+    """
+    free = path
+    for number in itertools.count(2):
+        try:
+            # Taken before it is written, so that two who write at once do not meet; whatever is there is not followed.
+            os.close(os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+            break
+        except FileExistsError:
+            free = path.with_stem(f"{path.stem}-{number}")
+    try:
+        write_whole(free, content)
+    except BaseException:
+        free.unlink(missing_ok=True)
+        raise
+    return free
 
 
 def hand_over(descriptor: int) -> None:

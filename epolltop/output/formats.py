@@ -1,77 +1,77 @@
-"""A snapshot as a file: JSON, CSV, Markdown or text."""
+"""A report as a file: JSON, CSV, Markdown or text."""
 
 from __future__ import annotations
 
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
-from epolltop.model.batch import Event
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.snapshot import ProcessRow
 from epolltop.output import table
 from epolltop.output.document import snapshot_document
-from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value
+from epolltop.output.report import Report
+from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Row, Value
 from epolltop.query.headline import headline
-from epolltop.query.view import instances
-from epolltop.text import cut, in_ascii
-
-WIDTH = 80
-"""Columns of text, as terminals and mails have them, unless more are asked for."""
+from epolltop.query.lines import plain
+from epolltop.query.view import PROCESSES, instances
+from epolltop.text import cut, in_ascii, safe
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a file is made of."""
-
-    snapshot: Snapshot
-    shown: Sequence[ProcessRow]
-    """Its processes after filter, sort and cut."""
-    events: Iterable[Event] | None = None
-    width: int = WIDTH
-    ascii_only: bool = False
-
-
-def as_json(report: Report) -> str:
+def as_json(report: Report[Any]) -> str:
     """The contract, indented; non-ASCII characters as they are."""
-    document = snapshot_document(report.snapshot, report.shown, events=report.events)
-    return json.dumps(document, indent=2, ensure_ascii=report.ascii_only) + "\n"
+    return json.dumps(snapshot_document(report), indent=2, ensure_ascii=report.ascii_only) + "\n"
 
 
-def as_json_line(report: Report) -> str:
+def as_json_line(report: Report[Any]) -> str:
     """The same on one line."""
-    document = snapshot_document(report.snapshot, report.shown, events=report.events)
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=report.ascii_only) + "\n"
+    return json.dumps(snapshot_document(report), separators=(",", ":"), ensure_ascii=report.ascii_only) + "\n"
 
 
-def as_csv(report: Report) -> str:
-    """One row per process and instance; a process without an instance has one row too."""
+def as_csv(report: Report[Any]) -> str:
+    """A row of all fields for each row; of processes one for each of its instances, or one if it has none."""
+    if report.view.subject is PROCESSES:
+        heading, lines = _with_instances(report)
+    else:
+        fields = report.view.subject.fields
+        heading = [field.id for field in fields]
+        lines = [[field.value(row, report.snapshot) for field in fields] for row in report.rows]
+    return _spelt(table.comma_separated(heading, lines), report)
+
+
+def _with_instances(report: Report[ProcessRow]) -> tuple[list[str], list[list[Value]]]:
     snapshot = report.snapshot
     heading = [field.id for field in PROCESS_FIELDS] + [f"instance_{field.id}" for field in HELD_FIELDS]
     lines: list[list[Value]] = []
-    for row in report.shown:
+    for row in report.rows:
         about_process = [field.value(row, snapshot) for field in PROCESS_FIELDS]
         lines.extend(
             about_process + [field.value(held, snapshot) if held else None for field in HELD_FIELDS]
             for held in instances(row) or (None,)
         )
-    return _spelt(table.comma_separated(heading, lines), report)
+    return heading, lines
 
 
-def as_markdown(report: Report) -> str:
-    """The headline and the table of processes."""
-    lines = [f"{table.escaped(line.strip())}  " for line in headline(report.snapshot)]
-    text = "\n".join(lines) + "\n\n" + table.markdown(report.shown, PROCESS_FIELDS, report.snapshot)
-    return _spelt(text, report)
+def as_markdown(report: Report[Row]) -> str:
+    """The headline and the table of rows."""
+    lines = [f"{table.escaped(_spelt(line.strip(), report))}  " for line in _headline(report)]
+    rows = table.markdown(report.rows, report.view.subject.fields, report.snapshot, ascii_only=report.ascii_only)
+    return "\n".join(lines) + "\n\n" + rows
 
 
-def as_text(report: Report) -> str:
-    """The headline and the aligned table of processes."""
-    snapshot, width = report.snapshot, report.width
-    lines = [part for line in headline(snapshot) for part in _wrapped(_spelt(line, report), width)]
-    lines += ["", *table.plain(report.shown, PROCESS_FIELDS, snapshot, width, ascii_only=report.ascii_only)]
+def as_text(report: Report[Row]) -> str:
+    """The headline and the aligned table of rows."""
+    width, ascii_only = report.width, report.ascii_only
+    lines = [part for line in _headline(report) for part in _wrapped(_spelt(line, report), width)]
+    lines += ["", *plain(report.rows, report.view.subject.fields, report.snapshot, width, ascii_only=ascii_only)]
     return "\n".join(lines) + "\n"
+
+
+def _headline(report: Report[Any]) -> list[str]:
+    """What is above the table: that rows may be missing, too."""
+    typed = safe(report.filter_text.strip().encode("utf-8", "surrogateescape"))
+    return headline(report.snapshot) + ([f"filter: {typed}"] if typed else [])
 
 
 def _wrapped(line: str, width: int) -> list[str]:
@@ -81,11 +81,11 @@ def _wrapped(line: str, width: int) -> list[str]:
     return [cut(part.replace("\xa0", " "), width) for part in parts]  # a wide character counts as one there
 
 
-def _spelt(text: str, report: Report) -> str:
+def _spelt(text: str, report: Report[Any]) -> str:
     return in_ascii(text) if report.ascii_only else text
 
 
-FORMATS: dict[str, Callable[[Report], str]] = {
+FORMATS: dict[str, Callable[[Report[Any]], str]] = {
     "json": as_json,
     "csv": as_csv,
     "md": as_markdown,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.document import event_document
-from epolltop.output.table import plain
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
+from epolltop.query.lines import plain
 from epolltop.session import Session
 
 WIDTH = 120

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from epolltop.model.batch import Event
-from epolltop.model.snapshot import ProcessRow
-from epolltop.output.formats import FORMATS, Report
+from epolltop.output.formats import FORMATS
+from epolltop.output.report import Report
 from epolltop.query.view import View, look
 from epolltop.session import Session
 
 
 async def run_snapshot(
     session: Session,
-    view: View[ProcessRow],
+    view: View[Any],
+    filter_text: str,
     write: Callable[[str], None],
     *,
     seconds: float,
@@ -22,7 +24,18 @@ async def run_snapshot(
     events: bool,
     ascii_only: bool,
 ) -> None:
-    """Writes what was seen, also if the session is stopped before the time is over."""
+    """Writes what was seen, also if the session is stopped before the time is over.
+
+    Args:
+        session: tells all if events are asked for, by the view or beside it.
+        view: of which rows.
+        filter_text: the view's filter as typed.
+        write: takes it all.
+        seconds: how long to observe; 0: only what is there now.
+        format: a key of FORMATS.
+        events: JSON tells the events of the observation, too.
+        ascii_only: no other characters.
+    """
     snapshot = await session.open()
     seen: list[Event] = list(snapshot.news)
     if seconds:
@@ -33,5 +46,7 @@ async def run_snapshot(
     seen.extend(snapshot.news)
     if not seconds:
         snapshot = dataclasses.replace(snapshot, window_s=0.0, observed_s=0.0)
-    rows = look(snapshot, view)
-    write(FORMATS[format](Report(snapshot, rows, events=seen if events else None, ascii_only=ascii_only)))
+    # A journal keeps the last events only: these are those of the whole observation.
+    snapshot = dataclasses.replace(snapshot, journal=tuple(seen), journal_end=len(seen))
+    rows, told = look(snapshot, view), seen if events else None
+    write(FORMATS[format](Report(snapshot, view, rows, filter_text, events=told, ascii_only=ascii_only)))

@@ -1,4 +1,4 @@
-"""Rows as text: aligned plain text, CSV and Markdown, all from the field registry."""
+"""Rows as CSV and Markdown, all from the field registry."""
 
 from __future__ import annotations
 
@@ -7,27 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import GAP, Field, Row, Value, fitting
-from epolltop.text import fit, in_ascii
-
-
-def plain(
-    rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int, *, ascii_only: bool = False
-) -> list[str]:
-    """Aligned lines, the heading first; the flexible column is cut at width."""
-    chosen = fitting(fields, width)
-    left = width - sum(field.width + GAP for field in chosen if field.width)
-
-    def fitted(field: Field[Row], cell: str) -> str:
-        cell = in_ascii(cell) if ascii_only else cell
-        return fit(cell, field.width or left, right=field.right, ascii_only=ascii_only)
-
-    def line(cells: Iterable[str]) -> str:
-        return (" " * GAP).join(map(fitted, chosen, cells)).rstrip()
-
-    lines = [line(field.title for field in chosen)]
-    lines.extend(line(field.show(row, snapshot) for field in chosen) for row in rows)
-    return lines
+from epolltop.query.fields import Field, Row, Value
+from epolltop.text import in_ascii
 
 
 def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
@@ -39,22 +20,25 @@ def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> 
     return out.getvalue()
 
 
-def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot) -> str:
+def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False) -> str:
     """A table for an issue or a report."""
     shown = [field for field in fields if field.shown]
+
+    def cell(field: Field[Row], row: Row) -> str:
+        text = field.show(row, snapshot).strip()
+        return escaped(in_ascii(text) if ascii_only else text)
+
     lines = [
         "| " + " | ".join(field.title for field in shown) + " |",
         "|" + "|".join(" ---: " if field.right else " --- " for field in shown) + "|",
     ]
-    lines.extend(
-        "| " + " | ".join(escaped(field.show(row, snapshot).strip()) for field in shown) + " |" for row in rows
-    )
+    lines.extend("| " + " | ".join(cell(field, row) for field in shown) + " |" for row in rows)
     return "\n".join(lines) + "\n"
 
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
-    for char in "\\|`*_<>[]":
+    for char in "\\|`*_<>[]&~":
         text = text.replace(char, f"\\{char}")
     return text
 

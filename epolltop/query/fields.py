@@ -6,6 +6,7 @@ The field that takes the rest of the line comes last in each.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import NamedTuple
 
 from epolltop.model.batch import Event, Kind, Syscall
@@ -68,6 +69,11 @@ def _descriptor_use(row: ProcessRow) -> Severity | None:
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
 
 
+def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
+    """What only a probe on the calls can tell."""
+    return lambda row, snapshot: get(row) if snapshot.source.sees_failures else None
+
+
 def _seconds_since(at_ns: int | None, snapshot: Snapshot) -> float | None:
     return None if at_ns is None else max(0, snapshot.now_ns - at_ns) / 1e9
 
@@ -98,8 +104,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("released", "FREED", 7, "count", lambda row, _: row.released,
           "Instances released since the observation began: the process dropped the last reference to them.",
           observed=True),
-    Field("failed", "FAILED", 6, "count", lambda row, _: row.failed,
-          "Calls of epoll_create and epoll_create1 that failed since the observation began.",
+    Field("failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
+          "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
+          "traces them.",
           observed=True, severity=lambda row: "warn" if row.failed else None),
     Field("fds", "FDS", 6, "count", lambda row, _: row.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
@@ -116,8 +123,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("ppid", "PPID", 7, "id", lambda row, _: row.ppid, "Process id of the parent.", shown=False),
     Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
     Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.cgroup, "Path of the control group.", shown=False),
-    Field("sampled_out", "SAMPLED", 7, "count", lambda row, _: row.sampled_out,
-          "Instances created above the detail rate since the observation began: counted, but without an event.",
+    Field("sampled_out", "SAMPLED", 7, "count", _told_by_calls(lambda row: row.sampled_out),
+          "Instances created above the detail rate since the observation began: counted, but without an event; unknown "
+          "where no probe traces creation.",
           observed=True, shown=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False),
@@ -227,9 +235,10 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("kind", "EVENT", 13, "text", lambda event, _: _KINDS[event.kind],
           "create, create failed and release were traced; found and gone is what one census shows and another did not.",
           aliases=("type",)),
-    Field("pid", "PID", 7, "id", lambda event, _: event.pid,
+    Field("pid", "PID", 7, "id", lambda event, _: event.pid or None,
           "Process id of the actor; for a release whoever dropped the last reference."),
-    Field("name", "NAME", 15, "text", lambda event, _: event.name, "Name of the acting thread.", aliases=("comm",)),
+    Field("name", "NAME", 15, "text", lambda event, _: event.name or None, "Name of the acting thread.",
+          aliases=("comm",)),
     Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
           "What the call returned: a descriptor, or why creation failed.",
           text=lambda event, _: _or_unknown(_result(event)) if _is_call(event) else _NOT_APPLICABLE,
@@ -241,8 +250,9 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("lifetime", "LIFETIME", 8, "seconds", lambda event, _: _lifetime(event),
           "From creation to release, in seconds, if both were seen.",
           text=lambda event, _: duration(_lifetime(event)) if event.kind is Kind.RELEASE else _NOT_APPLICABLE),
-    Field("tid", "TID", 7, "id", lambda event, _: event.tid, "Thread id of the actor.", shown=False),
-    Field("ppid", "PPID", 7, "id", lambda event, _: event.ppid, "Process id of the actor's parent.", shown=False),
+    Field("tid", "TID", 7, "id", lambda event, _: event.tid or None, "Thread id of the actor.", shown=False),
+    Field("ppid", "PPID", 7, "id", lambda event, _: event.ppid or None, "Process id of the actor's parent.",
+          shown=False),
     Field("uid", "UID", 6, "id", lambda event, _: event.uid, "Number of the user that the actor runs as.", shown=False),
     Field("start", "START", 12, "id", lambda event, _: event.start or None,
           "Start of the acting process in clock ticks since boot: with the pid, its identity.", shown=False),

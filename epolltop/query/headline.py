@@ -41,7 +41,7 @@ def totals_line(snapshot: Snapshot) -> str:
         f"  created {bound}{grouped(totals.created)} ({rate(snapshot.create_per_s)}/s)"
         f"  freed {bound}{grouped(totals.released)} ({rate(snapshot.release_per_s)}/s)"
     )
-    return f"{line}  failed {grouped(totals.failed)}" if snapshot.source.exact else line
+    return f"{line}  failed {grouped(totals.failed)}" if snapshot.source.sees_failures else line
 
 
 def loss_line(snapshot: Snapshot) -> str:

@@ -102,6 +102,8 @@ PROCESSES: Subject[ProcessRow] = Subject("processes", PROCESS_FIELDS, _all_proce
 INSTANCES: Subject[InstanceOf] = Subject("instances", INSTANCE_FIELDS, _all_instances, _instance_key, "age")
 EVENTS: Subject[Event] = Subject("events", EVENT_FIELDS, NewestFirst, lambda event: event, "time", ordered=True)
 
+SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS)}
+
 
 @dataclass(frozen=True)
 class View(Generic[Row]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
@@ -12,12 +11,12 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from epolltop.model.snapshot import Snapshot
 from epolltop.query.fields import Field, lookup
 from epolltop.query.filter import FilterError, comparison
-from epolltop.query.view import View
 from epolltop.session import Session
 from epolltop.ui.board import Board
+from epolltop.ui.clipboard import Clip, clip_row, clip_rows
+from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, bindings
@@ -26,10 +25,8 @@ from epolltop.ui.place import SUBJECTS, Place, Trail, root
 from epolltop.ui.table import VirtualTable
 from epolltop.ui.watching import Watching
 
+_SCREEN = "svg"
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
-
-Export = Callable[[Snapshot, View[Any], Sequence[Any]], Path]
-"""Writes what is shown and says where; raises OSError."""
 
 
 class EpolltopApp(Watching):
@@ -37,9 +34,9 @@ class EpolltopApp(Watching):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
-    def __init__(self, session: Session, start: Place, export: Export, readable: Callable[[str], str] = str) -> None:
+    def __init__(self, session: Session, start: Place, exports: Exports, readable: Callable[[str], str] = str) -> None:
         super().__init__(session, start, readable)
-        self._export = export
+        self._exports = exports
         self._roots = {subject.id: root(subject) for subject in SUBJECTS} | {start.subject.id: start}
 
     def on_mount(self) -> None:
@@ -261,18 +258,55 @@ class EpolltopApp(Watching):
 
     # Out.
 
-    def action_export(self) -> None:
+    def _chosen(self) -> Sequence[Any]:
+        """What to export or copy: the marked rows, else all that are shown."""
+        return self.board.main.marked_rows() or self.board.main.rows
+
+    def action_export(self, format: str = "json") -> None:
         """Writes what is shown to a file."""
         snapshot, here = self.ring.shown, self.trail.here
         if snapshot is None:
             self.notify("There is nothing to export yet.", severity="warning")
             return
         try:
-            path = self._export(snapshot, here.view, self.board.main.rows)
+            if format == _SCREEN:
+                path = self._exports.screen(self.export_screenshot())
+            else:
+                path = self._exports.rows(snapshot, here.view, self._chosen(), here.filter_text, format)
         except OSError as error:
             self.notify(f"Not exported: {error.filename}: {error.strerror}", severity="error", markup=False)
         else:
             self.notify(f"Exported to {path}", markup=False)
+
+    def action_export_as(self) -> None:
+        """Chooses a format."""
+        choices = [
+            *(Choice(name, name, f"{self.trail.here.subject.id} as shown") for name in self._exports.formats),
+            Choice(_SCREEN, _SCREEN, "the screen as a picture"),
+        ]
+
+        def chosen(format: str | None) -> None:
+            if format is not None:
+                self.call_after_refresh(self.action_export, format)  # without the dialog on the picture
+
+        self.push_screen(Picker("Export as:", choices, self.readable), chosen)
+
+    def action_copy_row(self) -> None:
+        """To the terminal's clipboard."""
+        row, snapshot = self.board.selected, self.ring.shown
+        if row is not None and snapshot is not None:
+            self._send(clip_row(row, self.board.fields_of(row), snapshot, ascii_only=self.readable is not str))
+
+    def action_copy_table(self) -> None:
+        """Likewise, the marked rows or all."""
+        snapshot = self.ring.shown
+        if snapshot is not None:
+            fields = self.trail.here.subject.fields
+            self._send(clip_rows(self._chosen(), fields, snapshot, ascii_only=self.readable is not str))
+
+    def _send(self, clip: Clip) -> None:
+        self.copy_to_clipboard(clip.text)
+        self.notify(clip.message, markup=False)
 
     # epolltop.
 

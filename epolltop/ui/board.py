@@ -79,6 +79,10 @@ class Board(Vertical):
         focused = self.screen.focused
         return (focused if isinstance(focused, VirtualTable) else self.main).cursor_row
 
+    def fields_of(self, row: Any) -> Sequence[Field[Any]]:
+        """What is known about a row of one of the tables."""
+        return self._fields(_SUBJECT_OF.get(type(row), EVENTS.id))
+
     @property
     def measured(self) -> tuple[Instance, ...]:
         """Instances on screen: their interest lists are worth measuring."""

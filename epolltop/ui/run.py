@@ -13,13 +13,13 @@ from epolltop.session import Session
 from epolltop.ui.place import Place
 
 if TYPE_CHECKING:
-    from epolltop.ui.app import Export
+    from epolltop.ui.exports import Exports
 
 
 def run_ui(
     session: Session,
     start: Place,
-    export: Export,
+    exports: Exports,
     *,
     color: bool,
     readable: Callable[[str], str],
@@ -29,7 +29,7 @@ def run_ui(
     Args:
         session: not opened yet; it is closed here, after the terminal is back.
         start: what to show first.
-        export: writes what is shown.
+        exports: write what is shown.
         color: whether colours may be used.
         readable: applied to every text of a cell; str leaves it as it is.
 
@@ -47,7 +47,7 @@ def run_ui(
             session.prepare()  # compiling takes as long as importing Textual: both at once
             from epolltop.ui.app import EpolltopApp
 
-            app = EpolltopApp(session, start, export, readable)
+            app = EpolltopApp(session, start, exports, readable)
             failure = app.run()
             code = app.return_code or 0
             message = (app.crashed or said()) if code == 1 and not failure else ""

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.output.documents import check_document
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -42,7 +43,7 @@ TOTALS: Shape = {
 }
 DOCUMENT: Shape = {"schema": str, "taken_at": str, "window_s": NUMBER, "host": dict, "source": dict, "totals": dict}
 PROCESS: Shape = {
-    **dict.fromkeys(("pid", "open", "created", "released", "create_failed"), int),
+    **dict.fromkeys(("pid", "open", "created", "released", "create_failed", "sampled_out"), int),
     **dict.fromkeys(("name", "command"), str),
     **dict.fromkeys(("user", "cgroup", "started_at"), (str, NONE)),
     "uid": (int, NONE),
@@ -81,18 +82,22 @@ def check(document: Shape, shape: Shape) -> None:
 
 
 def check_snapshot(document: Shape, *, counted: bool = True) -> None:
-    shape = {key: kinds if counted or not _is_count(key) else NONE for key, kinds in TOTALS.items()}
+    unknown = {key for key in {*TOTALS, *PROCESS} if not counted and _is_count(key)}
+    if not any(probe["name"] == "epoll_create" and probe["traces"] for probe in document["source"]["probes"]):
+        unknown |= {"create_failed", "sampled_out"}
+    shape = {key: NONE if key in unknown else kinds for key, kinds in TOTALS.items()}
     check(document, DOCUMENT)
+    check_document(document)
     assert document["schema"] == "epolltop.snapshot/1"
     assert TIME.fullmatch(document["taken_at"])
     assert set(document["host"]) >= {"hostname", "kernel", "machine"}
     check(document["source"], SOURCE)
     for probe in document["source"]["probes"]:
-        check(probe, {"name": str, "attached_to": str})
+        check(probe, {"name": str, "attached_to": str, "traces": bool})
     check(document["totals"], shape)
     assert document["totals"]["shown"] == len(document["processes"])
     for process in document["processes"]:
-        check(process, {key: kinds if counted or not _is_count(key) else NONE for key, kinds in PROCESS.items()})
+        check(process, {key: NONE if key in unknown else kinds for key, kinds in PROCESS.items()})
         assert process["open"] == len(process["instances"])
         for instance in process["instances"]:
             check(instance, INSTANCE)
@@ -103,7 +108,7 @@ def check_snapshot(document: Shape, *, counted: bool = True) -> None:
 
 
 def _is_count(key: str) -> bool:
-    return "create" in key or "release" in key
+    return key.startswith(("create_", "created", "release")) or key == "sampled_out"
 
 
 @pytest.fixture
@@ -250,6 +255,36 @@ def test_other_formats(actor: Actor) -> None:
     assert re.search(rf"^ *{actor.pid} ", run(*only, "txt").stdout, re.MULTILINE)
 
 
+@sources
+def test_a_view_of_instances(source: tuple[str, ...], actor: Actor) -> None:
+    fds = [actor.create(), actor.create()]
+    only = (*source, "snapshot", "-d", "0", "-p", str(actor.pid), "--view", "instances", "-F", f"fds={fds[1]}")
+    document = snapshot(*only)
+    assert document["view"] == {
+        "of": "instances", "filter": f"fds={fds[1]}", "sort": "age", "descending": True, "rows": None
+    }  # fmt: skip
+    (process,) = document["processes"]
+    assert (process["pid"], process["open"]) == (actor.pid, 2)
+    assert [instance["fds"] for instance in process["instances"]] == [[fds[1]]]
+    assert (document["totals"]["shown"], document["totals"]["instances"]) == (1, 2)
+    (row,) = csv.DictReader(io.StringIO(run(*only, "--format", "csv").stdout))
+    assert (row["pid"], row["fds"], row["provenance"]) == (str(actor.pid), str(fds[1]), "found")
+
+
+@pytest.mark.kernel
+def test_a_view_of_events(actor: Actor) -> None:
+    with started("snapshot", "-d", "30", "--view", "events", "-F", f"pid={actor.pid} kind=release") as program:
+        observe_and_stop(program, actor)
+        document = json.loads(program.stdout.read() if program.stdout else "")
+    assert program.wait() == 130
+    assert document["view"]["of"] == "events"
+    assert [event["epoll"]["kind"] for event in document["events"]] == ["release"] * 7
+    assert {event["processId"] for event in document["events"]} == {actor.pid}
+    at = [event["timestamp"] for event in document["events"]]
+    assert at == sorted(at, reverse=True)
+    check_snapshot(document)
+
+
 # Without a terminal: batch.
 
 
@@ -264,6 +299,21 @@ def test_without_a_terminal_it_is_batch_output(source: tuple[str, ...], actor: A
         assert re.search(rf"^ *{actor.pid} \S+ +1 ", table, re.MULTILINE)
     assert "\x1b" not in ended.stdout
     assert all(len(line) <= 80 for line in ended.stdout.splitlines())
+
+
+@pytest.mark.kernel
+def test_batch_of_events_tells_those_since_the_last_table(actor: Actor) -> None:
+    told: list[str] = []
+    with started("-b", "--json", "--view", "events", "-d", "0.1", "-p", str(actor.pid)) as program:
+        assert program.stdout is not None
+        json.loads(program.stdout.readline())
+        actor.do("pairs", count=3)
+        while len(told) < 6:
+            events = json.loads(program.stdout.readline())["events"]
+            told.extend(f"{event['timestamp']} {event['eventName']}" for event in events)
+        rest = [json.loads(program.stdout.readline())["events"] for _ in range(2)]
+    assert len(set(told)) == len(told) == 6
+    assert rest == [[], []]
 
 
 @sources

@@ -3,11 +3,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from epolltop import __version__
-from epolltop.query.fields import PROCESS_FIELDS
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
 
 from .program import NOBODY, environment, run, shell
 
@@ -34,10 +35,21 @@ def test_help_names_the_commands_and_options_of_the_contract() -> None:
         assert word in said
 
 
-def test_sort_help_lists_the_fields() -> None:
-    ended = run("-s", "help")
+@pytest.mark.parametrize(
+    ("arguments", "subject"),
+    [
+        ((), PROCESSES),
+        (("--view", "processes"), PROCESSES),
+        (("--view", "instances"), INSTANCES),
+        (("snapshot", "--view", "events"), EVENTS),
+        (("--view", "instances", "snapshot"), INSTANCES),
+        (("events",), EVENTS),
+    ],
+)
+def test_sort_help_lists_the_fields_of_what_is_viewed(arguments: tuple[str, ...], subject: Subject[Any]) -> None:
+    ended = run(*arguments, "-s", "help")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert [line.split()[0] for line in ended.stdout.splitlines()] == [field.id for field in PROCESS_FIELDS]
+    assert [line.split()[0] for line in ended.stdout.splitlines()] == [field.id for field in subject.fields]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +67,9 @@ def test_sort_help_lists_the_fields() -> None:
         (("-n", "0"), "'0' is no positive whole number"),
         (("-r", "0"), "'0' is no positive whole number"),
         (("-s", "opem"), "there is no field 'opem', did you mean open?"),
+        (("snapshot", "--view", "instances", "-s", "open"), "there is no field 'open'"),
+        (("-b", "--view", "event"), "invalid choice: 'event'"),
+        (("doctor", "--view", "events"), "unrecognized arguments: --view"),
         (("--source", "ebpf"), "invalid choice: 'ebpf'"),
         (("snapshot", "--format", "xml"), "invalid choice: 'xml'"),
         (("snapshot", "-o", ""), "the file needs a name"),

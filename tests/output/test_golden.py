@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -21,19 +22,23 @@ from epolltop.model.world import Selection
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
 from epolltop.output.document import event_document
-from epolltop.output.formats import FORMATS, WIDTH, Report, as_json_line
+from epolltop.output.formats import FORMATS, as_json_line
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
-from epolltop.query.filter import everything, parse
-from epolltop.query.view import PROCESSES, View, look
+from epolltop.output.report import WIDTH, Report
+from epolltop.query.filter import everything, parse, parse_over
+from epolltop.query.view import EVENTS as ALL_EVENTS
+from epolltop.query.view import PROCESSES, SUBJECTS, View, look
 from epolltop.session import Session
 from epolltop.sources import Requirement
 from tests.query.rows import event
 from tests.ui.source import ScriptedSource, Task, batch
 
+from .documents import check_document
 from .made import EVENTS, HOSTILE, bounded, exact
 
 GOLDEN = Path(__file__).with_name("golden")
+ALL = View(PROCESSES)
 NEEDS = (
     Requirement("privileges", False, "uid 65534, may not load BPF programs", "run it as root: sudo epolltop"),
     Requirement("lockdown", False, "confidentiality"),
@@ -65,14 +70,21 @@ SNAPSHOTS: dict[str, Callable[[], Snapshot]] = {
 }
 
 
-def report(made: Snapshot, *, ascii_only: bool = False) -> Report:
-    return Report(made, look(made, View(PROCESSES)), events=EVENTS, ascii_only=ascii_only)
+def report(made: Snapshot, view: View[Any] = ALL, *, ascii_only: bool = False) -> Report[Any]:
+    return Report(made, view, look(made, view), events=EVENTS, ascii_only=ascii_only)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("made", SNAPSHOTS)
 def test_snapshots(made: str, format: str) -> None:
     agree(f"{made}.{format}", FORMATS[format](report(SNAPSHOTS[made]())))
+
+
+def test_every_document_is_as_the_schema_says() -> None:
+    documents = [path for path in GOLDEN.glob("*.json") if not path.name.startswith("doctor")]
+    assert len(documents) > 8
+    for path in documents:
+        check_document(json.loads(path.read_text()))
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -82,10 +94,42 @@ def test_snapshots_in_ascii(format: str) -> None:
     agree(f"ascii.{format}", written)
 
 
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("name", ["instances", "events"])
+def test_other_views(name: str, ascii_only: bool, format: str) -> None:
+    written = FORMATS[format](report(exact(), View(SUBJECTS[name]), ascii_only=ascii_only))
+    assert written.isascii() or not ascii_only
+    agree(f"view-{name}{'-ascii' * ascii_only}.{format}", written)
+
+
+FILTERS = {"processes": 'user:www or "[x]"', "instances": "holders>1 or pid:77", "events": "kind:create and !fd=8"}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", FILTERS)
+def test_what_was_asked(name: str, format: str) -> None:
+    subject = SUBJECTS[name]
+    view = View(subject, parse_over(subject.fields, FILTERS[name]), sort="pid", reverse=True, rows=3)
+    made = exact()
+    agree(f"asked-{name}.{format}", FORMATS[format](Report(made, view, look(made, view), FILTERS[name])))
+
+
+def test_a_filter_that_is_no_text_can_be_written() -> None:
+    made = replace(report(exact()), filter_text="a\udcff\x1b[31m\x9b")
+    for format, write in FORMATS.items():
+        written = write(made).encode()
+        assert b"\x1b" not in written
+        assert "\x9b" not in written.decode()
+        assert (rb"a\xff\x1b[31m" in written.replace(rb"\\", b"\\").replace(rb"\[", b"[")) == (format != "csv")
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("made", SNAPSHOTS)
-def test_text_has_80_columns(made: str, ascii_only: bool) -> None:
-    lines = FORMATS["txt"](report(SNAPSHOTS[made](), ascii_only=ascii_only)).splitlines()
+def test_text_has_80_columns(made: str, subject: str, ascii_only: bool) -> None:
+    about = report(SNAPSHOTS[made](), View(SUBJECTS[subject]), ascii_only=ascii_only)
+    lines = FORMATS["txt"](about).splitlines()
     assert max(map(cell_len, lines)) <= WIDTH
     assert all(line == line.rstrip() for line in lines)
 
@@ -149,15 +193,20 @@ def written_by(run: Callable[[Session, Callable[[str], None]], Coroutine[None, N
 
 
 def test_batch() -> None:
-    text = written_by(lambda s, write: run_batch(s, View(PROCESSES), write, count=2, json=False, ascii_only=False))
+    text = written_by(lambda s, write: run_batch(s, ALL, "", write, count=2, json=False, ascii_only=False))
     assert max(map(cell_len, text.splitlines())) <= WIDTH
     agree("batch.txt", text)
+
+
+def test_batch_of_events_tells_each_once() -> None:
+    text = written_by(lambda s, write: run_batch(s, View(ALL_EVENTS), "", write, count=2, json=False, ascii_only=False))
+    agree("batch-events.txt", text)
 
 
 def test_batch_json() -> None:
     agree(
         "batch.jsonl",
-        written_by(lambda s, write: run_batch(s, View(PROCESSES), write, count=2, json=True, ascii_only=False)),
+        written_by(lambda s, write: run_batch(s, ALL, "", write, count=2, json=True, ascii_only=False)),
     )
 
 
@@ -179,7 +228,7 @@ def test_events_json() -> None:
 def test_a_snapshot_with_its_events() -> None:
     view = View(PROCESSES, filter=parse("nginx"), rows=1)
     text = written_by(
-        lambda s, write: run_snapshot(s, view, write, seconds=0, format="json", events=True, ascii_only=False)
+        lambda s, write: run_snapshot(s, view, "nginx", write, seconds=0, format="json", events=True, ascii_only=False)
     )
     document = json.loads(text)
     assert [row["pid"] for row in document["processes"]] == [42]
@@ -188,6 +237,23 @@ def test_a_snapshot_with_its_events() -> None:
     assert len([told for told in document["events"] if told["epoll"]["kind"] == "create"]) == 1
     assert document["window_s"] == 0
     assert document["totals"]["created"] is None
+
+
+def test_a_snapshot_of_events_has_those_of_the_whole_observation() -> None:
+    view = View(ALL_EVENTS, filter=parse_over(ALL_EVENTS.fields, "kind!=found"), reverse=True)
+    text = written_by(
+        lambda s, write: run_snapshot(
+            s, view, "kind!=found", write, seconds=0, format="json", events=False, ascii_only=False
+        )
+    )
+    document = json.loads(text)
+    assert [told["epoll"]["kind"] for told in document["events"]] == [
+        made.kind.name.lower() for made in EVENTS if made.kind is not Kind.FOUND
+    ]
+    assert [row["pid"] for row in document["processes"]] == [42, 77, 99]
+    assert document["view"] == {
+        "of": "events", "filter": "kind!=found", "sort": "time", "descending": False, "rows": None
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("json", [False, True])

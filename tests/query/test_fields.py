@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.batch import Event, Kind, Probe, Syscall
 from epolltop.query.fields import (
     EVENT_FIELDS,
     INSTANCE_FIELDS,
@@ -36,7 +36,8 @@ WORDS = {
     Kind.FOUND: "found",
     Kind.GONE: "gone",
 }
-COUNTED = ("created", "released", "failed", "sampled_out", "create_per_s", "release_per_s")
+DERIVED = ("created", "released", "create_per_s", "release_per_s")
+COUNTED = (*DERIVED, "failed", "sampled_out")
 
 
 def value(fields: Sequence[Field[Row]], name: str, row: Row, **world: Any) -> Value:
@@ -112,12 +113,27 @@ class TestProcesses:
         assert value(PROCESS_FIELDS, name, process(), window_s=0) is None
         assert show(PROCESS_FIELDS, name, process(), window_s=0) == "?"
 
-    @pytest.mark.parametrize("name", COUNTED)
+    @pytest.mark.parametrize("name", ["failed", "sampled_out"])
+    @pytest.mark.parametrize("number", [0, 7])
+    def test_without_a_trace_it_is_not_known_what_failed(self, name: str, number: int) -> None:
+        row = process(**{name: number})
+        assert value(PROCESS_FIELDS, name, row, exact=False) is None
+        assert show(PROCESS_FIELDS, name, row, exact=False) == "?"
+        assert (value(PROCESS_FIELDS, name, row), show(PROCESS_FIELDS, name, row)) == (number, str(number))
+
+    def test_what_failed_is_known_where_only_releases_are_not_traced(self) -> None:
+        world = snapshot()
+        probes = (Probe("epoll_create", "test", True), Probe("files_free", "test", False))
+        mixed = replace(world, source=replace(world.source, probes=probes))
+        assert not mixed.source.exact
+        assert lookup(PROCESS_FIELDS, "failed").value(process(failed=0), mixed) == 0
+
+    @pytest.mark.parametrize("name", DERIVED)
     def test_without_a_trace_numbers_are_lower_bounds(self, name: str) -> None:
         assert show(PROCESS_FIELDS, name, process(**{name: 7}), exact=False).startswith("≥7")
         assert show(PROCESS_FIELDS, name, process(**{name: 7})).startswith("7")
 
-    @pytest.mark.parametrize("name", COUNTED)
+    @pytest.mark.parametrize("name", DERIVED)
     def test_no_less_than_nothing_is_not_said(self, name: str) -> None:
         assert show(PROCESS_FIELDS, name, process(**{name: 0}), exact=False) == "0"
 
@@ -257,6 +273,10 @@ class TestEvents:
     def test_an_unknown_user_or_group_is_not_zero(self) -> None:
         row = event(uid=None, cgroup=0, start=0, syscall=Syscall.UNKNOWN)
         assert [show(EVENT_FIELDS, name, row) for name in ("uid", "cgroup", "start", "syscall")] == ["?"] * 4
+
+    def test_an_unknown_actor_is_not_process_0(self) -> None:
+        row = event(kind=Kind.GONE, pid=0, tid=0, ppid=0, name="")
+        assert [show(EVENT_FIELDS, name, row) for name in ("pid", "tid", "ppid", "name")] == ["?"] * 4
 
 
 def test_a_new_column_needs_no_more_than_a_line() -> None:

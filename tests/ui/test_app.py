@@ -17,9 +17,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from epolltop.cli import _export
 from epolltop.model.batch import Batch, Kind
 from epolltop.model.world import Selection
+from epolltop.output.export import export, export_screen
+from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.view import PROCESSES
 from epolltop.session import Session
@@ -27,6 +28,7 @@ from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.text import in_ascii
 from epolltop.ui import watching
 from epolltop.ui.app import EpolltopApp
+from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, MOVES, Key
@@ -39,6 +41,7 @@ from .source import ScriptedSource, Task, batch, file_of
 NGINX = Task(42, "nginx", "nginx: worker process", open=3, created=5, released=2)
 REDIS = Task(77, "redis-server", "redis-server *:6379", "redis", open=20)
 NODE = Task(99, "node", "node server.js", "node", open=1, failed=1)
+EXPORTS = Exports(export, export_screen, tuple(FORMATS))
 ALL = (NGINX, REDIS, NODE)
 HOSTILE = Task(7, r"[bold]ev\x1bil[/]", "[red]rm -rf[/red] \u65e5\u672c")
 
@@ -152,7 +155,7 @@ async def on_screen(
     source = source or ScriptedSource(*(script or (batch(*ALL),)))
     session = Stepped(source, delay_s)
     readable = in_ascii if ascii_only else str
-    app = EpolltopApp(session, root(PROCESSES).filtered(filter_text), _export, readable)
+    app = EpolltopApp(session, root(PROCESSES).filtered(filter_text), EXPORTS, readable)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             screen = Screen(app, pilot, source, session)

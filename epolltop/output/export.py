@@ -1,0 +1,60 @@
+"""What a screen shows as a file beside wherever epolltop was started; the name sorts by time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.output.files import write_new
+from epolltop.output.formats import FORMATS
+from epolltop.output.report import Report
+from epolltop.query.fields import Row
+from epolltop.query.view import View
+
+
+def export(
+    snapshot: Snapshot,
+    view: View[Row],
+    rows: Sequence[Row],
+    filter_text: str,
+    format: str,
+    *,
+    ascii_only: bool = False,
+) -> Path:
+    """Writes rows of a view.
+
+    Args:
+        snapshot: the one on screen; JSON tells its journal, too.
+        view: what was asked.
+        rows: what answers it, or those of them that are marked.
+        filter_text: the view's filter as typed.
+        format: a key of FORMATS.
+        ascii_only: no other characters.
+
+    Returns:
+        Where it stands, absolute.
+
+    Raises:
+        OSError: with the path that could not be written.
+    """
+    report = Report(snapshot, view, rows, filter_text, events=snapshot.journal, ascii_only=ascii_only)
+    return _write(FORMATS[format](report), format)
+
+
+def export_screen(svg: str, *, ascii_only: bool = False) -> Path:
+    """Writes a picture that Textual made (App.export_screenshot); returns and raises as export."""
+    svg = self_contained(svg)
+    return _write(svg.encode("ascii", "xmlcharrefreplace").decode() if ascii_only else svg, "svg")
+
+
+def self_contained(svg: str) -> str:
+    """The picture for renderers of every kind: it fetches no font from anywhere, and leading blanks are kept."""
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+def _write(content: str, extension: str) -> Path:
+    return write_new(Path(time.strftime(f"epolltop-%Y%m%d-%H%M%S.{extension}")), content).absolute()

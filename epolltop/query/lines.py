@@ -1,0 +1,28 @@
+"""Rows as aligned lines of text, for whoever has no table widget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.field import GAP, Field, Row, fitting
+from epolltop.text import fit, in_ascii
+
+
+def plain(
+    rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int, *, ascii_only: bool = False
+) -> list[str]:
+    """Aligned lines, the heading first; the flexible column is cut at width."""
+    chosen = fitting(fields, width)
+    left = width - sum(field.width + GAP for field in chosen if field.width)
+
+    def fitted(field: Field[Row], cell: str) -> str:
+        cell = in_ascii(cell) if ascii_only else cell
+        return fit(cell, field.width or left, right=field.right, ascii_only=ascii_only)
+
+    def line(cells: Iterable[str]) -> str:
+        return (" " * GAP).join(map(fitted, chosen, cells)).rstrip()
+
+    lines = [line(field.title for field in chosen)]
+    lines.extend(line(field.show(row, snapshot) for field in chosen) for row in rows)
+    return lines

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
+from epolltop.query.view import SUBJECTS, View, look
+from epolltop.text import safe
+from epolltop.ui.clipboard import MAX_BYTES, clip_row, clip_rows
+from tests.output.made import HOSTILE, NGINX, SHARED, exact
+from tests.query.rows import event, instance, process, snapshot
+
+HOSTILE_TEXT = st.binary(max_size=60).map(safe)
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_a_table_keeps_its_columns_and_whole_commands() -> None:
+    clip = clip_rows([NGINX, HOSTILE], PROCESS_FIELDS, exact())
+    assert clip.text.splitlines() == [
+        "```",
+        "    PID USER         OPEN   NEW/S FREED/S CREATED   FREED FAILED    FDS  LIMIT     AGE        TREND "
+        "NAME            COMMAND",
+        "     42 www-data        2     2.5     1.5       5       4      0     12   1024   1m30s           ▄█ "
+        "nginx           nginx: worker process",
+        "     77 -1+1            2    <0.1     1.5  123.5M       4      3   1000   1024   1m30s           ▄█ "
+        r"=cmd|'/C calc'… *[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
+        "```",
+    ]
+    assert clip.message == "2 rows sent to the terminal"
+
+
+def test_a_row_has_all_fields_in_full() -> None:
+    crowd = instance(holders=((42, tuple(range(100, 120))),), watches=3)
+    clip = clip_row(InstanceOf(crowd, NGINX), INSTANCE_FIELDS, exact())
+    assert clip.text.splitlines() == [
+        "```",
+        "PID      42",
+        "NAME     nginx",
+        f"FDS      {','.join(map(str, range(100, 120)))}",
+        "AGE      12.3s",
+        "SEEN     traced",
+        "ARG      0",
+        "WATCHES  3",
+        "CREATOR  42",
+        "HOLDERS  1",
+        "CREATED  2026-01-31T11:59:47.823456Z",
+        "USER     www-data",
+        "COMMAND  nginx: worker process",
+        "ID       ffff888101234500@987700000000",
+        "```",
+    ]
+    assert clip.message == "1 row sent to the terminal"
+
+
+def test_what_is_not_known_is_said() -> None:
+    lines = clip_row(InstanceOf(SHARED, None), INSTANCE_FIELDS, exact()).text.splitlines()
+    assert "PID      ?" in lines
+    assert "FDS" in lines
+
+
+def test_an_event_has_its_date() -> None:
+    lines = clip_row(event(), EVENT_FIELDS, exact()).text.splitlines()
+    assert "TIME      2026-01-31T11:59:59.123456Z" in lines
+    assert "LIFETIME  -" in lines
+
+
+def test_a_name_does_not_end_the_block() -> None:
+    clip = clip_row(process(command="a ```` b"), PROCESS_FIELDS, exact())
+    first, *between, last = clip.text.splitlines()
+    assert first == last == "`" * 5
+    assert not any("`" * 5 in line for line in between)
+
+
+def test_what_does_not_fit_is_told() -> None:
+    rows = [process(pid, command="日" * 300) for pid in range(1, 3000)]
+    clip = clip_rows(rows, PROCESS_FIELDS, exact())
+    assert 0 < clip.rows < 100
+    assert clip.rows + clip.left_out == len(rows)
+    assert MAX_BYTES - 2000 < len(clip.text.encode()) <= MAX_BYTES
+    assert clip.text.splitlines()[-2] == f"and {clip.left_out:,} rows more"
+    assert clip.message == f"{clip.rows} rows sent to the terminal, {clip.left_out:,} left out: it takes 74,994 bytes"
+
+
+def test_all_that_is_around_it_fits_in_what_terminals_take() -> None:
+    rows = [process(pid, command="x" * 300) for pid in range(1, 3000)]
+    text = clip_rows(rows, PROCESS_FIELDS, exact()).text
+    assert len(b"\x1b]52;c;" + base64.b64encode(text.encode()) + b"\a") <= 100_000
+
+
+def test_fields_that_do_not_fit_are_told() -> None:
+    row = process(command="\u0301" * 30_000, cgroup="\u0301" * 30_000)  # no cells at all
+    clip = clip_row(row, PROCESS_FIELDS, exact())
+    assert len(clip.text.encode()) <= MAX_BYTES
+    assert clip.text.splitlines()[-2] == "and 1 field more"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)
+def test_in_ascii(subject: Any) -> None:
+    made = exact()
+    rows = look(made, View(subject))
+    assert clip_rows(rows, subject.fields, made, ascii_only=True).text.isascii()
+    assert all(clip_row(row, subject.fields, made, ascii_only=True).text.isascii() for row in rows)
+
+
+def test_nothing_is_a_heading() -> None:
+    clip = clip_rows([], EVENT_FIELDS, snapshot())
+    assert clip.text.splitlines()[1].split()[0] == "TIME"
+    assert clip.message == "0 rows sent to the terminal"
+
+
+@given(name=HOSTILE_TEXT, command=HOSTILE_TEXT, user=HOSTILE_TEXT, copies=st.integers(1, 3))
+def test_no_escape_sequence_gets_in(name: str, command: str, user: str, copies: int) -> None:
+    row = replace(NGINX, name=name, command=command, user=user)
+    made = exact()
+    table, one = clip_rows([row] * copies, PROCESS_FIELDS, made), clip_row(row, PROCESS_FIELDS, made)
+    for clip, lines in ((table, 1 + copies), (one, len(PROCESS_FIELDS))):
+        first, *between, last = clip.text.split("\n")
+        assert re.fullmatch("`{3,}", first)
+        assert first == last
+        assert not any(first in line for line in between)
+        assert all(line.isprintable() for line in between)
+        assert len(between) == lines
