@@ -29,12 +29,22 @@ def strip(line: Line, layout: Layout[Any], left: int, ellipsis: str) -> Strip:
     """The line, one cell longer than the room of its layout, with what is left of a place scrolled away."""
     shown = layout.in_view(left) if line.cells else slice(0, 0)
     segments: list[Segment] = []
+    run, run_style = line.lead, line.style  # neighbours of one style are one segment
     for column, width, (text, style) in zip(layout.columns[shown], layout.widths[shown], line.cells, strict=True):
-        segments += Segment(fitted(text, width, column.right, ellipsis), style), Segment(" ", line.style)
-    hidden = left - layout.starts[shown.start]
-    body = Strip(segments).crop_extend(hidden, hidden + layout.room, line.style)
-    whole = Strip([Segment(line.lead, line.style), *body])
-    return whole.adjust_cell_length(layout.room + 1, line.style).simplify()
+        if style is not run_style:
+            segments.append(Segment(run, run_style))
+            run, run_style = "", style
+        run += fitted(text, width, column.right, ellipsis)
+        if style is line.style:
+            run += " "
+        else:
+            segments.append(Segment(run, style))
+            run, run_style = " ", line.style
+    segments.append(Segment(run, run_style))
+    whole = Strip(segments)
+    if hidden := left - layout.starts[shown.start] if line.cells else 0:
+        whole = Strip.join([whole.crop(0, 1), whole.crop(1 + hidden)])
+    return whole.adjust_cell_length(layout.room + 1, line.style)
 
 
 def changed(old: Line, new: Line, layout: Layout[Any], left: int) -> range:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -34,8 +34,8 @@ class LineView(ScrollView):
         self._styles: dict[tuple[str, ...], Style] = {}
 
     @abstractmethod
-    def line(self, y: int) -> Line:
-        """What the line of the screen is now."""
+    def line(self, y: int, scrolled: Offset) -> Line:
+        """What the line of the screen is now, with what is above and left of an offset scrolled away."""
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Paint again, whatever was painted: all of it, or these regions."""
@@ -49,10 +49,10 @@ class LineView(ScrollView):
         if not self.is_on_screen:
             self.refresh()
             return
-        ready = {}
+        ready, scrolled = {}, self.scroll_offset  # asked once: it is slow
         for y in range(self.scrollable_content_region.height):
-            line, old = self.line(y), self._drawn.get(y)
-            cells = changed(old, line, self._layout, self.scroll_offset.x) if old else range(self._layout.room + 1)
+            line, old = self.line(y, scrolled), self._drawn.get(y)
+            cells = changed(old, line, self._layout, scrolled.x) if old else range(self._layout.room + 1)
             if cells:
                 ready[y] = line
                 super().refresh(Region(cells.start, y, len(cells), 1))
@@ -60,8 +60,9 @@ class LineView(ScrollView):
 
     def render_line(self, y: int) -> Strip:
         """What Textual asks for."""
-        line = self._drawn[y] = self._ready.pop(y) if y in self._ready else self.line(y)
-        return strip(line, self._layout, self.scroll_offset.x, self.ellipsis)
+        scrolled = self.scroll_offset
+        line = self._drawn[y] = self._ready.pop(y) if y in self._ready else self.line(y, scrolled)
+        return strip(line, self._layout, scrolled.x, self.ellipsis)
 
     @property
     def ellipsis(self) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic
 
 from rich.style import Style
 from rich.text import Text
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.reactive import reactive
 
 from epolltop.ui.layout import Column, Layout, Row
@@ -118,29 +118,30 @@ class Sheet(LineView, Generic[Row]):
 
     # The lines.
 
-    def line(self, y: int) -> Line:
+    def line(self, y: int, scrolled: Offset) -> Line:
         """The header, a row, or what there is instead of one."""
-        at = y - 1 + self.scroll_offset.y
+        at = y - 1 + scrolled.y
+        in_view = self._layout.in_view(scrolled.x)
         if y == 0:
-            return self._header_line()
+            return self._header_line(in_view)
         if at < len(self._rows.shown):
-            return self._row_line(at)
+            return self._row_line(at, self._layout.columns[in_view])
         if not self._rows.shown:
             return self._empty_line(at)
         return Line("", self.style_of())
 
-    def _header_line(self) -> Line:
+    def _header_line(self, in_view: slice) -> Line:
         style = self.style_of("table--header")
         sorted_by, reverse = self._sort
         arrow = ("v" if reverse else "^") if self.ascii_only else ("▼" if reverse else "▲")
-        layout, shown = self._layout, self._layout.in_view(self.scroll_offset.x)
+        layout = self._layout
         titles = (
             shortened(column.title, width - 1, self.ellipsis) + arrow if column.id == sorted_by else column.title
-            for column, width in zip(layout.columns[shown], layout.widths[shown], strict=True)
+            for column, width in zip(layout.columns[in_view], layout.widths[in_view], strict=True)
         )
         return Line(" ", style, [(title, style) for title in titles])
 
-    def _row_line(self, at: int) -> Line:
+    def _row_line(self, at: int, columns: Sequence[Column[Row]]) -> Line:
         rows, row = self._rows, self._rows.shown[at]
         current, marked = at == rows.at, rows.is_marked(at)
         below = (
@@ -150,15 +151,14 @@ class Sheet(LineView, Generic[Row]):
         )
         above = "table--cursor" if current else ""
         style = self.style_of(*below, above)
-        shown = self._layout.columns[self._layout.in_view(self.scroll_offset.x)]
         cells = []
-        for column in shown:
+        for column in columns:
             own = column.style(row) if column.style else ""
             cells.append((column.render(row), self.style_of(*below, own, above) if own else style))
         if current and self.has_focus and self._column:
             cells = [
                 (text, style + _CELL if column.id == self._column else style)
-                for column, (text, style) in zip(shown, cells, strict=True)
+                for column, (text, style) in zip(columns, cells, strict=True)
             ]
         return Line(_MARKS[self.ascii_only][current + 2 * marked], style, cells)
 

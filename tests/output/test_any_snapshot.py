@@ -25,7 +25,10 @@ from tests.query.rows import NOW_NS, process, snapshot
 
 from .documents import DOCS, check_document, members
 
-AWKWARD = ["", "=1+1", "'=1", "-", "@a", "|", "\\", '"', ",", "a\x00b\r\n\tc", "``` <b> &amp; ~~x~~", "\u202e\u2028日"]
+AWKWARD = [
+    *("", "=1+1", "'=1", "-", "@a", "|", "\\", '"', ",", "a\x00b\r\n\tc"),
+    *("``` <b> &amp; ~~x~~", "\u202e\u2028", "日" * 60),
+]
 TEXT = st.one_of(st.binary(max_size=20), st.sampled_from(AWKWARD).map(str.encode)).map(safe)
 COUNT = st.integers(0, 1 << 40)
 RATE = st.floats(0, 1e9)

@@ -10,6 +10,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from textual.app import App, ComposeResult
+from textual.widgets import Static
 
 from epolltop.output.export import export, export_screen, self_contained
 from epolltop.output.files import write_new
@@ -86,6 +88,19 @@ def test_a_picture_fetches_nothing_and_keeps_its_blanks() -> None:
     assert ".r1 { fill: #fff }" in picture
     assert ET.fromstring(picture).get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
     assert picture == self_contained(SVG)
+
+
+async def test_a_real_picture_fetches_nothing_and_is_well_formed() -> None:
+    class Screen(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Static(f"{HOSTILE.command} & ]]> ☃", markup=False)
+
+    app = Screen()
+    async with app.run_test(size=(80, 5)):
+        picture = export_screen(app.export_screenshot()).read_text()
+    assert "url(" not in picture.replace("url(#", "")
+    said = "".join(ET.fromstring(picture).itertext()).replace("\xa0", " ")
+    assert r"|<b>| \x1b[31m `日本語の長い名前` éé & ]]> ☃" in said
 
 
 def test_many_in_one_second_are_as_many_files(here: Path) -> None:

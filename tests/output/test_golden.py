@@ -8,7 +8,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from epolltop.model.batch import Kind, Syscall
+from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
+from epolltop.model.world import JOURNAL, Selection
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
 from epolltop.output.document import event_document
@@ -173,16 +173,18 @@ def test_nothing_shown_is_still_a_document() -> None:
 # What writes them.
 
 
-def session(*, delay_s: float = 0.01) -> Session:
-    source = ScriptedSource(batch(*TASKS, events=EVENTS), batch(*TASKS, Task(99, "late", created=1)))
-    return Session(lambda: source, Selection(), delay_s, tell_all=True)
+def session(events: Sequence[Event]) -> Session:
+    source = ScriptedSource(batch(*TASKS, events=events), batch(*TASKS, Task(99, "late", created=1)))
+    return Session(lambda: source, Selection(), 0.01, tell_all=True)
 
 
-def written_by(run: Callable[[Session, Callable[[str], None]], Coroutine[None, None, None]]) -> str:
+def written_by(
+    run: Callable[[Session, Callable[[str], None]], Coroutine[None, None, None]], events: Sequence[Event] = EVENTS
+) -> str:
     written: list[str] = []
 
     async def whole() -> None:
-        observing = session()
+        observing = session(events)
         try:
             await run(observing, written.append)
         finally:
@@ -254,6 +256,16 @@ def test_a_snapshot_of_events_has_those_of_the_whole_observation() -> None:
     assert document["view"] == {
         "of": "events", "filter": "kind!=found", "sort": "time", "descending": False, "rows": None
     }  # fmt: skip
+
+
+def test_a_snapshot_of_events_has_more_than_a_journal_keeps() -> None:
+    failures = [event(kind=Kind.CREATE_FAILED, fd=None, errno=24, file=0)] * (JOURNAL + 5)
+    view = View(ALL_EVENTS, filter=parse_over(ALL_EVENTS.fields, 'kind="create failed"'))
+    text = written_by(
+        lambda s, write: run_snapshot(s, view, "", write, seconds=0, format="csv", events=False, ascii_only=False),
+        failures,
+    )
+    assert len(text.splitlines()) == 1 + len(failures)
 
 
 @pytest.mark.parametrize("json", [False, True])
