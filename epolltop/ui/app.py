@@ -65,13 +65,17 @@ class EpolltopApp(Watching):
 
     def action_view(self, number: int) -> None:
         """All rows of a subject, as one left it."""
-        self._roots[self.trail.places[0].subject.id] = self.trail.places[0]
+        left = self.trail.places[0]
+        if self.trail.is_root and self.board.main.sticks_to_row:
+            left = replace(left, cursor=self.board.main.cursor_key)
+        self._roots[left.subject.id] = left
         self.go(Trail((self._roots[SUBJECTS[number - 1].id],)))
 
     @on(VirtualTable.RowActivated)
     def _drill(self, message: VirtualTable.RowActivated) -> None:
-        deeper = self.trail.into(message.row)
-        if deeper is self.trail:
+        left = self.trail.at(replace(self.trail.here, cursor=self.board.main.cursor_key))
+        deeper = left.into(message.row)
+        if deeper is left:
             self.query_one(Board).toggle_class("-zoomed")
         else:
             self.go(deeper)

@@ -112,6 +112,8 @@ class Board(Vertical):
         self.main.empty = empty
         self.main.set_sort(place.view.field.id, place.view.descending)
         self.main.show(rows)
+        if moved and place.cursor is not None:
+            self.main.select(place.cursor)
         if place.subject.id == PROCESSES.id:
             self._show_companions(snapshot)
         self.describe()

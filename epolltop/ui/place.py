@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -32,6 +33,8 @@ class Place:
     rows: int | None = None
     process: ProcessKey | None = None
     instance: InstanceKey | None = None
+    cursor: Hashable = None
+    """Key of the row that was under the cursor when it was left."""
 
     @property
     def view(self) -> View[Any]:

@@ -99,6 +99,11 @@ class VirtualTable(Sheet[Row], can_focus=True):
         return None if self._rows.current is None else self._rows.key
 
     @property
+    def sticks_to_row(self) -> bool:
+        """Whether the cursor goes where its row goes, because someone moved it; else it sticks to the top."""
+        return self._rows.pinned
+
+    @property
     def follow(self) -> bool:
         """Whether the cursor stays on its row wherever that goes, the first one too, until the row is gone."""
         return self._rows.follow

@@ -1,0 +1,310 @@
+"""What each key does, as a person sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, OptionList
+
+from epolltop.ui import watching
+from epolltop.ui.filterbar import FilterBar
+from epolltop.ui.keys import KEYS
+from epolltop.ui.picker import Picker
+from tests.query.rows import NOW_NS, event
+
+from .source import Task, batch, file_of
+from .test_app import ALL, NGINX, NODE, REDIS, Screen, on_screen
+
+BORN = event(time_ns=NOW_NS, created_ns=NOW_NS, since_ns=NOW_NS, file=9, pid=42)
+
+
+@pytest.fixture(autouse=True)
+def in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exports go to the working directory; rows take their places at once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(watching, "ORDER_HELD_S", 0)
+
+
+def crumbs(screen: Screen) -> str:
+    return screen.within("#crumbs")[0]
+
+
+def rows(screen: Screen, table: str) -> list[str]:
+    return [line for line in screen.within(f"#{table}")[1:] if line.strip(" ▸│▁▂▃▄▅▆▇█")]
+
+
+def exported(name: str) -> str:
+    return Path(name).read_text()
+
+
+# Where.
+
+
+async def test_digits_show_each_view_and_its_table_alone() -> None:
+    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+        await screen.press("2")
+        assert len(rows(screen, "instances")) == 25
+        assert not screen.app.query_one("#processes").is_on_screen
+        await screen.press("3")
+        assert ["create" in line for line in rows(screen, "events")] == [True]
+        assert not screen.app.query_one("#instances").is_on_screen
+        await screen.press("1")
+        assert screen.rows() == ["77", "42", "99"]
+
+
+async def test_a_view_is_left_and_found_again_with_its_filter_and_order() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"open>2", "enter", "r", "2", "1")
+        assert screen.rows() == ["42", "77"]
+
+
+async def test_enter_drills_down_and_esc_and_backspace_come_back() -> None:
+    async with on_screen() as screen:
+        await screen.press("down", "enter")
+        assert "▸ nginx (42)" in crumbs(screen)
+        assert len(rows(screen, "instances")) == 3
+        await screen.press("enter")
+        assert "▸ nginx (42) ▸ fd 4" in crumbs(screen)
+        await screen.press("backspace")
+        assert crumbs(screen).count("▸") == 1
+        await screen.press("escape")
+        assert screen.rows() == ["77", "42", "99"]
+        assert screen.marked() == "42"
+        await screen.press("escape", "escape", "backspace")
+        assert screen.app.is_running
+
+
+async def test_esc_clears_the_filter_before_it_goes_back() -> None:
+    async with on_screen() as screen:
+        await screen.press("enter", "slash", *"fds:4", "enter")
+        assert len(rows(screen, "instances")) == 2  # 4 and 14
+        await screen.press("escape")
+        assert len(rows(screen, "instances")) == 20
+        assert "redis-server (77)" in crumbs(screen)
+        await screen.press("escape")
+        assert screen.rows() == ["77", "42", "99"]
+
+
+async def test_enter_at_the_end_of_the_way_shows_the_detail_in_full_and_esc_leaves_it() -> None:
+    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 24)) as screen:
+        await screen.press("3", "enter", "enter")
+        assert screen.app.query_one("#page").region.height > 12
+        assert not screen.app.query_one("#events").is_on_screen
+        await screen.press("escape")
+        assert screen.app.query_one("#events").is_on_screen
+
+
+async def test_the_next_row_comes_without_leaving_the_detail() -> None:
+    events = [BORN._replace(fd=100 + n, time_ns=NOW_NS + n, since_ns=NOW_NS + n) for n in range(3)]
+    async with on_screen(batch(NGINX, events=events)) as screen:
+        await screen.press("3", "tab", "J")
+        assert "returned descriptor 101" in " ".join(" ".join(screen.within("#page")).split())
+        await screen.press("K")
+        assert "returned descriptor 102" in " ".join(" ".join(screen.within("#page")).split())
+
+
+async def test_raw_fields_have_the_names_of_the_record_and_come_and_go() -> None:
+    async with on_screen(batch(NGINX, events=[BORN])) as screen:
+        await screen.press("3")
+        assert not any("processId" in line for line in screen.within("#page"))
+        await screen.press("v")
+        assert any("processId" in line and "42" in line for line in screen.within("#page"))
+        await screen.press("v")
+        assert "nginx (42) created an epoll instance" in " ".join(screen.within("#page"))
+
+
+# What.
+
+
+async def test_only_this_value_and_not_this_value() -> None:
+    async with on_screen() as screen:
+        await screen.press("right", "right", "f")  # USER of redis
+        assert screen.rows() == ["77"]
+        assert 'filter: user="redis"' in screen.text
+        await screen.press("escape", "exclamation_mark")
+        assert screen.rows() == ["42", "99"]
+
+
+async def test_the_value_of_the_sorted_column_is_taken_where_no_cell_is_chosen() -> None:
+    async with on_screen() as screen:
+        await screen.press("down", "f")
+        assert screen.rows() == ["77", "42"]
+        assert "filter: open>=3" in screen.text
+
+
+async def test_conditions_add_up_and_keep_an_or_together() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"redis or node", "enter", "down", "f")
+        assert "filter: (redis or node) open>=1" in screen.text
+        assert screen.rows() == ["77", "99"]
+
+
+async def test_an_unknown_value_is_no_filter() -> None:
+    async with on_screen(size=(200, 36)) as screen:
+        await screen.press("2", *["right"] * 6, "f")  # ARG
+        await screen.sees("is not known of this row")
+
+
+async def test_a_user_is_picked_from_those_there_are() -> None:
+    async with on_screen() as screen:
+        await screen.press("u")
+        options = screen.app.screen.query_one(OptionList)
+        users = [options.get_option_at_index(at).id for at in range(options.option_count)]
+        assert users == ["node", "redis", "www-data"]
+        await screen.press(*"red", "enter")
+        assert screen.rows() == ["77"]
+        await screen.press("u", "escape")
+        assert screen.rows() == ["77"]
+
+
+async def test_events_have_no_user_to_pick() -> None:
+    async with on_screen() as screen:
+        await screen.press("3", "u")
+        await screen.sees("events have no user")
+
+
+async def test_what_to_sort_by_is_picked_also_what_is_no_column() -> None:
+    async with on_screen() as screen:
+        await screen.press("s")
+        assert isinstance(screen.app.screen, Picker)
+        await screen.press(*"ppid", "enter")
+        assert "by PPID" in crumbs(screen)
+
+
+async def test_history_of_filters() -> None:
+    async with on_screen() as screen:
+        for text in ("nginx", "node"):
+            await screen.press("slash", "ctrl+u", *text, "enter")
+        await screen.press("slash", "up", "up")
+        assert screen.app.query_one("#filter", Input).value == "nginx"
+        assert screen.rows() == ["42"]
+        await screen.press("down", "enter")
+        assert screen.rows() == ["99"]
+        assert not screen.app.query_one(FilterBar).is_open
+
+
+async def test_following_says_so_and_says_when_the_row_is_gone() -> None:
+    async with on_screen() as screen:
+        await screen.press("down", "F")
+        assert "following" in crumbs(screen)
+        await screen.tick(batch(REDIS, NODE))
+        for _ in range(4):
+            await screen.tick()
+        await screen.sees("The followed row is gone.")
+        assert "following" not in crumbs(screen)
+
+
+async def test_new_rows_are_bold_and_gone_rows_stay_for_a_while() -> None:
+    async with on_screen() as screen:
+        await screen.tick(batch(REDIS, NODE, Task(50, "late", open=2)))
+        assert screen.rows() == ["77", "42", "50", "99"]
+        glow = screen.app._glow
+        classes = {row.pid: glow.row_class(row) for row in screen.table("processes").rows}  # type: ignore[attr-defined]
+        assert classes == {77: "", 42: "table--dim", 50: "table--bold", 99: ""}
+        await screen.until_the_gone_are_gone()
+        assert screen.rows() == ["77", "50", "99"]
+
+
+# When.
+
+
+async def test_stepping_back_in_time_holds_and_equals_returns() -> None:
+    async with on_screen(batch(NGINX)) as screen:
+        await screen.tick(batch(NGINX, REDIS))
+        await screen.tick(batch(NGINX, REDIS, NODE))
+        await screen.press("left_square_bracket")
+        assert screen.rows() == ["77", "42"]
+        assert "PAUSED" in screen.text
+        await screen.press("left_square_bracket")
+        assert screen.rows() == ["42"]
+        await screen.press("right_square_bracket")
+        assert screen.rows() == ["77", "42"]
+        await screen.tick()
+        assert screen.rows() == ["77", "42"]
+        await screen.press("equals_sign")
+        assert screen.rows() == ["77", "42", "99"]
+        assert "PAUSED" not in screen.text
+
+
+async def test_the_ends_of_what_is_kept_are_said() -> None:
+    async with on_screen() as screen:
+        await screen.press("left_curly_bracket")
+        await screen.sees("Nothing older is kept.")
+        await screen.press("right_curly_bracket")
+        await screen.sees("This is the newest.")
+
+
+# Out.
+
+
+@pytest.mark.parametrize("format", ["csv", "md", "txt", "svg"])
+async def test_export_in_a_chosen_format(format: str) -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"nginx", "enter", "E", *format, "enter")
+        await screen.sees("Exported to")
+        (name,) = os.listdir()
+        assert name.endswith(f".{format}")
+    written = exported(name)
+    assert "nginx" in written
+    assert "redis-server" not in written
+
+
+async def test_marked_rows_are_what_is_exported_and_copied() -> None:
+    async with on_screen() as screen:
+        await screen.press("m", "down", "down", "m", "E", *"csv", "enter")
+        await screen.sees("Exported to")
+        (name,) = os.listdir()
+        await screen.press("Y")
+        await screen.sees("2 rows sent to the terminal")
+        assert screen.app.clipboard.count("\n") == 4  # fences, heading, two rows
+        await screen.press("U", "Y")
+        await screen.sees("3 rows sent to the terminal")
+    assert {line.split(",")[0] for line in exported(name).splitlines()[1:]} == {"77", "99"}
+
+
+async def test_a_row_is_copied_with_all_its_fields() -> None:
+    async with on_screen() as screen:
+        await screen.press("y")
+        await screen.sees("1 row sent to the terminal")
+        assert "redis-server *:6379" in screen.app.clipboard
+        await screen.press("tab", "y")
+        assert f"{file_of(77, 0):x}@" in screen.app.clipboard
+
+
+# epolltop.
+
+
+async def test_every_action_is_a_command_of_the_palette() -> None:
+    async with on_screen() as screen:
+        commands = {command.title: command.help for command in screen.app.get_system_commands(screen.app.screen)}
+        wanted = {f"{key.label} ({key.shown.split()[0]})": key.help for key in KEYS if key.action != "command_palette"}
+        assert wanted.items() <= commands.items()
+        await screen.press("colon", *"earlier", "enter")
+        await screen.sees("PAUSED")
+
+
+def test_an_error_of_our_own_ends_the_screen_with_a_report_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    screens: list[Screen] = []
+
+    async def fail() -> None:
+        async with on_screen() as screen:
+            screens.append(screen)
+            screen.app.call_later(lambda: 1 // 0)
+            await screen.until(lambda: not screen.app.is_running)
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(fail())
+    (screen,) = screens
+    assert screen.app.return_code == 1
+    assert not screen.app._exit_renderables
+    (written,) = tmp_path.glob("epolltop-report-*.txt")
+    assert str(written) in screen.app.crashed
+    assert "ZeroDivisionError" in screen.app.crashed
+    assert "Traceback" in written.read_text()
+    assert written.stat().st_mode & 0o777 == 0o600
