@@ -254,12 +254,36 @@ async def test_one_cell_of_forty_rows_takes_few_bytes_to_write() -> None:
         assert 0 < written() < whole / 20
 
 
-async def test_rows_that_come_and_go_paint_their_lines_and_the_scrollbar() -> None:
+async def test_rows_that_come_and_go_paint_their_lines() -> None:
     async with on_screen(rows=items(5)) as screen:
-        assert [span for span in await screen.spans(items(6)) if span[1] < 29] == [(6, 0, 29)]
+        assert await screen.spans(items(6)) == [(6, 0, 29)]
         assert screen.lines[6] == "      5 name5"
-        assert [span for span in await screen.spans(items(4)) if span[1] < 29] == [(5, 0, 29), (6, 0, 29)]
+        assert await screen.spans(items(4)) == [(5, 0, 29), (6, 0, 29)]
         assert screen.lines[4:] == ["      3 name3", "", "", "", "", ""]
+
+
+async def test_the_scrollbar_is_painted_where_it_looks_different() -> None:
+    async with on_screen(rows=items(5)) as screen:
+
+        def bar() -> list[object]:
+            """Of the rows, what is to the right of them."""
+            strips = screen.app.screen._compositor.render_strips()
+            return [(segment.text, segment.style) for strip in strips for segment in strip.crop(29)]
+
+        for count in (20, 40, 1000, 1001, 5, 0, 300):
+            before = bar()
+            spans = await screen.spans(items(count))
+            now = bar()
+            painted = [y for y, first, end in spans if end == 30]
+            assert painted == [y for y in range(10) if before[y] != now[y]]
+            scrollbar = screen.app.table.vertical_scrollbar
+            scrollbar._set_dirty()
+            scrollbar._exchange_repaint_regions()
+            assert bar() == now, "what was painted is not what it looks like"
+        await screen.press("end")
+        assert bar() != now
+        screen.app.refresh(layout=True)
+        assert await screen.spans(items(300)) == []
 
 
 async def test_rows_shown_twice_before_they_are_painted_are_painted_as_they_were_last() -> None:
