@@ -6,14 +6,14 @@ needs a new schema number. docs/snapshot.md describes each member.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from epolltop.model.batch import Event, Kind, ProcessKey, Source, Syscall
+from epolltop.model.batch import Event, ProcessKey, Source, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.output.report import Report
 from epolltop.query.fields import InstanceOf, flag_names
+from epolltop.query.record import event_record, signed
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.text import safe, timestamp
 
@@ -55,7 +55,7 @@ def snapshot_document(report: Report[Any]) -> Json:
     if listed.in_flight:
         document["in_flight"] = [_instance(instance, None, snapshot) for instance in listed.in_flight]
     if listed.events is not None:
-        document["events"] = [event_document(event, snapshot) for event in listed.events]
+        document["events"] = [event_record(event, snapshot) for event in listed.events]
     return document
 
 
@@ -120,47 +120,6 @@ def source_document(source: Source) -> Json:
     }
 
 
-def event_document(event: Event, snapshot: Snapshot) -> Json:
-    """One event. Flat names are those of Tracee's trace.Event up to v0.23; what it does not know stands in "epoll"."""
-    name = "size" if event.syscall is Syscall.EPOLL_CREATE else "flags"
-    is_call = event.kind in (Kind.CREATE, Kind.CREATE_FAILED)
-    args = [{"name": name, "type": "int", "value": _signed(event.argument)}] if is_call else []
-    return {
-        "timestamp": snapshot.wall_of(event.time_ns),
-        "processId": event.pid or None,
-        "threadId": event.tid or None,
-        "parentProcessId": event.ppid or None,
-        "userId": event.uid,
-        "cgroupId": event.cgroup or None,
-        "processName": event.name or None,
-        "hostName": snapshot.source.host.hostname,
-        "eventName": event.syscall.name.lower() if is_call and event.syscall else _NAMES[event.kind],
-        "argsNum": len(args),
-        "returnValue": (-event.errno if event.errno else event.fd) if is_call else None,
-        "args": args,
-        "epoll": {
-            "kind": event.kind.name.lower(),
-            "id": event.instance,
-            "fd": event.fd,
-            "errno": errno.errorcode.get(event.errno, str(event.errno)) if event.errno else None,
-            "created_at": timestamp(snapshot.wall_of(event.created_ns), utc=True) if event.created_ns else None,
-            "lifetime_ns": event.lifetime_ns,
-            "process_start_ticks": event.start or None,
-            "by_kernel": event.by_kernel,
-            "by_census": event.by_census,
-        },
-    }
-
-
-_NAMES = {
-    Kind.CREATE: "epoll_create1",
-    Kind.CREATE_FAILED: "epoll_create1",
-    Kind.RELEASE: "files_free",
-    Kind.FOUND: "epoll_found",
-    Kind.GONE: "epoll_gone",
-}
-
-
 def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, counted: bool) -> Json:
     started, told = row.started_ns, snapshot.source.sees_failures
     return {
@@ -199,7 +158,7 @@ def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot
         "created_at": timestamp(snapshot.wall_of(created), utc=True) if created is not None else None,
         "age_s": round((snapshot.now_ns - created) / 1e9, 6) if created is not None else None,
         "creator": instance.creator.pid if instance.creator else None,
-        "size": _signed(argument) if instance.syscall is Syscall.EPOLL_CREATE else None,
+        "size": signed(argument) if instance.syscall is Syscall.EPOLL_CREATE else None,
         "flags": list(flag_names(argument))
         if instance.syscall is Syscall.EPOLL_CREATE1 and argument is not None
         else None,
@@ -209,8 +168,3 @@ def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot
 
 def _counts(counted: bool, **values: float | None) -> Json:
     return {name: value if counted else None for name, value in values.items()}
-
-
-def _signed(argument: int | None) -> int | None:
-    """The int that the program passed: probes hand over its 32 bits."""
-    return None if argument is None else argument - (1 << 32) if argument >= 1 << 31 else argument

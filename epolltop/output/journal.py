@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
-from epolltop.output.document import event_document
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
 from epolltop.query.lines import plain
+from epolltop.query.record import event_record
 from epolltop.session import Session
 
 WIDTH = 120
@@ -32,7 +32,7 @@ async def run_events(
     def lines(events: Iterable[Event], snapshot: Snapshot) -> str:
         chosen = [event for event in events if predicate(event, snapshot)]
         if json:
-            return "".join(jsonlib.dumps(event_document(event, snapshot)) + "\n" for event in chosen)
+            return "".join(jsonlib.dumps(event_record(event, snapshot)) + "\n" for event in chosen)
         return "".join(f"{line}\n" for line in plain(chosen, EVENT_FIELDS, snapshot, WIDTH, ascii_only=ascii_only)[1:])
 
     snapshot = await session.open()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
 from epolltop.model.snapshot import Instance, Provenance, Snapshot
-from epolltop.query.fields import EVENT_FIELDS, argument_text
+from epolltop.query.fields import argument_text
+from epolltop.query.record import event_record
 from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 
 Line: TypeAlias = tuple[str | None, str]
@@ -29,9 +31,12 @@ def event_story(event: Event, snapshot: Snapshot) -> list[Line]:
     return list(_event_lines(event, snapshot))
 
 
-def event_record(event: Event, snapshot: Snapshot) -> list[Line]:
-    """The same field by field."""
-    return [(field.id, field.show(event, snapshot)) for field in EVENT_FIELDS]
+def raw_story(event: Event, snapshot: Snapshot) -> list[Line]:
+    """Its record, a line a field, as JSON has them; arguments by their names."""
+    record = event_record(event, snapshot)
+    ours = {f"epoll.{name}": value for name, value in record.pop("epoll").items()}
+    arguments = {f"args.{each['name']}": each["value"] for each in record.pop("args")}
+    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in (record | arguments | ours).items()]
 
 
 def instance_story(file: int, since_ns: int, snapshot: Snapshot) -> list[Line]:

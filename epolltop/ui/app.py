@@ -20,6 +20,7 @@ from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, bindings
+from epolltop.ui.manual import Manual
 from epolltop.ui.picker import Choice, Picker
 from epolltop.ui.place import SUBJECTS, Place, Trail, root
 from epolltop.ui.table import VirtualTable
@@ -103,6 +104,10 @@ class EpolltopApp(Watching):
         """Story or fields."""
         self.board.raw = not self.board.raw
         self.board.describe()
+
+    def action_manual(self) -> None:
+        """The page of the selected kind of event."""
+        self.push_screen(Manual(self.board.event_name, self.readable))
 
     # What.
 

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf
-from epolltop.query.story import Line, event_record, event_story, instance_story
+from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name
+from epolltop.query.story import Line, event_story, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, NewestFirst, instances
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
@@ -82,6 +82,12 @@ class Board(Vertical):
     def fields_of(self, row: Any) -> Sequence[Field[Any]]:
         """What is known about a row of one of the tables."""
         return self._fields(_SUBJECT_OF.get(type(row), EVENTS.id))
+
+    @property
+    def event_name(self) -> str:
+        """Of the event under the cursor of its table, else of what makes instances."""
+        event: Event | None = self.table(EVENTS.id).cursor_row
+        return event_name(event) if event else "epoll_create1"
 
     @property
     def measured(self) -> tuple[Instance, ...]:
@@ -153,7 +159,7 @@ class Board(Vertical):
             case InstanceOf():
                 return instance_story(row.instance.file, row.instance.since_ns, snapshot)
             case Event():
-                return event_record(row, snapshot) if self.raw else event_story(row, snapshot)
+                return raw_story(row, snapshot) if self.raw else event_story(row, snapshot)
         return [("", "Select a row to see all of it.")]
 
     @on(VirtualTable.Resized)

@@ -21,12 +21,12 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import JOURNAL, Selection
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
-from epolltop.output.document import event_document
 from epolltop.output.formats import FORMATS, as_json_line
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.filter import everything, parse, parse_over
+from epolltop.query.record import event_record
 from epolltop.query.view import EVENTS as ALL_EVENTS
 from epolltop.query.view import PROCESSES, SUBJECTS, View, look
 from epolltop.session import Session
@@ -161,7 +161,7 @@ def test_csv_has_a_row_per_process_and_instance() -> None:
 
 def test_a_size_is_the_signed_number_that_was_passed() -> None:
     call = event(kind=Kind.CREATE_FAILED, syscall=Syscall.EPOLL_CREATE, argument=0xFFFFFFFF, errno=22)
-    assert event_document(call, exact())["args"] == [{"name": "size", "type": "int", "value": -1}]
+    assert event_record(call, exact())["args"] == [{"name": "size", "type": "int", "value": -1}]
 
 
 def test_nothing_shown_is_still_a_document() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, OptionList
 
+from epolltop.model.batch import Kind
 from epolltop.ui import watching
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.keys import KEYS
@@ -114,6 +115,15 @@ async def test_raw_fields_have_the_names_of_the_record_and_come_and_go() -> None
         assert any("processId" in line and "42" in line for line in screen.within("#page"))
         await screen.press("v")
         assert "nginx (42) created an epoll instance" in " ".join(screen.within("#page"))
+
+
+async def test_the_page_of_the_selected_kind_of_event() -> None:
+    released = BORN._replace(kind=Kind.RELEASE, time_ns=NOW_NS + 1, fd=None)
+    async with on_screen(batch(NGINX, events=[BORN, released])) as screen:
+        await screen.press("3", "d")
+        assert "files_free" in screen.within("#manual")[1]
+        await screen.press("escape", "down", "d")
+        assert "epoll_create" in screen.within("#manual")[1]
 
 
 # What.
