@@ -96,7 +96,7 @@ class Screen:
 
     def within(self, selector: str) -> list[str]:
         """The lines of one widget, as painted."""
-        region = self.app.query_one(selector).region
+        region = self.app.screen.query_one(selector).region
         strips = self.app.screen._compositor.render_strips()[region.y : region.bottom]
         return ["".join(s.text for s in strip.crop(region.x, region.right)).rstrip() for strip in strips]
 
