@@ -12,7 +12,7 @@ from typing import Any
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Source, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.query.fields import flag_names
+from epolltop.query.fields import event_name, flag_names
 from epolltop.text import timestamp
 
 SCHEMA = "epolltop.snapshot/1"
@@ -94,7 +94,7 @@ def event_document(event: Event, snapshot: Snapshot) -> Json:
         "cgroupId": event.cgroup or None,
         "processName": event.name or None,
         "hostName": snapshot.source.host.hostname,
-        "eventName": event.syscall.name.lower() if is_call and event.syscall else _NAMES[event.kind],
+        "eventName": event_name(event),
         "argsNum": len(args),
         "returnValue": (-event.errno if event.errno else event.fd) if is_call else None,
         "args": args,
@@ -110,15 +110,6 @@ def event_document(event: Event, snapshot: Snapshot) -> Json:
             "by_census": event.by_census,
         },
     }
-
-
-_NAMES = {
-    Kind.CREATE: "epoll_create1",
-    Kind.CREATE_FAILED: "epoll_create1",
-    Kind.RELEASE: "files_free",
-    Kind.FOUND: "epoll_found",
-    Kind.GONE: "epoll_gone",
-}
 
 
 def _process(row: ProcessRow, snapshot: Snapshot, *, counted: bool) -> Json:

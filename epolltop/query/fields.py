@@ -27,6 +27,7 @@ __all__ = [
     "UnknownField",
     "Value",
     "argument_text",
+    "event_name",
     "fitting",
     "flag_names",
     "lookup",
@@ -196,6 +197,19 @@ _KINDS = {
     Kind.FOUND: "found",
     Kind.GONE: "gone",
 }
+
+_EVENT_NAMES = {
+    Kind.CREATE: "epoll_create1",
+    Kind.CREATE_FAILED: "epoll_create1",
+    Kind.RELEASE: "files_free",
+    Kind.FOUND: "epoll_found",
+    Kind.GONE: "epoll_gone",
+}
+
+
+def event_name(event: Event) -> str:
+    """Its name in records and of its page in docs/events: the system call, else the probe or what a census inferred."""
+    return event.syscall.name.lower() if _is_call(event) and event.syscall else _EVENT_NAMES[event.kind]
 
 
 def _is_call(event: Event) -> bool:

@@ -19,6 +19,8 @@ from packaging.requirements import Requirement
 import epolltop
 
 ROOT = Path(__file__).parents[2]
+HIDDEN = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(ROOT))
+"""In a mount namespace of its own an empty directory hides the checkout: nothing can come from there."""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_package_and_the_bpf_sources_and_nothing_else(wheel: Path) -> None:
     expected = {f"epolltop/{name}": content for name, content in _files(ROOT / "epolltop").items()}
     expected |= {f"epolltop/bpf/{name}": content for name, content in _files(ROOT / "bpf").items()}
+    expected |= {f"epolltop/events/{name}": content for name, content in _files(ROOT / "docs" / "events").items()}
 
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
@@ -64,6 +67,7 @@ def test_wheel_holds_what_only_the_program_would_miss(wheel: Path) -> None:
 
     assert {f"epolltop/bpf/stub-headers/include/{name}" for name in headers} <= names
     assert {"epolltop/bpf/common.c", "epolltop/bpf/wire.h", "epolltop/ui/epolltop.tcss"} <= names
+    assert {"epolltop/events/epoll_create.md", "epolltop/events/files_free.md"} <= names
 
 
 def test_wheel_says_what_it_is(wheel: Path) -> None:
@@ -103,12 +107,19 @@ def test_installed_wheel_starts_from_anywhere(environment: Path, tmp_path: Path)
 @pytest.mark.kernel
 def test_installed_wheel_observes_with_its_own_bpf_sources(environment: Path, tmp_path: Path) -> None:
     command = [str(environment / "bin" / "epolltop"), "snapshot", "--source", "bpf", "-d", "0"]
-    # In a mount namespace of its own an empty directory hides the checkout: nothing can come from there.
-    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(ROOT)]
 
-    done = _run([*hidden, *command], tmp_path)
+    done = _run([*HIDDEN, *command], tmp_path)
 
     assert json.loads(done.stdout)["source"]["kind"] == "bpf"
+
+
+@pytest.mark.kernel
+def test_installed_wheel_has_the_pages_of_its_events(environment: Path, tmp_path: Path) -> None:
+    read = "import epolltop.ui.manual, sys; sys.stdout.write(epolltop.ui.manual.page('epoll_create1'))"
+
+    done = _run([*HIDDEN, str(environment / "bin" / "python"), "-I", "-c", read], tmp_path)
+
+    assert done.stdout == (ROOT / "docs" / "events" / "epoll_create.md").read_text()
 
 
 def _files(directory: Path) -> dict[str, bytes]:

@@ -1,0 +1,108 @@
+"""The manual: the page of an event, docs/events as a reader of the screen sees it.
+
+Drawn by Rich as one text: Textual's Markdown widget makes a widget of every paragraph, which takes ten times as long.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.markdown import Markdown
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+_PAGES = {
+    "epoll_create": "epoll_create",
+    "epoll_create1": "epoll_create",
+    "files_free": "files_free",
+    "epoll_found": "epoll_found",
+    "epoll_gone": "epoll_gone",
+}
+"""By the name of the event: the two calls that create share one page."""
+
+
+def events_directory() -> Path:
+    """Where the pages are: inside the installed package, or in docs of a checkout."""
+    package = Path(str(importlib.resources.files("epolltop")))
+    installed = package / "events"
+    return installed if installed.is_dir() else package.parent / "docs" / "events"
+
+
+def page(event_name: str) -> str:
+    """The page about an event.
+
+    Args:
+        event_name: as query.fields.event_name gives it, and records bear it.
+
+    Returns:
+        Markdown, ASCII.
+
+    Raises:
+        KeyError: no event bears that name.
+    """
+    return (events_directory() / f"{_PAGES[event_name]}.md").read_text(encoding="ascii")
+
+
+class Manual(ModalScreen[None]):
+    """One page, scrolled. Links show where they lead, and cannot be opened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss", "Close")]
+
+    def __init__(self, event_name: str, readable: Callable[[str], str]) -> None:
+        """Reads the page.
+
+        Args:
+            event_name: see `page`.
+            readable: applied to the whole text; str leaves it as it is.
+
+        Raises:
+            KeyError: no event bears that name.
+        """
+        super().__init__()
+        self._text = readable(page(event_name))
+
+    def compose(self) -> ComposeResult:
+        """One scrolling text."""
+        with _Scroll(id="manual"):
+            yield Static(Markdown(self._text, code_theme="ansi_dark", hyperlinks=False))
+
+
+class _Scroll(VerticalScroll):
+    """With the keys of a pager beside the arrows, PgUp, PgDn, Home, End and the wheel; what keys do shows at once."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("j", "scroll_down", "Down"),
+        ("k", "scroll_up", "Up"),
+        ("g", "scroll_home", "Top"),
+        ("G", "scroll_end", "Bottom"),
+    ]
+
+    def action_scroll_down(self) -> None:
+        """A line on."""
+        self.scroll_down(animate=False)
+
+    def action_scroll_up(self) -> None:
+        """A line back."""
+        self.scroll_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """What fits on, on."""
+        self.scroll_page_down(animate=False)
+
+    def action_page_up(self) -> None:
+        """What fits on, back."""
+        self.scroll_page_up(animate=False)
+
+    def action_scroll_home(self) -> None:
+        """To the first line."""
+        self.scroll_home(animate=False)
+
+    def action_scroll_end(self) -> None:
+        """To the last line."""
+        self.scroll_end(animate=False)
