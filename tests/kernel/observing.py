@@ -11,9 +11,10 @@ import pytest
 from epolltop.model.batch import Batch, Event, Kind
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.world import World
-from epolltop.sources import Descriptor
+from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.bpf import census
 from epolltop.sources.bpf.source import BpfSource, Ladders
+from epolltop.sources.proc import ProcSource
 from tests.waiting import eventually
 
 from .truth import Table, told, truth
@@ -22,7 +23,7 @@ from .truth import Table, told, truth
 class Observing:
     """Counts run from the opening on, as in a snapshot of the whole observation."""
 
-    def __init__(self, source: BpfSource) -> None:
+    def __init__(self, source: FactSource) -> None:
         self._source = source
         self._world = World(tell_all=True)
         self._events: dict[int, list[Event]] = {}
@@ -104,6 +105,17 @@ class Observing:
         snapshot = eventually(look, within_s)
         assert snapshot is not None
         return snapshot
+
+
+@contextmanager
+def observe_by_proc() -> Iterator[Observing]:
+    """The same with /proc alone, which looks once a refresh."""
+    source = ProcSource()
+    source.open()
+    try:
+        yield Observing(source)
+    finally:
+        source.close()
 
 
 @contextmanager

@@ -13,9 +13,11 @@ import fcntl
 import json
 import mmap
 import os
+import platform
 import resource
 import select
 import signal
+import struct
 import sys
 import threading
 import time
@@ -25,7 +27,8 @@ from typing import IO, Any
 Reply = dict[str, Any]
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_NAME = 15
+_PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
+_EPOLL_CREATE1 = {"x86_64": 291, "aarch64": 20}
 _SYS_EXIT, _SYS_CLONE3 = 60, 435
 _CLONE_FILES = 0x400
 _sockets: list[Any] = []
@@ -320,6 +323,26 @@ def watch(fd: int, count: int) -> Reply:
     return {"targets": targets}
 
 
+def register(fd: int, target: int) -> Reply:
+    """Has an instance watch a descriptor."""
+    instance = select.epoll.fromfd(fd)
+    instance.register(target, select.EPOLLIN)
+    _kept.append(instance)
+    return {}
+
+
+def refuse_creation(number: int) -> Reply:
+    """Has seccomp answer this very errno to each further epoll_create1, in place of the call."""
+    number_of_call = _EPOLL_CREATE1[platform.machine()]
+    # struct sock_filter: load the number of the call; if it is not that one, skip one; refuse; allow.
+    program = struct.pack("<HBBI", 0x20, 0, 0, 0) + struct.pack("<HBBI", 0x15, 0, 1, number_of_call)
+    program += struct.pack("<HBBI", 0x06, 0, 0, 0x00050000 | number) + struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000)
+    code = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code)))
+    no_new_privileges = _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    return {"failed_with": no_new_privileges or _libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0)}
+
+
 def name(octets: str) -> Reply:
     """Renames the main thread; bytes in hexadecimal."""
     _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(bytes.fromhex(octets)))
@@ -339,7 +362,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         create1, create_legacy, hold, close, close_range, pairs, churn_until_told, brief, create_without_room, dup,
         dup2, dup_to, execute, fork, clone_as, child, reap, ready_to_send, send, receive, drop_sockets,
         send_in_circle, collect, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
-        create_compat, watch, name, become,
+        create_compat, watch, register, refuse_creation, name, become,
     )
 }  # fmt: skip
 

@@ -1,0 +1,184 @@
+"""The pages of docs/events and the program say the same: names, arguments, hooks, records, commands, statements."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+
+import pytest
+
+from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.options import parse_options
+from epolltop.output.document import event_document
+from epolltop.query.fields import event_name
+from epolltop.sources.bpf import ladder
+from epolltop.sources.bpf.census import IteratorCensus
+from epolltop.sources.procfs import Procfs
+from epolltop.sources.scan import Scan
+from epolltop.ui.manual import page
+from tests.kernel import test_census_pages, test_epoll_create_page, test_files_free_page, test_watch_a_directory
+from tests.query.rows import NOW_NS, event, snapshot
+
+from .pages import EVENTS, UNVERIFIED, Proofs, blocks, bullets, section, text
+
+WALK = "watch-a-directory"
+PAGES = ("epoll_create", "epoll_found", "epoll_gone", "files_free")
+EMITTED: dict[str, tuple[Event, ...]] = {
+    "epoll_create": (
+        event(syscall=Syscall.EPOLL_CREATE, argument=1024),
+        event(),
+        event(kind=Kind.CREATE_FAILED, fd=None, errno=24, file=0, created_ns=0, syscall=Syscall.EPOLL_CREATE),
+        event(kind=Kind.CREATE_FAILED, fd=None, errno=24, file=0, created_ns=0),
+    ),
+    "files_free": (event(kind=Kind.RELEASE, time_ns=NOW_NS, created_ns=NOW_NS - 1_000_000, fd=None),),
+    "epoll_found": (event(kind=Kind.FOUND, created_ns=0, tid=0, ppid=0, uid=None, cgroup=0, name="", argument=None),),
+    "epoll_gone": (event(kind=Kind.GONE, created_ns=0, tid=0, ppid=0, uid=None, cgroup=0, name="", argument=None),),
+}
+"""By page: what a source may yield; the first is of the kind of the page's record."""
+FORM = (
+    "Intro", "Description", "Arguments", "Hooks", "Example Use Case", "Issues", "Related Events", "Record",
+)  # fmt: skip
+
+
+def record(told: Event) -> dict[str, Any]:
+    return event_document(told, snapshot())
+
+
+def test_every_event_has_a_page_and_every_page_an_event() -> None:
+    emitted = {event_name(event(kind=kind, syscall=syscall)) for kind in Kind for syscall in Syscall}
+    assert emitted == {record(told)["eventName"] for events in EMITTED.values() for told in events}
+    assert {path.stem for path in EVENTS.glob("*")} == {*PAGES, WALK} == {*EMITTED, WALK}
+    for name, events in EMITTED.items():
+        for told in events:
+            assert page(event_name(told)) == text(name)
+    for name in emitted:
+        assert page(name)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_the_form(name: str) -> None:
+    assert text(name).startswith(f"# {name}\n\n## Intro\n\n{name} - ")
+    assert tuple(re.findall(r"^## (.*)$", text(name), re.MULTILINE)) == FORM
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_arguments_are_those_emitted(name: str) -> None:
+    items = bullets(section(name, "Arguments").partition("\n### ")[0])
+    described = [re.fullmatch(r"`(\w+):(\w+)\[(\w+)\]` - of `(\w+)`: .+", item) for item in items]
+    assert all(described)
+    emitted = {
+        (arg["name"], arg["type"], record(told)["eventName"]) for told in EMITTED[name] for arg in record(told)["args"]
+    }
+    assert {(one[1], one[2], one[4]) for one in described if one} == emitted
+    assert {one[3] for one in described if one} <= {"K"}
+    for told in EMITTED[name]:
+        assert record(told)["argsNum"] == len(record(told)["args"])
+    if not items:
+        assert section(name, "Arguments").strip().startswith("None: ")
+
+
+def rungs(name: str) -> list[list[tuple[str, str, bool]]]:
+    """Hooks on a page: (type, name, optional), by group, in order."""
+    found: list[list[tuple[str, str, bool]]] = []
+    for number, kind in re.findall(r"^### (\d)\. (\w+)$", section(name, "Hooks"), re.MULTILINE):
+        items = bullets(section(name, "Hooks", f"{number}. {kind}"))
+        assert number == str(len(found) + 1)
+        assert items[-2] == f"Type: `{kind}`"
+        assert items[-1].startswith("Purpose: ")
+        names = [re.fullmatch(r"Name: `(.+?)`(, if it is there)?", item) for item in items[:-2]]
+        assert all(names)
+        found.append([(kind, one[1], one[2] is not None) for one in names if one])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "climbed"), [("epoll_create", ladder.EPOLL_CREATE), ("files_free", ladder.FILES_FREE)]
+)
+def test_hooks_are_those_of_the_ladder(name: str, climbed: tuple[ladder.Rung, ...]) -> None:
+    assert rungs(name) == [[(hook.how, hook.target, hook.optional) for hook in rung] for rung in climbed]
+
+
+@pytest.mark.parametrize("name", ["epoll_found", "epoll_gone"])
+def test_hooks_of_the_census_are_its_two_ways(name: str) -> None:
+    [[(how, target, _)], [(_, scan, _)]] = rungs(name)
+    assert f"{how}:{target}" == IteratorCensus.by
+    walk = Scan(Procfs(), include_self=False)
+    if not walk.compares:
+        pytest.skip("no kcmp(2) here")
+    assert scan == walk.by
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_record_is_one_that_is_emitted(name: str) -> None:
+    (block, *_) = blocks(section(name, "Record"))
+    shown, made = json.loads(block), record(EMITTED[name][0])
+    assert _shape(shown) == _shape(made)
+    assert [key for key in shown if key != "epoll"] == [key for key in made if key != "epoll"]
+    for same in ("eventName", "argsNum", "args"):
+        assert shown[same] == made[same]
+    assert shown["epoll"]["kind"] == made["epoll"]["kind"]
+
+    explained = [key for item in bullets(section(name, "Record")) for key in re.findall(r"`(\w+)`", item.split(":")[0])]
+    assert len(set(explained)) == len(explained)
+    assert set(explained) <= {*made, *made["epoll"]}
+    if name == "epoll_create":
+        assert {*explained, "epoll"} == {*made, *made["epoll"]}
+
+
+def _shape(value: Any) -> Any:
+    """Keys and types."""
+    return {key: _shape(one) for key, one in value.items()} if isinstance(value, dict) else type(value)
+
+
+@pytest.mark.parametrize("name", [*PAGES, WALK])
+def test_commands_are_understood_and_choose_what_the_page_is_about(name: str) -> None:
+    lines = "".join(blocks(text(name))).splitlines()
+    commands = [shlex.split(line.removeprefix("$ ").partition(" | ")[0]) for line in lines if "epolltop " in line]
+    commands = [command for command in commands if command[0] == "epolltop" and not re.match(r"\d", command[1])]
+    assert commands
+    about = EMITTED.get(name, (event(name="python3"),))
+    for command in commands:
+        options = parse_options(command[1:], no_color=False)
+        if options.command == "events":
+            assert any(options.event_filter(told, snapshot()) for told in about), command
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_related_events_are_the_other_pages(name: str) -> None:
+    related = {item.split("`")[1] for item in bullets(section(name, "Related Events"))}
+    assert related <= set(PAGES) - {name}
+    assert related
+
+
+@pytest.mark.parametrize("name", [*PAGES, WALK])
+def test_links_lead_to_files(name: str) -> None:
+    for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", text(name)):
+        assert (EVENTS / target).is_file(), target
+
+
+@pytest.mark.parametrize("name", [*PAGES, WALK])
+def test_lines_fit(name: str) -> None:
+    assert [line for line in text(name).splitlines() if len(line) > 120] == []
+
+
+@pytest.mark.parametrize(
+    "proofs",
+    [
+        test_epoll_create_page.PROOFS,
+        test_files_free_page.PROOFS,
+        test_census_pages.FOUND,
+        test_census_pages.GONE,
+        test_watch_a_directory.PROOFS,
+    ],
+    ids=["epoll_create", "files_free", "epoll_found", "epoll_gone", WALK],
+)
+def test_every_statement_is_proven_and_nothing_else(proofs: Proofs) -> None:
+    assert sorted(proofs.stated()) == sorted(proofs.proven)
+
+
+def test_what_is_not_verified_is_a_statement_that_says_so() -> None:
+    reserved = [item for name in PAGES for item in bullets(text(name)) if UNVERIFIED in item]
+    assert reserved
+    assert all(item.endswith(f" {UNVERIFIED}.") for item in reserved)

@@ -1,0 +1,211 @@
+"""docs/events/epoll_create.md: each statement against the running kernel."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import select
+from pathlib import Path
+
+import pytest
+
+from epolltop.model.batch import Kind
+from epolltop.output.document import event_document
+from epolltop.sources.bpf.source import DETAIL_PER_S
+from tests.cli.program import started
+from tests.docs.pages import Proofs
+from tests.workloads.client import Actor
+
+from .allocations import allocated_by_creation
+from .fdinfo import file_flags, interest_list
+from .observing import Observing, observe
+
+pytestmark = pytest.mark.kernel
+
+PROOFS = Proofs("epoll_create", ("Description",), ("Hooks", "Why not `ep_create_files_struct`"), ("Issues",))
+CLOEXEC = 0o2000000
+
+
+@PROOFS("A call that succeeds makes a new instance with an empty interest list, and returns a descriptor for it.")
+def test_a_new_instance_each_time(observing: Observing, actor: Actor) -> None:
+    fds = [actor.create(), actor.do("create_legacy", size=1)["fd"]]
+    instances = observing.instances(actor.pid)
+    assert sorted(instances) == sorted(fds)
+    assert len({instance.id for instance in instances.values()}) == 2
+    assert [interest_list(actor.pid, fd) for fd in fds] == [[], []]
+    assert [event.fd for event in observing.events(actor.pid, Kind.CREATE)] == fds
+
+
+@PROOFS("`epoll_create` wants a size greater than 0: it fails with `EINVAL` for 0 and for negative numbers.")
+@pytest.mark.parametrize("size", [0, -1, -(2**31)])
+def test_no_size_below_one(observing: Observing, actor: Actor, size: int) -> None:
+    assert actor.do("create_legacy", size=size)["errno"] == errno.EINVAL
+    snapshot = observing.refresh()
+    (event,) = observing.events(actor.pid)
+    record = event_document(event, snapshot)
+    assert (record["eventName"], record["returnValue"]) == ("epoll_create", -errno.EINVAL)
+    assert record["args"] == [{"name": "size", "type": "int", "value": size}]
+
+
+@PROOFS(
+    "Any other size makes the same instance: one of size 1 takes a hundred watches, and the kernel allocates as many "
+    "bytes for size 1 as for size 2147483647.",
+)
+def test_a_size_limits_nothing_and_reserves_nothing(actor: Actor) -> None:
+    fd = actor.do("create_legacy", size=1)["fd"]
+    targets = actor.do("watch", fd=fd, count=100)["targets"]
+    assert interest_list(actor.pid, fd) == sorted(reading for reading, _ in targets)
+
+    allocated = allocated_by_creation(1, 2147483647)
+    assert allocated[1].times > 0
+    assert allocated[1] == allocated[2147483647]
+
+
+@PROOFS("`epoll_create1` takes 0 or `EPOLL_CLOEXEC`: it fails with `EINVAL` for any other bit.")
+def test_one_flag_only(observing: Observing, actor: Actor) -> None:
+    assert select.EPOLL_CLOEXEC == CLOEXEC == 524288
+    good, bad = (0, CLOEXEC), [1 << bit for bit in range(31) if 1 << bit != CLOEXEC] + [CLOEXEC | 1, -1]
+    assert [actor.do("create1", flags=argument)["errno"] for argument in good] == [0, 0]
+    assert {actor.do("create1", flags=argument)["errno"] for argument in bad} == {errno.EINVAL}
+    row = observing.row(actor.pid)
+    assert (row.created, row.failed) == (len(good), len(bad))
+    told = [event.argument for event in observing.events(actor.pid)]
+    assert told == [flag & 0xFFFFFFFF for flag in (*good, *bad)]
+
+
+@PROOFS(
+    "`EPOLL_CLOEXEC` sets the close-on-exec flag of the descriptor; `epoll_create1(0)` and `epoll_create` leave it "
+    "clear.",
+)
+def test_close_on_exec(actor: Actor) -> None:
+    marked = actor.create(CLOEXEC)
+    plain = [actor.create(0), actor.do("create_legacy", size=1)["fd"]]
+    assert file_flags(actor.pid, marked) & CLOEXEC
+    assert not any(file_flags(actor.pid, fd) & CLOEXEC for fd in plain)
+
+
+@PROOFS(
+    "Both calls fail with `EMFILE` where the process has as many descriptors as its soft `RLIMIT_NOFILE` allows.",
+    "A failed call is one event, with the negative error number as `returnValue`; it leaves no instance, so no "
+    "`files_free` follows.",
+)
+def test_no_more_descriptors(observing: Observing, actor: Actor) -> None:
+    used = len(os.listdir(f"/proc/{actor.pid}/fd"))
+    _, hard = resource.prlimit(actor.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(actor.pid, resource.RLIMIT_NOFILE, (used, hard))
+    assert actor.do("create1", flags=0)["errno"] == errno.EMFILE
+    assert actor.do("create_legacy", size=1)["errno"] == errno.EMFILE
+    resource.prlimit(actor.pid, resource.RLIMIT_NOFILE, (used + 1, hard))
+    assert actor.do("create1", flags=0)["errno"] == 0
+
+    snapshot = observing.refresh()
+    first, second, third = observing.events(actor.pid)
+    assert [event_document(event, snapshot)["returnValue"] for event in (first, second)] == [-errno.EMFILE] * 2
+    assert [event.kind for event in (first, second, third)] == [Kind.CREATE_FAILED, Kind.CREATE_FAILED, Kind.CREATE]
+    actor.end()
+    observing.until(lambda _: len(observing.events(actor.pid, Kind.RELEASE)) > 0)
+    assert [event.instance for event in observing.events(actor.pid, Kind.RELEASE)] == [third.instance]
+
+
+@PROOFS("The time of the event is that of the return of the call.")
+def test_the_time_is_that_of_the_call(observing: Observing, actor: Actor) -> None:
+    before, after = actor.do("brief", seconds=0)["create"]
+    observing.refresh()
+    (event,) = observing.events(actor.pid, Kind.CREATE)
+    assert before <= event.time_ns <= after
+
+
+@PROOFS("The event bears the process and the thread that called, and the name of that thread at that moment.")
+def test_the_actor_is_the_thread(observing: Observing, actor: Actor) -> None:
+    thread = actor.do("create_in_thread")["tid"]
+    actor.do("name", octets=b"then".hex())
+    actor.create()
+    actor.do("name", octets=b"later".hex())
+    observing.refresh()
+    first, second = observing.events(actor.pid)
+    assert (first.pid, first.tid) == (actor.pid, thread)
+    assert (second.pid, second.tid, second.name) == (actor.pid, actor.pid, "then")
+
+
+@PROOFS("Each instance has an id that is never used again, although descriptor numbers and kernel addresses are.")
+def test_ids_are_not_used_again(observing: Observing, actor: Actor) -> None:
+    assert len(actor.do("pairs", count=1_000)["numbers"]) == 1
+    observing.refresh()
+    created = observing.events(actor.pid, Kind.CREATE)
+    assert len({event.instance for event in created}) == 1_000
+    assert len({event.file for event in created}) < 1_000
+
+
+@PROOFS(
+    "The running kernel has functions `do_epoll_create` and `ep_eventpoll_release`, and none that is called "
+    "`ep_create_files_struct` or `files_free`.",
+)
+def test_functions_of_the_kernel() -> None:
+    symbols = {line.split()[2] for line in Path("/proc/kallsyms").read_text(encoding="ascii").splitlines()}
+    assert {"do_epoll_create", "ep_eventpoll_release"} <= symbols
+    assert not {"ep_create_files_struct", "files_free"} & symbols
+
+
+@PROOFS("What was there before epolltop has no event: such instances are found by the first census.")
+def test_what_was_there_before(actor: Actor) -> None:
+    fd = actor.create()
+    with observe() as observing:
+        assert sorted(observing.instances(actor.pid)) == [fd]
+        assert observing.events(actor.pid) == []
+
+
+@PROOFS(
+    "Attached as a syscall tracepoint, the probe does not see 32-bit programs create: their instances come as "
+    "`epoll_found` and are not counted as created.",
+)
+def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
+    only_by_tracepoint(observing)
+    fd = actor.do("create_compat")["fd"]
+    if fd is None:
+        pytest.skip("this kernel has no 32-bit entry")
+    row = observing.row(actor.pid)
+    assert (row.created, row.open) == (0, 1)
+    assert [(event.kind, event.fd) for event in observing.events(actor.pid)] == [(Kind.FOUND, fd)]
+
+
+@PROOFS(
+    "A call that a seccomp filter refuses is a failure like any other to a syscall tracepoint, which fires although "
+    "the call never ran.",
+)
+def test_refused_by_seccomp(observing: Observing, actor: Actor) -> None:
+    only_by_tracepoint(observing)
+    assert actor.do("refuse_creation", number=errno.ENOTBLK)["failed_with"] == 0
+    assert actor.do("create1", flags=CLOEXEC)["errno"] == errno.ENOTBLK  # which the call itself never answers
+    observing.refresh()
+    (event,) = observing.events(actor.pid)
+    assert (event.kind, event.errno, event.argument) == (Kind.CREATE_FAILED, errno.ENOTBLK, CLOEXEC)
+
+
+def only_by_tracepoint(observing: Observing) -> None:
+    observing.refresh()
+    attached_to = observing.batch.source.probes[0].attached_to
+    if not attached_to.startswith("tracepoint:"):
+        pytest.skip(f"here epoll_create is attached to {attached_to}")
+
+
+@PROOFS(
+    "Above 20,000 instances a second of one process, events are left out on purpose: its instances are counted all the "
+    "same, and `sampled_out` says how many have no event.",
+)
+def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None:
+    assert DETAIL_PER_S == 20_000
+    actor.do("pairs", count=100_000)
+    row = observing.row(actor.pid)
+    assert row.created == 100_000
+    assert row.sampled_out > 0
+    assert len(observing.events(actor.pid, Kind.CREATE)) == 100_000 - row.sampled_out
+
+
+@PROOFS("epolltop's own instances are left out, unless it is started with `--include-self`.")
+@pytest.mark.parametrize("options", [(), ("--include-self",)])
+def test_own_instances(options: tuple[str, ...]) -> None:
+    with started("snapshot", "--source", "bpf", "-d", "0", *options) as epolltop:
+        shown, _ = epolltop.communicate(timeout=30)
+    assert (epolltop.pid in [process["pid"] for process in json.loads(shown)["processes"]]) == bool(options)

@@ -1,0 +1,276 @@
+"""docs/events/files_free.md: each statement against the running kernel."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from epolltop.model.batch import Event, Kind
+from epolltop.sources.bpf.ladder import Hook
+from epolltop.sources.bpf.source import Ladders
+from tests.docs.pages import Proofs
+from tests.waiting import eventually
+from tests.workloads.client import Actor
+
+from .fdinfo import interest_list
+from .observing import Observing, observe
+
+pytestmark = pytest.mark.kernel
+
+EPOLL_WAITS = {"232", "281", "441"}  # epoll_wait, epoll_pwait, epoll_pwait2 on x86-64
+PROOFS = Proofs("files_free", ("Description",), ("Issues",))
+
+
+def releases(observing: Observing, pid: int) -> list[str | None]:
+    """Instances that a process released so far."""
+    observing.refresh()
+    return [event.instance for event in observing.events(pid, Kind.RELEASE)]
+
+
+@PROOFS("Closing one of several copies of a descriptor is no event; closing the last one is, and it is one event.")
+def test_the_last_copy_counts(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    copies = [fd, actor.do("dup", fd=fd)["fd"], actor.do("dup_to", fd=fd, lowest=500)["fd"]]
+    identity = observing.instances(actor.pid)[fd].id
+    for copy in copies[:-1]:
+        actor.do("close", fds=[copy])
+        assert releases(observing, actor.pid) == []
+    actor.do("close", fds=copies[-1:])
+    assert releases(observing, actor.pid) == [identity]
+
+
+@PROOFS("`dup2` over the last descriptor of an instance releases it, without a call of `close`.")
+def test_dup2_over_the_last_descriptor(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    identity = observing.instances(actor.pid)[fd].id
+    actor.do("dup2", fd=0, over=fd)
+    assert releases(observing, actor.pid) == [identity]
+
+
+@PROOFS(
+    "After `fork` parent and child hold the same instances: only the later of the two closes is an event, charged to "
+    "whoever made it.",
+    "The event names who dropped the last reference, who need not be who created the instance.",
+)
+@pytest.mark.parametrize("child_is_last", [False, True])
+def test_the_later_close_counts_after_fork(observing: Observing, actor: Actor, child_is_last: bool) -> None:
+    fd = actor.create()
+    child: int = actor.do("fork")["pid"]
+    identity = observing.instances(child)[fd].id
+    assert observing.instances(actor.pid)[fd].id == identity
+    closes: dict[int, Callable[[], object]] = {
+        actor.pid: lambda: actor.do("close", fds=[fd]),
+        child: lambda: actor.child(child, "close", fds=[fd]),
+    }
+    first, last = (actor.pid, child) if child_is_last else (child, actor.pid)
+    closes[first]()
+    assert releases(observing, first) == releases(observing, last) == []
+    closes[last]()
+    assert (releases(observing, first), releases(observing, last)) == ([], [identity])
+    (created,) = observing.events(actor.pid, Kind.CREATE)
+    assert created.instance == identity
+
+
+@PROOFS(
+    "`execve` closes what is marked close-on-exec, and so releases those instances; the others live on in the new "
+    "program under the same id.",
+)
+def test_exec(observing: Observing, actor: Actor) -> None:
+    kept, marked = actor.create(0), actor.create(select.EPOLL_CLOEXEC)
+    before = observing.instances(actor.pid)
+    actor.do("execute")
+    assert releases(observing, actor.pid) == [before[marked].id]
+    assert {fd: instance.id for fd, instance in observing.instances(actor.pid).items()} == {kept: before[kept].id}
+
+
+@PROOFS(
+    "When a process ends, also by `SIGKILL`, it releases every instance that it alone held, and is charged for it.",
+)
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_end_of_a_process(observing: Observing, actor: Actor, killed: bool) -> None:
+    shared = actor.create()
+    child: int = actor.do("fork")["pid"]
+    alone = actor.child(child, "hold", count=5)["fds"]
+    held = observing.instances(child)
+    if killed:
+        os.kill(child, signal.SIGKILL)
+    actor.do("reap", pid=child)
+    assert sorted(map(str, releases(observing, child))) == sorted(held[fd].id for fd in alone)
+    assert releases(observing, actor.pid) == []
+    assert observing.instances(actor.pid)[shared].id == held[shared].id
+    assert observing.row(child).released == len(alone)
+
+
+@PROOFS(
+    "A thread that waits on an instance holds a reference: closing the last descriptor meanwhile returns at once, and "
+    "the release comes when the wait ends, from the thread that waited.",
+)
+def test_a_waiting_thread_holds_a_reference(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    identity = observing.instances(actor.pid)[fd].id
+    waiter = actor.do("wait_in_thread", fd=fd)["tid"]
+    call = Path(f"/proc/{actor.pid}/task/{waiter}/syscall")
+    eventually(lambda: call.read_text(encoding="ascii").split()[0] in EPOLL_WAITS)
+    actor.do("close", fds=[fd])  # answers, although the thread waits on
+    assert releases(observing, actor.pid) == []
+    actor.do("wake")
+    assert releases(observing, actor.pid) == [identity]
+    (release,) = observing.events(actor.pid, Kind.RELEASE)
+    assert release.tid == waiter
+
+
+@PROOFS(
+    "A descriptor that was sent over a Unix socket and not yet received holds a reference that no process shows; "
+    "closing the sockets drops it.",
+)
+def test_in_flight(observing: Observing, actor: Actor) -> None:
+    actor.do("ready_to_send")
+    before = releases(observing, actor.pid)
+    fd = actor.create()
+    identity = observing.instances(actor.pid)[fd].id
+    actor.do("send", fd=fd)
+    assert fd not in [int(name) for name in os.listdir(f"/proc/{actor.pid}/fd") if is_epoll(actor.pid, name)]
+    eventually(lambda: observing.flies(identity))
+    assert releases(observing, actor.pid) == before
+    actor.do("drop_sockets")
+    assert releases(observing, actor.pid) == [*before, identity]
+
+
+def is_epoll(pid: int, fd: str) -> bool:
+    return os.readlink(f"/proc/{pid}/fd/{fd}") == "anon_inode:[eventpoll]"
+
+
+@PROOFS(
+    "Sockets that fly through each other, and what flies with them, are ended by the kernel's collector: here by a "
+    "thread of the kernel, so `by_kernel` is true and no program is charged.",
+)
+def test_collected_by_the_kernel(observing: Observing, actor: Actor) -> None:
+    actor.do("ready_to_send")
+    fd = actor.create()
+    identity = observing.instances(actor.pid)[fd].id
+    before = observing.row(actor.pid).released
+    actor.do("send_in_circle", fd=fd)
+
+    def collected() -> Event:
+        actor.do("collect")
+        observing.refresh()
+        return observing.released(identity)
+
+    release = eventually_released(collected)
+    assert release.by_kernel
+    assert release.pid != actor.pid
+    assert observing.row(actor.pid).released == before
+
+
+def eventually_released(look: Callable[[], Event]) -> Event:
+    """`Observing.released` does not find a release that has not come."""
+
+    def once() -> Event | None:
+        try:
+            return look()
+        except ValueError:
+            return None
+
+    release = eventually(once, 20)
+    assert release is not None
+    return release
+
+
+@PROOFS(
+    "Watches are no references: an instance goes with its last descriptor, whatever it watches and even if another "
+    "instance watches it.",
+)
+def test_watches_are_no_references(observing: Observing, actor: Actor) -> None:
+    inner, outer = actor.create(), actor.create()
+    actor.do("watch", fd=inner, count=10)
+    actor.do("register", fd=outer, target=inner)
+    assert (len(interest_list(actor.pid, inner)), interest_list(actor.pid, outer)) == (10, [inner])
+    identity = observing.instances(actor.pid)[inner].id
+    actor.do("close", fds=[inner])
+    assert releases(observing, actor.pid) == [identity]
+    assert interest_list(actor.pid, outer) == []
+
+
+@PROOFS(
+    "Closing a watched descriptor takes its watch away, without `EPOLL_CTL_DEL`, if nothing else refers to the watched "
+    "file; while a copy of it is open, the watch stays, under the number that was closed.",
+)
+def test_a_watch_goes_with_the_watched_file(actor: Actor) -> None:
+    fd = actor.create()
+    (one, _), (other, _) = actor.do("watch", fd=fd, count=2)["targets"]
+    copy = actor.do("dup", fd=other)["fd"]
+    actor.do("close", fds=[one, other])
+    assert interest_list(actor.pid, fd) == [other]
+    assert not os.path.lexists(f"/proc/{actor.pid}/fd/{other}")
+    actor.do("close", fds=[copy])
+    assert interest_list(actor.pid, fd) == []
+
+
+@PROOFS(
+    "`lifetime_ns` is the time from creation to release, and null if the creation was not seen.",
+    "An instance that is older than epolltop is released with its `lifetime_ns` unknown.",
+)
+def test_lifetime(actor: Actor) -> None:
+    old = actor.create()
+    with observe() as observing:
+        observing.refresh()
+        bounds = actor.do("brief", seconds=0.001)
+        actor.do("close", fds=[old])
+        observing.refresh()
+        brief, older = observing.events(actor.pid, Kind.RELEASE)
+    (_, created), (closing, closed) = bounds["create"], bounds["close"]
+    assert brief.lifetime_ns is not None
+    assert closing - created <= brief.lifetime_ns <= closed - bounds["create"][0]
+    assert older.lifetime_ns is None
+
+
+@PROOFS(
+    "epolltop's census holds each file for the moment in which it looks at it: if the last descriptor is closed just "
+    "then, the release is charged to the creator, `by_census` is true, and the thread and its name are not known.",
+)
+@pytest.mark.skipif(os.cpu_count() == 1, reason="a census meets a close only if both run at once")
+def test_a_census_may_hold_the_last_reference(observing: Observing, actor: Actor, tmp_path: Path) -> None:
+    actor.begin("churn_until_told", path=str(tmp_path / "stop"))
+
+    def met() -> Event | None:
+        observing.refresh()
+        return next((event for event in observing.batch.events if event.by_census and event.pid == actor.pid), None)
+
+    try:
+        release = eventually(met, 60)
+    finally:
+        (tmp_path / "stop").touch()
+        actor.answer()
+    assert release is not None
+    assert (release.pid, release.tid, release.name, release.uid) == (actor.pid, 0, "", None)
+
+
+@PROOFS(
+    "An instance whose creation had no event, because it came above the detail rate, has no release event either; "
+    "counts are exact in both cases.",
+)
+def test_left_out_as_a_whole(observing: Observing, actor: Actor) -> None:
+    actor.do("pairs", count=100_000)
+    row = observing.row(actor.pid)
+    assert row.sampled_out > 0
+    assert row.created == 100_000
+    created, released = (observing.events(actor.pid, kind) for kind in (Kind.CREATE, Kind.RELEASE))
+    others = observing.charged_elsewhere(actor.pid)
+    assert 0 <= row.created - row.released <= others
+    assert {event.instance for event in released} <= {event.instance for event in created}
+    assert len(created) - len(released) <= others
+
+
+@PROOFS("A hook that attaches, but does not see the release of epolltop's own instance, is not used.")
+def test_a_hook_that_does_not_see_is_not_used() -> None:
+    blind = (Hook("raw_tracepoint", "sched_switch", "slab_object_freed"),)
+    with observe(Ladders(files_free=(blind,))) as observing:
+        observing.refresh()
+        (_, probe) = observing.batch.source.probes
+    assert (probe.name, probe.traces) == ("files_free", False)
+    assert "sched_switch" not in probe.attached_to
