@@ -10,6 +10,9 @@ from contextlib import AbstractContextManager
 import pytest
 
 from epolltop.model.batch import Event, Kind
+from epolltop.model.snapshot import Provenance
+from epolltop.sources.bpf import source
+from epolltop.sources.bpf.census import ScanCensus
 from epolltop.sources.bpf.source import Ladders
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
@@ -175,9 +178,63 @@ def test_gone_where_no_hook_holds(actor: Actor) -> None:
     assert (gone.instance, gone.created_ns) == (created.instance, created.time_ns)
 
 
+@FOUND(
+    "An instance whose creation event was lost is not found: the probe has noted its creation all the same, so the "
+    "census knows it as traced.",
+)
+def test_a_lost_creation_is_not_found(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "PAGES_PER_CPU", 8)
+    with observe() as observing:
+        observing.refresh()
+        fds = actor.do("hold", count=4_000)["fds"]
+        instances = observing.instances(actor.pid)
+        assert observing.batch.source.lost > 0
+        assert set(kinds(observing, actor.pid)) == {Kind.CREATE}
+        assert len(kinds(observing, actor.pid)) < len(fds)
+        assert {fd: instances[fd].provenance for fd in fds} == dict.fromkeys(fds, Provenance.TRACED)
+
+
+@GONE("An instance whose creation was told and whose release event was lost is gone, too: the next census tells.")
+def test_a_lost_release_is_gone(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "PAGES_PER_CPU", 8)
+    with observe() as observing:
+        fds: list[int] = []
+        while len(fds) < 4_000:  # slowly enough that no creation is lost
+            fds += actor.do("hold", count=100)["fds"]
+            observing.refresh()
+        created = {event.instance for event in observing.events(actor.pid, Kind.CREATE)}
+        actor.do("close_range", first=fds[0], last=fds[-1])
+        observing.until(lambda now: all(row.open == 0 for row in now.processes if row.pid == actor.pid))
+        assert observing.batch.source.lost > 0
+        released, gone = (
+            {event.instance for event in observing.events(actor.pid, kind)} for kind in (Kind.RELEASE, Kind.GONE)
+        )
+    assert gone
+    assert not released & gone
+    assert gone <= created
+
+
 @GONE(
-    "Where a hook for `files_free` holds, an instance without a descriptor is not gone: something else refers to it, "
-    "such as a socket that it is in flight in, and its release will be told.",
+    "With BPF it is also told where the census walks `/proc`, of an instance whose creation was not seen: it has no "
+    "address that its release could be matched with.",
+)
+def test_gone_where_the_census_walks_proc(actor: Actor) -> None:
+    fd = actor.create()
+    with observe(Ladders(census=lambda _, *, include_self: ScanCensus(include_self=include_self))) as observing:
+        old = observing.instances(actor.pid)[fd].id
+        new = actor.create()
+        traced = observing.instances(actor.pid)[new].id
+        actor.do("close", fds=[fd, new])
+        observing.until(lambda _: Kind.GONE in kinds(observing, actor.pid))
+        observing.refresh()
+        told = observing.events(actor.pid)
+    assert [event.instance for event in told if event.kind is Kind.GONE] == [old]
+    assert traced in [event.instance for event in told if event.kind is Kind.RELEASE]
+
+
+@GONE(
+    "Where a hook for `files_free` holds, a traced instance without a descriptor is not gone: something else refers to "
+    "it, such as a socket that it is in flight in, and its release will be told.",
 )
 def test_not_gone_while_in_flight(observing: Observing, actor: Actor) -> None:
     observing.refresh()
