@@ -45,9 +45,12 @@ def instance_story(file: int, since_ns: int, snapshot: Snapshot) -> list[Line]:
     return list(_instance_lines(instance, snapshot) if instance else _past_lines(file, since_ns, snapshot))
 
 
-def find_instance(snapshot: Snapshot, file: int, since_ns: int) -> Instance | None:
-    """The live instance of that identity, if there is one. Looks through all of them."""
-    for row in snapshot.processes:
+def find_instance(snapshot: Snapshot, file: int, since_ns: int, likely: ProcessKey | None = None) -> Instance | None:
+    """The live instance of that identity, if there is one.
+
+    It looks through all of them, 5 ms among 100,000, but first at those of the process that is likely to hold it.
+    """
+    for row in sorted(snapshot.processes, key=lambda row: row.key != likely):
         for instance in row.instances:
             if instance.file == file and instance.since_ns == since_ns:
                 return instance
@@ -143,11 +146,11 @@ def _standing(event: Event, snapshot: Snapshot) -> str:
     """Where the instance of an event stands now."""
     if not event.file or not event.since_ns:
         return "it is not known which instance it was"
-    instance = find_instance(snapshot, event.file, event.since_ns)
-    if instance is not None:
-        return f"still open, {_held(instance, snapshot)}"
     end = event if event.kind in (Kind.RELEASE, Kind.GONE) else _end_of(event, snapshot)
     if end is None:
+        instance = find_instance(snapshot, event.file, event.since_ns, likely=event.process)
+        if instance is not None:
+            return f"still open, {_held(instance, snapshot)}"
         return "no longer open; how it ended is not in the journal"
     if end.kind is Kind.GONE:
         return f"gone since {timestamp(snapshot.wall_of(end.time_ns))} at the latest"

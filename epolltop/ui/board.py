@@ -34,6 +34,7 @@ class Board(Vertical):
         self._snapshot: Snapshot | None = None
         self._place: Place | None = None
         self._glow: Glow | None = None
+        self._accompanied: tuple[Snapshot, ProcessRow | None] | None = None
         self.raw = False
         """Whether events are shown field by field."""
 
@@ -110,6 +111,7 @@ class Board(Vertical):
         if moved:
             for subject in (PROCESSES, INSTANCES, EVENTS):
                 self.set_class(subject.id == place.subject.id, f"-{subject.id}")
+            self._accompanied = None
             self.main.forget()
             self.main.focus()
             for table in self.query(VirtualTable):
@@ -126,6 +128,9 @@ class Board(Vertical):
 
     def _show_companions(self, snapshot: Snapshot) -> None:
         row: ProcessRow | None = self.table(PROCESSES.id).cursor_row
+        if self._accompanied and self._accompanied[0] is snapshot and self._accompanied[1] is row:
+            return
+        self._accompanied = snapshot, row
         who = f"{row.name} ({row.pid})" if row else "no process"
         held = self.table(INSTANCES.id)
         held.empty = f"{who} holds no instance now." if row else "No process is selected."
