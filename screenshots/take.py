@@ -1,90 +1,215 @@
-"""Makes all pictures again, from a real run: .venv/bin/python screenshots/take.py (root; rsvg-convert for the PNGs).
+"""Makes all pictures again, from real runs: .venv/bin/python screenshots/take.py [NAME ...] (root).
 
-The probes, the kernel and the programs on the pictures are real; only the terminal is Textual's headless one.
+The probes, the kernel and the programs on the pictures are real; only the terminal is Textual's headless one. PNGs are
+made where rsvg-convert is. The programs run as a user of their own, so that only they are on the pictures: what else
+runs on the machine is nobody's business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
+import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from textual.pilot import Pilot
 
 from epolltop.model.world import Selection
 from epolltop.output.export import self_contained
-from epolltop.query.view import PROCESSES, View
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.session import Session
 from epolltop.sources.choose import open_source
 from epolltop.ui.app import EpolltopApp
+from epolltop.ui.exports import Exports
+from epolltop.ui.place import Place, root
 
 HERE = Path(__file__).parent
+WATCHER = HERE.parent / "tests" / "workloads" / "inotify_watch.py"
+USER = "www-data"
 
-LEAK = "import select,time\nkept=[]\nwhile True: kept.append(select.epoll()); time.sleep(0.3)"
-CHURN = "import select,time\nwhile True:\n e=select.epoll(); time.sleep(0.02); e.close()"
-ASYNC = "import asyncio\nasyncio.run(asyncio.sleep(3600))"
+PROGRAMS = {
+    "leaking_client.py": """
+        kept = []
+        while True:
+            kept.append(select.epoll())
+            time.sleep(0.3)
+        """,
+    "one_loop_per_request.py": """
+        while True:
+            epoll = select.epoll()
+            time.sleep(0.02)
+            epoll.close()
+        """,
+    "out_of_descriptors.py": """
+        resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+        kept = []
+        while True:
+            with contextlib.suppress(OSError):
+                kept.append(select.epoll())
+            time.sleep(0.1)
+        """,
+    "forked_after_epoll.py": """
+        epoll = select.epoll()
+        os.fork()
+        time.sleep(3600)
+        """,
+    "asyncio_service.py": """
+        asyncio.run(asyncio.sleep(3600))
+        """,
+}
+IMPORTS = "import asyncio, contextlib, os, resource, select, time\n"
 NODE = "setInterval(() => {}, 1000)"
 
+BUSY: tuple[tuple[str, ...], ...] = (
+    *(("python3", name) for name in PROGRAMS),
+    ("node", "-e", NODE),
+    ("redis-server", "--port", "0", "--save", "", "--daemonize", "no", "--dir", "/tmp"),
+    ("memcached", "-l", "127.0.0.1", "-p", "0", "-U", "0", "-t", "3"),
+)
+
+
+BY_RATE = replace(root(PROCESSES), sort="create_per_s")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file, and how to come to it."""
+
+    name: str
+    size: tuple[int, int] = (120, 36)
+    keys: Sequence[str] = ()
+    theme: str = "textual-dark"
+    start: Place = BY_RATE
+    programs: tuple[tuple[str, ...], ...] = BUSY
+    during: Callable[[Path], None] = lambda directory: None
+    """Happens while epolltop watches; the directory is the programs'."""
+
+
+def touch(directory: Path) -> None:
+    """Two files come into the directory that is watched."""
+    time.sleep(0.5)
+    for name in ("first", "second"):
+        (directory / "incoming" / name).touch()
+
+
 PICTURES = (
-    ("live-120x36", (120, 36), ()),
-    ("live-80x24", (80, 24), ()),
-    ("paused-100x30", (100, 30), ("slash", *"new/s>2", "enter", "space", "tab", "tab", "down", "down")),
-    ("help-100x36", (100, 36), ("question_mark",)),
+    Picture("processes-120x36"),
+    Picture("processes-120x36-light", theme="textual-light"),
+    Picture("processes-80x24", (80, 24)),
+    Picture("processes-60x15", (60, 15)),
+    Picture("processes-250x70", (250, 70)),
+    Picture("instances-120x36", start=root(INSTANCES)),
+    Picture("instances-120x36-light", start=root(INSTANCES), theme="textual-light"),
+    Picture("instances-80x24", (80, 24), start=root(INSTANCES)),
+    Picture("instance-120x36", keys=("enter", "end", "enter")),
+    Picture("events-120x36", start=root(EVENTS), keys=("down", "down")),
+    Picture("events-120x36-light", start=root(EVENTS), keys=("down", "down"), theme="textual-light"),
+    Picture("events-80x24", (80, 24), start=root(EVENTS), keys=("down",)),
+    Picture("event-raw-120x36", start=root(EVENTS), keys=("down", "v")),
+    Picture("filter-error-100x30", (100, 30), keys=("slash", *"new/s>2 nope>1")),
+    Picture("paused-100x30", (100, 30), keys=("left_curly_bracket",)),
+    Picture("sort-100x30", (100, 30), keys=("s",)),
+    Picture("help-100x36", (100, 36), keys=("question_mark",)),
+    Picture("manual-100x36", (100, 36), keys=("d",)),
+    Picture(
+        "directory-120x36",
+        start=root(PROCESSES),
+        programs=(("python3", "inotify_watch.py", "incoming"),),
+        during=touch,
+    ),
 )
 
 
 @contextlib.contextmanager
-def programs() -> Iterator[frozenset[int]]:
-    """What there is to see: a leak, a churn, and two quiet loops."""
-    python = "/usr/bin/python3"
-    commands = [[python, "-c", LEAK], [python, "-c", CHURN], [python, "-c", ASYNC]]
-    if shutil.which("node"):
-        commands.append(["node", "-e", NODE])
-    if shutil.which("redis-server"):
-        commands.append(["redis-server", "--port", "0", "--save", "", "--daemonize", "no"])
-    running = [
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def running(commands: Sequence[Sequence[str]], directory: Path) -> Iterator[None]:
+    """Programs of the user of their own; those that are not installed are left out."""
+    owner = pwd.getpwnam(USER)
+    processes = [
+        subprocess.Popen(
+            command,
+            executable="/usr/bin/python3" if command[0] == "python3" else None,
+            cwd=directory,
+            user=owner.pw_uid,
+            group=owner.pw_gid,
+            extra_groups=(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         for command in commands
+        if shutil.which(command[0])
     ]
     try:
-        yield frozenset(process.pid for process in running)
+        yield
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for process in processes:
             process.wait()
 
 
-async def picture(pids: frozenset[int], size: tuple[int, int], keys: tuple[str, ...]) -> str:
-    """One picture as SVG: five seconds of observing, then the keys, then the screen."""
-    # Only these programs: what else runs on the machine is nobody's business.
-    session = Session(lambda: open_source("bpf", include_self=False), Selection(pids), 0.5)
-    app = EpolltopApp(session, View(PROCESSES, sort="create_per_s"), "", lambda snapshot, shown: HERE)
+async def take(picture: Picture, directory: Path) -> str:
+    """One picture as SVG: epolltop starts, the programs start, five seconds pass, the keys are pressed."""
+    owner = pwd.getpwnam(USER).pw_uid
+    session = Session(lambda: open_source("bpf", include_self=False), Selection(uids=frozenset({owner})), 0.5)
+    nowhere = Exports(lambda *_: HERE, lambda _: HERE, ())
+    app = EpolltopApp(session, picture.start, nowhere)
+    app.theme = picture.theme
     try:
-        async with app.run_test(size=size) as pilot:
-            until = time.monotonic() + 5
-            while time.monotonic() < until:
-                await pilot.pause(0.25)
-            await pilot.press(*keys)
-            await pilot.pause(0.5)
-            return self_contained(app.export_screenshot())
+        async with app.run_test(size=picture.size) as pilot:
+            while app.ring.latest is None:
+                await pilot.pause(0.05)
+            with running(picture.programs, directory):
+                await asyncio.to_thread(picture.during, directory)
+                await passing(pilot, 5.0)
+                await pilot.press(*picture.keys)
+                await passing(pilot, 0.7)
+                return self_contained(app.export_screenshot())
     finally:
         session.close()
 
 
+async def passing(pilot: Pilot[Exception], seconds: float) -> None:
+    """Time, while the screen goes on."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        await pilot.pause(0.1)
+
+
+@functools.cache
+def converter() -> str | None:
+    """What makes a PNG of an SVG."""
+    return shutil.which("rsvg-convert")
+
+
 def main(names: list[str]) -> None:
     """All pictures, or those named."""
-    with programs() as pids:
-        for name, size, keys in PICTURES:
-            if names and name not in names:
-                continue
-            path = HERE / f"{name}.svg"
-            path.write_text(asyncio.run(picture(pids, size, keys)), encoding="utf-8")
-            if shutil.which("rsvg-convert"):
-                subprocess.run(["rsvg-convert", "-z", "1.2", "-o", path.with_suffix(".png"), path], check=True)
+    for picture in PICTURES:
+        if names and picture.name not in names:
+            continue
+        with tempfile.TemporaryDirectory() as made:
+            directory = Path(made)
+            directory.chmod(0o755)
+            (directory / "incoming").mkdir()
+            shutil.copy(WATCHER, directory)
+            for name, text in PROGRAMS.items():
+                (directory / name).write_text(IMPORTS + textwrap.dedent(text), encoding="utf-8")
+            svg = asyncio.run(take(picture, directory))
+        path = HERE / f"{picture.name}.svg"
+        path.write_text(svg, encoding="utf-8")
+        if converter():
+            subprocess.run(["rsvg-convert", "-z", "1.2", "-o", path.with_suffix(".png"), path], check=True)
 
 
 if __name__ == "__main__":

@@ -155,8 +155,11 @@ class Board(Vertical):
         lines: list[Line] = []
         if self._place.instance and not self.raw:
             lines += instance_story(*self._place.instance, self._snapshot)
-        if self.main.cursor_row is not None or not lines:
+        if not lines:
             lines += self._told(self.main.cursor_row, self._snapshot)
+        elif self.main.cursor_row is not None:
+            told = self._told(self.main.cursor_row, self._snapshot)
+            lines += [(None, ""), *(line for line in told if line[0] not in ("instance", "now"))]
         self.query_one("#page", Detail).show(lines)
 
     def _told(self, row: Any, snapshot: Snapshot) -> Sequence[Line]:

@@ -134,7 +134,7 @@ class Watching(App[Exception]):
 
     def is_gone(self) -> bool:
         """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
-        return not self.query(Board)
+        return not (self.query(Header) and self.query(Board) and self.query(Footer))
 
     # What is shown.
 
