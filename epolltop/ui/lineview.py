@@ -57,9 +57,6 @@ class LineView(ScrollView):
 
     def repaint(self) -> None:
         """Paint what differs."""
-        if not self.is_on_screen:
-            self.refresh()
-            return
         ready, scrolled = {}, self.scroll_offset  # asked once: it is slow
         for y in range(self.scrollable_content_region.height):
             line, old = self.line(y, scrolled), self._drawn.get(y)
