@@ -108,6 +108,7 @@ def event_document(event: Event, snapshot: Snapshot) -> Json:
             "process_start_ticks": event.start or None,
             "by_kernel": event.by_kernel,
             "by_census": event.by_census,
+            "stack": list(event.stack) or None,
         },
     }
 
@@ -164,6 +165,7 @@ def _instance(instance: Instance, process: ProcessKey, snapshot: Snapshot) -> Js
         if instance.syscall is Syscall.EPOLL_CREATE1 and argument is not None
         else None,
         "watches": instance.watches,
+        "stack": list(instance.stack) or None,
     }
 
 
