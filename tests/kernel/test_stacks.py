@@ -120,6 +120,10 @@ def test_a_stack_ends_where_frame_pointers_lead_astray(taking: Observing, caller
         (event,) = _creations(taking, pid)
         assert _functions(event.stack) == [("astray", "callers")]
         assert len(event.stack) == 1
+    # Of a program that has ended, nobody but the probe can tell.
+    with subprocess.Popen([callers, "astray", "0", "1", "end"], stdout=subprocess.DEVNULL) as process:
+        process.wait()
+    assert [len(event.stack) for event in _creations(taking, process.pid)] == [1]
 
 
 @needs_compiler
