@@ -68,10 +68,9 @@ def measure(lab: Lab) -> Iterable[Row]:
         row = judged(
             budget, typical, f"least {max(0.0, least):,.0f}", "; ".join([f"bare {bare_ns:,.0f} ns", *compared])
         )
-        # Beside another tracer the bare runs have paid already what the first one costs.
-        yield replace(row, verdict="not alone") if beside else row
-        if call == "paced":
-            yield _stacks(pairs_of, refused)
+        for one in (row, _stacks(pairs_of, refused)) if call == "paced" else (row,):
+            # Beside another tracer the bare runs have paid already what the first one costs.
+            yield replace(one, verdict="not alone") if beside else one
     yield unmeasured(budgets.WAIT, "epolltop attaches no probe to epoll_wait yet")
 
 
