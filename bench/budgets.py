@@ -26,6 +26,7 @@ class Budget:
 
 PAIR_TRACEPOINTS = Budget("create+close pair, full detail, 10,000/s", 1500, "ns", "by tracepoints")
 PAIR_FUNCTIONS = Budget("create+close pair, full detail, 10,000/s", 1000, "ns", "by function probes")
+PAIR_STACKS = Budget("create+close pair, full detail, --stacks", None, "ns")
 STORM_PAIR_TRACEPOINTS = Budget("create+close pair, storm, shedding", 1500, "ns", "by tracepoints")
 STORM_PAIR_FUNCTIONS = Budget("create+close pair, storm, shedding", 1000, "ns", "by function probes")
 UNRELATED_TRACEPOINTS = Budget("unrelated syscall (getppid)", 70, "ns", "by tracepoints")

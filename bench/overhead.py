@@ -68,9 +68,18 @@ def measure(lab: Lab) -> Iterable[Row]:
         row = judged(
             budget, typical, f"least {max(0.0, least):,.0f}", "; ".join([f"bare {bare_ns:,.0f} ns", *compared])
         )
-        # Beside another tracer the bare runs have paid already what the first one costs.
-        yield replace(row, verdict="not alone") if beside else row
+        for one in (row, _stacks(pairs_of, refused)) if call == "paced" else (row,):
+            # Beside another tracer the bare runs have paid already what the first one costs.
+            yield replace(one, verdict="not alone") if beside else one
     yield unmeasured(budgets.WAIT, "epolltop attaches no probe to epoll_wait yet")
+
+
+def _stacks(pairs_of: dict[str, list[tuple[Costs, Costs]]], refused: dict[str, str]) -> Row:
+    if "stacks" in refused or not pairs_of["stacks"]:
+        return unmeasured(budgets.PAIR_STACKS, refused.get("stacks", ""))
+    typical, least = _added(pairs_of["stacks"], "paced")
+    comparison = f"without: {_added_text(pairs_of['epolltop'], 'paced', refused.get('epolltop'))}"
+    return judged(budgets.PAIR_STACKS, typical, f"least {max(0.0, least):,.0f}", comparison)
 
 
 def _costs(lab: Lab, prefix: list[str]) -> Costs:
@@ -106,6 +115,12 @@ def _epolltop(lab: Lab) -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
+def _with_stacks(lab: Lab) -> Iterator[list[str]]:
+    with lab.running("hold", "1"), live([*lab.live, "--stacks"], cpu=TOOL_CPU) as screen, screen.pumped():
+        yield []
+
+
+@contextlib.contextmanager
 def _bpftrace(lab: Lab) -> Iterator[list[str]]:
     with bpftrace.attached(cpu=TOOL_CPU):
         yield []
@@ -123,6 +138,7 @@ def _strace(lab: Lab) -> Iterator[list[str]]:
 
 _TOOLS: dict[str, Callable[[Lab], contextlib.AbstractContextManager[list[str]]]] = {
     "epolltop": _epolltop,
+    "stacks": _with_stacks,
     "bpftrace": _bpftrace,
     "strace": _strace,
 }

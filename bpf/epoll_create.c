@@ -11,6 +11,12 @@
  *
  * Blind spots: as a tracepoint, creations by 32-bit tasks. A descriptor that another thread closes before the call
  * returns leaves a creation without an instance (file 0).
+ *
+ * With -DSTACKS each event carries the user stack (stack.c); what is left out in a storm has none. Cost: some 1.5 us a
+ * creation that is told, and 0.1 us a frame; none without -DSTACKS.
+ *
+ * Blind spots of stacks: the kernel follows frame pointers, so a stack ends, or lacks a caller, at code that was compiled
+ * without them. It does not wait for pages that are not in memory: there a stack ends, too.
  */
 
 static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument, int ret)
@@ -84,7 +90,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	event.tgid = birth.tgid;
 	event.start_ns = birth.start_ns;
 	set_actor(&event);
-	submit(ctx, &event, all);
+	submit_with_stack(ctx, &event, all);
 	return 0;
 }
 

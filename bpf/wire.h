@@ -49,6 +49,17 @@ struct event {
 	char comm[COMM_LEN];
 };
 
+#define STACK_FRAMES 64		/* a power of two; the last one stays free */
+
+/* The user stack of an event's actor, right behind the event and cut off behind the last frame there is. */
+struct stack {
+	u64 image;		/* where the stack of the program began, another address after each exec */
+	u64 caller;		/* the word on top of the stack */
+	u32 lead;		/* if a function begins so many bytes before frames[0], caller has called it; 0: no such */
+	u32 pad;
+	u64 frames[STACK_FRAMES];	/* innermost first: where the system call returns to, then return addresses */
+};
+
 /* What one process did since the probes were attached. */
 struct counts {
 	u64 created;

@@ -63,7 +63,9 @@ def _settle_descriptors() -> None:
 def _run(options: Options) -> int:
     if options.command == "doctor":
         return _doctor(options)
-    open_chosen = functools.partial(open_source, options.source, include_self=options.include_self)
+    open_chosen = functools.partial(
+        open_source, options.source, include_self=options.include_self, stacks=options.stacks
+    )
     tell_all = options.events or options.view.subject is EVENTS
     session = Session(open_chosen, options.selection, options.delay_s or 1.0, tell_all=tell_all)
     if options.command == "live" and not options.batch and _has_terminal():
@@ -146,7 +148,7 @@ def _doctor(options: Options) -> int:
     described, why, code = None, "", 0
     needs = requirements()
     try:
-        source = open_source(options.source, include_self=options.include_self)
+        source = open_source(options.source, include_self=options.include_self, stacks=options.stacks)
         described = source.poll({}).source
         source.close()
     except SourceUnavailable as error:

@@ -46,6 +46,7 @@ class Options:
     """live, snapshot, events or doctor."""
     source: str
     include_self: bool
+    stacks: bool
     selection: Selection
     view: View[Any]
     """Of events for the command events."""
@@ -108,6 +109,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         command=command,
         source=given.source,
         include_self=given.include_self,
+        stacks=given.stacks,
         selection=Selection(frozenset(given.pid), frozenset(given.user)),
         view=View(subject, filter=predicate, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
@@ -168,6 +170,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     )
     add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
+    add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
 

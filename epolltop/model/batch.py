@@ -80,6 +80,8 @@ class Event(NamedTuple):
     """The census held the last reference for a moment: pid and start are the creator's, who closed it is not known."""
     since_ns: int = 0
     """With file, the identity of the instance: its creation, else when it was first seen. 0 if unknown."""
+    stack: tuple[str, ...] = ()
+    """Of creations: the actor's user stack, a readable frame each, innermost first; empty if not taken or not known."""
 
     @property
     def process(self) -> ProcessKey:

@@ -97,13 +97,16 @@ class Instances:
         live = self.live.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
+            if event.stack:
+                self._put(dataclasses.replace(live, stack=event.stack))
             return
         if live is not None:
             if live.since_ns > event.created_ns:
                 return  # its successor overtook it
             self._drop(live)
         holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
-        self._put(_traced(event.file, event.created_ns, event.process, event.syscall, event.argument, holders=holders))
+        made = event.file, event.created_ns, event.process, event.syscall, event.argument
+        self._put(_traced(*made, holders=holders, stack=event.stack))
         if event.created_ns < self._looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
@@ -196,9 +199,10 @@ def _traced(
     argument: int | None,
     *,
     holders: tuple[Holder, ...],
+    stack: tuple[str, ...] = (),
 ) -> Instance:
     known = argument if syscall is not Syscall.UNKNOWN else None
-    return Instance(file, created_ns, Provenance.TRACED, creator, syscall, known, holders)
+    return Instance(file, created_ns, Provenance.TRACED, creator, syscall, known, holders, stack=stack)
 
 
 def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:

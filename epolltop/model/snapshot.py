@@ -40,6 +40,8 @@ class Instance:
     holders: tuple[Holder, ...]
     """Ascending by process. Empty: only descriptors in flight or a waiting thread keep it, or not yet looked at."""
     watches: int | None = None
+    stack: tuple[str, ...] = ()
+    """Of its creation, as in Event; equal stacks are one object."""
 
     @property
     def id(self) -> str:

@@ -163,6 +163,7 @@ def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot
         if instance.syscall is Syscall.EPOLL_CREATE1 and argument is not None
         else None,
         "watches": instance.watches,
+        "stack": list(instance.stack) or None,
     }
 
 

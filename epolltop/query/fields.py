@@ -65,6 +65,10 @@ def argument_text(syscall: Syscall, argument: int | None) -> str | None:
     return f"size={argument}" if syscall is Syscall.EPOLL_CREATE else "|".join(flag_names(argument)) or "0"
 
 
+def _stack(frames: tuple[str, ...]) -> str | None:
+    return " < ".join(frames) or None
+
+
 def _descriptor_use(row: ProcessRow) -> Severity | None:
     used = row.fds / row.fd_limit if row.fds is not None and row.fd_limit else 0.0
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
@@ -171,6 +175,8 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("created_at", "CREATED", 12, "text", lambda row, snapshot: _utc(row.instance.created_ns, snapshot),
           "Time of creation if that was seen: the local time of day on screen, UTC elsewhere.",
           text=lambda row, snapshot: _local(row.instance.created_ns, snapshot), shown=False),
+    Field("stack", "STACK", 40, "text", lambda row, _: _stack(row.instance.stack),
+          "Functions of the creator's user stack, innermost first, if --stacks took it.", shown=False),
     Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
           "Name of the instance: its kernel address and the nanosecond since boot when it was created or found."),
 )  # fmt: skip
@@ -287,6 +293,9 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("created_at", "CREATED", 12, "text", lambda event, snapshot: _utc(event.created_ns, snapshot),
           "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: _local(event.created_ns, snapshot), shown=False),
+    Field("stack", "STACK", 40, "text", lambda event, _: _stack(event.stack),
+          "Functions of the actor's user stack at a creation, innermost first, if --stacks took it.", shown=False,
+          text=lambda event, _: _or_unknown(_stack(event.stack)) if _is_call(event) else _NOT_APPLICABLE),
     Field("instance", "INSTANCE", 0, "text", lambda event, _: event.instance,
           "Name of the instance: its kernel address and the nanosecond since boot when it was created or found."),
 )  # fmt: skip

@@ -39,6 +39,7 @@ def event_record(event: Event, snapshot: Snapshot) -> dict[str, Any]:
             "process_start_ticks": event.start or None,
             "by_kernel": event.by_kernel,
             "by_census": event.by_census,
+            "stack": list(event.stack) or None,
         },
     }
 

@@ -73,7 +73,7 @@ def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[Line]:
         yield "instance", event.instance
     if event.kind is not Kind.CREATE_FAILED:
         yield "now", _standing(event, snapshot)
-    yield from _stack(getattr(event, "stack", ()))
+    yield from _stack(event.stack)
 
 
 def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
@@ -83,7 +83,7 @@ def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
         yield timestamp(snapshot.wall_of(at_ns))[:8], text
     yield "now", f"open, {_held(instance, snapshot)}"
     yield "watches", UNKNOWN if instance.watches is None else plural(instance.watches, "registration")
-    yield from _stack(getattr(instance, "stack", ()))
+    yield from _stack(instance.stack)
 
 
 def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[Line]:

@@ -8,6 +8,9 @@ from typing import NamedTuple, Protocol
 
 from epolltop.model.batch import Batch
 
+NO_STACKS = "no stacks of who creates instances"
+"""The blind spot of a source that was asked for stacks and cannot take them."""
+
 
 class SourceUnavailable(Exception):
     """A source cannot run here. The message says why; remedy is what a person can do about it."""

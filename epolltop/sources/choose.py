@@ -8,12 +8,13 @@ from epolltop.sources.proc import ProcSource
 KINDS = ("auto", "bpf", "proc")
 
 
-def open_source(kind: str, *, include_self: bool) -> FactSource:
+def open_source(kind: str, *, include_self: bool, stacks: bool = False) -> FactSource:
     """An open source.
 
     Args:
         kind: bpf or proc insist on that one, auto falls back from bpf to proc and says why in every batch.
         include_self: whether epolltop's own instances count.
+        stacks: whether the user stack of each creation is taken; where that cannot be, a blind spot says so.
 
     Raises:
         SourceUnavailable: the one that was asked for cannot run, or none can.
@@ -22,7 +23,7 @@ def open_source(kind: str, *, include_self: bool) -> FactSource:
     if kind != "proc":
         from epolltop.sources.bpf.source import BpfSource
 
-        live = BpfSource(include_self=include_self)
+        live = BpfSource(include_self=include_self, stacks=stacks)
         try:
             live.open()
         except SourceUnavailable as error:
@@ -31,6 +32,6 @@ def open_source(kind: str, *, include_self: bool) -> FactSource:
             fallback = f"only /proc is read, since {error}; remedy: {error.remedy}"
         else:
             return live
-    scanning = ProcSource(include_self=include_self, fallback=fallback)
+    scanning = ProcSource(include_self=include_self, stacks=stacks, fallback=fallback)
     scanning.open()
     return scanning

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 
 from epolltop.model.batch import Batch, Probe, Source
-from epolltop.sources import Descriptor, SourceUnavailable
+from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
@@ -29,15 +29,19 @@ _HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen n
 class ProcSource:
     """Instances as /proc and kcmp show them. `poll` walks every descriptor table; see the module for what it costs."""
 
-    def __init__(self, *, include_self: bool = False, root: str = "/proc", fallback: str = "") -> None:
+    def __init__(
+        self, *, include_self: bool = False, stacks: bool = False, root: str = "/proc", fallback: str = ""
+    ) -> None:
         """Reads nothing but its own pid.
 
         Args:
             include_self: count our own instances too.
+            stacks: they were asked for; a blind spot says that there are none.
             root: where the tree is mounted.
             fallback: why a better source could not run, for `Source.fallback`.
         """
         self._fallback = fallback
+        self._blind_spots = (*_BLIND_SPOTS, f"{NO_STACKS}: only BPF probes take them") if stacks else _BLIND_SPOTS
         self._procfs = Procfs(root)
         self._facts = Facts(self._procfs)
         self._scan = Scan(self._procfs, include_self=include_self)
@@ -85,7 +89,7 @@ class ProcSource:
             ),
             census_by=self._scan.by,
             fallback=self._fallback,
-            blind_spots=(*_BLIND_SPOTS, *unseen),
+            blind_spots=(*self._blind_spots, *unseen),
             unreadable=scanned.unreadable,
         )
 

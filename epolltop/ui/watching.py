@@ -86,7 +86,7 @@ class Watching(App[Exception]):
         yield Crumbs(self.readable, id="crumbs")
         yield Board(self.readable)
         yield FilterBar(id="filterbar")
-        yield Footer(show_command_palette=False)
+        yield Footer(id="footer", show_command_palette=False)
 
     def on_mount(self) -> None:
         """Starts observing."""
@@ -134,7 +134,7 @@ class Watching(App[Exception]):
 
     def is_gone(self) -> bool:
         """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
-        return not (self.query(Header) and self.query(Board) and self.query(Footer))
+        return not all(self.query(f"#{id}") for id in ("header", "board", "footer"))
 
     # What is shown.
 

@@ -60,6 +60,7 @@ INSTANCE: Shape = {
     "size": (int, NONE),
     "flags": (list, NONE),
     "watches": (int, NONE),
+    "stack": (list, NONE),
 }
 EVENT: Shape = {
     **dict.fromkeys(("timestamp", "argsNum"), int),
@@ -359,6 +360,15 @@ def test_events_are_told_as_they_happen(actor: Actor) -> None:
 
 
 @pytest.mark.kernel
+def test_events_have_stacks_if_asked_for(actor: Actor) -> None:
+    filtered = ("-F", "stack:epoll_create1 kind:create")
+    with started("events", "--json", "--stacks", "-p", str(actor.pid), *filtered) as program:
+        event = json.loads(churn_until_told(program, actor))
+    assert event["epoll"]["kind"] == "create"
+    assert event["epoll"]["stack"][0].startswith("epoll_create1+0x")
+
+
+@pytest.mark.kernel
 def test_events_as_text(actor: Actor) -> None:
     with started("events", "-p", str(actor.pid), "-F", "kind=create") as program:
         assert program.stdout is not None
@@ -443,6 +453,16 @@ def test_doctor(source: tuple[str, ...]) -> None:
     for name in ("privileges", "tracefs", "BTF", "lockdown", "BCC"):
         assert re.search(rf"^(ok  |FAIL)  {name} ", ended.stdout, re.MULTILINE)
     assert re.search(r"^source: (bpf, counts are exact|proc, counts are lower bounds)$", ended.stdout, re.MULTILINE)
+
+
+@sources
+def test_where_stacks_cannot_be_taken_it_is_said(source: tuple[str, ...]) -> None:
+    for arguments in (("--stacks", *source, "doctor"), (*source, "doctor", "--stacks")):
+        ended = run(*arguments)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        taken = "source: bpf" in ended.stdout
+        assert ("note: no stacks of who creates instances" in ended.stdout) != taken
+    assert "no stacks" not in run(*source, "doctor").stdout
 
 
 @sources

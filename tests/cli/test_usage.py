@@ -31,7 +31,7 @@ def test_help_names_the_commands_and_options_of_the_contract() -> None:
     said = run("--help").stdout
     for word in ("snapshot", "events", "doctor", "--source", "--pid", "--user", "--filter", "--sort", "--rows", "-d"):
         assert word in said
-    for word in ("--include-self", "--no-color", "--ascii", "--batch", "-n"):
+    for word in ("--include-self", "--stacks", "--no-color", "--ascii", "--batch", "-n"):
         assert word in said
 
 

@@ -119,9 +119,9 @@ def observe_by_proc() -> Iterator[Observing]:
 
 
 @contextmanager
-def observe(ladders: Ladders | None = None) -> Iterator[Observing]:
+def observe(ladders: Ladders | None = None, *, stacks: bool = False) -> Iterator[Observing]:
     """Opens a source that takes a census each poll, and closes it."""
-    source = BpfSource(ladders=ladders or Ladders())
+    source = BpfSource(stacks=stacks, ladders=ladders or Ladders())
     with pytest.MonkeyPatch.context() as patch:
         # Another load on this machine may make a census slow, and the next one wait.
         patch.setattr(census, "SHARE", math.inf)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.kernel
 
 LAYOUTS = {
     "event": wire.EVENT,
+    "stack": wire.STACK,
     "counts": wire.COUNTS,
     "process": wire.PROCESS,
     "totals": wire.TOTALS,
@@ -64,6 +65,25 @@ def _filled(structure: type[ctypes.Structure], **given: Any) -> bytes:
 
 def _member(raw: bytes, structure: type[ctypes.Structure], member: str) -> Any:
     return getattr(structure.from_buffer_copy(raw), member)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 63])
+@pytest.mark.parametrize("padding", [0, 4])
+def test_stacks_are_cut_off_behind_their_last_frame(
+    compiled: dict[str, type[ctypes.Structure]], frames: int, padding: int
+) -> None:
+    structure = compiled["stack"]
+    addresses = (ctypes.c_uint64 * 64)(*range(0x7FFF00000000, 0x7FFF00000040))
+    whole = _filled(structure, image=(1 << 47) - 1, caller=(1 << 64) - 1, lead=11, frames=addresses)
+    sent = whole[: structure.frames.offset + 8 * frames]
+    raw = wire.stack_bytes(bytes(range(wire.EVENT.size)) + sent + b"x" * padding)
+    assert raw == sent
+    assert wire.decode_stack(raw) == ((1 << 47) - 1, (1 << 64) - 1, 11, tuple(addresses)[:frames])
+
+
+@pytest.mark.parametrize("padding", [0, 4])
+def test_an_event_alone_has_no_stack(padding: int) -> None:
+    assert wire.stack_bytes(bytes(wire.EVENT.size + padding)) == b""
 
 
 def test_totals_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:

@@ -36,6 +36,27 @@ def test_a_creation_is_held_by_its_creator_from_the_first_moment(known: Instance
     assert instance.fds_of(Q) == ()
 
 
+def test_the_stack_of_its_creation_stays_whoever_holds_it(known: Instances) -> None:
+    stack = ("inner+0x1 (a)", "outer+0x2 (a)")
+    known.apply_event(create(A, 10)._replace(stack=stack))
+    assert known.live[A].stack is stack
+    known.apply_census(census(20, holding(A, Q, 8, created=10)), release_told=True)
+    known.apply_watches(A, 3)
+    assert (known.live[A].stack, known.live[A].watches) == (stack, 3)
+    known.apply_event(release(A, 30, 10))
+    known.apply_event(create(A, 40))
+    assert known.live[A].stack == ()
+
+
+def test_a_stack_told_after_a_census_showed_the_instance_is_taken_in(known: Instances) -> None:
+    known.apply_census(census(20, holding(A, created=10), holding(A, Q, 4, created=10)), release_told=True)
+    known.changed.clear()
+    known.apply_event(create(A, 10)._replace(stack=("inner+0x1 (a)",)))
+    assert known.live[A].stack == ("inner+0x1 (a)",)
+    assert [holder.process for holder in known.live[A].holders] == [P, Q]
+    assert known.changed == {P, Q}
+
+
 def test_a_release_ends_it(known: Instances) -> None:
     known.apply_event(create(A, 10))
     known.apply_event(release(A, 20, 10))

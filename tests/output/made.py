@@ -8,7 +8,8 @@ from epolltop.model.batch import Event, Kind, Probe, Source, Syscall, Totals
 from epolltop.model.snapshot import Snapshot
 from tests.query.rows import NOW_NS, event, instance, process, snapshot
 
-SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)
+STACK = ("epoll_create1+0xb (libc.so.6)", r"leaky|_function\x1b+0x1c (a lib.so)", "[0x7f1200001000]")
+SHARED = replace(instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3), stack=STACK)
 OLD = instance(0xFFFF888101234600, holders=((42, (4,)),), found=True, syscall=Syscall.UNKNOWN, argument=None)
 SIZED = instance(0xFFFF888101234700, holders=((77, (6,)),), age_s=0.00025, syscall=Syscall.EPOLL_CREATE, argument=1024)
 NGINX = process(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")
@@ -42,8 +43,8 @@ GONE = process(
     history=(),
 )
 EVENTS: tuple[Event, ...] = (
-    event(),
-    event(kind=Kind.CREATE_FAILED, fd=None, errno=24, syscall=Syscall.EPOLL_CREATE, argument=1024, file=0),
+    event(stack=STACK),
+    event(kind=Kind.CREATE_FAILED, fd=None, errno=24, syscall=Syscall.EPOLL_CREATE, argument=1024, file=0, stack=STACK),
     event(kind=Kind.CREATE_FAILED, fd=None, errno=4095, argument=0o2000001, file=0, name=r"e\x1bvil|"),
     event(kind=Kind.RELEASE, time_ns=NOW_NS, fd=None),
     event(kind=Kind.RELEASE, created_ns=0, pid=2, name="kworker/0:1", by_kernel=True, uid=0, fd=None, cgroup=0),

@@ -52,6 +52,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
                 Holder(key, draw(fds)) for key in sorted(draw(st.sets(st.sampled_from(keys))) if keys else ())
             ),
             watches=draw(st.none() | COUNT),
+            stack=tuple(draw(st.lists(TEXT, max_size=3))),
         )
         for number in range(1, 1 + draw(st.integers(0, 5)))
     ]
@@ -118,6 +119,7 @@ def events() -> st.SearchStrategy[Event]:
         fd=st.none() | number,
         errno=st.integers(0, 4095),
         syscall=st.sampled_from(Syscall),
+        stack=st.lists(TEXT, max_size=3).map(tuple),
         argument=st.none() | st.integers(0, (1 << 32) - 1),
         by_kernel=st.booleans(),
         by_census=st.booleans(),

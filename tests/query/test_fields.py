@@ -21,6 +21,7 @@ from epolltop.query.fields import (
     flag_names,
     lookup,
 )
+from epolltop.query.filter import parse_over
 
 from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
@@ -232,6 +233,7 @@ class TestEvents:
     def test_every_member_of_an_event_is_in_some_field(self) -> None:
         changes: dict[str, Any] = dict.fromkeys(Event._fields, 7)
         changes |= {"kind": Kind.RELEASE, "syscall": Syscall.EPOLL_CREATE, "name": "other", "by_kernel": True}
+        changes["stack"] = ("function+0x1c (libfoo.so)",)
         for member, changed in changes.items():
             before, after = event(errno=24), event(errno=24)._replace(**{member: changed})
             world = snapshot()
@@ -256,9 +258,16 @@ class TestEvents:
         assert (value(EVENT_FIELDS, "lifetime", row), show(EVENT_FIELDS, "lifetime", row)) == (2.0, "2.0s")
         assert show(EVENT_FIELDS, "lifetime", row._replace(created_ns=0)) == "?"
 
+    def test_a_stack_is_one_line_innermost_first(self) -> None:
+        row = event(stack=("inner+0x1 (a.so)", "[0x7f00] (b)"))
+        assert value(EVENT_FIELDS, "stack", row) == "inner+0x1 (a.so) < [0x7f00] (b)"
+        assert (value(EVENT_FIELDS, "stack", event()), show(EVENT_FIELDS, "stack", event())) == (None, "?")
+        assert parse_over(EVENT_FIELDS, "stack:INNER")(row, snapshot())
+        assert not parse_over(EVENT_FIELDS, "stack:outer")(row, snapshot())
+
     def test_what_cannot_be_is_not_called_unknown(self) -> None:
         release = event(kind=Kind.RELEASE, fd=None, argument=None)
-        assert [show(EVENT_FIELDS, name, release) for name in ("result", "fd", "errno", "arg")] == ["-"] * 4
+        assert [show(EVENT_FIELDS, name, release) for name in ("result", "fd", "errno", "arg", "stack")] == ["-"] * 5
         assert show(EVENT_FIELDS, "lifetime", event()) == "-"
 
     def test_the_instance_is_called_as_in_the_table_of_instances(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from epolltop.sources import SourceUnavailable
 
-UNITS = ("common.c", "epoll_create.c", "files_free.c", "census.c")
+UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
 """Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from epolltop.model.batch import Batch, Probe, ProcessKey, Source, Totals
-from epolltop.sources import Descriptor, SourceUnavailable
+from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import ladder, wire
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX, Btf
@@ -24,6 +24,7 @@ from epolltop.sources.bpf.census import CensusTaker, census_taker, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.program import Program, give_back_memory
 from epolltop.sources.bpf.requirements import require
+from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
@@ -43,12 +44,14 @@ _OFFSETS = {
     "TASK_FILES": ("task_struct", "files"),
     "TASK_FLAGS": ("task_struct", "flags"),
     "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
+    "TASK_MM": ("task_struct", "mm"),
     "TASK_REAL_PARENT": ("task_struct", "real_parent"),
     "TASK_START": ("task_struct", "start_boottime"),
     "TASK_TGID": ("task_struct", "tgid"),
     "FILES_FDT": ("files_struct", "fdt"),
     "FDTABLE_FD": ("fdtable", "fd"),
     "FDTABLE_MAX_FDS": ("fdtable", "max_fds"),
+    "MM_START_STACK": ("mm_struct", "start_stack"),
 }
 _REGISTERS = {
     "x86_64": {
@@ -56,6 +59,8 @@ _REGISTERS = {
         "REGS_ARGUMENT_COMPAT": ("pt_regs", "bx"),
         "REGS_SECOND": ("pt_regs", "si"),
         "REGS_RET": ("pt_regs", "ax"),
+        "REGS_IP": ("pt_regs", "ip"),
+        "REGS_SP": ("pt_regs", "sp"),
     },
     # x0 holds the result at the end of a call, orig_x0 still the argument. Not verified on a running arm64.
     "aarch64": {"REGS_ARGUMENT": ("pt_regs", "orig_x0")},
@@ -74,15 +79,18 @@ class Ladders:
 class BpfSource:
     """Implements FactSource with probes."""
 
-    def __init__(self, *, include_self: bool = False, ladders: Ladders = Ladders()) -> None:
+    def __init__(self, *, include_self: bool = False, stacks: bool = False, ladders: Ladders = Ladders()) -> None:
         """Touches nothing yet.
 
         Args:
             include_self: count our own instances too.
+            stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
             ladders: other rungs than all, to try each on a kernel that has better ones.
         """
         self._include_self = include_self
         self._ladders = ladders
+        self._stacks = Stacks() if stacks else None
+        self._no_stacks = ""
         self._facts = Facts(Procfs())
         self._program: Program | None = None
 
@@ -93,6 +101,15 @@ class BpfSource:
             SourceUnavailable: no root, no BTF, no BCC, or the kernel refused.
         """
         require()
+        try:
+            self._attach()
+        except SourceUnavailable as error:
+            if self._stacks is None:
+                raise
+            self._stacks, self._no_stacks = None, f"{NO_STACKS}: {' '.join(str(error).split())}"
+            self._attach()
+
+    def _attach(self) -> None:
         program = Program(load_bcc(), self._defines())
         self._program = program
         try:
@@ -123,7 +140,10 @@ class BpfSource:
         program = self._program
         assert program is not None, "poll before open"
         scanned = self._census.take()
-        events = [wire.decode_event(record) for record in self._drain.take()]
+        records = self._drain.take()
+        events = [wire.decode_event(record) for record in records]
+        if self._stacks is not None:
+            events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
         census = self._census.join(scanned, events)
         if census:
@@ -183,6 +203,8 @@ class BpfSource:
         blind = [] if created.sees_compat else ["instances created by 32-bit tasks show as found, uncounted"]
         if not released.hooks:
             blind.append("no probe sees releases here: they are derived from one census to the next")
+        if self._no_stacks:
+            blind.append(self._no_stacks)
         return Source(
             kind="bpf",
             host=own_host(),
@@ -214,6 +236,8 @@ class BpfSource:
         except LookupError as error:
             raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
         interval = 1_000_000_000 // DETAIL_PER_S
+        if self._stacks is not None:
+            defines["STACKS"] = 1
         return defines | {
             "OWN_TGID": 0 if self._include_self else os.getpid(),
             "EVENT_INTERVAL_NS": interval,

@@ -15,7 +15,10 @@ PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
 LESSON = struct.Struct("=QQQII")
+STACK_FRAMES = 64
+STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
+_STACK_HEAD = struct.Struct("=QQI4x")
 _BY_KERNEL, _BY_CENSUS = 1, 2
 _NO_UID = 0xFFFFFFFF
 _KINDS = {int(kind): kind for kind in Kind}
@@ -34,6 +37,15 @@ class WireTotals(NamedTuple):
     delivered: int
     lost: int
     overflowed: int
+
+
+class Stack(NamedTuple):
+    """struct stack."""
+
+    image: int
+    caller: int
+    lead: int
+    frames: tuple[int, ...]
 
 
 class Lesson(NamedTuple):
@@ -72,6 +84,19 @@ def decode_event(raw: bytes) -> Event:
         by_census=bool(flags & _BY_CENSUS),
         since_ns=created_ns,
     )
+
+
+def stack_bytes(raw: bytes) -> bytes:
+    """What follows an event: its struct stack without the frames there are not; empty if none was taken."""
+    size = len(raw) - EVENT.size - _STACK_HEAD.size
+    return raw[EVENT.size : len(raw) - size % 8] if size >= 0 else b""
+
+
+def decode_stack(raw: bytes) -> Stack:
+    """What `stack_bytes` answered."""
+    image, caller, lead = _STACK_HEAD.unpack_from(raw)
+    count = (len(raw) - _STACK_HEAD.size) // 8
+    return Stack(image, caller, lead, struct.unpack_from(f"={count}Q", raw, _STACK_HEAD.size))
 
 
 def _argument(syscall: int, argument: int) -> int | None:

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The user stack of the task that creates an instance, or fails to: `submit_with_stack` in place of `submit`.
+ *
+ * The stack travels in the event's record (bpf_get_stack), not as the id of a stack map: an id may be refused because of
+ * a collision, a full map takes no more, and an id that user space frees may name another stack by the time it is read.
+ *
+ * Memory in the kernel: a record of 0.7 kB a CPU. Only the frames there are go into the perf buffer, 8 bytes each.
+ *
+ * Without -DSTACKS nothing of this is compiled.
+ */
+#ifdef STACKS
+
+/* The record does not fit on the BPF stack of 512 bytes. */
+struct with_stack {
+	struct event event;
+	struct stack stack;
+	u64 users;
+};
+
+BPF_PERCPU_ARRAY(with_stack, struct with_stack, 1);
+
+/*
+ * Frame pointers do not tell who called the function that enters the kernel, because libraries' wrappers of system calls
+ * set up no frame; in those the top of the stack is the return address. Told is what the code before the system call
+ * looks like: mov $number,%eax and syscall, after endbr64 or not. Whether a function begins there, so that nothing was
+ * pushed before, is for user space to find out, which knows symbols.
+ */
+static __always_inline void set_caller(struct stack *stack)
+{
+#ifdef REGS_IP
+	u64 regs = bpf_task_pt_regs(bpf_get_current_task_btf());
+	u64 top = read8(regs + REGS_SP);
+	u8 code[11] = {};
+
+	if (bpf_probe_read_user(code, sizeof(code), (void *)(read8(regs + REGS_IP) - sizeof(code))))
+		return;
+	if (code[4] != 0xb8 || code[9] != 0x0f || code[10] != 0x05)
+		return;
+	if (bpf_probe_read_user(&stack->caller, sizeof(stack->caller), (void *)top))
+		return;
+	stack->lead = code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e && code[3] == 0xfa ? 11 : 7;
+#endif
+}
+
+/* Whether the instruction before an address is a call: rel32, or opcode ff /2 with one to six bytes behind it. */
+static __always_inline bool follows_call(u64 address)
+{
+	u64 code = 0;
+
+	if (bpf_probe_read_user(&code, sizeof(code), (void *)(address - sizeof(code))))
+		return false;
+	return (code >> 24 & 0xff) == 0xe8 || (code >> 48 & 0x38ff) == 0x10ff || (code >> 40 & 0x38ff) == 0x10ff ||
+	       (code >> 32 & 0x38ff) == 0x10ff || (code >> 24 & 0x38ff) == 0x10ff ||
+	       (code >> 16 & 0x38ff) == 0x10ff || (code >> 8 & 0x38ff) == 0x10ff;
+}
+
+/*
+ * Code that was compiled without frame pointers uses their register for something else, and the kernel follows that into
+ * the heap. A frame that follows no call is none, and neither are those behind it.
+ */
+static __always_inline u32 sound_frames(struct stack *stack, int taken)
+{
+	u32 depth, frames = taken > 0 ? taken / sizeof(u64) : 0;
+
+#ifdef REGS_IP
+	for (depth = 1; depth < STACK_FRAMES - 1; depth++)
+		if (depth >= frames || !follows_call(stack->frames[depth]))
+			return frames ? depth : 0;
+#endif
+	return frames;
+}
+
+/*
+ * Hands over the event with the stack, or without one if another program is just filling this CPU's record: function
+ * probes may be preempted. Both may then find two users; that costs two stacks and makes up none.
+ */
+static __always_inline void submit_with_stack(void *ctx, struct event *event, struct totals *all)
+{
+	int zero = 0, taken, size;
+	struct with_stack *record = with_stack.lookup(&zero);
+
+	if (!record)
+		return submit(ctx, event, all);
+	add_one(&record->users);
+	if (*(volatile u64 *)&record->users == 1) {
+		record->event = *event;
+		record->stack.image = read8(read8(bpf_get_current_task() + TASK_MM) + MM_START_STACK);
+		record->stack.caller = 0;
+		record->stack.lead = 0;
+		set_caller(&record->stack);
+		taken = bpf_get_stack(ctx, record->stack.frames, sizeof(record->stack.frames) - sizeof(u64),
+				      BPF_F_USER_STACK);
+		taken = sound_frames(&record->stack, taken) * sizeof(u64);
+		/* For the verifier: the frames' size is a power of two, and one frame more than was asked for. */
+		size = __builtin_offsetof(struct with_stack, stack.frames) + (taken & (sizeof(record->stack.frames) - 1));
+		if (events.perf_submit(ctx, record, size))
+			add_one(&all->lost);
+		else
+			add_one(&all->delivered);
+	} else {
+		submit(ctx, event, all);
+	}
+	__sync_fetch_and_add(&record->users, -1);
+}
+
+#else
+#define submit_with_stack submit
+#endif

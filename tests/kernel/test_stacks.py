@@ -1,0 +1,272 @@
+"""Whose code creates instances: the user stacks of creations, named while their process runs."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from epolltop.model.batch import Event, Kind
+from epolltop.sources import NO_STACKS
+from epolltop.sources.bpf import source, stacks
+from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.sources.bpf.ladder import EPOLL_CREATE, Hook
+from epolltop.sources.bpf.program import Program
+from epolltop.sources.bpf.source import BpfSource
+from tests.waiting import eventually
+from tests.workloads.client import Actor
+
+from .observing import Observing, observe
+
+pytestmark = pytest.mark.kernel
+
+CALLERS = Path(__file__).parent.parent / "workloads" / "callers.c"
+NAMED = re.compile(r"(\S+)\+0x[0-9a-f]+ \((.+)\)")
+ADDRESS = re.compile(r"\[0x[0-9a-f]+\]( \(.+\))?")
+needs_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc")
+
+
+@pytest.fixture(name="taking", scope="module")
+def _taking() -> Iterator[Observing]:
+    with observe(stacks=True) as observing:
+        yield observing
+
+
+@pytest.fixture(name="callers", scope="module")
+def _callers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("built") / "callers"
+    _build(program)
+    return program
+
+
+def _build(program: Path, *options: str) -> None:
+    command = ["gcc", "-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", *options]
+    subprocess.run([*command, "-o", program, CALLERS], check=True)
+
+
+@contextlib.contextmanager
+def _running(*command: str | Path) -> Iterator[int]:
+    """A program that has done its work and waits; its pid."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip().isdigit()
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def _creations(observing: Observing, pid: int, count: int = 1) -> list[Event]:
+    def told() -> list[Event] | None:
+        observing.refresh()
+        events = observing.events(pid, Kind.CREATE, Kind.CREATE_FAILED)
+        return events if len(events) >= count else None
+
+    events = eventually(told)
+    assert events is not None
+    return events
+
+
+def _functions(stack: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Function and module of the frames that have both."""
+    return [(found[1], found[2]) for found in map(NAMED.fullmatch, stack) if found]
+
+
+FROM_MAIN = [("inner", "callers"), ("middle", "callers"), ("outer", "callers"), ("main", "callers")]
+
+
+@needs_compiler
+def test_frames_stand_innermost_first(taking: Observing, callers: Path) -> None:
+    with _running(callers, "called", "0", "2", "stay") as pid:
+        first, second = _creations(taking, pid, 2)
+        # The C library's wrapper sets up no frame, and yet its caller is there.
+        assert _functions(first.stack)[:5] == [("epoll_create1", "libc.so.6"), *FROM_MAIN]
+        assert all(NAMED.fullmatch(frame) or ADDRESS.fullmatch(frame) for frame in first.stack)
+        assert second.stack is first.stack
+        for _ in range(2):  # other censuses find the same
+            instances = taking.instances(pid).values()
+            assert len(instances) == 2
+            assert all(instance.stack is first.stack for instance in instances)
+
+
+@needs_compiler
+def test_a_failed_creation_has_a_stack(taking: Observing, callers: Path) -> None:
+    with _running(callers, "called", "77", "1", "stay") as pid:
+        (failed,) = _creations(taking, pid)
+        assert (failed.kind, failed.errno) == (Kind.CREATE_FAILED, errno.EINVAL)
+        assert _functions(failed.stack)[1:5] == FROM_MAIN
+
+
+@needs_compiler
+def test_a_release_has_none(taking: Observing, callers: Path) -> None:
+    with _running(callers, "called", "0", "1", "stay") as pid:
+        _creations(taking, pid)
+    taking.until(lambda _: bool(taking.events(pid, Kind.RELEASE)))
+    assert {event.stack for event in taking.events(pid, Kind.RELEASE)} == {()}
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="knows how calls look there")
+def test_a_stack_ends_where_frame_pointers_lead_astray(taking: Observing, callers: Path) -> None:
+    with _running(callers, "astray", "0", "1", "stay") as pid:
+        (event,) = _creations(taking, pid)
+        assert _functions(event.stack) == [("astray", "callers")]
+        assert len(event.stack) == 1
+    # Of a program that has ended, nobody but the probe can tell.
+    with subprocess.Popen([callers, "astray", "0", "1", "end"], stdout=subprocess.DEVNULL) as process:
+        process.wait()
+    assert [len(event.stack) for event in _creations(taking, process.pid)] == [1]
+
+
+@needs_compiler
+def test_a_program_that_has_ended_leaves_addresses(taking: Observing, callers: Path) -> None:
+    with subprocess.Popen([callers, "called", "0", "1", "end"], stdout=subprocess.DEVNULL) as process:
+        process.wait()
+    (event,) = _creations(taking, process.pid)
+    assert len(event.stack) >= 4
+    assert all(ADDRESS.fullmatch(frame) for frame in event.stack)
+
+
+@needs_compiler
+def test_another_program_in_the_same_process_lends_no_names(taking: Observing, tmp_path: Path) -> None:
+    # Linked to fixed addresses: those of the first program are in the code of the second one, too.
+    for name in ("callers", "second"):
+        _build(tmp_path / name, "-static", "-no-pie")
+    command: list[str | Path] = [
+        tmp_path / "callers",
+        "called",
+        "0",
+        "1",
+        tmp_path / "second",
+        "called",
+        "0",
+        "1",
+        "stay",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline(), process.stdout.readline()] == [b"1\n", b"1\n"]
+        before, after = _creations(taking, process.pid, 2)
+        process.kill()
+    assert ("outer", "second") in _functions(after.stack)
+    assert len(before.stack) >= 2
+    assert all(ADDRESS.fullmatch(frame) for frame in before.stack)
+    assert "second" not in "".join(before.stack)
+
+
+@needs_compiler
+def test_the_file_that_runs_is_read_not_what_bears_its_name_by_now(taking: Observing, tmp_path: Path) -> None:
+    program = tmp_path / "callers"
+    _build(program)
+    with _running(program, "called", "0", "1", "stay") as pid:
+        program.unlink()
+        os.mkfifo(program)  # opening it would last for ever
+        (event,) = _creations(taking, pid)
+        assert _functions(event.stack)[1:5] == FROM_MAIN
+
+
+@needs_compiler
+def test_files_of_another_mount_namespace_are_read(taking: Observing, callers: Path, tmp_path: Path) -> None:
+    script = (
+        f"mount -t tmpfs none {tmp_path} && cp {callers} {tmp_path}/hidden && exec {tmp_path}/hidden called 0 1 stay"
+    )
+    with _running("unshare", "--mount", "sh", "-c", script) as pid:
+        assert not (tmp_path / "hidden").exists()
+        (event,) = _creations(taking, pid)
+        assert ("inner", "hidden") in _functions(event.stack)
+
+
+@needs_compiler
+def test_stripped_only_files_and_addresses_are_known(taking: Observing, tmp_path: Path) -> None:
+    _build(tmp_path / "callers", "-s")
+    with _running(tmp_path / "callers", "called", "0", "1", "stay") as pid:
+        (event,) = _creations(taking, pid)
+        assert [frame.partition("] ")[2] for frame in event.stack[1:5]] == ["(callers)"] * 4
+
+
+@needs_compiler
+def test_a_file_name_is_made_safe(taking: Observing, callers: Path, tmp_path: Path) -> None:
+    program = tmp_path / "evil\x1b[31m"
+    shutil.copy(callers, program)
+    with _running(program, "called", "0", "1", "stay") as pid:
+        (event,) = _creations(taking, pid)
+        assert ("outer", r"evil\x1b[31m") in _functions(event.stack)
+
+
+def test_of_an_interpreter_its_machine_code_shows(taking: Observing) -> None:
+    with Actor() as actor:
+        actor.create()
+        (event,) = _creations(taking, actor.pid)
+        assert _functions(event.stack)[0] == ("epoll_create1", "libc.so.6")
+
+
+def test_when_time_is_over_addresses_are_left(monkeypatch: pytest.MonkeyPatch, taking: Observing) -> None:
+    monkeypatch.setattr(stacks, "POLL_S", -1.0)
+    with Actor() as actor:
+        actor.create()
+        (event,) = _creations(taking, actor.pid)
+        assert event.stack
+        assert all(ADDRESS.fullmatch(frame) for frame in event.stack)
+        monkeypatch.undo()
+        # What was not looked up is not remembered as unknown.
+        actor.create()
+        assert NAMED.fullmatch(_creations(taking, actor.pid, 2)[1].stack[0])
+
+
+def test_a_storm_with_stacks_is_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "DETAIL_PER_S", 2_000)
+    with observe(stacks=True) as observing, Actor() as actor:
+        actor.do("pairs", count=50_021)
+        row = observing.row(actor.pid)
+        assert row.created == 50_021
+        assert 0 <= 50_021 - row.released <= observing.charged_elsewhere(actor.pid)
+        assert row.sampled_out > 0
+        events = observing.events(actor.pid, Kind.CREATE)
+        assert len(events) + row.sampled_out + observing.batch.source.lost >= 50_021
+        assert len({id(event.stack) for event in events}) == len({event.stack for event in events})
+        assert all(event.stack for event in events)
+
+
+def test_without_stacks_none_is_taken(observing: Observing) -> None:
+    with Actor() as actor:
+        actor.create()
+        actor.do("create1", flags=0)
+        assert {event.stack for event in _creations(observing, actor.pid, 2)} == {()}
+        assert {instance.stack for instance in observing.instances(actor.pid).values()} == {()}
+
+
+@pytest.mark.parametrize("hook", EPOLL_CREATE[1], ids=lambda hook: hook.target)
+def test_function_probes_with_stacks_pass_the_verifier(hook: Hook) -> None:
+    """They cannot be attached everywhere, but loaded."""
+    bcc = load_bcc()
+    program = Program(bcc, BpfSource(stacks=True)._defines())
+    try:
+        assert program._object.load_func(hook.program.encode(), bcc.BPF.KPROBE).fd > 0
+    finally:
+        program.close()
+
+
+def test_where_stacks_cannot_be_taken_all_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    defines = BpfSource._defines
+
+    def refused(self: BpfSource) -> dict[str, int]:
+        given = defines(self)
+        if "STACKS" in given:
+            del given["MM_START_STACK"]  # does not compile
+        return given
+
+    monkeypatch.setattr(BpfSource, "_defines", refused)
+    with observe(stacks=True) as observing, Actor() as actor:
+        actor.create()
+        (event,) = _creations(observing, actor.pid)
+        assert event.stack == ()
+        (said,) = [note for note in observing.batch.source.blind_spots if note.startswith(NO_STACKS)]
+        assert "MM_START_STACK" in said

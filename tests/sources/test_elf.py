@@ -1,0 +1,123 @@
+"""Functions of ELF files: those that a compiler made, and those that somebody forged."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from epolltop.sources.bpf import elf
+
+SOURCE = """
+static __attribute__((noinline, used)) int hidden(int n) { return n + 1; }
+__attribute__((noinline)) int shown(int n) { return hidden(n) * 2; }
+int main(int count, char **words) { return shown(count); }
+"""
+needs_compiler = pytest.mark.skipif(not shutil.which("gcc") or not shutil.which("nm"), reason="no gcc, or no nm")
+
+
+@pytest.fixture(name="built", scope="module", params=["-pie", "-no-pie"])
+def _built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("elf") / "program"
+    command = ["gcc", "-x", "c", "-O1", "-rdynamic", request.param, "-o", str(program), "-"]
+    subprocess.run(command, input=SOURCE.encode(), check=True)
+    return program
+
+
+def _position(program: Path, function: str) -> tuple[int, int]:
+    """Where a function begins in the file, and its size, as binutils tell it."""
+    lines = subprocess.run(["nm", "-S", program], check=True, capture_output=True, text=True).stdout.splitlines()
+    ((address, size),) = [line.split()[:2] for line in lines if line.split()[-1] == function]
+    lines = subprocess.run(["readelf", "-lW", program], check=True, capture_output=True, text=True).stdout.splitlines()
+    for fields in (line.split() for line in lines if line.split()[:1] == ["LOAD"]):
+        position, start, length = (int(fields[n], 16) for n in (1, 2, 4))
+        if start <= int(address, 16) < start + length:
+            return int(address, 16) - start + position, int(size, 16)
+    raise AssertionError("not loaded")
+
+
+def _places(program: Path, *positions: int) -> dict[int, elf.Place]:
+    with program.open("rb") as file:
+        return elf.places(file.fileno(), positions)
+
+
+@needs_compiler
+@pytest.mark.parametrize("function", ["hidden", "shown", "main"])
+def test_a_place_behind_each_byte_of_a_function_is_in_it(built: Path, function: str) -> None:
+    start, size = _position(built, function)
+    # Behind its last byte too: a call that does not return may be the last instruction.
+    inside = range(start + 1, start + size + 1)
+    assert _places(built, *inside) == {at: elf.Place(function.encode(), at - start) for at in inside}
+
+
+@needs_compiler
+def test_what_no_function_covers_is_missing(built: Path) -> None:
+    assert _places(built, 0, 1, 1 << 40, 1 << 63, (1 << 64) - 1) == {}
+    assert _places(built) == {}
+
+
+@needs_compiler
+def test_stripped_what_the_dynamic_linker_needs_is_left(built: Path, tmp_path: Path) -> None:
+    stripped = tmp_path / "stripped"
+    subprocess.run(["strip", "-o", stripped, built], check=True)
+    hidden, shown = (_position(built, name)[0] for name in ("hidden", "shown"))
+    assert _places(stripped, hidden + 1, shown + 1) == {shown + 1: elf.Place(b"shown", 1)}
+
+
+@pytest.fixture(name="own")
+def _own() -> bytearray:
+    return bytearray(Path(os.path.realpath(sys.executable)).read_bytes())
+
+
+def test_no_damage_does_harm(own: bytearray, tmp_path: Path) -> None:
+    program, chance = tmp_path / "program", random.Random(7)
+    section_headers = struct.unpack_from("<Q", own, 40)[0]
+    for _ in range(60):
+        damaged = bytearray(own[:65536] if chance.random() < 0.2 else own)
+        for _ in range(chance.randrange(1, 6)):
+            at = chance.choice([chance.randrange(16, 64), chance.randrange(64, 1024), section_headers + 8])
+            value = chance.choice([0, 1, 24, 0x7FFFFFFF, 1 << 62, (1 << 64) - 1])
+            damaged[at : at + 8] = struct.pack("<Q", value)
+        program.write_bytes(damaged)
+        found = _places(program, *range(0x1000, 0x400000, 0x777))
+        assert all(place.function and place.into > 0 for place in found.values())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF\x02\x01" + bytes(58), b"\x7fELF" * 99])
+def test_what_is_no_program_has_no_functions(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert _places(tmp_path / "file", 0, 1, 8) == {}
+
+
+def _forged(symbols: int, covered: int, name: bytes = b"evil") -> bytes:
+    """One loaded segment of code, and a table in which every symbol covers all of it."""
+    code, table = 64 + 56, 64 + 56 + covered
+    names = table + symbols * 24
+    sections = names + len(name) + 2
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, 64, sections, 0, 64, 56, 1, 64, 2, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, code, code, code, covered, covered, 1)
+    listed = struct.pack("<IBBHQQ", 1, 0x12, 0, 1, code, covered) * symbols
+    section = struct.Struct("<IIQQQQIIQQ")
+    full = section.pack(0, 2, 0, 0, table, symbols * 24, 1, 0, 8, 24)
+    strings = section.pack(0, 3, 0, 0, names, len(name) + 2, 0, 0, 1, 0)
+    return header + segment + bytes(covered) + listed + b"\0" + name + b"\0" + full + strings
+
+
+def test_a_forged_table_that_would_take_for_ever_is_given_up(tmp_path: Path) -> None:
+    program = tmp_path / "forged"
+    program.write_bytes(_forged(10, 100))
+    assert _places(program, 121, 200) == {121: elf.Place(b"evil", 1), 200: elf.Place(b"evil", 80)}
+    program.write_bytes(_forged(elf.COVERS_MAX // 100, 1000))
+    assert _places(program, *range(121, 1100)) == {}
+
+
+def test_a_long_name_is_cut(tmp_path: Path) -> None:
+    program = tmp_path / "forged"
+    program.write_bytes(_forged(1, 10, b"x" * 100_000))
+    assert _places(program, 121) == {121: elf.Place(b"x" * elf.NAME_BYTES_MAX, 1)}
