@@ -11,6 +11,7 @@ own). A census is complete but a moment old. Rules that reconcile them:
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Collection, Sequence
 
@@ -31,6 +32,16 @@ class Instances:
         self._looked_ns = 0  # when the last census began
         self._touched = False
 
+    def copy(self) -> Instances:
+        """Others that go on by themselves."""
+        twin = copy.copy(self)
+        twin.live = dict(self.live)
+        twin.changed = set(self.changed)
+        twin._held = {process: set(files) for process, files in self._held.items()}
+        twin._released = dict(self._released)
+        twin._untold = set(self._untold)
+        return twin
+
     def holders(self) -> Collection[ProcessKey]:
         """Processes with at least one descriptor."""
         return self._held.keys()
@@ -38,7 +49,7 @@ class Instances:
     def of(self, process: ProcessKey) -> tuple[Instance, ...]:
         """Its instances, by lowest descriptor."""
         instances = [self.live[file] for file in self._held.get(process, ())]
-        return tuple(sorted(instances, key=lambda instance: instance.fds_of(process)))
+        return tuple(sorted(instances, key=lambda instance: (instance.fds_of(process), instance.file)))
 
     def apply_event(self, event: Event) -> Event:
         """A creation or release that a probe saw.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ class ProcessRow:
     create_per_s: float
     release_per_s: float
     history: tuple[float, ...]
-    """Creations per second, a value a tick, oldest first."""
+    """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
     instances: tuple[Instance, ...]
 
     @property
@@ -112,7 +113,7 @@ class Snapshot:
     create_per_s: float
     release_per_s: float
     processes: tuple[ProcessRow, ...]
-    journal: tuple[Event, ...]
+    journal: Sequence[Event]
     """The last events, oldest first."""
     journal_end: int
     """How many events were ever journalled; the last of journal has number journal_end - 1."""

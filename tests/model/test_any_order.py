@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 from epolltop.model.batch import Batch, Census, Counts, Event, Holding, ProcessKey, Totals
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import World
+from epolltop.model.world import Selection, World
 
-from .facts import A, B, C, P, Q, R, batch, create, holding, release, source
+from .facts import A, B, C, P, Q, R, batch, census, create, holding, release, source
 
 WHO = (P, Q, R)
+GONE = ProcessKey(400, 4000)
 ADDRESSES = (A, B, C)
 
 Step = tuple[str, int, int, bool]
@@ -129,7 +131,7 @@ def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
     told: dict[int, list[Event]] = {}
     batches: list[Batch] = []
     lost = number = 0
-    for tick, (events, census, counts) in enumerate(kernel.ticks):
+    for tick, (events, taken, counts) in enumerate(kernel.ticks):
         for event in events:
             fate = fates[number % len(fates)]
             number += 1
@@ -137,7 +139,7 @@ def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
             for later in fate:
                 told.setdefault(tick + later, []).append(event)
         told_now = sorted(told.pop(tick, []), key=lambda event: event.time_ns)
-        batches.append(batch(census.started_ns + 5, told_now, census, counts=counts, by=source(lost=lost)))
+        batches.append(batch(taken.started_ns + 5, told_now, taken, counts=counts, by=source(lost=lost)))
     for events in ([event for late in told.values() for event in late], []):
         kernel.now += 10
         now = kernel.census()
@@ -229,3 +231,43 @@ def test_any_order_loss_and_duplication_of_batches_is_survived(
     snapshot = world.freeze(world.begin())
     assert _table(snapshot) == _truth(kernel)
     assert snapshot.in_flight == 0
+
+
+@settings(deadline=None, max_examples=300)
+@given(STEPS, FATES, st.booleans(), st.sampled_from([(), (P.pid, GONE.pid)]), st.data())
+def test_a_copy_goes_on_by_itself_and_ends_up_the_same(
+    steps: list[Step], fates: list[tuple[int, ...]], exact: bool, pids: Sequence[int], data: st.DataObject
+) -> None:
+    by = source(created=exact, released=exact)
+    batches = [dataclasses.replace(one, source=by) for one in _deliver(_run(steps), fates)]
+    world = World(Selection(pids=frozenset(pids)), tell_all=True)
+    # Somebody who has ended before /proc was asked.
+    world.apply(batch(50, [create(C, 20, GONE), release(C, 30, 20, GONE)], counts={GONE: Counts(1, 0, 1)}, by=by))
+    mark = world.mark()
+    parted = data.draw(st.integers(1, len(batches)))
+    for one in batches[:parted]:
+        world.freeze(mark)  # the last batch is not yet in any snapshot
+        mark = world.mark() if data.draw(st.booleans()) else mark
+        world.apply(one)
+
+    def shown(of: World) -> list[Snapshot]:
+        snapshots = [of.freeze(mark), of.freeze(of.begin())]
+        for one in batches[parted:]:
+            of.apply(one)
+            snapshots += [of.freeze(mark), of.freeze(of.begin())]
+            of.mark()
+        return snapshots
+
+    expected = shown(copy.deepcopy(world))
+    astray, first, second = (world.copy() for _ in range(3))
+    # What one of them meets, the others do not: everybody is gone, and so is what they held.
+    late = 10**6
+    astray.mark()
+    astray.apply(
+        batch(
+            late, [create(A, late, R), release(B, late)], census(late + 1), counts={R: Counts(9, 9, 9)}, alive=(), by=by
+        )
+    )
+    astray.freeze(astray.mark())
+    for each in (first, second, world):
+        assert shown(each) == expected

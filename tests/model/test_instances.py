@@ -10,7 +10,7 @@ from epolltop.model.batch import Kind, Syscall
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import Holder, Provenance
 
-from .facts import CLOEXEC, A, B, P, Q, R, census, create, failed, holding, release
+from .facts import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
 
 
 @pytest.fixture(name="known")
@@ -229,3 +229,19 @@ def test_watches_are_of_the_instance_that_has_the_address_now(known: Instances) 
     known.apply_event(release(A, 20, 10))
     known.apply_event(create(A, 30))
     assert known.live[A].watches is None
+
+
+def test_what_a_copy_meets_the_others_do_not(known: Instances) -> None:
+    known.apply_event(create(B, 10))
+    known.apply_census(census(20, holding(B, created=10), holding(C, Q, created=11)), release_told=True)
+    known.changed.clear()
+    twin = known.copy()
+    twin.apply_event(release(A, 20, 10))
+    twin.apply_event(release(B, 25, 10))
+    twin.apply_census(census(30), release_told=True)
+    assert (twin.live, twin.changed, list(twin.holders())) == ({}, {P, Q}, [])
+    assert (_ids(known), known.changed, set(known.holders())) == ({"b00@10", "c00@11"}, set(), {P, Q})
+    known.apply_event(create(A, 10))
+    assert A in known.live, "its release was told to the copy alone"
+    known.apply_census(census(30), release_told=True)
+    assert C not in known.live, "still one whose release may be untold"

@@ -75,6 +75,42 @@ def test_history_is_a_rate_a_tick_and_goes_back_so_far() -> None:
     assert history[0] == 2 * 11 - 1
 
 
+def test_history_begins_with_the_first_creation_and_is_forgotten_when_it_is_over() -> None:
+    world = World()
+    created = [1, 1, 1, 5, 5, 7, *[7] * (HISTORY - 1)]
+    histories = []
+    for tick, number in enumerate(created, start=1):
+        world.apply(batch(tick * SECOND, counts={P: Counts(created=number)}))
+        histories.append(_rows(_whole(world))[P.pid].history)
+    assert histories[:6] == [(0.0,), (0.0,), (0.0,), (4.0,), (4.0, 0.0), (4.0, 0.0, 2.0)]
+    assert histories[-3] == (4.0, 0.0, 2.0, *[0.0] * (HISTORY - 3)), "all that it goes back"
+    assert histories[-2] == (2.0, *[0.0] * (HISTORY - 2)), "the first is forgotten, with the zeros after it"
+    assert histories[-1] == (2.0, *[0.0] * (HISTORY - 1))
+    world.apply(batch(100 * SECOND, counts={P: Counts(created=7)}))
+    assert _rows(_whole(world))[P.pid].history == (0.0,)
+
+
+def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
+    world = World()
+    held = (holding(A), holding(B, Q, 4))
+    snapshots: list[Snapshot] = []
+    for tick, created in enumerate([0, 0, 0, 1, 1, 1], start=1):
+        mark = world.mark() if snapshots else None
+        # The same each time, but told anew, as sources do.
+        counts = {P: Counts(), Q: Counts(created)}
+        events = [create(C, 3 * SECOND, Q), release(C, 3 * SECOND + 1, 3 * SECOND, Q)] if tick == 4 else []
+        world.apply(batch(tick * SECOND, events, census(tick * SECOND, *held), counts=counts))
+        snapshots.append(world.freeze(mark or world.begin()))
+    first, second, third, busy, after, last = snapshots
+    assert first.processes is second.processes is third.processes
+    assert first.journal is second.journal is third.journal
+    assert busy.journal is after.journal is last.journal
+    assert [event.kind for event in busy.journal] == [Kind.CREATE, Kind.RELEASE]
+    assert {id(snapshot.processes[0]) for snapshot in snapshots} == {id(first.processes[0])}
+    assert [snapshot.processes[1].create_per_s for snapshot in snapshots[2:]] == [0.0, 1.0, 0.0, 0.0]
+    assert busy.processes[1].instances is first.processes[1].instances
+
+
 def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
     world = World(tell_all=True)
     world.apply(batch(1, [], census(1, holding(C))))
