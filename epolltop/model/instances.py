@@ -12,7 +12,6 @@ own). A census is complete but a moment old. Rules that reconcile them:
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
@@ -25,21 +24,24 @@ class Instances:
     def __init__(self) -> None:
         self.live: dict[int, Instance] = {}
         self.changed: set[ProcessKey] = set()
-        self._held: dict[ProcessKey, set[int]] = {}
+        self._held: dict[ProcessKey, dict[int, tuple[int, ...]]] = {}  # descriptors by file
+        self._unheld: set[int] = set()  # live, without a holder
         self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
         self._looked_ns = 0  # when the last census began
-        self._touched = False
+        self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
 
     def copy(self) -> Instances:
         """Others that go on by themselves."""
         twin = copy.copy(self)
         twin.live = dict(self.live)
         twin.changed = set(self.changed)
-        twin._held = {process: set(files) for process, files in self._held.items()}
+        twin._held = {process: dict(files) for process, files in self._held.items()}
+        twin._unheld = set(self._unheld)
         twin._released = dict(self._released)
         twin._untold = set(self._untold)
+        twin._open = set(self._open)
         return twin
 
     def holders(self) -> Collection[ProcessKey]:
@@ -48,8 +50,12 @@ class Instances:
 
     def of(self, process: ProcessKey) -> tuple[Instance, ...]:
         """Its instances, by lowest descriptor."""
-        instances = [self.live[file] for file in self._held.get(process, ())]
-        return tuple(sorted(instances, key=lambda instance: (instance.fds_of(process), instance.file)))
+        files = self._held.get(process, {})
+        return tuple(map(self.live.__getitem__, sorted(sorted(files), key=files.__getitem__)))
+
+    def unheld(self) -> tuple[Instance, ...]:
+        """Those that nobody has a descriptor for."""
+        return tuple(map(self.live.__getitem__, sorted(self._unheld)))
 
     def apply_event(self, event: Event) -> Event:
         """A creation or release that a probe saw.
@@ -69,10 +75,13 @@ class Instances:
         """The length of an interest list as it was just read."""
         instance = self.live.get(file)
         if instance is not None and instance.watches != watches:
-            self._put(dataclasses.replace(instance, watches=watches))
+            self._put(instance._replace(watches=watches))
 
     def apply_census(self, census: Census, *, release_told: bool) -> list[Event]:
         """Heals: adds what was missed, drops what is gone, and knows all holders afterwards.
+
+        Only files are looked at for which this census differs from the last, or that something was told about since:
+        of the rest is known already what it shows.
 
         Args:
             census: of all processes.
@@ -84,24 +93,25 @@ class Instances:
         # What comes later than two censuses ends up right all the same: the next one heals it.
         self._released = {file: last for file, last in self._released.items() if last.time_ns >= self._looked_ns}
         self._looked_ns = census.started_ns
-        unchanged = census.holdings is self._last_holdings and not self._touched
-        if unchanged and (release_told or all(instance.holders for instance in self.live.values())):
+        first, before = self._last_holdings is None, self._last_holdings or ()
+        self._last_holdings = census.holdings
+        open_files = self._open | _differing(before, census.holdings)
+        self._open = set()
+        if not release_told:
+            open_files |= self._unheld
+        if not open_files:
             return []
-        first = self._last_holdings is None
-        by_file: dict[int, list[Holding]] = {}
-        for holding in census.holdings:
-            by_file.setdefault(holding.file, []).append(holding)
+        by_file = _by_file(census.holdings, open_files)
         met = [self._meet(file, holdings, census) for file, holdings in by_file.items()]
         found = (_inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
         gone = [
-            self._miss(instance, census.started_ns, release_told)
-            for file, instance in list(self.live.items())
-            if file not in by_file
+            self._miss(self.live[file], census.started_ns, release_told)
+            for file in sorted(open_files.difference(by_file).intersection(self.live))
         ]
-        self._last_holdings, self._touched = census.holdings, False
         return [event for event in (*found, *gone) if event is not None]
 
     def _create(self, event: Event) -> None:
+        self._open.add(event.file)
         released = self._released.get(event.file)
         if released is not None and released.time_ns >= event.created_ns:
             return  # its release overtook it, or even a successor's
@@ -119,6 +129,7 @@ class Instances:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
     def _release(self, event: Event) -> Instance | None:
+        self._open.add(event.file)
         last = self._released.get(event.file)
         if last is None or last.time_ns < event.time_ns:
             self._released[event.file] = event
@@ -135,15 +146,17 @@ class Instances:
         live = self.live.get(file)
         if live is not None and created_ns and live.created_ns != created_ns:
             if live.since_ns > started_ns:
+                self._open.add(file)
                 return None  # the census saw the former instance at this address
             self._drop(live)
             live = None
         if live is not None:
             if not _as_held(live.holders, holdings):
-                self._put(dataclasses.replace(live, holders=_holders(holdings)))
+                self._put(live._replace(holders=_holders(holdings)))
             return None
         released = self._released.get(file)
         if released is not None and released.time_ns >= started_ns:
+            self._open.add(file)
             return None
         holders = _holders(holdings)
         if created_ns or not census.by_address:
@@ -158,11 +171,12 @@ class Instances:
 
     def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
         if instance.since_ns >= started_ns:
+            self._open.add(instance.file)
             return None
         told = instance.file not in self._untold
         if release_told and told:
             if instance.holders:
-                self._put(dataclasses.replace(instance, holders=()))
+                self._put(instance._replace(holders=()))
             return None
         self._drop(instance)
         # Left out above the detail rate: not worth a line that its creation did not get either.
@@ -173,30 +187,49 @@ class Instances:
         file = instance.file
         before = self.live.get(file)
         if before is not None:
-            for process, _ in before.holders:
-                self._let_go(process, file)
+            self._let_go(before)
         self.live[file] = instance
-        for process, _ in instance.holders:
+        for process, fds in instance.holders:
             held = self._held.get(process)
             if held is None:
-                held = self._held[process] = set()
-            held.add(file)
+                held = self._held[process] = {}
+            held[file] = fds
             self.changed.add(process)
-        self._touched = True
+        if not instance.holders:
+            self._unheld.add(file)
 
     def _drop(self, instance: Instance) -> None:
         del self.live[instance.file]
         self._untold.discard(instance.file)
-        for holder in instance.holders:
-            self._let_go(holder.process, instance.file)
-        self._touched = True
+        self._let_go(instance)
 
-    def _let_go(self, process: ProcessKey, file: int) -> None:
-        files = self._held[process]
-        files.discard(file)
-        if not files:
-            del self._held[process]
-        self.changed.add(process)
+    def _let_go(self, instance: Instance) -> None:
+        file = instance.file
+        self._unheld.discard(file)
+        for process, _ in instance.holders:
+            files = self._held[process]
+            del files[file]
+            if not files:
+                del self._held[process]
+            self.changed.add(process)
+
+
+def _differing(before: Sequence[Holding], now: Sequence[Holding]) -> set[int]:
+    """The files that two censuses show differently."""
+    if before is now:
+        return set()
+    if not before:
+        return {holding.file for holding in now}
+    return {holding.file for holding in set(before).symmetric_difference(now)}
+
+
+def _by_file(holdings: Sequence[Holding], files: Collection[int]) -> dict[int, list[Holding]]:
+    """The holdings of some files."""
+    by_file: dict[int, list[Holding]] = {}
+    for holding in holdings:
+        if holding.file in files:
+            by_file.setdefault(holding.file, []).append(holding)
+    return by_file
 
 
 def _traced(

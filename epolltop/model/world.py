@@ -153,9 +153,7 @@ class World:
             open=len(self._instances.live)
             if everything
             else len({instance.file for row in rows for instance in row.instances}),
-            unheld=tuple(instance for instance in self._instances.live.values() if not instance.holders)
-            if everything
-            else (),
+            unheld=self._instances.unheld() if everything else (),
             create_per_s=_rate(totals.created - since.totals.created, window_s),
             release_per_s=_rate(totals.released - since.totals.released, window_s),
             processes=rows,

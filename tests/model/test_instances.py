@@ -245,3 +245,29 @@ def test_what_a_copy_meets_the_others_do_not(known: Instances) -> None:
     assert A in known.live, "its release was told to the copy alone"
     known.apply_census(census(30), release_told=True)
     assert C not in known.live, "still one whose release may be untold"
+
+
+def test_what_a_census_could_not_refute_the_next_one_can(known: Instances) -> None:
+    known.apply_event(create(A, 50))
+    known.apply_census(census(40), release_told=True)
+    assert _ids(known) == {"a00@50"}
+    (gone,) = known.apply_census(census(60), release_told=False)
+    assert (gone.kind, gone.instance, known.live) == (Kind.GONE, "a00@50", {})
+
+
+def test_an_heir_at_the_same_address_and_descriptor_is_found_though_no_census_differs(known: Instances) -> None:
+    known.apply_census(census(20, holding(A)), release_told=True)
+    known.apply_event(release(A, 25))
+    (found,) = known.apply_census(census(30, holding(A)), release_told=True)
+    assert (found.kind, found.instance) == (Kind.FOUND, "a00@30")
+
+
+def test_a_census_that_shows_it_again_is_right_against_an_event(known: Instances) -> None:
+    shown = (holding(A, Q, 9, created=50), holding(B, P, 4, created=50))
+    known.apply_event(create(A, 70))
+    known.apply_event(release(B, 70, 50))
+    known.apply_census(census(65, *shown), release_told=True)
+    assert _ids(known) == {"a00@70"}
+    known.apply_census(census(80, *shown), release_told=True)
+    assert _ids(known) == {"a00@50", "b00@50"}
+    assert [instance.id for instance in known.of(Q)] == ["a00@50"]
