@@ -50,8 +50,8 @@ class Instances:
 
     def of(self, process: ProcessKey) -> tuple[Instance, ...]:
         """Its instances, by lowest descriptor."""
-        files = self._held.get(process, {})
-        return tuple(map(self.live.__getitem__, sorted(sorted(files), key=files.__getitem__)))
+        fds = self._held.get(process, {})
+        return tuple(self.live[file] for _, file in sorted(zip(fds.values(), fds, strict=True)))
 
     def unheld(self) -> tuple[Instance, ...]:
         """Those that nobody has a descriptor for."""
@@ -93,22 +93,28 @@ class Instances:
         # What comes later than two censuses ends up right all the same: the next one heals it.
         self._released = {file: last for file, last in self._released.items() if last.time_ns >= self._looked_ns}
         self._looked_ns = census.started_ns
-        first, before = self._last_holdings is None, self._last_holdings or ()
-        self._last_holdings = census.holdings
-        open_files = self._open | _differing(before, census.holdings)
+        last, self._last_holdings = self._last_holdings, census.holdings
+        files = None if last is None else self._doubtful(last, census.holdings, release_told)
         self._open = set()
-        if not release_told:
-            open_files |= self._unheld
-        if not open_files:
-            return []
-        by_file = _by_file(census.holdings, open_files)
-        met = [self._meet(file, holdings, census) for file, holdings in by_file.items()]
-        found = (_inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
-        gone = [
-            self._miss(self.live[file], census.started_ns, release_told)
-            for file in sorted(open_files.difference(by_file).intersection(self.live))
-        ]
+        shown = _by_file(census.holdings, files)
+        missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
+        met = [self._meet(holding, holders, census) for holding, holders in shown.values()]
+        found = (
+            _inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and last is not None
+        )
+        gone = (
+            self._miss(instance, census.started_ns, release_told)
+            for file in missed
+            if (instance := self.live.get(file)) is not None
+        )
         return [event for event in (*found, *gone) if event is not None]
+
+    def _doubtful(self, before: Sequence[Holding], now: Sequence[Holding], release_told: bool) -> set[int]:
+        """The files that a census must be asked about."""
+        files = self._open if release_told else self._open | self._unheld
+        if now is before:
+            return files
+        return files.union(holding.file for holding in set(before).symmetric_difference(now))
 
     def _create(self, event: Event) -> None:
         self._open.add(event.file)
@@ -140,9 +146,9 @@ class Instances:
         self._drop(live)
         return live
 
-    def _meet(self, file: int, holdings: list[Holding], census: Census) -> Instance | None:
+    def _meet(self, shown: Holding, holders: tuple[Holder, ...], census: Census) -> Instance | None:
         """Takes in one instance of a census; the instance if nothing had announced it."""
-        created_ns, started_ns = holdings[0].created_ns, census.started_ns
+        file, created_ns, started_ns = shown.file, shown.created_ns, census.started_ns
         live = self.live.get(file)
         if live is not None and created_ns and live.created_ns != created_ns:
             if live.since_ns > started_ns:
@@ -151,23 +157,21 @@ class Instances:
             self._drop(live)
             live = None
         if live is not None:
-            if not _as_held(live.holders, holdings):
-                self._put(live._replace(holders=_holders(holdings)))
+            if live.holders != holders:
+                self._put(live._replace(holders=holders))
             return None
         released = self._released.get(file)
         if released is not None and released.time_ns >= started_ns:
             self._open.add(file)
             return None
-        holders = _holders(holdings)
         if created_ns or not census.by_address:
             self._untold.add(file)
         if created_ns:
-            argument, syscall = holdings[0].argument, Syscall(holdings[0].syscall)
-            self._put(_traced(file, created_ns, None, syscall, argument, holders=holders))
+            self._add(_traced(file, created_ns, None, Syscall(shown.syscall), shown.argument, holders=holders))
             return None
-        instance = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
-        self._put(instance)
-        return instance
+        found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
+        self._add(found)
+        return found
 
     def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
         if instance.since_ns >= started_ns:
@@ -184,18 +188,22 @@ class Instances:
         return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
 
     def _put(self, instance: Instance) -> None:
-        file = instance.file
-        before = self.live.get(file)
+        before = self.live.get(instance.file)
         if before is not None:
             self._let_go(before)
+        self._add(instance)
+
+    def _add(self, instance: Instance) -> None:
+        """One of which nothing was known."""
+        file, holders = instance.file, instance.holders
         self.live[file] = instance
-        for process, fds in instance.holders:
+        for process, fds in holders:
             held = self._held.get(process)
             if held is None:
                 held = self._held[process] = {}
             held[file] = fds
             self.changed.add(process)
-        if not instance.holders:
+        if not holders:
             self._unheld.add(file)
 
     def _drop(self, instance: Instance) -> None:
@@ -214,22 +222,29 @@ class Instances:
             self.changed.add(process)
 
 
-def _differing(before: Sequence[Holding], now: Sequence[Holding]) -> set[int]:
-    """The files that two censuses show differently."""
-    if before is now:
-        return set()
-    if not before:
-        return {holding.file for holding in now}
-    return {holding.file for holding in set(before).symmetric_difference(now)}
+def _by_file(
+    holdings: Sequence[Holding], files: Collection[int] | None
+) -> dict[int, tuple[Holding, tuple[Holder, ...]]]:
+    """The first holding of each of some files, or of all, and its holders.
 
-
-def _by_file(holdings: Sequence[Holding], files: Collection[int]) -> dict[int, list[Holding]]:
-    """The holdings of some files."""
-    by_file: dict[int, list[Holding]] = {}
+    Addresses are bad hashes, their low bits being the same: a look into a large dictionary costs 0.1 us, so that a
+    census of 100,000 takes as few as it can.
+    """
+    shown: dict[int, tuple[Holding, tuple[Holder, ...]]] = {}
+    several: dict[int, list[Holding]] = {}
+    process = ProcessKey(0, 0)
     for holding in holdings:
-        if holding.file in files:
-            by_file.setdefault(holding.file, []).append(holding)
-    return by_file
+        file = holding.file
+        if files is not None and file not in files:
+            continue
+        if holding.pid != process.pid or holding.start != process.start:  # they come process by process
+            process = ProcessKey(holding.pid, holding.start)
+        one = holding, (Holder(process, (holding.fd,)),)
+        first = shown.setdefault(file, one)
+        if first is not one:
+            several.setdefault(file, [first[0]]).append(holding)
+    shown.update((file, (each[0], _holders(each))) for file, each in several.items())
+    return shown
 
 
 def _traced(
@@ -246,22 +261,11 @@ def _traced(
 
 
 def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:
-    if len(holdings) == 1:  # nearly all
-        (only,) = holdings
-        return (Holder(ProcessKey(only.pid, only.start), (only.fd,)),)
     # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
     fds: dict[ProcessKey, set[int]] = {}
     for holding in holdings:
         fds.setdefault(ProcessKey(holding.pid, holding.start), set()).add(holding.fd)
     return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
-
-
-def _as_held(holders: tuple[Holder, ...], holdings: list[Holding]) -> bool:
-    """Whether nothing changed; quick for the common case of one descriptor."""
-    if len(holdings) == 1 and len(holders) == 1:
-        (holding,), (holder,) = holdings, holders
-        return holder.fds == (holding.fd,) and holder.process == (holding.pid, holding.start)
-    return holders == _holders(holdings)
 
 
 def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:

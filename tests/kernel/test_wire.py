@@ -103,6 +103,16 @@ def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Stru
     assert (second.file, second.created_ns) == (1, 0)
 
 
+def test_a_census_is_cut_where_the_process_changes(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    held = [
+        [_filled(compiled["holding"], tgid=tgid, fd=fd) for fd in range(count)]
+        for tgid, count in ((4_000_000_000, 1), (1, 3), (4_000_000_000, 2))
+    ]
+    raw = b"".join(record for records in held for record in records)
+    assert wire.census_tables(raw) == [b"".join(records) for records in held]
+    assert wire.census_tables(b"") == []
+
+
 def test_a_creation_is_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
     structure = compiled["event"]
     raw = _filled(structure, start_ns=123_456_789_000, kind=1, syscall=2, flags=0, ret=1_000_000, comm=b"a\xffb")

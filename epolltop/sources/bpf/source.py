@@ -11,11 +11,11 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from epolltop.model.batch import Batch, Probe, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.sources import Descriptor, SourceUnavailable
 from epolltop.sources.bpf import ladder, wire
 from epolltop.sources.bpf.bcc import load_bcc
@@ -113,6 +113,7 @@ class BpfSource:
             self.close()
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
         give_back_memory()
         self._gone: set[tuple[int, ...]] = set()
@@ -126,8 +127,9 @@ class BpfSource:
         events = [wire.decode_event(record) for record in self._drain.take()]
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
         census = self._census.join(scanned, events)
-        if census:
-            self._holders = {ProcessKey(holding.pid, holding.start) for holding in census.holdings}
+        if census and census.holdings is not self._holdings:
+            self._holdings = census.holdings
+            self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         entries = list(self._counts.items())
         totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
         at_ns, wall_ns = now_ns(), time.time_ns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,6 +16,9 @@ PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
 LESSON = struct.Struct("=QQQII")
+
+_HOLDING_TGID = 24 // 4
+"""Where it stands in struct holding, counted in u32."""
 
 _BY_KERNEL, _BY_CENSUS = 1, 2
 _NO_UID = 0xFFFFFFFF
@@ -92,6 +96,13 @@ def decode_counts(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> d
 def process_key(fields: tuple[int, ...]) -> ProcessKey:
     """A struct process as the rest of the program names it."""
     return ProcessKey(fields[0], fields[2] // NS_PER_TICK)
+
+
+def census_tables(raw: bytes) -> list[bytes]:
+    """What the iterator wrote, cut where the process changes."""
+    tgids = memoryview(raw).cast("I")[_HOLDING_TGID :: HOLDING.size // 4].tolist()
+    ends = itertools.accumulate(HOLDING.size * len(list(run)) for _, run in itertools.groupby(tgids))
+    return [raw[start:end] for start, end in itertools.pairwise((0, *ends))]
 
 
 def decode_census(raw: bytes) -> list[Holding]:
