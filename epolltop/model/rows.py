@@ -15,6 +15,7 @@ class Evidence(NamedTuple):
     stranger: Event | None
     """The last event of a process that was gone before /proc was asked."""
     uid: int | None
+    user: str | None
     ended: bool
     counts: Counts
     create_per_s: float
@@ -33,7 +34,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         name=name,
         command=facts.command if facts else f"[{name}]",
         uid=known.uid,
-        user=facts.user if facts else None,
+        user=known.user,
         cgroup=facts.cgroup if facts else None,
         fds=facts.fds if facts else None,
         fd_limit=facts.fd_limit if facts else None,

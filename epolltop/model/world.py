@@ -67,6 +67,7 @@ class World:
         self._rows: tuple[ProcessRow, ...] = ()  # there, too
         self._facts: dict[ProcessKey, Process] = {}
         self._alive: Mapping[ProcessKey, Process] = {}
+        self._users: dict[int, str] = {}  # of the strangers
         self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
         self._counts: dict[ProcessKey, Counts] = {}
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
@@ -96,6 +97,7 @@ class World:
         self._batch = batch
         self._alive = batch.processes
         self._facts.update(batch.processes)
+        self._users = {**self._users, **batch.users}
         told = [self._instances.apply_event(event) for event in batch.events]
         if batch.census is not None:
             source = batch.source
@@ -121,6 +123,8 @@ class World:
         for known in (self._facts, self._strangers):
             for key in known.keys() - kept:
                 del known[key]
+        uids = {stranger.uid for stranger in self._strangers.values()}
+        self._users = {uid: user for uid, user in self._users.items() if uid in uids}
         self._history = {key: history for key, history in self._history.items() if key in kept}
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
@@ -240,10 +244,12 @@ class World:
     def _row(self, key: ProcessKey, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
         counts = self._counts.get(key, _NONE)
         before = since.counts.get(key, _NONE)
+        facts, uid = self._facts.get(key), self._uid(key, None)
         known = Evidence(
-            self._facts.get(key),
+            facts,
             self._strangers.get(key),
-            self._uid(key, None),
+            uid,
+            facts.user if facts else None if uid is None else self._users.get(uid),
             key not in self._alive,
             counts,
             _rate(counts.created - before.created, window_s),

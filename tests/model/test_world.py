@@ -226,6 +226,19 @@ def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
     assert (row.user, row.cgroup, row.fds, row.fd_limit) == (None, None, None, None), "unknown is not zero"
 
 
+def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None:
+    world = World()
+    events = [create(A, 10, Q), release(A, 20, 10, Q), failed(21, R)]
+    told = batch(SECOND, events, counts={Q: Counts(1, 0, 1), R: Counts(0, 1)}, alive=())
+    world.apply(dataclasses.replace(told, users={1200: "alice"}))
+    assert [(row.uid, row.user) for row in _whole(world).processes] == [(1200, "alice"), (1300, None)]
+    for tick in (2, 3):
+        world.mark()
+        world.apply(batch(tick * SECOND, alive=()))
+    world.mark()
+    assert (world._users, world._strangers) == ({}, {})
+
+
 def test_who_was_never_seen_at_all_is_unknown() -> None:
     world = World()
     world.apply(batch(SECOND, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))

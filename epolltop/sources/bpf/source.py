@@ -27,7 +27,7 @@ from epolltop.sources.bpf.requirements import require
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
-from epolltop.sources.procfs import Procfs
+from epolltop.sources.procfs import Procfs, user_name
 
 DETAIL_PER_S = 20_000
 """Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
@@ -135,6 +135,7 @@ class BpfSource:
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         processes = self._facts.of({*self._holders, *counts, *(event.process for event in events)})
+        gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
         self._forget_the_gone(entries, processes)
         return Batch(
             since_ns=self._since_ns,
@@ -147,13 +148,19 @@ class BpfSource:
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
             processes=processes,
+            users={uid: user_name(uid) for uid in gone},
             watches=self._facts.watches(focus),
         )
 
     def close(self) -> None:
         """See FactSource."""
         program, self._program = self._program, None
-        if program is not None and self._drain.stop():
+        if program is None:
+            return
+        # Before the drain is stopped: without probes a storm has an end, and so has the turn that it keeps.
+        program.detach_all()
+        # A turn that goes on all the same reads memory that closing would free: then that goes with the process.
+        if self._drain.stop():
             program.close()
 
     def _lesson(self, program: Program) -> wire.Lesson:

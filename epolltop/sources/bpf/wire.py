@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -86,11 +87,16 @@ def _argument(syscall: int, argument: int) -> int | None:
 
 
 def decode_counts(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[ProcessKey, Counts]:
-    """Entries of the map processes, as (struct process, struct counts) pairs."""
-    return {
-        process_key(key): Counts(created, failed, released, sampled_out)
-        for key, (created, failed, released, sampled_out, _) in pairs
-    }
+    """Entries of the map processes, as (struct process, struct counts) pairs.
+
+    Two processes that had the same pid within one clock tick are one here, as in all of /proc: they are added up.
+    """
+    decoded: dict[ProcessKey, Counts] = {}
+    for fields, (*counts, _) in pairs:
+        key = process_key(fields)
+        others = decoded.get(key)
+        decoded[key] = Counts(*counts) if others is None else Counts(*map(operator.add, others, counts))
+    return decoded
 
 
 def process_key(fields: tuple[int, ...]) -> ProcessKey:
