@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sized
 
 import pytest
 
-from epolltop.model.batch import Counts, Kind, Source, Totals
+from epolltop.model.batch import Counts, Event, Kind, ProcessKey, Source, Totals
+from epolltop.model.instances import Instances
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.model.world import HISTORY, JOURNAL, Selection, World
 
@@ -331,3 +333,47 @@ def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
     world.apply(batch(5 * SECOND, [create(A, 3 * SECOND)]))
     snapshot = _whole(world)
     assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND
+
+
+def _sizes(of: object) -> dict[str, int]:
+    """Of all collections an object has, and of those of its parts."""
+    sizes: dict[str, int] = {}
+    for name, value in vars(of).items():
+        if isinstance(value, Sized) and not isinstance(value, str):
+            sizes[name] = len(value)
+        elif isinstance(value, Instances):
+            sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
+    return sizes
+
+
+def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
+    world = World()
+    sizes: list[dict[str, int]] = []
+    kept: list[Event] = []
+    for tick in range(1, 3 * HISTORY):
+        now = tick * SECOND
+        keys = [ProcessKey(tick * 10 + number, tick) for number in range(10)]
+        # Of ten, five go at once and five a tick later. The first of these is sometimes released without an event, the
+        # second is in flight meanwhile, the last is created without an event.
+        told = [release(event.file, now, event.created_ns, event.process) for event in kept[tick % 4 == 0 :]]
+        made = [create(tick * 4096 + number, now + 1 + number, key) for number, key in enumerate(keys)]
+        gone = [release(event.file, now + 99, event.created_ns, event.process) for event in made[:5]]
+        kept = made[5:]
+        held = [holding(event.file, event.process, created=event.created_ns) for event in (kept[0], *kept[2:])]
+        one = batch(
+            now + SECOND // 2,
+            [*told, *made[:-1], *gone],
+            census(now + 100, *held),
+            counts={key: Counts(1, 0, 1) for key in keys},
+            alive=keys[::2],
+            by=source(lost=tick // 4),
+        )
+        world.apply(dataclasses.replace(one, users={1000 + key.pid: "somebody" for key in keys[1::2]}))
+        world.freeze(world.begin())
+        world.mark()
+        sizes.append(_sizes(world))
+    for name in sizes[0].keys() - {"_journal"}:
+        then, after = (max(each[name] for each in part) for part in (sizes[HISTORY:-HISTORY], sizes[-HISTORY:]))
+        assert after <= then, f"{name}: {then} and then {after}"
+    assert sizes[-1]["_instances.live"] == 5
+    assert {"_facts", "_users", "_strangers", "_counts", "_history", "_instances._held"} < sizes[-1].keys()
