@@ -97,14 +97,14 @@ class Lab:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def inside(self, step: str, *arguments: str) -> dict[str, float]:
+    def inside(self, step: str, *arguments: str, timeout_s: float = 120.0) -> dict[str, float]:
         """Runs a measure that needs epolltop's insides, in a process of its own.
 
         Raises:
             Unmeasurable: it failed.
         """
         command = [sys.executable, "-m", f"bench.{step}", *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=HERE.parent, timeout=120)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=HERE.parent, timeout=timeout_s)
         if done.returncode:
             raise Unmeasurable(done.stderr.strip().splitlines()[-1] if done.stderr else f"{step} failed")
         answer: dict[str, float] = json.loads(done.stdout)

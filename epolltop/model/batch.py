@@ -249,5 +249,7 @@ class Batch:
     """None: not taken in this tick."""
     processes: Mapping[ProcessKey, Process] = field(default_factory=dict)
     """Of every holder and actor still alive."""
+    users: Mapping[int, str] = field(default_factory=dict)
+    """Names by uid, of those that acted in this tick and were gone before they could be read."""
     watches: Mapping[int, int] = field(default_factory=dict)
     """Length of the interest list by file, for those that were read in this tick."""

@@ -11,11 +11,14 @@ own). A census is complete but a moment old. Rules that reconcile them:
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.model.snapshot import Holder, Instance, Provenance
+from epolltop.model.snapshot import Held, Holder, Instance, Provenance
+
+PAST = 16
+"""Changes of holders that an instance remembers."""
 
 
 class Instances:
@@ -24,12 +27,25 @@ class Instances:
     def __init__(self) -> None:
         self.live: dict[int, Instance] = {}
         self.changed: set[ProcessKey] = set()
-        self._held: dict[ProcessKey, set[int]] = {}
+        self._held: dict[ProcessKey, dict[int, tuple[int, ...]]] = {}  # descriptors by file
+        self._unheld: set[int] = set()  # live, without a holder
         self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
         self._looked_ns = 0  # when the last census began
-        self._touched = False
+        self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
+
+    def copy(self) -> Instances:
+        """Others that go on by themselves."""
+        twin = copy.copy(self)
+        twin.live = dict(self.live)
+        twin.changed = set(self.changed)
+        twin._held = {process: dict(files) for process, files in self._held.items()}
+        twin._unheld = set(self._unheld)
+        twin._released = dict(self._released)
+        twin._untold = set(self._untold)
+        twin._open = set(self._open)
+        return twin
 
     def holders(self) -> Collection[ProcessKey]:
         """Processes with at least one descriptor."""
@@ -37,8 +53,12 @@ class Instances:
 
     def of(self, process: ProcessKey) -> tuple[Instance, ...]:
         """Its instances, by lowest descriptor."""
-        instances = [self.live[file] for file in self._held.get(process, ())]
-        return tuple(sorted(instances, key=lambda instance: instance.fds_of(process)))
+        fds = self._held.get(process, {})
+        return tuple(self.live[file] for _, file in sorted(zip(fds.values(), fds, strict=True)))
+
+    def unheld(self) -> tuple[Instance, ...]:
+        """Those that nobody has a descriptor for."""
+        return tuple(map(self.live.__getitem__, sorted(self._unheld)))
 
     def apply_event(self, event: Event) -> Event:
         """A creation or release that a probe saw.
@@ -58,10 +78,13 @@ class Instances:
         """The length of an interest list as it was just read."""
         instance = self.live.get(file)
         if instance is not None and instance.watches != watches:
-            self._put(dataclasses.replace(instance, watches=watches))
+            self._put(instance._replace(watches=watches))
 
     def apply_census(self, census: Census, *, release_told: bool) -> list[Event]:
         """Heals: adds what was missed, drops what is gone, and knows all holders afterwards.
+
+        Only files are looked at for which this census differs from the last, or that something was told about since:
+        of the rest is known already what it shows.
 
         Args:
             census: of all processes.
@@ -73,24 +96,31 @@ class Instances:
         # What comes later than two censuses ends up right all the same: the next one heals it.
         self._released = {file: last for file, last in self._released.items() if last.time_ns >= self._looked_ns}
         self._looked_ns = census.started_ns
-        unchanged = census.holdings is self._last_holdings and not self._touched
-        if unchanged and (release_told or all(instance.holders for instance in self.live.values())):
-            return []
-        first = self._last_holdings is None
-        by_file: dict[int, list[Holding]] = {}
-        for holding in census.holdings:
-            by_file.setdefault(holding.file, []).append(holding)
-        met = [self._meet(file, holdings, census) for file, holdings in by_file.items()]
-        found = (_inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
-        gone = [
+        last, self._last_holdings = self._last_holdings, census.holdings
+        files = None if last is None else self._doubtful(last, census.holdings, release_told)
+        self._open = set()
+        shown = _by_file(census.holdings, files)
+        missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
+        met = [self._meet(holding, holders, census) for holding, holders in shown.values()]
+        found = (
+            _inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and last is not None
+        )
+        gone = (
             self._miss(instance, census.started_ns, release_told)
-            for file, instance in list(self.live.items())
-            if file not in by_file
-        ]
-        self._last_holdings, self._touched = census.holdings, False
+            for file in missed
+            if (instance := self.live.get(file)) is not None
+        )
         return [event for event in (*found, *gone) if event is not None]
 
+    def _doubtful(self, before: Sequence[Holding], now: Sequence[Holding], release_told: bool) -> set[int]:
+        """The files that a census must be asked about."""
+        files = self._open if release_told else self._open | self._unheld
+        if now is before:
+            return files
+        return files.union(holding.file for holding in set(before).symmetric_difference(now))
+
     def _create(self, event: Event) -> None:
+        self._open.add(event.file)
         released = self._released.get(event.file)
         if released is not None and released.time_ns >= event.created_ns:
             return  # its release overtook it, or even a successor's
@@ -98,7 +128,7 @@ class Instances:
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
             if event.stack:
-                self._put(dataclasses.replace(live, stack=event.stack))
+                self._put(live._replace(stack=event.stack))
             return
         if live is not None:
             if live.since_ns > event.created_ns:
@@ -111,6 +141,7 @@ class Instances:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
     def _release(self, event: Event) -> Instance | None:
+        self._open.add(event.file)
         last = self._released.get(event.file)
         if last is None or last.time_ns < event.time_ns:
             self._released[event.file] = event
@@ -121,40 +152,41 @@ class Instances:
         self._drop(live)
         return live
 
-    def _meet(self, file: int, holdings: list[Holding], census: Census) -> Instance | None:
+    def _meet(self, shown: Holding, holders: tuple[Holder, ...], census: Census) -> Instance | None:
         """Takes in one instance of a census; the instance if nothing had announced it."""
-        created_ns, started_ns = holdings[0].created_ns, census.started_ns
+        file, created_ns, started_ns = shown.file, shown.created_ns, census.started_ns
         live = self.live.get(file)
         if live is not None and created_ns and live.created_ns != created_ns:
             if live.since_ns > started_ns:
+                self._open.add(file)
                 return None  # the census saw the former instance at this address
             self._drop(live)
             live = None
         if live is not None:
-            if not _as_held(live.holders, holdings):
-                self._put(dataclasses.replace(live, holders=_holders(holdings)))
+            if live.holders != holders:
+                self._put(_handed_on(live, holders, started_ns))
             return None
         released = self._released.get(file)
         if released is not None and released.time_ns >= started_ns:
+            self._open.add(file)
             return None
-        holders = _holders(holdings)
         if created_ns or not census.by_address:
             self._untold.add(file)
         if created_ns:
-            argument, syscall = holdings[0].argument, Syscall(holdings[0].syscall)
-            self._put(_traced(file, created_ns, None, syscall, argument, holders=holders))
+            self._add(_traced(file, created_ns, None, Syscall(shown.syscall), shown.argument, holders=holders))
             return None
-        instance = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
-        self._put(instance)
-        return instance
+        found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
+        self._add(found)
+        return found
 
     def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
         if instance.since_ns >= started_ns:
+            self._open.add(instance.file)
             return None
         told = instance.file not in self._untold
         if release_told and told:
             if instance.holders:
-                self._put(dataclasses.replace(instance, holders=()))
+                self._put(_handed_on(instance, (), started_ns))
             return None
         self._drop(instance)
         # Left out above the detail rate: not worth a line that its creation did not get either.
@@ -162,33 +194,68 @@ class Instances:
         return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
 
     def _put(self, instance: Instance) -> None:
-        file = instance.file
-        before = self.live.get(file)
+        before = self.live.get(instance.file)
         if before is not None:
-            for process, _ in before.holders:
-                self._let_go(process, file)
+            self._let_go(before)
+        self._add(instance)
+
+    def _add(self, instance: Instance) -> None:
+        """One of which nothing was known."""
+        file, holders = instance.file, instance.holders
         self.live[file] = instance
-        for process, _ in instance.holders:
+        for process, fds in holders:
             held = self._held.get(process)
             if held is None:
-                held = self._held[process] = set()
-            held.add(file)
+                held = self._held[process] = {}
+            held[file] = fds
             self.changed.add(process)
-        self._touched = True
+        if not holders:
+            self._unheld.add(file)
 
     def _drop(self, instance: Instance) -> None:
         del self.live[instance.file]
         self._untold.discard(instance.file)
-        for holder in instance.holders:
-            self._let_go(holder.process, instance.file)
-        self._touched = True
+        self._let_go(instance)
 
-    def _let_go(self, process: ProcessKey, file: int) -> None:
-        files = self._held[process]
-        files.discard(file)
-        if not files:
-            del self._held[process]
-        self.changed.add(process)
+    def _let_go(self, instance: Instance) -> None:
+        file = instance.file
+        self._unheld.discard(file)
+        for process, _ in instance.holders:
+            files = self._held[process]
+            del files[file]
+            if not files:
+                del self._held[process]
+            self.changed.add(process)
+
+
+def _by_file(
+    holdings: Sequence[Holding], files: Collection[int] | None
+) -> dict[int, tuple[Holding, tuple[Holder, ...]]]:
+    """The first holding of each of some files, or of all, and its holders.
+
+    Addresses are bad hashes, their low bits being the same: a look into a large dictionary costs 0.1 us, so that a
+    census of 100,000 takes as few as it can.
+    """
+    shown: dict[int, tuple[Holding, tuple[Holder, ...]]] = {}
+    several: dict[int, list[Holding]] = {}
+    process = ProcessKey(0, 0)
+    for holding in holdings:
+        file = holding.file
+        if files is not None and file not in files:
+            continue
+        if holding.pid != process.pid or holding.start != process.start:  # they come process by process
+            process = ProcessKey(holding.pid, holding.start)
+        one = holding, (Holder(process, (holding.fd,)),)
+        first = shown.setdefault(file, one)
+        if first is not one:
+            several.setdefault(file, [first[0]]).append(holding)
+    shown.update((file, (each[0], _holders(each))) for file, each in several.items())
+    return shown
+
+
+def _handed_on(instance: Instance, holders: tuple[Holder, ...], at_ns: int) -> Instance:
+    past = (*instance.past, Held(at_ns, instance.holders))[-PAST:]
+    return instance._replace(holders=holders, past=past)
 
 
 def _traced(
@@ -206,22 +273,11 @@ def _traced(
 
 
 def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:
-    if len(holdings) == 1:  # nearly all
-        (only,) = holdings
-        return (Holder(ProcessKey(only.pid, only.start), (only.fd,)),)
     # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
     fds: dict[ProcessKey, set[int]] = {}
     for holding in holdings:
         fds.setdefault(ProcessKey(holding.pid, holding.start), set()).add(holding.fd)
     return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
-
-
-def _as_held(holders: tuple[Holder, ...], holdings: list[Holding]) -> bool:
-    """Whether nothing changed; quick for the common case of one descriptor."""
-    if len(holdings) == 1 and len(holders) == 1:
-        (holding,), (holder,) = holdings, holders
-        return holder.fds == (holding.fd,) and holder.process == (holding.pid, holding.start)
-    return holders == _holders(holdings)
 
 
 def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:

@@ -7,17 +7,24 @@ observation marks once, at its start.
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping
+import copy
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from epolltop.model.batch import NS_PER_TICK, Batch, Counts, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
 from epolltop.model.instances import Instances
+from epolltop.model.journal import Journal
+from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 
 JOURNAL = 10_000
 """Events kept for looking back."""
 HISTORY = 60
 """Ticks of creation rates kept for each process."""
+_IDLE = (0.0,)
+"""History of a process that created nothing within it."""
+_NONE = Counts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +62,52 @@ class World:
         self._selection = selection or Selection()
         self._tell_all = tell_all
         self._instances = Instances()
-        self._rows: dict[ProcessKey, tuple[Instance, ...]] = {}
+        self._held: dict[ProcessKey, tuple[Instance, ...]] = {}
+        self._shown: dict[ProcessKey, tuple[Evidence, ProcessRow]] = {}  # in the last snapshot
+        self._rows: tuple[ProcessRow, ...] = ()  # there, too
         self._facts: dict[ProcessKey, Process] = {}
         self._alive: Mapping[ProcessKey, Process] = {}
+        self._users: dict[int, str] = {}  # of the strangers
         self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
         self._counts: dict[ProcessKey, Counts] = {}
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
-        self._history: dict[ProcessKey, collections.deque[float]] = {}
-        self._journal: collections.deque[Event] = collections.deque(maxlen=JOURNAL)
+        self._history: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within it
+        self._journal = Journal(JOURNAL)
         self._journal_end = 0
         self._news: list[Event] = []
-        self._missing: list[int] = [0, 0]  # events missing so far, at the last two censuses
+        self._missing = (0, 0)  # events missing so far, at the last two censuses
         self._counted_ns = 0
         self._batch: Batch | None = None
+
+    def copy(self) -> World:
+        """A world that knows the same and goes on by itself. Shares all that is immutable or only ever replaced."""
+        twin = copy.copy(self)
+        twin._instances = self._instances.copy()
+        twin._held = dict(self._held)
+        twin._facts = dict(self._facts)
+        twin._strangers = dict(self._strangers)
+        twin._counts = dict(self._counts)
+        twin._derived = self._derived.copy()
+        twin._news = list(self._news)
+        return twin
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""
         self._batch = batch
         self._alive = batch.processes
         self._facts.update(batch.processes)
-        for event in batch.events:
-            self._note(self._instances.apply_event(event))
+        self._users = {**self._users, **batch.users}
+        told = [self._instances.apply_event(event) for event in batch.events]
         if batch.census is not None:
             source = batch.source
             missing = source.lost + source.overflowed + source.untold_releases
-            told = missing == self._missing[0] and all(probe.traces for probe in source.probes)
-            self._missing = [self._missing[1], missing]
-            for event in self._instances.apply_census(batch.census, release_told=told):
-                self._derived[event.process, event.kind] += 1
-                self._note(event)
+            release_told = missing == self._missing[0] and all(probe.traces for probe in source.probes)
+            self._missing = (self._missing[1], missing)
+            inferred = self._instances.apply_census(batch.census, release_told=release_told)
+            self._derived.update((event.process, event.kind) for event in inferred)
+            told += inferred
+        self._note(told)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
         self._count(batch)
@@ -97,9 +120,12 @@ class World:
             gone = self._counts.pop(key)
             if self._covers(key):
                 self._past = _sum(self._past, gone)
-        for known in (self._facts, self._strangers, self._history):
-            for key in [key for key in known if key not in kept and key not in self._counts]:
+        for known in (self._facts, self._strangers):
+            for key in known.keys() - kept:
                 del known[key]
+        uids = {stranger.uid for stranger in self._strangers.values()}
+        self._users = {uid: user for uid, user in self._users.items() if uid in uids}
+        self._history = {key: history for key, history in self._history.items() if key in kept}
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
         return Mark(batch.now_ns, dict(self._counts), self._totals(), batch.cost.cpu_ns)
@@ -109,13 +135,15 @@ class World:
         return Mark(self._require_batch().since_ns, {}, Totals(), None)
 
     def freeze(self, since: Mark) -> Snapshot:
-        """What is known now, with rates since the mark."""
+        """What is known now, with rates since the mark. What did not change is the same object as in the last one."""
         batch = self._require_batch()
         window_s = (batch.now_ns - since.now_ns) / 1e9
-        for key in self._instances.changed:
-            self._rows.pop(key, None)
-        self._instances.changed.clear()
-        rows = tuple(self._row(key, since, window_s) for key in self._listed(since))
+        self._gather()
+        self._shown = {key: self._row(key, since, window_s) for key in self._listed(since)}
+        rows = tuple(row for _, row in self._shown.values())
+        if len(rows) == len(self._rows) and all(map(operator.is_, rows, self._rows)):
+            rows = self._rows
+        self._rows = rows
         totals = self._totals()
         news, self._news = tuple(self._news), []
         everything = not (self._selection.pids or self._selection.uids)
@@ -129,13 +157,11 @@ class World:
             open=len(self._instances.live)
             if everything
             else len({instance.file for row in rows for instance in row.instances}),
-            unheld=tuple(instance for instance in self._instances.live.values() if not instance.holders)
-            if everything
-            else (),
+            unheld=self._instances.unheld() if everything else (),
             create_per_s=_rate(totals.created - since.totals.created, window_s),
             release_per_s=_rate(totals.released - since.totals.released, window_s),
             processes=rows,
-            journal=tuple(self._journal),
+            journal=self._journal,
             journal_end=self._journal_end,
             news=news,
             cost=batch.cost,
@@ -146,34 +172,38 @@ class World:
         assert self._batch is not None, "nothing applied yet"
         return self._batch
 
-    def _note(self, event: Event) -> None:
-        if not self._selection.covers(event.pid, self._uid(event.process, event.uid)):
-            return
-        self._journal.append(event)
+    def _note(self, events: Iterable[Event]) -> None:
+        noted: list[Event] = []
+        for event in events:
+            if not self._selection.covers(event.pid, self._uid(event.process, event.uid)):
+                continue
+            noted.append(event)
+            if event.name and event.process not in self._facts:
+                self._strangers[event.process] = event
+        self._journal = self._journal.followed_by(noted)
+        self._journal_end += len(noted)
         if self._tell_all:
-            self._news.append(event)
-        self._journal_end += 1
-        if event.process not in self._facts and event.name:
-            self._strangers[event.process] = event
+            self._news += noted
 
     def _count(self, batch: Batch) -> None:
-        before = dict(self._counts)
-        self._counts.update(batch.counts)
+        before = self._counts
+        self._counts = {**before, **batch.counts}
         if not batch.source.exact:
             self._count_derived(batch)
         window_s = (batch.now_ns - self._counted_ns) / 1e9 if self._counted_ns else 0.0
         self._counted_ns = batch.now_ns
-        for key in {*self._history, *self._counts, *self._instances.holders()}:
-            created = self._counts.get(key, Counts()).created - before.get(key, Counts()).created
-            history = self._history.get(key)
-            if history is None:
-                history = self._history[key] = collections.deque(maxlen=HISTORY)
-            history.append(_rate(created, window_s))
+        created = {
+            key: _rate(counts.created - then.created, window_s)
+            for key, counts in self._counts.items()
+            if counts.created != (then := before.get(key, _NONE)).created
+        }
+        histories = {key: (*self._history.get(key, ()), created.get(key, 0.0)) for key in {*self._history, *created}}
+        self._history = {key: kept for key, history in histories.items() if (kept := _since_first(history[-HISTORY:]))}
 
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
         for key in {process for process, _ in self._derived}:
-            counts = self._counts.get(key, Counts())
+            counts = self._counts.get(key, _NONE)
             for name, kind in (("created", Kind.FOUND), ("released", Kind.GONE)):
                 if not _traces(batch, name):
                     counts = counts._replace(**{name: self._derived[key, kind]})
@@ -197,41 +227,44 @@ class World:
         stranger = self._strangers.get(key)
         return facts.uid if facts else acted_as if acted_as is not None else stranger.uid if stranger else None
 
+    def _gather(self) -> None:
+        """The instances of each process whose holdings changed since the last snapshot."""
+        for key in self._instances.changed:
+            before, now = self._held.get(key, ()), self._instances.of(key)
+            if not now:
+                self._held.pop(key, None)
+            elif now != before:  # not if what came went, too
+                self._held[key] = now
+        self._instances.changed.clear()
+
     def _listed(self, since: Mark) -> list[ProcessKey]:
-        acted = [key for key, counts in self._counts.items() if counts != since.counts.get(key, Counts())]
+        acted = [key for key, counts in self._counts.items() if counts != since.counts.get(key, _NONE)]
         return sorted(key for key in {*self._instances.holders(), *acted} if self._covers(key))
 
-    def _row(self, key: ProcessKey, since: Mark, window_s: float) -> ProcessRow:
-        facts, stranger = self._facts.get(key), self._strangers.get(key)
-        instances = self._rows.get(key)
-        if instances is None:
-            instances = self._instances.of(key)
-            if instances:
-                self._rows[key] = instances
-        counts = self._counts.get(key, Counts())
-        before = since.counts.get(key, Counts())
-        name = facts.name if facts else stranger.name if stranger else ""
-        return ProcessRow(
-            key=key,
-            ppid=facts.ppid if facts else stranger.ppid if stranger else None,
-            name=name,
-            command=facts.command if facts else f"[{name}]",
-            uid=self._uid(key, None),
-            user=facts.user if facts else None,
-            cgroup=facts.cgroup if facts else None,
-            fds=facts.fds if facts else None,
-            fd_limit=facts.fd_limit if facts else None,
-            started_ns=key.start * NS_PER_TICK if key.start else None,
-            ended=key not in self._alive,
-            created=counts.created,
-            released=counts.released,
-            failed=counts.failed,
-            sampled_out=counts.sampled_out,
-            create_per_s=_rate(counts.created - before.created, window_s),
-            release_per_s=_rate(counts.released - before.released, window_s),
-            history=tuple(self._history.get(key, ())),
-            instances=instances,
+    def _row(self, key: ProcessKey, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
+        counts = self._counts.get(key, _NONE)
+        before = since.counts.get(key, _NONE)
+        facts, uid = self._facts.get(key), self._uid(key, None)
+        known = Evidence(
+            facts,
+            self._strangers.get(key),
+            uid,
+            facts.user if facts else None if uid is None else self._users.get(uid),
+            key not in self._alive,
+            counts,
+            _rate(counts.created - before.created, window_s),
+            _rate(counts.released - before.released, window_s),
+            self._history.get(key, _IDLE),
+            self._held.get(key, ()),
         )
+        shown = self._shown.get(key)
+        return shown if shown and shown[0] == known else (known, row_of(key, known))
+
+
+def _since_first(history: tuple[float, ...]) -> tuple[float, ...]:
+    """Without the zeros before the first creation; nothing if there was none."""
+    first = next((at for at, rate in enumerate(history) if rate), len(history))
+    return history[first:]
 
 
 def _traces(batch: Batch, count: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
-from epolltop.model.snapshot import Instance, Provenance, Snapshot
+from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
 from epolltop.query.fields import argument_text
 from epolltop.query.record import event_record
 from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
@@ -114,7 +114,12 @@ def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
 
 
 def _held_over_time(instance: Instance, snapshot: Snapshot) -> Iterator[tuple[int, str]]:
-    yield from ()
+    """What each change of holders was, at the census that showed it."""
+    states = [held.holders for held in instance.past] + [instance.holders]
+    for held, before, after in zip(instance.past, states, states[1:], strict=False):
+        gone = [f"no longer {_holding(holder, snapshot)}" for holder in before if holder not in after]
+        come = [f"held by {_holding(holder, snapshot)}" for holder in after if holder not in before]
+        yield held.until_ns, "; ".join(gone + come)
 
 
 def _call(event: Event) -> str:
@@ -168,12 +173,12 @@ def _end_of(event: Event, snapshot: Snapshot) -> Event | None:
 def _held(instance: Instance, snapshot: Snapshot) -> str:
     if not instance.holders:
         return "held by no process: in flight in a socket, or kept by a waiting thread"
-    holders = [
-        f"{_process(holder.process, snapshot)} as {'descriptor' if len(holder.fds) == 1 else 'descriptors'} "
-        + ", ".join(map(str, holder.fds))
-        for holder in instance.holders
-    ]
-    return f"held by {'; '.join(holders)}"
+    return f"held by {'; '.join(_holding(holder, snapshot) for holder in instance.holders)}"
+
+
+def _holding(holder: Holder, snapshot: Snapshot) -> str:
+    what = "descriptor" if len(holder.fds) == 1 else "descriptors"
+    return f"{_process(holder.process, snapshot)} as {what} {', '.join(map(str, holder.fds))}"
 
 
 def _actor(event: Event) -> str:

@@ -35,6 +35,7 @@ class _Stat(NamedTuple):
     state: bytes
     ppid: int
     flags: int
+    threads: int
     start: int
 
 
@@ -113,7 +114,7 @@ class Procfs:
             static.uid,
             static.user,
             static.cgroup,
-            self._fd_count(key.pid),
+            self._fd_count(key.pid, stat),
             static.fd_limit,
         )
 
@@ -169,7 +170,9 @@ class Procfs:
         fields = tail.split(None, 20)
         if len(fields) < 20:
             return None
-        return _Stat(head.partition(b"(")[2], fields[0], int(fields[1]), int(fields[6]), int(fields[19]))
+        return _Stat(
+            head.partition(b"(")[2], fields[0], int(fields[1]), int(fields[6]), int(fields[17]), int(fields[19])
+        )
 
     def _read_static(self, pid: int, stat: _Stat, *, first: bool) -> _Static | None:
         directory = _stat_of(f"{self._root}/{pid}")
@@ -185,12 +188,14 @@ class Procfs:
             name=name,
             command=safe(command) if command else f"[{name}]",
             uid=uid,
-            user=_user(uid),
+            user=user_name(uid),
             cgroup=_cgroup(self._read(pid, "cgroup", 16384)),
             fd_limit=_fd_limit(self._read(pid, "limits", 4096)),
         )
 
-    def _fd_count(self, pid: int) -> int | None:
+    def _fd_count(self, pid: int, stat: _Stat) -> int | None:
+        if stat.state == b"Z" and stat.threads > 1:
+            return None  # the main thread has exited, and others hold what it no longer shows
         path = f"{self._root}/{pid}/fd"
         if self._size_counts:
             directory = _stat_of(path)
@@ -235,7 +240,7 @@ def _stat_of(path: str) -> os.stat_result | None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
     """Name of a user of our own user database, or the number. May ask the network (NSS), hence the cache."""
     try:
         return safe(os.fsencode(pwd.getpwuid(uid).pw_name))

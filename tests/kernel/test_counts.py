@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import select
 import signal
+import subprocess
 import time
 
 import pytest
@@ -27,6 +29,19 @@ def test_a_prime_number_of_pairs_is_counted_exactly(observing: Observing, actor:
     row = observing.row(actor.pid)
     assert (row.created, row.released, row.failed, row.open) == (10_007, 10_007, 0, 0)
     assert row.started_ns is not None
+
+
+def test_the_user_of_who_is_gone_already_is_named(observing: Observing) -> None:
+    nobody = pwd.getpwnam("nobody")
+    with subprocess.Popen(
+        ["/usr/bin/python3", "-Ic", "import select; select.epoll().close()"],
+        user=nobody.pw_uid,
+        group=nobody.pw_gid,
+        cwd="/",
+    ) as process:
+        assert process.wait() == 0
+    row = observing.row(process.pid)
+    assert (row.created, row.ended, row.uid, row.user) == (1, True, nobody.pw_uid, "nobody")
 
 
 def test_nothing_done_is_not_listed(observing: Observing, actor: Actor) -> None:

@@ -7,7 +7,7 @@ import select
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.batch import Holding, Kind
 from epolltop.model.snapshot import Provenance
 from epolltop.model.world import Selection, World
 from epolltop.sources import Descriptor
@@ -233,3 +233,20 @@ def test_the_whole_table_agrees_with_proc_and_kcmp(observing: Observing, actor: 
         return len(table & before & after)
 
     assert eventually(agree, 20) >= 3
+
+
+def test_holdings_of_a_process_are_the_same_records_until_they_change(observing: Observing, actor: Actor) -> None:
+    def holdings() -> dict[int, Holding]:
+        observing.refresh()
+        assert observing.batch.census is not None
+        return {holding.fd: holding for holding in observing.batch.census.holdings if holding.pid == actor.pid}
+
+    fds = actor.do("hold", count=5)["fds"]
+    before = holdings()
+    with Actor() as other:
+        other.do("hold", count=3)
+        now = holdings()
+    assert set(fds) == before.keys() == now.keys()
+    assert all(now[fd] is before[fd] for fd in fds)
+    actor.do("close_range", first=fds[0], last=fds[0])
+    assert set(holdings()) == set(fds[1:])

@@ -83,6 +83,28 @@ def test_detaching_leaves_nothing_in_our_own_process() -> None:
     eventually(lambda: not any(map(_loaded, programs)))
 
 
+def test_probes_are_detached_though_the_buffer_is_still_being_read(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = BpfSource()
+    source.open()
+    program, counts, drain = source._program, source._counts, source._drain
+    assert program is not None
+    actor.do("pairs", count=3)
+    before = dict(counts.items())
+    assert sum(created for created, *_ in before.values()) >= 3
+    with monkeypatch.context() as patch:
+        patch.setattr(drain, "stop", lambda: False)
+        source.close()
+    try:
+        settled = dict(counts.items())
+        actor.do("pairs", count=3)
+        assert dict(counts.items()) == settled, "a probe still counts"
+    finally:
+        assert drain.stop()
+        program.close()
+
+
 @pytest.fixture(name="epolltop")
 def _epolltop() -> Iterator[subprocess.Popen[bytes]]:
     command = [str(EPOLLTOP), "--source", "bpf", "-b", "-d", "0.2"]

@@ -111,6 +111,20 @@ def test_counts_are_read_member_by_member(compiled: dict[str, type[ctypes.Struct
     assert wire.PROCESS.pack(*wire.PROCESS.unpack(key)) == key
 
 
+def test_counts_of_one_pid_within_a_clock_tick_are_added_up(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    def pair(tgid: int, start_ns: int, **counts: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        key = _filled(compiled["process"], tgid=tgid, start_ns=start_ns)
+        return wire.PROCESS.unpack(key), wire.COUNTS.unpack(_filled(compiled["counts"], **counts))
+
+    first = pair(7, 120_000_001, created=1, failed=2, released=3, sampled_out=4)
+    heir = pair(7, 129_999_999, created=10, failed=20, released=30, sampled_out=40)
+    later = pair(7, 130_000_000, created=5, failed=5, released=5, sampled_out=5)
+    assert wire.decode_counts([first, heir, later]) == {
+        ProcessKey(7, 12): Counts(11, 22, 33, 44),
+        ProcessKey(7, 13): Counts(5, 5, 5, 5),
+    }
+
+
 def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
     one = _filled(compiled["holding"], start_ns=123_456_789_000, syscall=2)
     other = _filled(compiled["holding"], file=1, created_ns=0, syscall=0)
@@ -121,6 +135,16 @@ def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Stru
     assert first == Holding(start=12_345, pid=pid, syscall=2, **expected)
     assert len(set(first)) == len(first)
     assert (second.file, second.created_ns) == (1, 0)
+
+
+def test_a_census_is_cut_where_the_process_changes(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    held = [
+        [_filled(compiled["holding"], tgid=tgid, fd=fd) for fd in range(count)]
+        for tgid, count in ((4_000_000_000, 1), (1, 3), (4_000_000_000, 2))
+    ]
+    raw = b"".join(record for records in held for record in records)
+    assert wire.census_tables(raw) == [b"".join(records) for records in held]
+    assert wire.census_tables(b"") == []
 
 
 def test_a_creation_is_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:

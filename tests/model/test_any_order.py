@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Batch, Census, Counts, Event, Holding, ProcessKey, Totals
+from epolltop.model.instances import Instances
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import World
+from epolltop.model.world import Selection, World
 
-from .facts import A, B, C, P, Q, R, batch, create, holding, release, source
+from .facts import A, B, C, P, Q, R, batch, census, create, holding, release, source
 
 WHO = (P, Q, R)
+GONE = ProcessKey(400, 4000)
 ADDRESSES = (A, B, C)
 
 Step = tuple[str, int, int, bool]
@@ -24,7 +27,7 @@ Step = tuple[str, int, int, bool]
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["create", "close", "share", "send", "receive", "drop", "tick", "tick", "tick"]),
+        st.sampled_from(["create", "close", "share", "send", "receive", "drop", "look", "tick", "tick", "tick"]),
         st.integers(0, len(ADDRESSES) - 1),
         st.integers(0, len(WHO) - 1),
         st.booleans(),
@@ -58,6 +61,8 @@ class Kernel:
     counts: dict[ProcessKey, Counts] = field(default_factory=dict)
     ticks: list[tuple[list[Event], Census, dict[ProcessKey, Counts]]] = field(default_factory=list)
     _last: Sequence[Holding] = ()
+    _looked: Census | None = None
+    """Of this tick, if it is taken already."""
 
     def take(self, step: Step) -> None:
         what, at, who, detailed = step
@@ -66,6 +71,8 @@ class Kernel:
         file = self.files.get(address)
         if what == "tick":
             self.tick()
+        elif what == "look":
+            self._looked = self._looked or self.census()
         elif what == "create" and file is None:
             self.files[address] = File(address, self.now, True, detailed, {process})
             self._count(process, created=1)
@@ -108,9 +115,10 @@ class Kernel:
 
     def tick(self) -> None:
         """Census first, as the source does; events go on until they are taken."""
-        census = self.census()
+        census = self._looked or self.census()
         self.now += 10
         self.ticks.append((self.events, census, dict(self.counts)))
+        self._looked = None
         self.events = []
 
 
@@ -129,7 +137,7 @@ def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
     told: dict[int, list[Event]] = {}
     batches: list[Batch] = []
     lost = number = 0
-    for tick, (events, census, counts) in enumerate(kernel.ticks):
+    for tick, (events, taken, counts) in enumerate(kernel.ticks):
         for event in events:
             fate = fates[number % len(fates)]
             number += 1
@@ -137,7 +145,7 @@ def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
             for later in fate:
                 told.setdefault(tick + later, []).append(event)
         told_now = sorted(told.pop(tick, []), key=lambda event: event.time_ns)
-        batches.append(batch(census.started_ns + 5, told_now, census, counts=counts, by=source(lost=lost)))
+        batches.append(batch(taken.started_ns + 5, told_now, taken, counts=counts, by=source(lost=lost)))
     for events in ([event for late in told.values() for event in late], []):
         kernel.now += 10
         now = kernel.census()
@@ -229,3 +237,67 @@ def test_any_order_loss_and_duplication_of_batches_is_survived(
     snapshot = world.freeze(world.begin())
     assert _table(snapshot) == _truth(kernel)
     assert snapshot.in_flight == 0
+
+
+@settings(deadline=None, max_examples=300)
+@given(STEPS, FATES, st.booleans(), st.sampled_from([(), (P.pid, GONE.pid)]), st.data())
+def test_a_copy_goes_on_by_itself_and_ends_up_the_same(
+    steps: list[Step], fates: list[tuple[int, ...]], exact: bool, pids: Sequence[int], data: st.DataObject
+) -> None:
+    by = source(created=exact, released=exact)
+    batches = [dataclasses.replace(one, source=by) for one in _deliver(_run(steps), fates)]
+    world = World(Selection(pids=frozenset(pids)), tell_all=True)
+    # Somebody who has ended before /proc was asked.
+    world.apply(batch(50, [create(C, 20, GONE), release(C, 30, 20, GONE)], counts={GONE: Counts(1, 0, 1)}, by=by))
+    mark = world.mark()
+    parted = data.draw(st.integers(1, len(batches)))
+    for one in batches[:parted]:
+        world.freeze(mark)  # the last batch is not yet in any snapshot
+        mark = world.mark() if data.draw(st.booleans()) else mark
+        world.apply(one)
+
+    def shown(of: World) -> list[Snapshot]:
+        snapshots = [of.freeze(mark), of.freeze(of.begin())]
+        for one in batches[parted:]:
+            of.apply(one)
+            snapshots += [of.freeze(mark), of.freeze(of.begin())]
+            of.mark()
+        return snapshots
+
+    expected = shown(copy.deepcopy(world))
+    astray, first, second = (world.copy() for _ in range(3))
+    # What one of them meets, the others do not: everybody is gone, and so is what they held.
+    late = 10**6
+    astray.mark()
+    astray.apply(
+        batch(
+            late, [create(A, late, R), release(B, late)], census(late + 1), counts={R: Counts(9, 9, 9)}, alive=(), by=by
+        )
+    )
+    astray.freeze(astray.mark())
+    for each in (first, second, world):
+        assert shown(each) == expected
+
+
+class _Thorough(Instances):
+    """Looks at every file in every census."""
+
+    def apply_census(self, census: Census, *, release_told: bool) -> list[Event]:
+        self._open.update(self.live, (holding.file for holding in census.holdings))
+        return super().apply_census(census, release_told=release_told)
+
+
+@settings(deadline=None, max_examples=300)
+@given(STEPS, FATES, st.booleans(), st.data())
+def test_looking_only_at_what_differs_finds_the_same(
+    steps: list[Step], fates: list[tuple[int, ...]], in_order: bool, data: st.DataObject
+) -> None:
+    batches = _deliver(_run(steps), fates)
+    chosen = batches if in_order else data.draw(st.lists(st.sampled_from(batches), max_size=2 * len(batches)))
+    world, thorough = World(tell_all=True), World(tell_all=True)
+    thorough._instances = _Thorough()
+    for one in chosen:
+        met = dataclasses.replace(one, census=data.draw(st.sampled_from([None, one.census, one.census])))
+        world.apply(met)
+        thorough.apply(met)
+        assert world.freeze(world.begin()) == thorough.freeze(thorough.begin())

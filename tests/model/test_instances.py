@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from epolltop.model.batch import Kind, Syscall
-from epolltop.model.instances import Instances
-from epolltop.model.snapshot import Holder, Provenance
+from epolltop.model.instances import PAST, Instances
+from epolltop.model.snapshot import Held, Holder, Provenance
 
-from .facts import CLOEXEC, A, B, P, Q, R, census, create, failed, holding, release
+from .facts import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
 
 
 @pytest.fixture(name="known")
@@ -250,3 +250,65 @@ def test_watches_are_of_the_instance_that_has_the_address_now(known: Instances) 
     known.apply_event(release(A, 20, 10))
     known.apply_event(create(A, 30))
     assert known.live[A].watches is None
+
+
+def test_what_a_copy_meets_the_others_do_not(known: Instances) -> None:
+    known.apply_event(create(B, 10))
+    known.apply_census(census(20, holding(B, created=10), holding(C, Q, created=11)), release_told=True)
+    known.changed.clear()
+    twin = known.copy()
+    twin.apply_event(release(A, 20, 10))
+    twin.apply_event(release(B, 25, 10))
+    twin.apply_census(census(30), release_told=True)
+    assert (twin.live, twin.changed, list(twin.holders())) == ({}, {P, Q}, [])
+    assert (_ids(known), known.changed, set(known.holders())) == ({"b00@10", "c00@11"}, set(), {P, Q})
+    known.apply_event(create(A, 10))
+    assert A in known.live, "its release was told to the copy alone"
+    known.apply_census(census(30), release_told=True)
+    assert C not in known.live, "still one whose release may be untold"
+
+
+def test_what_a_census_could_not_refute_the_next_one_can(known: Instances) -> None:
+    known.apply_event(create(A, 50))
+    known.apply_census(census(40), release_told=True)
+    assert _ids(known) == {"a00@50"}
+    (gone,) = known.apply_census(census(60), release_told=False)
+    assert (gone.kind, gone.instance, known.live) == (Kind.GONE, "a00@50", {})
+
+
+def test_an_heir_at_the_same_address_and_descriptor_is_found_though_no_census_differs(known: Instances) -> None:
+    known.apply_census(census(20, holding(A)), release_told=True)
+    known.apply_event(release(A, 25))
+    (found,) = known.apply_census(census(30, holding(A)), release_told=True)
+    assert (found.kind, found.instance) == (Kind.FOUND, "a00@30")
+
+
+def test_a_census_that_shows_it_again_is_right_against_an_event(known: Instances) -> None:
+    shown = (holding(A, Q, 9, created=50), holding(B, P, 4, created=50))
+    known.apply_event(create(A, 70))
+    known.apply_event(release(B, 70, 50))
+    known.apply_census(census(65, *shown), release_told=True)
+    assert _ids(known) == {"a00@70"}
+    known.apply_census(census(80, *shown), release_told=True)
+    assert _ids(known) == {"a00@50", "b00@50"}
+    assert [instance.id for instance in known.of(Q)] == ["a00@50"]
+
+
+def test_earlier_holders_are_remembered_with_the_census_that_showed_others(known: Instances) -> None:
+    known.apply_event(create(A, 10, P, fd=7))
+    known.apply_census(census(20, holding(A, P, 7, created=10)), release_told=True)
+    assert known.live[A].past == ()
+    known.apply_census(census(30, holding(A, P, 7, created=10), holding(A, Q, 4, created=10)), release_told=True)
+    known.apply_census(census(40), release_told=True)
+    assert known.live[A].holders == ()
+    assert known.live[A].past == (
+        Held(30, (Holder(P, (7,)),)),
+        Held(40, (Holder(P, (7,)), Holder(Q, (4,)))),
+    )
+
+
+def test_of_many_changes_the_last_are_remembered(known: Instances) -> None:
+    known.apply_event(create(A, 10, P, fd=7))
+    for at in range(20, 20 + 2 * PAST):
+        known.apply_census(census(at, holding(A, P, at, created=10)), release_told=True)
+    assert [held.until_ns for held in known.live[A].past] == list(range(20 + PAST, 20 + 2 * PAST))

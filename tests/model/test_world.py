@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sized
 
 import pytest
 
-from epolltop.model.batch import Counts, Kind, Source, Totals
+from epolltop.model.batch import Counts, Event, Kind, ProcessKey, Source, Totals
+from epolltop.model.instances import Instances
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.model.world import HISTORY, JOURNAL, Selection, World
 
@@ -73,6 +75,42 @@ def test_history_is_a_rate_a_tick_and_goes_back_so_far() -> None:
     assert len(history) == HISTORY
     assert history[-1] == 2 * (HISTORY + 10) - 1
     assert history[0] == 2 * 11 - 1
+
+
+def test_history_begins_with_the_first_creation_and_is_forgotten_when_it_is_over() -> None:
+    world = World()
+    created = [1, 1, 1, 5, 5, 7, *[7] * (HISTORY - 1)]
+    histories = []
+    for tick, number in enumerate(created, start=1):
+        world.apply(batch(tick * SECOND, counts={P: Counts(created=number)}))
+        histories.append(_rows(_whole(world))[P.pid].history)
+    assert histories[:6] == [(0.0,), (0.0,), (0.0,), (4.0,), (4.0, 0.0), (4.0, 0.0, 2.0)]
+    assert histories[-3] == (4.0, 0.0, 2.0, *[0.0] * (HISTORY - 3)), "all that it goes back"
+    assert histories[-2] == (2.0, *[0.0] * (HISTORY - 2)), "the first is forgotten, with the zeros after it"
+    assert histories[-1] == (2.0, *[0.0] * (HISTORY - 1))
+    world.apply(batch(100 * SECOND, counts={P: Counts(created=7)}))
+    assert _rows(_whole(world))[P.pid].history == (0.0,)
+
+
+def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
+    world = World()
+    held = (holding(A), holding(B, Q, 4))
+    snapshots: list[Snapshot] = []
+    for tick, created in enumerate([0, 0, 0, 1, 1, 1], start=1):
+        mark = world.mark() if snapshots else None
+        # The same each time, but told anew, as sources do.
+        counts = {P: Counts(), Q: Counts(created)}
+        events = [create(C, 3 * SECOND, Q), release(C, 3 * SECOND + 1, 3 * SECOND, Q)] if tick == 4 else []
+        world.apply(batch(tick * SECOND, events, census(tick * SECOND, *held), counts=counts))
+        snapshots.append(world.freeze(mark or world.begin()))
+    first, second, third, busy, after, last = snapshots
+    assert first.processes is second.processes is third.processes
+    assert first.journal is second.journal is third.journal
+    assert busy.journal is after.journal is last.journal
+    assert [event.kind for event in busy.journal] == [Kind.CREATE, Kind.RELEASE]
+    assert {id(snapshot.processes[0]) for snapshot in snapshots} == {id(first.processes[0])}
+    assert [snapshot.processes[1].create_per_s for snapshot in snapshots[2:]] == [0.0, 1.0, 0.0, 0.0]
+    assert busy.processes[1].instances is first.processes[1].instances
 
 
 def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
@@ -190,6 +228,19 @@ def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
     assert (row.user, row.cgroup, row.fds, row.fd_limit) == (None, None, None, None), "unknown is not zero"
 
 
+def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None:
+    world = World()
+    events = [create(A, 10, Q), release(A, 20, 10, Q), failed(21, R)]
+    told = batch(SECOND, events, counts={Q: Counts(1, 0, 1), R: Counts(0, 1)}, alive=())
+    world.apply(dataclasses.replace(told, users={1200: "alice"}))
+    assert [(row.uid, row.user) for row in _whole(world).processes] == [(1200, "alice"), (1300, None)]
+    for tick in (2, 3):
+        world.mark()
+        world.apply(batch(tick * SECOND, alive=()))
+    world.mark()
+    assert (world._users, world._strangers) == ({}, {})
+
+
 def test_who_was_never_seen_at_all_is_unknown() -> None:
     world = World()
     world.apply(batch(SECOND, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
@@ -282,3 +333,47 @@ def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
     world.apply(batch(5 * SECOND, [create(A, 3 * SECOND)]))
     snapshot = _whole(world)
     assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND
+
+
+def _sizes(of: object) -> dict[str, int]:
+    """Of all collections an object has, and of those of its parts."""
+    sizes: dict[str, int] = {}
+    for name, value in vars(of).items():
+        if isinstance(value, Sized) and not isinstance(value, str):
+            sizes[name] = len(value)
+        elif isinstance(value, Instances):
+            sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
+    return sizes
+
+
+def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
+    world = World()
+    sizes: list[dict[str, int]] = []
+    kept: list[Event] = []
+    for tick in range(1, 3 * HISTORY):
+        now = tick * SECOND
+        keys = [ProcessKey(tick * 10 + number, tick) for number in range(10)]
+        # Of ten, five go at once and five a tick later. The first of these is sometimes released without an event, the
+        # second is in flight meanwhile, the last is created without an event.
+        told = [release(event.file, now, event.created_ns, event.process) for event in kept[tick % 4 == 0 :]]
+        made = [create(tick * 4096 + number, now + 1 + number, key) for number, key in enumerate(keys)]
+        gone = [release(event.file, now + 99, event.created_ns, event.process) for event in made[:5]]
+        kept = made[5:]
+        held = [holding(event.file, event.process, created=event.created_ns) for event in (kept[0], *kept[2:])]
+        one = batch(
+            now + SECOND // 2,
+            [*told, *made[:-1], *gone],
+            census(now + 100, *held),
+            counts={key: Counts(1, 0, 1) for key in keys},
+            alive=keys[::2],
+            by=source(lost=tick // 4),
+        )
+        world.apply(dataclasses.replace(one, users={1000 + key.pid: "somebody" for key in keys[1::2]}))
+        world.freeze(world.begin())
+        world.mark()
+        sizes.append(_sizes(world))
+    for name in sizes[0].keys() - {"_journal"}:
+        then, after = (max(each[name] for each in part) for part in (sizes[HISTORY:-HISTORY], sizes[-HISTORY:]))
+        assert after <= then, f"{name}: {then} and then {after}"
+    assert sizes[-1]["_instances.live"] == 5
+    assert {"_facts", "_users", "_strangers", "_counts", "_history", "_instances._held"} < sizes[-1].keys()

@@ -9,7 +9,7 @@ from epolltop.model.snapshot import Snapshot
 from tests.query.rows import NOW_NS, event, instance, process, snapshot
 
 STACK = ("epoll_create1+0xb (libc.so.6)", r"leaky|_function\x1b+0x1c (a lib.so)", "[0x7f1200001000]")
-SHARED = replace(instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3), stack=STACK)
+SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(stack=STACK)
 OLD = instance(0xFFFF888101234600, holders=((42, (4,)),), found=True, syscall=Syscall.UNKNOWN, argument=None)
 SIZED = instance(0xFFFF888101234700, holders=((77, (6,)),), age_s=0.00025, syscall=Syscall.EPOLL_CREATE, argument=1024)
 NGINX = process(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from epolltop.model.batch import Event, Kind, Syscall
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.snapshot import Held, Holder, Snapshot
 from epolltop.query.story import Line, event_story, instance_story
 
 from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
 BORN = NOW_NS - 5 * SECOND_NS
-HELD = replace(instance(1, holders=((42, (8, 9)), (77, (5,))), watches=3), since_ns=BORN)
+HELD = instance(1, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(since_ns=BORN)
 NGINX = process(42, name="nginx", command="nginx -w", user="www-data", uid=33, instances=(HELD,), fds=5, fd_limit=9)
 PHP = process(77, name="php", instances=(HELD,))
 CREATED = event(file=1, since_ns=BORN, created_ns=BORN, time_ns=BORN, pid=42, start=7000, name="nginx", fd=8, uid=33)
@@ -112,3 +112,12 @@ def test_the_history_of_a_released_instance_comes_from_the_journal() -> None:
     assert story["by"] == "nginx (42)"
     assert story["now"] == "released after 4 seconds, by php (77)"
     assert told(instance_story(1, BORN, snapshot()))["now"].endswith("no longer has anything about it")
+
+
+def test_holders_over_time_are_told_by_their_changes() -> None:
+    first, second = Holder(NGINX.key, (8,)), Holder(PHP.key, (5,))
+    past = (Held(BORN + SECOND_NS, (first,)), Held(BORN + 2 * SECOND_NS, (first, second)))
+    passed_on = HELD._replace(holders=(second,), past=past)
+    lines = instance_story(1, BORN, snapshot(process(77, name="php", instances=(passed_on,)), NGINX))
+    times = [said for label, said in lines if label and label[0].isdigit()]
+    assert times == ["held by php (77) as descriptor 5", "no longer nginx (42) as descriptor 8"]

@@ -13,6 +13,8 @@ import pytest
 
 from epolltop.model.batch import ProcessKey
 from epolltop.sources.procfs import Procfs
+from tests.waiting import eventually
+from tests.workloads.client import Actor
 
 ME = os.getpid()
 KERNEL_THREAD = 0x00208040
@@ -323,6 +325,22 @@ def test_real_child_that_dies() -> None:
         assert procfs.process(who) is None
         assert procfs.epoll_fds(process.pid) == []
         assert procfs.watch_count(process.pid, fd) is None
+
+
+def test_real_threads_that_outlive_their_leader_have_descriptors_nobody_can_count() -> None:
+    with Actor() as actor:
+        procfs = Procfs()
+        before = procfs.process(key(actor.pid))
+        assert before is not None
+        assert before.fds
+
+        def left() -> bool:
+            after = procfs.process(before.key)
+            assert after is not None
+            return after.fds is None
+
+        actor.do("outlive_leader", threads=3)
+        eventually(left)
 
 
 def test_real_exec_changes_the_command() -> None:

@@ -11,11 +11,11 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from epolltop.model.batch import Batch, Probe, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import ladder, wire
 from epolltop.sources.bpf.bcc import load_bcc
@@ -28,7 +28,7 @@ from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
-from epolltop.sources.procfs import Procfs
+from epolltop.sources.procfs import Procfs, user_name
 
 DETAIL_PER_S = 20_000
 """Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
@@ -130,6 +130,7 @@ class BpfSource:
             self.close()
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
         give_back_memory()
         self._gone: set[tuple[int, ...]] = set()
@@ -146,13 +147,15 @@ class BpfSource:
             events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
         census = self._census.join(scanned, events)
-        if census:
-            self._holders = {ProcessKey(holding.pid, holding.start) for holding in census.holdings}
+        if census and census.holdings is not self._holdings:
+            self._holdings = census.holdings
+            self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         entries = list(self._counts.items())
         totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         processes = self._facts.of({*self._holders, *counts, *(event.process for event in events)})
+        gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
         self._forget_the_gone(entries, processes)
         return Batch(
             since_ns=self._since_ns,
@@ -165,13 +168,19 @@ class BpfSource:
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
             processes=processes,
+            users={uid: user_name(uid) for uid in gone},
             watches=self._facts.watches(focus),
         )
 
     def close(self) -> None:
         """See FactSource."""
         program, self._program = self._program, None
-        if program is not None and self._drain.stop():
+        if program is None:
+            return
+        # Before the drain is stopped: without probes a storm has an end, and so has the turn that it keeps.
+        program.detach_all()
+        # A turn that goes on all the same reads memory that closing would free: then that goes with the process.
+        if self._drain.stop():
             program.close()
 
     def _lesson(self, program: Program) -> wire.Lesson:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 import struct
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -19,6 +21,9 @@ STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
 _STACK_HEAD = struct.Struct("=QQI4x")
+_HOLDING_TGID = 24 // 4
+"""Where it stands in struct holding, counted in u32."""
+
 _BY_KERNEL, _BY_CENSUS = 1, 2
 _NO_UID = 0xFFFFFFFF
 _KINDS = {int(kind): kind for kind in Kind}
@@ -107,16 +112,28 @@ def _argument(syscall: int, argument: int) -> int | None:
 
 
 def decode_counts(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[ProcessKey, Counts]:
-    """Entries of the map processes, as (struct process, struct counts) pairs."""
-    return {
-        process_key(key): Counts(created, failed, released, sampled_out)
-        for key, (created, failed, released, sampled_out, _) in pairs
-    }
+    """Entries of the map processes, as (struct process, struct counts) pairs.
+
+    Two processes that had the same pid within one clock tick are one here, as in all of /proc: they are added up.
+    """
+    decoded: dict[ProcessKey, Counts] = {}
+    for fields, (*counts, _) in pairs:
+        key = process_key(fields)
+        others = decoded.get(key)
+        decoded[key] = Counts(*counts) if others is None else Counts(*map(operator.add, others, counts))
+    return decoded
 
 
 def process_key(fields: tuple[int, ...]) -> ProcessKey:
     """A struct process as the rest of the program names it."""
     return ProcessKey(fields[0], fields[2] // NS_PER_TICK)
+
+
+def census_tables(raw: bytes) -> list[bytes]:
+    """What the iterator wrote, cut where the process changes."""
+    tgids = memoryview(raw).cast("I")[_HOLDING_TGID :: HOLDING.size // 4].tolist()
+    ends = itertools.accumulate(HOLDING.size * len(list(run)) for _, run in itertools.groupby(tgids))
+    return [raw[start:end] for start, end in itertools.pairwise((0, *ends))]
 
 
 def decode_census(raw: bytes) -> list[Holding]:

@@ -1,0 +1,176 @@
+"""Whether memory stays what it is: an hour of changing processes in the model, and a real storm of short-lived ones.
+
+`python -m bench.flat STEP` is the part that runs in a process of its own; it prints what it found as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from bench import budgets
+from bench.lab import Lab
+from bench.table import Row, judged
+from epolltop.model.batch import (
+    Batch,
+    Census,
+    Cost,
+    Counts,
+    Event,
+    Holding,
+    Host,
+    Kind,
+    Probe,
+    Process,
+    ProcessKey,
+    Source,
+    Syscall,
+    Totals,
+)
+from epolltop.sources.cost import own_cost
+
+TICKS = 3_600
+WARM_UP = 300
+"""Ticks until the journal is full and the first processes are forgotten."""
+PROCESSES, PAIRS = 50, 10
+"""New processes a tick, and what each creates and releases: 1,000 events."""
+STORM_S = 120
+SETTLING_S = 20
+
+
+def measure(lab: Lab) -> Iterable[Row]:
+    """Growth of resident memory after a warm-up."""
+    ticks = TICKS // 6 if lab.quick else TICKS
+    hour = lab.inside("flat", "world", str(ticks), timeout_s=600)
+    detail = f"{ticks:,} ticks, {hour['events']:,.0f} events of {hour['processes']:,.0f} processes"
+    yield judged(budgets.FLAT_MODEL, hour["grown"], f"{detail}; from {hour['from']:.0f} MB")
+    seconds = SETTLING_S if lab.quick else STORM_S
+    storm = lab.inside("flat", "source", str(seconds), *lab.loops, timeout_s=600)
+    detail = f"{seconds} s, {storm['processes']:,.0f} processes"
+    yield judged(budgets.FLAT_SOURCE, storm["grown"], f"{detail}; from {storm['from']:.0f} MB")
+
+
+def main() -> None:
+    """Prints MB before and how much more it was at the most afterwards."""
+    step, amount, *command = sys.argv[1:]
+    found = _world(int(amount)) if step == "world" else _source(float(amount), command)
+    print(json.dumps(found))
+
+
+def _world(ticks: int) -> dict[str, float]:
+    from epolltop.model.world import World
+
+    world, mark = World(), None
+    sizes: list[float] = []
+    for batch in _an_hour(ticks):
+        world.apply(batch)
+        world.freeze(mark or world.begin())
+        mark = world.mark()
+        sizes.append(own_cost().rss_bytes / 1e6)
+    made = {"events": ticks * PROCESSES * PAIRS * 2, "processes": ticks * PROCESSES}
+    return _grown(sizes[:WARM_UP], sizes[WARM_UP:]) | made
+
+
+def _an_hour(ticks: int) -> Iterator[Batch]:
+    """Batches a second apart, each with new processes that are gone in the next.
+
+    What a process creates last it releases by its end; of these releases every fifth is lost. Every third process is
+    gone before it could be read.
+    """
+    second = 1_000_000_000
+    probes = (Probe("epoll_create", "bench", traces=True), Probe("files_free", "bench", traces=True))
+    source = Source("bpf", Host("bench", "bench", "bench"), probes, "bench")
+    kept: list[Event] = []
+    created = released = lost = 0
+    for tick in range(1, ticks + 1):
+        now = tick * second
+        keys = [ProcessKey(1_000 + tick * PROCESSES + number, tick * 100) for number in range(PROCESSES)]
+        told = [event for number, event in enumerate(_released(kept, now)) if number % 5]
+        lost += len(kept) - len(told)
+        made = [_created(key, now + number, number) for number in range(PAIRS) for key in keys]
+        kept = made[-PROCESSES:]
+        created, released = created + len(made), released + len(made)
+        yield Batch(
+            since_ns=0,
+            now_ns=now + second - 1,
+            wall_ns=now,
+            source=dataclasses.replace(source, events=created + released - lost, lost=lost),
+            cost=Cost(tick, 0),
+            events=[*told, *made, *_released(made[:-PROCESSES], now + second // 2)],
+            counts={key: Counts(PAIRS, 0, PAIRS) for key in keys},
+            totals=Totals(created, 0, released),
+            census=Census(now + second - 2, [_holding(event) for event in kept], by_address=True),
+            processes={
+                key: Process(key, 1, "name", f"command {key.pid}", key.pid, f"user {key.pid}", "/", 9, 1024)
+                for key in keys[::3] + keys[1::3]
+            },
+            users={key.pid: f"user {key.pid}" for key in keys[2::3]},
+        )
+
+
+def _created(key: ProcessKey, at_ns: int, number: int) -> Event:
+    file = 0xFFFF_8880_0000_0000 + 192 * (key.pid * PAIRS + number)
+    call = Syscall.EPOLL_CREATE1
+    return Event(
+        Kind.CREATE, at_ns, file, at_ns, key.pid, key.pid, 1, key.pid, key.start, 7, "actor", 3 + number, 0, call, 0,
+        by_kernel=False, since_ns=at_ns,
+    )  # fmt: skip
+
+
+def _released(created: Sequence[Event], at_ns: int) -> list[Event]:
+    return [event._replace(kind=Kind.RELEASE, time_ns=at_ns, fd=None) for event in created]
+
+
+def _holding(created: Event) -> Holding:
+    assert created.fd is not None
+    return Holding(created.file, created.created_ns, created.start, created.pid, created.fd, 0, int(created.syscall))
+
+
+def _source(seconds: float, loops: list[str]) -> dict[str, float]:
+    from epolltop.model.world import World
+    from epolltop.sources.bpf.source import BpfSource
+
+    source, world = BpfSource(), World()
+    sizes: list[tuple[float, float]] = []
+    source.open()
+    try:
+        with _short_lived(loops):
+            started = time.monotonic()
+            mark = None
+            while (passed := time.monotonic() - started) < SETTLING_S + seconds:
+                world.apply(source.poll({}))
+                created = world.freeze(mark or world.begin()).totals.created
+                mark = world.mark()
+                sizes.append((passed, own_cost().rss_bytes / 1e6))
+                time.sleep(0.5)
+    finally:
+        source.close()
+    before = [size for passed, size in sizes if passed < SETTLING_S]
+    return _grown(before, [size for passed, size in sizes if passed >= SETTLING_S]) | {"processes": created}
+
+
+@contextlib.contextmanager
+def _short_lived(loops: list[str]) -> Iterator[None]:
+    """As many processes as a shell starts, one after the other, each with an instance that goes with it."""
+    program = f"while :; do {shlex.join(loops)} hold 1 </dev/null >/dev/null; done"
+    with subprocess.Popen(["/bin/sh", "-c", program], stdin=subprocess.DEVNULL) as shell:
+        try:
+            yield
+        finally:
+            shell.kill()
+
+
+def _grown(before: Sequence[float], after: Sequence[float]) -> dict[str, float]:
+    """The most at the end of both: within a tick memory comes and goes."""
+    last = len(after) // 3
+    return {"from": max(before[-last:]), "grown": max(after[-last:]) - max(before[-last:])}
+
+
+if __name__ == "__main__":
+    main()

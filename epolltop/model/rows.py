@@ -1,0 +1,51 @@
+"""The row of a process, from all that is known about it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from epolltop.model.batch import NS_PER_TICK, Counts, Event, Process, ProcessKey
+from epolltop.model.snapshot import Instance, ProcessRow
+
+
+class Evidence(NamedTuple):
+    """What a row is made of. While it stays equal the row is the same object: making one takes 4 us, comparing 0.5."""
+
+    facts: Process | None
+    stranger: Event | None
+    """The last event of a process that was gone before /proc was asked."""
+    uid: int | None
+    user: str | None
+    ended: bool
+    counts: Counts
+    create_per_s: float
+    release_per_s: float
+    history: tuple[float, ...]
+    instances: tuple[Instance, ...]
+
+
+def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
+    """What front ends see of it."""
+    facts, stranger, counts = known.facts, known.stranger, known.counts
+    name = facts.name if facts else stranger.name if stranger else ""
+    return ProcessRow(
+        key=key,
+        ppid=facts.ppid if facts else stranger.ppid if stranger else None,
+        name=name,
+        command=facts.command if facts else f"[{name}]",
+        uid=known.uid,
+        user=known.user,
+        cgroup=facts.cgroup if facts else None,
+        fds=facts.fds if facts else None,
+        fd_limit=facts.fd_limit if facts else None,
+        started_ns=key.start * NS_PER_TICK if key.start else None,
+        ended=known.ended,
+        created=counts.created,
+        released=counts.released,
+        failed=counts.failed,
+        sampled_out=counts.sampled_out,
+        create_per_s=known.create_per_s,
+        release_per_s=known.release_per_s,
+        history=known.history,
+        instances=known.instances,
+    )

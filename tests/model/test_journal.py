@@ -1,0 +1,68 @@
+"""The journal: a sequence like a tuple, whatever came in which portions, that shares its blocks."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epolltop.model.batch import Event
+from epolltop.model.journal import BLOCK, Journal
+
+from .facts import failed
+
+PORTIONS = st.lists(st.integers(0, 3 * BLOCK), max_size=8)
+KEEPS = st.integers(0, 4 * BLOCK)
+
+
+def _portions(sizes: list[int]) -> list[list[Event]]:
+    number = itertools.count(1)
+    return [[failed(next(number)) for _ in range(size)] for size in sizes]
+
+
+@given(PORTIONS, KEEPS, st.data())
+def test_it_is_the_sequence_of_the_last_events(sizes: list[int], keep: int, data: st.DataObject) -> None:
+    portions = _portions(sizes)
+    journal = Journal(keep)
+    told: list[tuple[Journal, tuple[Event, ...]]] = []
+    everything: tuple[Event, ...] = ()
+    for portion in portions:
+        journal = journal.followed_by(portion)
+        everything += tuple(portion)
+        told.append((journal, everything[-keep:] if keep else ()))
+    for shown, expected in told:  # the older ones too: nothing that came later changes them
+        assert len(shown) == len(expected)
+        assert tuple(shown) == expected
+        assert tuple(reversed(shown)) == expected[::-1]
+        assert shown == expected
+        assert expected == shown
+        at = data.draw(st.slices(len(expected)))
+        assert shown[at] == expected[at]
+        if expected:
+            number = data.draw(st.integers(-len(expected), len(expected) - 1))
+            assert shown[number] is expected[number]
+
+
+@pytest.mark.parametrize("number", [3, -4])
+def test_an_index_outside_is_an_error(number: int) -> None:
+    with pytest.raises(IndexError):
+        Journal(9).followed_by(_portions([3])[0])[number]
+
+
+def test_it_differs_from_other_events_and_from_what_is_no_sequence() -> None:
+    (events,) = _portions([3])
+    journal = Journal(9).followed_by(events)
+    assert journal != events[:2]
+    assert journal != [events[0], events[1], failed(99)]
+    assert journal != 3
+    assert journal == Journal(3).followed_by(events)
+
+
+def test_without_news_it_is_the_same_and_else_it_shares_blocks() -> None:
+    first, then = _portions([10 * BLOCK + 7, 5])
+    journal = Journal(100 * BLOCK).followed_by(first)
+    assert journal.followed_by([]) is journal
+    longer = journal.followed_by(then)
+    assert all(one is other for one, other in zip(journal._blocks, longer._blocks, strict=True))
