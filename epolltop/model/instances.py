@@ -11,6 +11,7 @@ own). A census is complete but a moment old. Rules that reconcile them:
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Collection, Sequence
 
@@ -30,6 +31,14 @@ class Instances:
         self._last_holdings: Sequence[Holding] | None = None
         self._looked_ns = 0  # when the last census began
         self._touched = False
+
+    def copy(self) -> Instances:
+        """What is known, to go on with separately."""
+        twin = copy.copy(self)
+        twin.live, twin.changed = dict(self.live), set(self.changed)
+        twin._held = {process: set(files) for process, files in self._held.items()}
+        twin._released, twin._untold = dict(self._released), set(self._untold)
+        return twin
 
     def holders(self) -> Collection[ProcessKey]:
         """Processes with at least one descriptor."""

@@ -7,6 +7,7 @@ observation marks once, at its start.
 from __future__ import annotations
 
 import collections
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,6 +70,16 @@ class World:
         self._missing: list[int] = [0, 0]  # events missing so far, at the last two censuses
         self._counted_ns = 0
         self._batch: Batch | None = None
+
+    def copy(self) -> World:
+        """What is known, to go on with separately; records are shared, since nobody changes them."""
+        twin = copy.copy(self)
+        twin._instances = self._instances.copy()
+        twin._rows, twin._facts, twin._strangers = dict(self._rows), dict(self._facts), dict(self._strangers)
+        twin._counts, twin._derived = dict(self._counts), self._derived.copy()
+        twin._history = {key: history.copy() for key, history in self._history.items()}
+        twin._journal, twin._news, twin._missing = self._journal.copy(), list(self._news), list(self._missing)
+        return twin
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""

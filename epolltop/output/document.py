@@ -10,7 +10,7 @@ import errno
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from epolltop.model.batch import Event, Kind, ProcessKey, Source, Syscall
+from epolltop.model.batch import Event, Kind, Source, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import flag_names
 from epolltop.text import timestamp
@@ -34,10 +34,12 @@ def snapshot_document(
     document: Json = {
         "schema": SCHEMA,
         "taken_at": timestamp(snapshot.wall_ns, utc=True),
+        "clocks": {"boottime_ns": snapshot.now_ns, "realtime_ns": snapshot.wall_ns},
         "observed_s": round(snapshot.observed_s, 6),
         "window_s": round(snapshot.window_s, 6),
         "host": snapshot.source.host._asdict(),
         "source": source_document(snapshot.source),
+        "self": {**snapshot.cost._asdict(), "cpu_share": round(snapshot.cpu_share, 6)},
         "totals": {
             "processes": len(snapshot.processes),
             "shown": len(shown),
@@ -53,6 +55,7 @@ def snapshot_document(
                 release_per_s=round(snapshot.release_per_s, 3),
             ),
         },
+        "unheld": [_instance(instance, (), snapshot) for instance in snapshot.unheld],
         "processes": [_process(row, snapshot, counted=counted) for row in shown],
     }
     if events is not None:
@@ -145,15 +148,15 @@ def _process(row: ProcessRow, snapshot: Snapshot, *, counted: bool) -> Json:
             create_per_s=round(row.create_per_s, 3),
             release_per_s=round(row.release_per_s, 3),
         ),
-        "instances": [_instance(instance, row.key, snapshot) for instance in row.instances],
+        "instances": [_instance(instance, instance.fds_of(row.key), snapshot) for instance in row.instances],
     }
 
 
-def _instance(instance: Instance, process: ProcessKey, snapshot: Snapshot) -> Json:
+def _instance(instance: Instance, fds: Sequence[int], snapshot: Snapshot) -> Json:
     created, argument = instance.created_ns, instance.argument
     return {
         "id": instance.id,
-        "fds": list(instance.fds_of(process)),
+        "fds": list(fds),
         "holders": [holder.process.pid for holder in instance.holders],
         "provenance": instance.provenance.value,
         "created_at": timestamp(snapshot.wall_of(created), utc=True) if created is not None else None,
