@@ -1,7 +1,7 @@
 """A session over what was saved: the same snapshots as when it happened, at any pace and in either direction.
 
-The world is reduced anew from the recorded batches. To go back, it is copied now and then on the way; from the nearest
-copy it goes forward again. Copies are dense near where we are and sparse elsewhere, within a bound of memory.
+The world is reduced anew from the recorded batches. To go back, it is copied now and then on the way
+(`epolltop.checkpoints`); from the nearest copy it goes forward again.
 """
 
 from __future__ import annotations
@@ -13,62 +13,19 @@ import functools
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from epolltop.checkpoints import Checkpoints
 from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import JOURNAL, Mark, Selection, World
+from epolltop.model.world import Selection, World
 from epolltop.session import Session
 from epolltop.sources import SourceEnded
-from epolltop.sources.recording import Place, Recording
+from epolltop.sources.recording import Recording
 from epolltop.sources.saved import open_saved
 
-EVERY = 16
-"""Ticks between two copies of the world, where we are."""
-COPIES_BYTES = 64 << 20
-"""About what all copies may take."""
 REFRESH_S = 0.1
 """Snapshots come no quicker to somebody who looks at them."""
-_EVENT, _FACT, _HOLDING, _REST = 600, 1200, 120, 128 << 10  # bytes that a checkpoint takes for each, and besides
-
-
-class Checkpoint(NamedTuple):
-    """Everything after a tick, to go on from."""
-
-    world: World
-    mark: Mark
-    place: Place
-    octets: int
-    """It takes about so many."""
-
-
-class Checkpoints:
-    """By tick. Which to drop depends on where we are."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, Checkpoint] = {}
-        self._stride = 2 * EVERY
-        self._octets = 0
-
-    def __contains__(self, tick: int) -> bool:
-        return tick in self._kept
-
-    def before(self, tick: int) -> tuple[int, Checkpoint]:
-        """The last one earlier than a tick; the first is always there."""
-        found = max(kept for kept in self._kept if kept < tick or kept == 0)
-        return found, self._kept[found]
-
-    def keep(self, tick: int, checkpoint: Checkpoint) -> None:
-        """Adds one, where we are; drops others if there are too many."""
-        self._kept[tick] = checkpoint
-        self._octets += checkpoint.octets
-        while self._octets > COPIES_BYTES and len(self._kept) > 2:
-            # The farthest first that does not belong to the even spread; then the spread becomes wider.
-            loose = [kept for kept in self._kept if kept % self._stride and kept != tick]
-            if loose:
-                self._octets -= self._kept.pop(max(loose, key=lambda kept: abs(kept - tick))).octets
-            else:
-                self._stride *= 2
+_AT_ONCE = 64  # ticks that are taken in between two looks whether others want the thread
 
 
 class Replay(Session):
@@ -89,7 +46,6 @@ class Replay(Session):
         self._recording: Recording | None = None
         self._checkpoints = Checkpoints()
         self._at = 0  # the tick that the world is at
-        self._events = 0  # since the last checkpoint
         self._facts = self._holdings = 0  # of the last batch and census
         self._first: Snapshot | None = None
         self._shown: Snapshot | None = None
@@ -201,7 +157,6 @@ class Replay(Session):
 
     def _poll(self) -> Batch:
         batch = super()._poll()
-        self._events += len(batch.events)
         self._facts = max(len(batch.processes), len(batch.counts))
         if batch.census:
             self._holdings = len(batch.census.holdings)
@@ -210,7 +165,7 @@ class Replay(Session):
 
     def _take_in(self, until_ns: float) -> bool:
         """Some of what comes before a time; whether there is more."""
-        for _ in range(EVERY):
+        for _ in range(_AT_ONCE):
             if self.stopping.is_set():
                 return False
             try:
@@ -244,10 +199,9 @@ class Replay(Session):
 
     def _reach(self, tick: int) -> Snapshot:
         assert self._recording is not None
-        found, checkpoint = self._checkpoints.before(tick)
-        if tick <= self._at or found > self._at:
-            self._world, self._mark, self._at = checkpoint.world.copy(), checkpoint.mark, found
-            self._events = 0
+        if tick <= self._at or self._checkpoints.before(tick) > self._at:
+            self._at, checkpoint = self._checkpoints.go_back(tick)
+            self._world, self._mark = checkpoint.restored(), checkpoint.mark
             self._recording.go_to(checkpoint.place)
         while self._at < tick - 1:
             self._poll()
@@ -259,13 +213,17 @@ class Replay(Session):
 
     def _keep(self) -> None:
         """A checkpoint, if it is time for one."""
-        if not self._paced or self._at % EVERY or self._at in self._checkpoints:
-            return
-        assert self._recording is not None
-        assert self._mark is not None
-        octets = min(self._events, JOURNAL) * _EVENT + self._facts * _FACT + self._holdings * _HOLDING + _REST
-        self._checkpoints.keep(self._at, Checkpoint(self._world.copy(), self._mark, self._recording.place(), octets))
-        self._events = 0
+        if self._paced and self._checkpoints.is_due(self._at):
+            assert self._recording is not None
+            assert self._mark is not None
+            self._checkpoints.keep(
+                self._at,
+                self._world,
+                self._mark,
+                self._recording.place(),
+                facts=self._facts,
+                holdings=self._holdings,
+            )
 
     def _on_time(self, at: int, head_ns: float) -> Snapshot | None:
         """The tick that recorded time has come to; None if somebody went elsewhere meanwhile."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import collections
 import copy
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from epolltop.model.batch import NS_PER_TICK, Batch, Counts, Event, Kind, Process, ProcessKey, Totals
@@ -80,6 +81,19 @@ class World:
         twin._history = {key: history.copy() for key, history in self._history.items()}
         twin._journal, twin._news, twin._missing = self._journal.copy(), list(self._news), list(self._missing)
         return twin
+
+    def journal_since(self, number: int) -> list[Event]:
+        """The events from a number on that the journal still has, oldest first."""
+        return list(itertools.islice(self._journal, max(0, len(self._journal) - (self._journal_end - number)), None))
+
+    def replace_journal(self, events: Iterable[Event]) -> None:
+        """Other events in place of the journal's; their numbers end where its own did."""
+        self._journal = collections.deque(events, maxlen=JOURNAL)
+
+    @property
+    def journal_end(self) -> int:
+        """How many events were ever journalled."""
+        return self._journal_end
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""

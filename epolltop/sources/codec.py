@@ -8,6 +8,7 @@ is made safe again, so that nobody further on need ask.
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
@@ -166,6 +167,16 @@ class Decoder:
         elif not written.same:
             self._holdings = _rebuilt(self._holdings, written.removed, written.added)
         return Census(written.started_ns, self._holdings, written.by_address)
+
+
+def pack(events: Sequence[Event]) -> bytes:
+    """Events in little room, for a while."""
+    return zlib.compress(msgspec.msgpack.encode(events), 1)
+
+
+def unpack(packed: bytes) -> list[Event]:
+    """What was packed here."""
+    return msgspec.msgpack.decode(zlib.decompress(packed), type=list[Event])
 
 
 def _largest(batch: Batch) -> int:
