@@ -135,6 +135,7 @@ class _Epoll(msgspec.Struct):
     fd: _Number | None
     errno: str | None
     created_at: datetime.datetime | None
+    lifetime_ns: _Number | None
     process_start_ticks: _Start | None
     by_kernel: bool
     by_census: bool
@@ -321,11 +322,12 @@ def _event(written: _Event, clocks: _Clocks) -> Event:
     file, _, since_ns = (epoll.id or "0@0").partition("@")
     is_call = kind in (Kind.CREATE, Kind.CREATE_FAILED)
     argument = written.args[0].value if written.args else None
+    time_ns = written.timestamp - clocks.realtime_ns + clocks.boottime_ns
     return Event(
         kind=kind,
-        time_ns=written.timestamp - clocks.realtime_ns + clocks.boottime_ns,
+        time_ns=time_ns,
         file=int(file, 16),
-        created_ns=int(since_ns) if epoll.created_at else 0,
+        created_ns=_created_ns(epoll, int(since_ns), time_ns, clocks),
         pid=written.process_id or 0,
         tid=written.thread_id or 0,
         ppid=written.parent_process_id or 0,
@@ -341,6 +343,15 @@ def _event(written: _Event, clocks: _Clocks) -> Event:
         by_census=epoll.by_census,
         since_ns=int(since_ns),
     )
+
+
+def _created_ns(epoll: _Epoll, since_ns: int, time_ns: int, clocks: _Clocks) -> int:
+    """As exactly as the file tells: to the nanosecond where it tells an id or a lifetime."""
+    if epoll.created_at is None:
+        return 0
+    if epoll.lifetime_ns is not None:
+        return time_ns - epoll.lifetime_ns
+    return since_ns or clocks.boottime_ns - (clocks.realtime_ns - _wall_ns(epoll.created_at))
 
 
 _KINDS: Mapping[str, Kind] = {kind.name.lower(): kind for kind in Kind}
