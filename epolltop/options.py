@@ -115,6 +115,8 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         event_filter = parse_over(EVENT_FIELDS, given.filter) if events_only else everything
     except FilterError as error:
         parser.exit(2, f"epolltop: filter: {error}\n  {given.filter}\n  {' ' * error.position}^\n")
+    if command == "record" and given.filter:
+        parser.error("-F: a recording holds everything; filter what replay shows")
     duration = command in ("snapshot", "events", "record")
     if given.delay is not None and not duration:
         if given.command == "replay":

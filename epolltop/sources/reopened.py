@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import errno
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -26,146 +26,14 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
-from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.snapshot import Holder, Instance, ProcessRow, Snapshot
 from epolltop.model.world import Selection
-from epolltop.sources import Unplayable
+from epolltop.sources import Unplayable, forms
 from epolltop.text import plural, printable
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _CLOEXEC = 0o2000000
 _ERRNOS = {name: number for number, name in errno.errorcode.items()}
-
-_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
-_Seconds = Annotated[float, msgspec.Meta(ge=0, lt=1e10)]
-_Rate = Annotated[float, msgspec.Meta(ge=-1e20, lt=1e20)]
-_Text = Annotated[str, msgspec.Meta(max_length=1 << 17)]
-_Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}@[0-9]{1,18}$")]
-_Start = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
-_Flag = Annotated[str, msgspec.Meta(pattern="^(EPOLL_CLOEXEC|0x[0-9a-f]{1,8})$")]
-
-
-class _Clocks(msgspec.Struct):
-    boottime_ns: _Count
-    realtime_ns: _Count
-
-
-class _Host(msgspec.Struct):
-    hostname: _Text
-    kernel: _Text
-    machine: _Text
-
-
-class _Probe(msgspec.Struct):
-    name: _Text
-    attached_to: _Text
-    traces: bool
-
-
-class _Source(msgspec.Struct):
-    fallback: _Text | None
-    census_by: _Text
-    unreadable: _Count
-    probes: Annotated[list[_Probe], msgspec.Meta(min_length=1)]
-    blind_spots: list[_Text]
-    events: _Count
-    sampled_out: _Count
-    untold_releases: _Count
-    lost: _Count
-    overflowed: _Count
-
-
-class _Self(msgspec.Struct):
-    cpu_ns: _Count
-    rss_bytes: _Count
-    cpu_share: _Rate
-
-
-class _Totals(msgspec.Struct):
-    processes: _Count
-    shown: _Count
-    instances: _Count
-    created: _Number | None
-    released: _Number | None
-    create_failed: _Number | None
-    released_by_kernel: _Number | None
-    create_per_s: _Rate | None
-    release_per_s: _Rate | None
-
-
-class _Instance(msgspec.Struct):
-    id: _Id
-    fds: list[_Count]
-    holders: list[_Count]
-    provenance: Provenance
-    creator: _Count | None
-    size: _Number | None
-    flags: list[_Flag] | None
-    watches: _Count | None
-
-
-class _Process(msgspec.Struct):
-    pid: _Count
-    ppid: _Count | None
-    name: _Text
-    command: _Text
-    uid: _Count | None
-    user: _Text | None
-    cgroup: _Text | None
-    started_at: datetime.datetime | None
-    ended: bool
-    fds: _Count | None
-    fd_limit: _Count | None
-    created: _Number | None
-    released: _Number | None
-    create_failed: _Number | None
-    sampled_out: _Number | None
-    create_per_s: _Rate | None
-    release_per_s: _Rate | None
-    instances: list[_Instance]
-
-
-class _Argument(msgspec.Struct):
-    value: _Number | None
-
-
-class _Epoll(msgspec.Struct):
-    kind: str
-    id: _Id | None
-    fd: _Number | None
-    errno: str | None
-    created_at: datetime.datetime | None
-    lifetime_ns: _Number | None
-    process_start_ticks: _Start | None
-    by_kernel: bool
-    by_census: bool
-
-
-class _Event(msgspec.Struct, rename="camel"):
-    timestamp: _Number
-    process_id: _Count | None
-    thread_id: _Count | None
-    parent_process_id: _Count | None
-    user_id: _Count | None
-    cgroup_id: _Count | None
-    process_name: _Text | None
-    event_name: str
-    args: list[_Argument]
-    epoll: _Epoll
-
-
-class _Document(msgspec.Struct):
-    schema: str
-    observed_s: _Seconds
-    window_s: _Seconds
-    clocks: _Clocks
-    host: _Host
-    source: _Source
-    self: _Self
-    totals: _Totals
-    unheld: list[_Instance]
-    processes: list[_Process]
-    events: list[_Event] = []
 
 
 def reopened(raw: bytes, selection: Selection) -> Snapshot:
@@ -179,20 +47,16 @@ def reopened(raw: bytes, selection: Selection) -> Snapshot:
         Unplayable: it is no snapshot file, or says what no snapshot says.
     """
     try:
-        schema = msgspec.json.decode(raw, type=_Schema).schema
+        schema = msgspec.json.decode(raw, type=forms.Schema).schema
         if schema != "epolltop.snapshot/1":
             raise Unplayable(f"a file of schema {printable(schema[:40])}; this epolltop reads epolltop.snapshot/1")
-        snapshot = _snapshot(msgspec.json.decode(raw, type=_Document))
+        snapshot = _snapshot(msgspec.json.decode(raw, type=forms.Document))
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise Unplayable(f"no snapshot of epolltop: {printable(str(error))}") from None
     return _selected(snapshot, selection) if selection.pids or selection.uids else snapshot
 
 
-class _Schema(msgspec.Struct):
-    schema: str
-
-
-def _snapshot(document: _Document) -> Snapshot:
+def _snapshot(document: forms.Document) -> Snapshot:
     source, totals, clocks = document.source, document.totals, document.clocks
     left_out = totals.processes - totals.shown
     notes = (f"{plural(left_out, 'process')} left out when the snapshot was written",) if left_out > 0 else ()
@@ -234,7 +98,7 @@ def _snapshot(document: _Document) -> Snapshot:
     )
 
 
-def _key(process: _Process, clocks: _Clocks) -> ProcessKey:
+def _key(process: forms.Process, clocks: forms.Clocks) -> ProcessKey:
     """Its start is written to the microsecond, and is a whole number of clock ticks."""
     if process.started_at is None:
         return ProcessKey(process.pid, 0)
@@ -254,7 +118,7 @@ def _wall_ns(at: datetime.datetime) -> int:
 class _Holders:
     """Who holds what: the file lists pids, and descriptors under each process only."""
 
-    def __init__(self, listed: Iterable[tuple[ProcessKey, _Process]]) -> None:
+    def __init__(self, listed: Iterable[tuple[ProcessKey, forms.Process]]) -> None:
         self._fds: dict[str, dict[int, Holder]] = {}
         self._keys: dict[int, ProcessKey] = {}
         for key, process in listed:
@@ -262,7 +126,7 @@ class _Holders:
             for instance in process.instances:
                 self._fds.setdefault(instance.id, {})[key.pid] = Holder(key, tuple(sorted(instance.fds)))
 
-    def instance(self, written: _Instance) -> Instance:
+    def instance(self, written: forms.Instance) -> Instance:
         """Under whichever process it stands, it is the same."""
         file, _, since_ns = written.id.partition("@")
         syscall, argument = _argument(written)
@@ -277,7 +141,7 @@ class _Holders:
         return self._keys.get(pid, ProcessKey(pid, 0))
 
 
-def _argument(written: _Instance) -> tuple[Syscall, int | None]:
+def _argument(written: forms.Instance) -> tuple[Syscall, int | None]:
     if written.size is not None:
         return Syscall.EPOLL_CREATE, written.size & 0xFFFFFFFF
     if written.flags is not None:
@@ -286,7 +150,7 @@ def _argument(written: _Instance) -> tuple[Syscall, int | None]:
     return Syscall.UNKNOWN, None
 
 
-def _row(process: _Process, key: ProcessKey, holders: _Holders) -> ProcessRow:
+def _row(process: forms.Process, key: ProcessKey, holders: _Holders) -> ProcessRow:
     return ProcessRow(
         key=key,
         ppid=process.ppid,
@@ -314,7 +178,7 @@ def _printable(text: str | None) -> str | None:
     return None if text is None else printable(text)
 
 
-def _event(written: _Event, clocks: _Clocks) -> Event:
+def _event(written: forms.Event, clocks: forms.Clocks) -> Event:
     epoll = written.epoll
     kind = _KINDS.get(epoll.kind)
     if kind is None or (epoll.errno and epoll.errno not in _ERRNOS and not epoll.errno.isdecimal()):
@@ -345,7 +209,7 @@ def _event(written: _Event, clocks: _Clocks) -> Event:
     )
 
 
-def _created_ns(epoll: _Epoll, since_ns: int, time_ns: int, clocks: _Clocks) -> int:
+def _created_ns(epoll: forms.Epoll, since_ns: int, time_ns: int, clocks: forms.Clocks) -> int:
     """As exactly as the file tells: to the nanosecond where it tells an id or a lifetime."""
     if epoll.created_at is None:
         return 0

@@ -284,6 +284,7 @@ def threads(pid: int) -> str:
     [
         (("record",), "FILE"),
         (("record", ""), "the file needs a name"),
+        (("record", "file", "-F", "open>1"), "-F: a recording holds everything; filter what replay shows"),
         (("replay",), "FILE"),
         (("replay", "file", "doctor"), "invalid choice: 'doctor'"),
         (("replay", "file", "-b", "-d", "3"), "-d: the refresh is the recording's"),
