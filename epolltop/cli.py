@@ -115,6 +115,8 @@ def _record(options: Options) -> int:
 
 
 def _stdout() -> BinaryIO:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "closed", "stdout")
     return open(os.dup(1), "wb", buffering=0)
 
 

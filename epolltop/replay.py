@@ -191,8 +191,8 @@ class Replay(Session):
         if tick != self._shown_at:
             try:
                 self._shown = self._reach(tick) if tick else self._first
-            except SourceEnded:  # damaged: there are fewer ticks than it seemed
-                return self._show(tick)
+            except SourceEnded:  # damaged, so there are fewer ticks than it seemed, or we are to stop
+                return self._shown if self.stopping.is_set() else self._show(tick)
             self._shown_at = tick
         self._head_ns = self._shown.now_ns
         return self._shown
@@ -204,6 +204,8 @@ class Replay(Session):
             self._world, self._mark = checkpoint.restored(), checkpoint.mark
             self._recording.go_to(checkpoint.place)
         while self._at < tick - 1:
+            if self.stopping.is_set():  # somebody leaves, who would wait for us
+                raise SourceEnded
             self._poll()
             self._mark = self._world.mark()
             self._keep()

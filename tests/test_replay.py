@@ -201,6 +201,13 @@ async def test_it_takes_its_time(path: Path) -> None:
         assert loop.time() - began >= (expected[4].now_ns - expected[0].now_ns) / 1e9 / 20
 
 
+async def test_who_leaves_does_not_wait_for_a_long_way(path: Path) -> None:
+    async with replayed(path) as replay:
+        opening = await replay.open()
+        replay.stopping.set()
+        assert await replay.seek(replay.end_ns) == opening
+
+
 # Damaged files.
 
 
