@@ -7,13 +7,31 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from epolltop.model.batch import Batch
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
+from epolltop.output.formats import FORMATS, Report
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.sources import Descriptor, SourceEnded
 from epolltop.sources.recorder import Recorder
 from epolltop.sources.recording import Recording
 from epolltop.sources.saved import open_saved
+
+
+def show(snapshot: Snapshot) -> None:
+    """Everything that any front end makes text of."""
+    for written in FORMATS.values():
+        written(Report(snapshot, snapshot.processes, events=snapshot.journal))
+    held = [InstanceOf(instance, row) for row in snapshot.processes for instance in row.instances]
+    rows: tuple[tuple[Sequence[Any], Sequence[Field[Any]]], ...] = (
+        (snapshot.processes, PROCESS_FIELDS),
+        (held, INSTANCE_FIELDS),
+        (snapshot.journal, EVENT_FIELDS),
+    )
+    for records, fields in rows:
+        assert all(field.show(record, snapshot).isprintable() for field in fields for record in records)
 
 
 class Told:

@@ -110,8 +110,8 @@ def _key(process: forms.Process, clocks: forms.Clocks) -> ProcessKey:
 
 
 def _wall_ns(at: datetime.datetime) -> int:
-    if at.tzinfo is None:
-        raise ValueError("a time without its zone")
+    if at.tzinfo is None or not 1900 < at.year < 2300:
+        raise ValueError("a time without its zone, or of no computer")
     return (at - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
 
 

@@ -17,7 +17,7 @@ from epolltop.sources import SourceEnded, Unplayable
 from epolltop.sources.recording import Readable, Recording
 from epolltop.sources.reopened import reopened
 
-SNAPSHOT_BYTES_MAX = 256 << 20
+SNAPSHOT_BYTES_MAX = 128 << 20
 SPOOL_BYTES_MAX = 1 << 30
 _CHUNK = 1 << 20
 _PATIENCE_MS = 200  # after a stop is asked for, a stream notices within that

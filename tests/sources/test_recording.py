@@ -25,7 +25,7 @@ from epolltop.sources.recorder import Recorder
 from epolltop.text import printable
 from tests.model.facts import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
-from tests.recorded import Told, content, opened, read, read_stream, rest, write
+from tests.recorded import Told, content, opened, read, read_stream, rest, show, write
 
 EVENTS = [create(A, 5), failed(6, Q), release(B, 7, who=R)]
 HELD = [holding(B, Q), holding(C, Q, 4), holding(C, R), holding(A, P, 9, created=5)]
@@ -320,8 +320,6 @@ def test_changed_bytes_are_damage_or_do_no_harm(at_random: random.Random) -> Non
 
 def survives(frame: bytes) -> None:
     """What can be read of it, the world takes, and every file shows."""
-    from epolltop.output.formats import FORMATS, Report
-
     try:
         tick = Decoder().decode(frame)
     except Damaged:
@@ -330,8 +328,7 @@ def survives(frame: bytes) -> None:
     world.apply(as_told(TICKS[0]))
     world.apply(tick)
     snapshot = world.freeze(world.mark())
-    for written in FORMATS.values():
-        written(Report(snapshot, snapshot.processes, events=snapshot.journal))
+    show(snapshot)
 
 
 def test_more_records_than_a_tick_has_are_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

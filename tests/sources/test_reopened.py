@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from epolltop.sources.reopened import reopened
 from epolltop.sources.saved import open_saved
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.output.made import EVENTS, bounded, exact
+from tests.recorded import show
 
 MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,
@@ -172,8 +174,35 @@ def test_any_other_value_is_refused_or_does_no_harm(path: tuple[Any, ...], value
         snapshot = again(changed)
     except Unplayable:
         return
-    for written in FORMATS.values():
-        written(Report(snapshot, snapshot.processes, events=snapshot.journal))
+    show(snapshot)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-31T12:00:00"])
+@pytest.mark.parametrize("path", [("processes", 0, "started_at"), ("events", 1, "epoll", "created_at")])
+def test_times_of_no_computer_are_refused(path: tuple[Any, ...], at: str) -> None:
+    changed: Any = copy.deepcopy(WHOLE)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    assert isinstance(inner[path[-1]], str)
+    inner[path[-1]] = at
+    with pytest.raises(Unplayable):
+        again(changed)
+
+
+@pytest.mark.parametrize("clock", ["boottime_ns", "realtime_ns"])
+@pytest.mark.parametrize("ns", [0, (1 << 63) - 1])
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_clocks_may_say_anything(clock: str, ns: int, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    changed = copy.deepcopy(WHOLE)
+    for process in changed["processes"]:
+        process["started_at"] = None
+    changed["clocks"][clock] = ns
+    show(again(changed))
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_text_is_made_safe_again() -> None:
