@@ -104,8 +104,8 @@ def test_a_recording_belongs_to_who_called_sudo(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_full_disk_ends_it_and_the_file_can_be_replayed(tmp_path: Path) -> None:
     script = (
-        'mount -t tmpfs -o size=8k tmpfs "$0" && head -c 4000 /dev/zero >"$0/other" &&'
-        ' "$@" --source proc record "$0/file" -d 20; echo "status $?"; rm "$0/other";'
+        'mount -t tmpfs -o size=128k tmpfs "$0" &&'
+        ' "$@" --source proc record "$0/file" -d 20; echo "status $?";'
         ' "$@" replay "$0/file" -b --json | tail -n 1'
     )
     ended = subprocess.run(
@@ -129,7 +129,7 @@ from epolltop.sources.proc import ProcSource
 poll = ProcSource.poll
 def padded(self, focus):
     batch = poll(self, focus)
-    return __import__("dataclasses").replace(batch, watches={random.getrandbits(60): 1 for _ in range(100)})
+    return __import__("dataclasses").replace(batch, watches={random.getrandbits(60): 1 for _ in range(4000)})
 ProcSource.poll = padded
 from epolltop.cli import main
 sys.exit(main())
