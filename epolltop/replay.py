@@ -266,7 +266,8 @@ class Replay(Session):
             at, head_ns, began = self._shown_at, self._head_ns, loop.time()
             speed = 0.0 if self._held else self._speed
             disturbed = await self._pause(self._until_next(at, head_ns, speed))
-            now_ns = head_ns + (loop.time() - began) * 1e9 * speed if speed else head_ns
+            waited = loop.time() - began
+            now_ns = head_ns + (waited * 1e9 * speed if waited and speed else 0.0)  # infinitely fast for no time is 0
             if not disturbed:
                 snapshot = await self._call(functools.partial(self._on_time, at, now_ns))
                 if snapshot is not None:
