@@ -8,27 +8,33 @@ import errno
 import functools
 import gc
 import io
+import math
 import os
 import signal
 import sys
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import BinaryIO
 
 from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
 from epolltop.output.export import export, export_screen
-from epolltop.output.files import write_whole
+from epolltop.output.files import create_anew, write_whole
 from epolltop.output.formats import FORMATS
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.output.record import run_record
 from epolltop.query.view import EVENTS
-from epolltop.session import Session
-from epolltop.sources import SourceUnavailable
+from epolltop.replay import Replay
+from epolltop.session import OpenSource, Session
+from epolltop.sources import SourceEnded, SourceUnavailable, Unplayable
 from epolltop.sources.choose import open_source
-from epolltop.text import in_ascii
+from epolltop.sources.recorder import Recorder
+from epolltop.text import in_ascii, plural, size
 
 FAILED, BAD_USAGE, NO_SOURCE, SIGNALLED = 1, 2, 3, 128
-_EVENTS_REFRESH_S = 0.1
+_EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,13 +43,16 @@ def main(argv: list[str] | None = None) -> int:
     # Records do not refer in circles: looking for circles among 100,000 of them is in vain, and takes 0.1 s each time.
     gc.set_threshold(100_000, 50, 100)
     options = parse_options(sys.argv[1:] if argv is None else argv, no_color="NO_COLOR" in os.environ)
-    missing = [pid for pid in options.selection.pids if not os.path.exists(f"/proc/{pid}")]
-    if options.selection.pids and len(missing) == len(options.selection.pids):
+    watching = options.saved is None or options.command == "record"
+    missing = [pid for pid in options.selection.pids if watching and not os.path.exists(f"/proc/{pid}")]
+    if missing and len(missing) == len(options.selection.pids):
         return _complain(f"there is no process {' or '.join(map(str, sorted(missing)))}", FAILED)
     try:
         return _run(options)
     except SourceUnavailable as error:
         return _complain(f"{error}\n  remedy: {error.remedy}", NO_SOURCE if options.source != "auto" else FAILED)
+    except Unplayable as error:
+        return _complain(f"{'stdin' if options.saved == '-' else options.saved}: {error}", FAILED)
     except BrokenPipeError:
         return 0  # whoever read us has enough
     except OSError as error:
@@ -63,14 +72,55 @@ def _settle_descriptors() -> None:
 def _run(options: Options) -> int:
     if options.command == "doctor":
         return _doctor(options)
-    open_chosen = functools.partial(
-        open_source, options.source, include_self=options.include_self, stacks=options.stacks
-    )
+    if options.command == "record":
+        return _record(options)
     tell_all = options.events or options.view.subject is EVENTS
-    session = Session(open_chosen, options.selection, options.delay_s or 1.0, tell_all=tell_all)
-    if options.command == "live" and not options.batch and _has_terminal():
+    on_screen = options.command == "live" and not options.batch and _has_terminal()
+    if options.saved is None:
+        session = Session(_opener(options), options.selection, options.delay_s or 1.0, tell_all=tell_all)
+    else:
+        path = None if options.saved == "-" else Path(options.saved)
+        session = Replay(path, options.selection, tell_all=tell_all, paced=on_screen)
+    if on_screen:
         return _ui(session, options)
-    return asyncio.run(_headless(session, options))
+    return asyncio.run(_headless(session, _front_end(session, options)))
+
+
+def _opener(options: Options) -> OpenSource:
+    return functools.partial(open_source, options.source, include_self=options.include_self, stacks=options.stacks)
+
+
+def _record(options: Options) -> int:
+    """Observes into a file; what it became is told in the end, also if it could not be finished."""
+    assert options.saved is not None
+    path = None if options.saved == "-" else Path(options.saved)
+    if path is None and sys.stdout is not None and sys.stdout.isatty():
+        return _complain("a recording is nothing for a terminal: name a file, or send it on (| …)", BAD_USAGE)
+    recorders: list[Recorder] = []
+
+    def open_recorder() -> Recorder:
+        source = _opener(options)()
+        try:
+            file = _stdout() if path is None else create_anew(path)
+        except BaseException:
+            source.close()
+            raise
+        recorders.append(Recorder(source, file, str(path or "stdout"), options.selection))
+        return recorders[0]
+
+    session = Session(open_recorder, options.selection, _RECORDED_S)
+    try:
+        code = asyncio.run(_headless(session, run_record(session, seconds=options.delay_s)))
+    finally:
+        for recorder in recorders:
+            _narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
+    return 0 if code == SIGNALLED + signal.SIGINT else code
+
+
+def _stdout() -> BinaryIO:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "closed", "stdout")
+    return open(os.dup(1), "wb", buffering=0)
 
 
 def _ui(session: Session, options: Options) -> int:
@@ -91,7 +141,7 @@ def _ui(session: Session, options: Options) -> int:
     return _complain(message, code) if message else code
 
 
-async def _headless(session: Session, options: Options) -> int:
+async def _headless(session: Session, front_end: Coroutine[None, None, None]) -> int:
     """Runs a front end that writes lines; a signal stops it cleanly and becomes the exit code."""
     received: list[int] = []
 
@@ -103,20 +153,24 @@ async def _headless(session: Session, options: Options) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number)
     try:
-        await _front_end(session, options)
+        with contextlib.suppress(SourceEnded):  # a stream had not even begun when we were stopped
+            await front_end
     finally:
         session.close()
+    if isinstance(session, Replay) and session.trouble:
+        _narrate(session.trouble)
     return SIGNALLED + received[0] if received else 0
 
 
-def _front_end(session: Session, options: Options) -> Awaitable[None]:
+def _front_end(session: Session, options: Options) -> Coroutine[None, None, None]:
     if options.command == "snapshot":
+        whole = math.inf if isinstance(session, Replay) else 1.0
         return run_snapshot(
             session,
             options.view,
             options.filter,
             _write if options.output is None else functools.partial(write_whole, options.output),
-            seconds=1.0 if options.delay_s is None else options.delay_s,
+            seconds=whole if options.delay_s is None else options.delay_s,
             format=options.format,
             events=options.events,
             ascii_only=options.ascii_only,
@@ -148,7 +202,7 @@ def _doctor(options: Options) -> int:
     described, why, code = None, "", 0
     needs = requirements()
     try:
-        source = open_source(options.source, include_self=options.include_self, stacks=options.stacks)
+        source = _opener(options)()
         described = source.poll({}).source
         source.close()
     except SourceUnavailable as error:

@@ -26,6 +26,8 @@ _EPILOG = """\
 commands:
   snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text
   events       print creations, failed creations and releases as they happen
+  record       write FILE, to be looked at again later; until -d SECONDS or Ctrl-C
+  replay       look at FILE, a recording or a snapshot, as if it happened now
   doctor       say what works here, what does not, and what to do about it
 Without a command: the live terminal UI, or --batch if stdout is no terminal.
 
@@ -34,6 +36,8 @@ examples:
   sudo epolltop -F 'new/s>5'               only processes that create more than five a second
   sudo epolltop snapshot -d 10 -o leak.json
   sudo epolltop events -p 4242 --json
+  sudo epolltop record night.rec           then: epolltop replay night.rec
+  ssh host sudo epolltop record - | epolltop replay -
 exit status: 0 done, 1 failed, 2 bad usage, 3 the source asked for cannot run, 128+N ended by signal N
 """
 
@@ -43,7 +47,9 @@ class Options:
     """What was asked for."""
 
     command: str
-    """live, snapshot, events or doctor."""
+    """live, snapshot, events, record or doctor."""
+    saved: str | None
+    """What to replay by that command instead of observing, or the file to record; - is a stream."""
     source: str
     include_self: bool
     stacks: bool
@@ -53,7 +59,7 @@ class Options:
     filter: str
     """As typed."""
     delay_s: float | None
-    """How long (snapshot, events), the refresh elsewhere; None: the command's own."""
+    """How long (snapshot, events, record), the refresh elsewhere; None: the command's own."""
     batch: bool
     count: int | None
     """Tables of batch output; None: endless."""
@@ -90,7 +96,13 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     """
     parser = _parser()
     given = parser.parse_args(argv)
-    subject = EVENTS if given.command == "events" else SUBJECTS[given.view]
+    command = given.command or "live"
+    if command == "replay":
+        of_snapshot = given.format or given.output or given.events
+        command = given.front_end or ("snapshot" if of_snapshot else "live")
+        if of_snapshot and command != "snapshot":
+            parser.error(f"--format, -o and --events go with snapshot, not with {command}")
+    subject = EVENTS if command == "events" else SUBJECTS[given.view]
     if given.sort == "help":
         parser.exit_with_output("".join(f"{field.id:14}{field.help}\n" for field in subject.fields))
     try:
@@ -101,12 +113,17 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         predicate = parse_over(subject.fields, given.filter)
     except FilterError as error:
         parser.exit(2, f"epolltop: filter: {error}\n  {given.filter}\n  {' ' * error.position}^\n")
-    command = given.command or "live"
-    duration = command in ("snapshot", "events")
-    if given.delay is not None and not duration and given.delay < MIN_DELAY_S:
-        parser.error(f"-d {given.delay:g}: the refresh is {MIN_DELAY_S:g} s at least")
+    if command == "record" and given.filter:
+        parser.error("-F: a recording holds everything; filter what replay shows")
+    duration = command in ("snapshot", "events", "record")
+    if given.delay is not None and not duration:
+        if given.command == "replay":
+            parser.error("-d: the refresh is the recording's; with snapshot and events it says how long")
+        if given.delay < MIN_DELAY_S:
+            parser.error(f"-d {given.delay:g}: the refresh is {MIN_DELAY_S:g} s at least")
     return Options(
         command=command,
+        saved=getattr(given, "saved", None),
         source=given.source,
         include_self=given.include_self,
         stacks=given.stacks,
@@ -117,7 +134,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         batch=given.batch,
         count=given.count,
         json=given.json,
-        format=getattr(given, "format", "json"),
+        format=getattr(given, "format", None) or "json",
         output=getattr(given, "output", None),
         events=getattr(given, "events", False),
         color=not (given.no_color or no_color),
@@ -135,21 +152,42 @@ def _parser() -> _Parser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"epolltop {__version__}")
     _add_common(parser, suppress=False)
-    parser.add_argument("-b", "--batch", action="store_true", help="plain text, a table per refresh, as top -b")
-    parser.add_argument("-n", "--count", type=_positive, metavar="COUNT", help="end after so many tables of --batch")
+    _add_batch(parser, suppress=False)
     parser.add_argument("--view", choices=tuple(SUBJECTS), default=PROCESSES.id, help=_VIEW_HELP)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=_Parser)
 
     snapshot = commands.add_parser("snapshot", help="observe, then write one snapshot", allow_abbrev=False)
-    snapshot.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
-    snapshot.add_argument("--format", choices=tuple(FORMATS), default="json", help="json (default), csv, md or txt")
-    snapshot.add_argument("-o", "--output", type=_path, metavar="FILE", help="write FILE, whole or not at all")
-    snapshot.add_argument("--events", action="store_true", help="include the events of the observation (json)")
     events = commands.add_parser("events", help="print events as they happen", allow_abbrev=False)
     doctor = commands.add_parser("doctor", help="check what works here", allow_abbrev=False)
-    for command in (snapshot, events, doctor):
+    record = commands.add_parser("record", help="write what is observed to a file", allow_abbrev=False)
+    record.add_argument("saved", type=_file_or_stream, metavar="FILE", help="is replaced; - is stdout")
+    replay = commands.add_parser("replay", help="look at a recording or a snapshot", allow_abbrev=False)
+    replay.add_argument("saved", type=_file_or_stream, metavar="FILE", help="what record or snapshot wrote; - is stdin")
+    replay.add_argument(
+        "front_end", nargs="?", choices=("live", "snapshot", "events"), help="show it like this; live is the default"
+    )
+    _add_batch(replay, suppress=True)
+    for command in (snapshot, replay):
+        command.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
+        command.add_argument("--format", choices=tuple(FORMATS), help="json (default), csv, md or txt")
+        command.add_argument("-o", "--output", type=_path, metavar="FILE", help="write FILE, whole or not at all")
+        command.add_argument("--events", action="store_true", help="include the events of the observation (json)")
+    for command in (snapshot, events, record, replay, doctor):
         _add_common(command, suppress=True)
     return parser
+
+
+def _add_batch(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+    def default(value: object) -> Any:
+        return argparse.SUPPRESS if suppress else value
+
+    parser.add_argument(
+        "-b", "--batch", action="store_true", default=default(False), help="plain text, a table per refresh, as top -b"
+    )
+    parser.add_argument(
+        "-n", "--count", type=_positive, default=default(None), metavar="COUNT",
+        help="end after so many tables of --batch",
+    )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
@@ -166,7 +204,12 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     add("--reverse", default=False, action="store_true", help="sort the other way round")
     add("-r", "--rows", default=None, type=_positive, metavar="N", help="at most N rows")
     add(
-        "-d", "--delay", default=None, type=_seconds, metavar="SECONDS", help="snapshot, events: how long; else refresh"
+        "-d",
+        "--delay",
+        default=None,
+        type=_seconds,
+        metavar="SECONDS",
+        help="snapshot, events, record: how long; else refresh",
     )
     add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
@@ -204,3 +247,7 @@ def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the file needs a name")
     return Path(text).absolute()
+
+
+def _file_or_stream(text: str) -> str:
+    return text if text == "-" else str(_path(text))

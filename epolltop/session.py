@@ -10,9 +10,11 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TypeVar
 
+from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.sources import Descriptor, FactSource
@@ -81,11 +83,17 @@ class Session:
         assert self._opening is not None
         return await asyncio.wrap_future(self._opening)
 
-    async def ticks(self) -> AsyncIterator[Snapshot]:
-        """A snapshot every delay_s, with rates since the one before. The first comes a delay after `open`."""
+    async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
+        """A snapshot every delay_s, with rates since the one before. The first comes a delay after `open`.
+
+        Args:
+            seconds: after which it ends.
+        """
         loop = asyncio.get_running_loop()
-        due = loop.time() + self.delay_s
-        while not await self.sleep(due - loop.time()):
+        ends, due = loop.time() + seconds, loop.time() + self.delay_s
+        while not await self.sleep(min(due, ends) - loop.time()):
+            if loop.time() >= ends:
+                return
             # After a pause of the machine, or a tick that took long, go on from now: no ticks to catch up.
             due = max(due, loop.time() - self.delay_s) + self.delay_s
             yield await self._call(self._tick)
@@ -146,9 +154,11 @@ class Session:
         self._poll()
         return self._world.freeze(self._world.begin())
 
-    def _poll(self) -> None:
+    def _poll(self) -> Batch:
         assert self._source is not None, "poll before open"
-        self._world.apply(self._source.poll(self._descriptors()))
+        batch = self._source.poll(self._descriptors())
+        self._world.apply(batch)
+        return batch
 
     def _descriptors(self) -> Mapping[int, Descriptor]:
         return {

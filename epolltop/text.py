@@ -33,7 +33,12 @@ def safe(raw: bytes) -> str:
 
     Control characters become ``\xNN``, other invisible characters ``\uNNNN``; a NUL between arguments is the caller's.
     """
-    text = raw.decode("utf-8", "backslashreplace")
+    return printable(raw.decode("utf-8", "backslashreplace"))
+
+
+@functools.lru_cache(maxsize=4096)
+def printable(text: str) -> str:
+    """The same for text that somebody else decoded, as it stands in a file; what is safe stays as it is."""
     return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
 
 

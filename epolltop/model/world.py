@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import copy
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
@@ -91,6 +91,19 @@ class World:
         twin._derived = self._derived.copy()
         twin._news = list(self._news)
         return twin
+
+    def journal_since(self, number: int) -> Sequence[Event]:
+        """The events from a number on that the journal still has, oldest first."""
+        return self._journal[max(0, len(self._journal) - (self._journal_end - number)) :]
+
+    def replace_journal(self, events: Iterable[Event]) -> None:
+        """Other events in place of the journal's; their numbers end where its own did."""
+        self._journal = Journal(JOURNAL).followed_by(events)
+
+    @property
+    def journal_end(self) -> int:
+        """How many events were ever journalled."""
+        return self._journal_end
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""

@@ -30,11 +30,13 @@ def snapshot_document(report: Report[Any]) -> Json:
     document: Json = {
         "schema": SCHEMA,
         "taken_at": timestamp(snapshot.wall_ns, utc=True),
+        "clocks": {"boottime_ns": snapshot.now_ns, "realtime_ns": snapshot.wall_ns},
         "observed_s": round(snapshot.observed_s, 6),
         "window_s": round(snapshot.window_s, 6),
         "host": snapshot.source.host._asdict(),
         "source": source_document(snapshot.source),
         "view": _view(report),
+        "self": {**snapshot.cost._asdict(), "cpu_share": round(snapshot.cpu_share, 6)},
         "totals": {
             "processes": len(snapshot.processes),
             "shown": len(listed.processes),

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, readable by their owner only, owned by the person who called sudo."""
+"""Files readable by their owner only, owned by the person who called sudo; most of them whole or not there at all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, content: str) -> None:
@@ -21,9 +22,7 @@ def write_whole(path: Path, content: str) -> None:
     Raises:
         OSError: with the path that could not be written.
     """
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise OSError(errno.EEXIST, "exists and is no ordinary file", str(path))
+    _require_ordinary(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -64,6 +63,30 @@ def write_new(path: Path, content: str) -> Path:
         free.unlink(missing_ok=True)
         raise
     return free
+
+
+def create_anew(path: Path) -> BinaryIO:
+    """An unbuffered file of that name, mode 0600, to be read while it is written; one that stood there is replaced.
+
+    It is made anew and never followed, and what is replaced must be an ordinary file, as in `write_whole`.
+
+    Raises:
+        OSError: with the path that could not be written.
+    """
+    _require_ordinary(path)
+    try:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        hand_over(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    return open(descriptor, "wb", buffering=0)
+
+
+def _require_ordinary(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OSError(errno.EEXIST, "exists and is no ordinary file", str(path))
 
 
 def hand_over(descriptor: int) -> None:

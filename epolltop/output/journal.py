@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as jsonlib
+import math
 from collections.abc import Callable, Iterable
 
 from epolltop.model.batch import Event
@@ -39,8 +39,6 @@ async def run_events(
     if not json:
         write(plain((), EVENT_FIELDS, snapshot, WIDTH)[0] + "\n")
     write(lines(snapshot.news, snapshot))
-    if seconds is not None:
-        asyncio.get_running_loop().call_later(seconds, session.stopping.set)
-    async for snapshot in session.ticks():
+    async for snapshot in session.ticks(math.inf if seconds is None else seconds):
         write(lines(snapshot.news, snapshot))
     write(lines((await session.now()).news, snapshot))

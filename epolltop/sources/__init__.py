@@ -1,4 +1,4 @@
-"""Where facts come from. Sources are interchangeable: live probes, /proc alone, and later a recording."""
+"""Where facts come from. Sources are interchangeable: live probes, /proc alone, a recording."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ class SourceUnavailable(Exception):
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(why)
         self.remedy = remedy
+
+
+class SourceEnded(Exception):
+    """A source has told all it knows: a recording is over."""
+
+
+class Unplayable(Exception):
+    """A file that cannot be replayed. The message says why, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,9 @@ class FactSource(Protocol):
 
         Args:
             focus: by file, the instances somebody is looking at; only their interest lists are measured.
+
+        Raises:
+            SourceEnded: there is nothing more to come, from a source that can end.
         """
 
     def close(self) -> None:

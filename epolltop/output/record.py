@@ -1,0 +1,29 @@
+"""Observing for a file: nothing is shown, every tick is written down by the source."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Sequence
+
+from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.session import Session
+
+MEASURED = 200
+"""Instances whose interest lists are measured each tick, in turn: as many as the screen measures."""
+
+
+async def run_record(session: Session, *, seconds: float | None) -> None:
+    """Goes on until the time is over or the session stops."""
+    session.focus = _next(await session.open(), ())
+    async for snapshot in session.ticks(math.inf if seconds is None else seconds):
+        session.focus = _next(snapshot, session.focus)
+    await session.now()
+
+
+def _next(snapshot: Snapshot, measured: Sequence[Instance]) -> tuple[Instance, ...]:
+    """Those that come after the last that was measured, in the order of their files; then the first again."""
+    held = {instance.file: instance for row in snapshot.processes for instance in row.instances}
+    files = sorted(held)
+    begin = bisect.bisect_right(files, measured[-1].file) if measured else 0
+    return tuple(held[file] for file in (files[begin:] + files[:begin])[:MEASURED])

@@ -1,0 +1,278 @@
+"""Batches as bytes: what one tick says that the tick before did not.
+
+Facts about processes, counts and holdings seldom change from one tick to the next, so only changes are written; docs/
+recording.md gives the form. What is read back may come from anyone: types, sizes and ranges are checked here, and text
+is made safe again, so that nobody further on need ask.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from epolltop.model.batch import (
+    Batch,
+    Census,
+    Cost,
+    Counts,
+    Event,
+    Holding,
+    Host,
+    Probe,
+    Process,
+    ProcessKey,
+    Source,
+    Syscall,
+    Totals,
+)
+from epolltop.text import printable
+
+FRAME_BYTES_MAX = 64 << 20
+"""Of one tick. A million instances take 35 MB when they are met first."""
+RECORDS_MAX = 1 << 20
+"""Events, processes or holdings of one tick."""
+_UNCONFIRMED_MAX = 4 * RECORDS_MAX  # events between two censuses: until one comes the world keeps all they create
+_TEXT_MAX = 1 << 17
+_START_MAX = 1 << 40  # clock ticks: 348 years, so that a time of day can be told
+
+_Fact = TypeVar("_Fact", Counts, Process)
+
+
+class Damaged(Exception):
+    """What was read is not what an Encoder writes."""
+
+
+class _Census(msgspec.Struct, array_like=True):
+    started_ns: int
+    by_address: bool
+    same: bool
+    """The holdings are the very object of the last census."""
+    whole: list[Holding] | None
+    """All holdings; None: those of the last census, without `removed` (positions there) and with `added` (here)."""
+    removed: list[int]
+    added: list[tuple[int, Holding]]
+
+
+class _Frame(msgspec.Struct, array_like=True):
+    since_ns: int
+    now_ns: int
+    wall_ns: int
+    source: Source
+    cost: Cost
+    totals: Totals
+    events: list[Event]
+    counts: dict[ProcessKey, Counts]
+    counts_gone: list[ProcessKey]
+    processes: dict[ProcessKey, Process]
+    processes_gone: list[ProcessKey]
+    census: _Census | None
+    watches: dict[int, int]
+
+
+class Encoder:
+    """Remembers the last batch; batches come in order."""
+
+    def __init__(self) -> None:
+        self._counts: Mapping[ProcessKey, Counts] = {}
+        self._processes: Mapping[ProcessKey, Process] = {}
+        self._holdings: Sequence[Holding] | None = None
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def encode(self, batch: Batch) -> bytes:
+        """A batch, as what changed.
+
+        Raises:
+            ValueError: it has more records than a Decoder would take.
+        """
+        if _largest(batch) > RECORDS_MAX:
+            raise ValueError(f"more than {RECORDS_MAX:,} records in a tick")
+        frame = _Frame(
+            since_ns=batch.since_ns,
+            now_ns=batch.now_ns,
+            wall_ns=batch.wall_ns,
+            source=batch.source,
+            cost=batch.cost,
+            totals=batch.totals,
+            events=list(batch.events),
+            counts=_changed(self._counts, batch.counts),
+            counts_gone=[key for key in self._counts if key not in batch.counts],
+            processes=_changed(self._processes, batch.processes),
+            processes_gone=[key for key in self._processes if key not in batch.processes],
+            census=self._census(batch.census) if batch.census else None,
+            watches=dict(batch.watches),
+        )
+        # Copies: a source may go on with its own.
+        self._counts, self._processes = dict(batch.counts), dict(batch.processes)
+        return self._encode(frame)
+
+    def _census(self, census: Census) -> _Census:
+        before, self._holdings = self._holdings, census.holdings
+        written = _Census(census.started_ns, census.by_address, census.holdings is before, None, [], [])
+        if not written.same:
+            change = _change(before, census.holdings) if before else None
+            if change is None:
+                written.whole = list(census.holdings)
+            else:
+                written.removed, written.added = change
+        return written
+
+
+class Decoder:
+    """The reverse. A shallow copy (copy.copy) goes on from the same place on its own."""
+
+    def __init__(self) -> None:
+        self._counts: Mapping[ProcessKey, Counts] = {}
+        self._processes: Mapping[ProcessKey, Process] = {}
+        self._holdings: Sequence[Holding] = ()
+        self._unconfirmed = 0
+        self._decode = msgspec.msgpack.Decoder(_Frame).decode
+
+    def decode(self, raw: bytes) -> Batch:
+        """The batch that was encoded, but for its source's kind, which is replay.
+
+        Raises:
+            Damaged: the bytes have another form, or say what no source says.
+        """
+        try:
+            frame = self._decode(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise Damaged(str(error)) from None
+        _check(frame)
+        self._unconfirmed = len(frame.events) + (0 if frame.census else self._unconfirmed)
+        self._counts = _merged(self._counts, frame.counts, frame.counts_gone)
+        self._processes = _merged(self._processes, _safe_processes(frame.processes), frame.processes_gone)
+        batch = Batch(
+            since_ns=frame.since_ns,
+            now_ns=frame.now_ns,
+            wall_ns=frame.wall_ns,
+            source=_safe_source(frame.source),
+            cost=frame.cost,
+            events=_safe_events(frame.events),
+            counts=self._counts,
+            totals=frame.totals,
+            census=self._census(frame.census) if frame.census else None,
+            processes=self._processes,
+            watches=frame.watches,
+        )
+        _require(_largest(batch) <= RECORDS_MAX and self._unconfirmed <= _UNCONFIRMED_MAX)
+        return batch
+
+    def _census(self, written: _Census) -> Census:
+        if written.whole is not None:
+            self._holdings = written.whole
+        elif not written.same:
+            self._holdings = _rebuilt(self._holdings, written.removed, written.added)
+        return Census(written.started_ns, self._holdings, written.by_address)
+
+
+def pack(events: Sequence[Event]) -> bytes:
+    """Events in little room, for a while."""
+    return zlib.compress(msgspec.msgpack.encode(events), 1)
+
+
+def unpack(packed: bytes) -> list[Event]:
+    """What was packed here."""
+    return msgspec.msgpack.decode(zlib.decompress(packed), type=list[Event])
+
+
+def _largest(batch: Batch) -> int:
+    holdings = batch.census.holdings if batch.census else ()
+    return max(map(len, (batch.events, batch.counts, batch.processes, batch.watches, holdings)))
+
+
+def _changed(before: Mapping[ProcessKey, _Fact], now: Mapping[ProcessKey, _Fact]) -> dict[ProcessKey, _Fact]:
+    return {key: fact for key, fact in now.items() if before.get(key) != fact}
+
+
+def _merged(
+    before: Mapping[ProcessKey, _Fact], changed: Mapping[ProcessKey, _Fact], gone: Collection[ProcessKey]
+) -> Mapping[ProcessKey, _Fact]:
+    """Another object each time: the last one belongs to the last batch."""
+    merged = {**before, **changed}
+    for key in gone:
+        merged.pop(key, None)
+    return merged
+
+
+def _change(before: Sequence[Holding], now: Sequence[Holding]) -> tuple[list[int], list[tuple[int, Holding]]] | None:
+    """What was removed and added; None if the whole is shorter, or if what stayed stands in another order."""
+    old, new = set(before), set(now)
+    removed = [position for position, holding in enumerate(before) if holding not in new]
+    added = [(position, holding) for position, holding in enumerate(now) if holding not in old]
+    if len(removed) + len(added) > len(now) // 2:
+        return None
+    gone = set(removed)
+    stayed = [holding for position, holding in enumerate(before) if position not in gone]
+    return (removed, added) if stayed == [holding for holding in now if holding in old] else None
+
+
+def _rebuilt(before: Sequence[Holding], removed: list[int], added: list[tuple[int, Holding]]) -> list[Holding]:
+    gone = set(removed)
+    stayed = [holding for position, holding in enumerate(before) if position not in gone]
+    rebuilt: list[Holding] = []
+    taken = 0
+    for position, holding in added:
+        upto = taken + position - len(rebuilt)
+        _require(taken <= upto <= len(stayed))
+        rebuilt += stayed[taken:upto]
+        rebuilt.append(holding)
+        taken = upto
+    return rebuilt + stayed[taken:]
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise Damaged("out of range")
+
+
+def _check(frame: _Frame) -> None:
+    """Ranges that types do not tell and that something further on counts on."""
+    _require(0 <= frame.since_ns <= frame.now_ns and frame.wall_ns >= 0 and bool(frame.source.probes))
+    for keys in (frame.counts, frame.processes, frame.counts_gone, frame.processes_gone):
+        _require(all(0 <= key.start < _START_MAX for key in keys))
+    _require(all(0 <= event.start < _START_MAX for event in frame.events))
+    _require(all(key == process.key for key, process in frame.processes.items()))
+    if frame.census:
+        met = frame.census.whole or [holding for _, holding in frame.census.added]
+        _require(all(0 <= each.start < _START_MAX and each.syscall in _SYSCALLS for each in met))
+
+
+_SYSCALLS = frozenset(map(int, Syscall))
+
+
+def _safe(text: str) -> str:
+    _require(len(text) <= _TEXT_MAX)
+    return printable(text)
+
+
+def _safe_source(source: Source) -> Source:
+    return dataclasses.replace(
+        source,
+        kind="replay",
+        host=Host(*map(_safe, source.host)),
+        probes=tuple(Probe(_safe(each.name), _safe(each.attached_to), each.traces) for each in source.probes),
+        census_by=_safe(source.census_by),
+        fallback=_safe(source.fallback),
+        blind_spots=tuple(map(_safe, source.blind_spots)),
+    )
+
+
+def _safe_events(events: list[Event]) -> list[Event]:
+    names = {event.name for event in events}
+    if all(_safe(name) == name for name in names):  # nearly always
+        return events
+    return [event._replace(name=_safe(event.name)) for event in events]
+
+
+def _safe_processes(processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessKey, Process]:
+    return {key: _safe_process(process) for key, process in processes.items()}
+
+
+def _safe_process(process: Process) -> Process:
+    told = process.name, process.command, process.user, process.cgroup
+    made_safe = name, command, user, cgroup = tuple(map(_safe, told))
+    return process if made_safe == told else process._replace(name=name, command=command, user=user, cgroup=cgroup)

@@ -1,0 +1,113 @@
+"""Recordings made from batches, and what is in them."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from epolltop.model.batch import Batch
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import Selection
+from epolltop.output.formats import FORMATS
+from epolltop.output.report import Report
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
+from epolltop.query.view import PROCESSES, View
+from epolltop.sources import Descriptor, SourceEnded
+from epolltop.sources.recorder import Recorder
+from epolltop.sources.recording import Recording
+from epolltop.sources.saved import open_saved
+
+
+def show(snapshot: Snapshot) -> None:
+    """Everything that any front end makes text of."""
+    for written in FORMATS.values():
+        written(Report(snapshot, View(PROCESSES), snapshot.processes, events=snapshot.journal))
+    held = [InstanceOf(instance, row) for row in snapshot.processes for instance in row.instances]
+    rows: tuple[tuple[Sequence[Any], Sequence[Field[Any]]], ...] = (
+        (snapshot.processes, PROCESS_FIELDS),
+        (held, INSTANCE_FIELDS),
+        (snapshot.journal, EVENT_FIELDS),
+    )
+    for records, fields in rows:
+        assert all(field.show(record, snapshot).isprintable() for field in fields for record in records)
+
+
+class Told:
+    """Implements FactSource with batches as they are, and ends after the last."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+
+    def open(self) -> None:
+        """See FactSource."""
+
+    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+        """See FactSource."""
+        for batch in self._batches:
+            return batch
+        raise SourceEnded
+
+    def close(self) -> None:
+        """See FactSource."""
+
+
+def write(path: Path, batches: Sequence[Batch], selection: Selection | None = None) -> Path:
+    """A whole recording."""
+    recorder = Recorder(Told(batches), io.FileIO(path, "w"), str(path), selection or Selection())
+    for _ in batches:
+        recorder.poll({})
+    recorder.close()
+    return path
+
+
+def content(batches: Sequence[Batch]) -> bytes:
+    """The same, as bytes."""
+    with tempfile.NamedTemporaryFile() as file:
+        return write(Path(file.name), batches).read_bytes()
+
+
+def read(raw: bytes) -> tuple[list[Batch], str]:
+    """The batches of a file with that content, and why there are no more.
+
+    Raises:
+        Unplayable: there are none.
+    """
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(raw)
+        file.flush()
+        recording = opened(Path(file.name))
+        batches = list(rest(recording))
+        recording.close()
+    return batches, recording.trouble
+
+
+def read_stream(raw: bytes) -> tuple[list[Batch], str]:
+    """The same through a pipe, which must hold it all."""
+    out, into = os.pipe()
+    os.write(into, raw)
+    os.close(into)
+    recording = opened(Path(f"/dev/fd/{out}"))
+    os.close(out)
+    batches = list(rest(recording))
+    recording.close()
+    return batches, recording.trouble
+
+
+def opened(path: Path) -> Recording:
+    """A recording, before its first tick."""
+    recording = open_saved(path, Selection(), onwards=True)
+    assert isinstance(recording, Recording)
+    return recording
+
+
+def rest(recording: Recording) -> Iterator[Batch]:
+    """What is to come."""
+    while True:
+        try:
+            yield recording.poll({})
+        except SourceEnded:
+            return

@@ -1,0 +1,451 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import random
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epolltop.model.batch import Batch, Census, Counts, ProcessKey, Source
+from epolltop.model.world import Selection, World
+from epolltop.sources import Unplayable, codec
+from epolltop.sources.codec import FRAME_BYTES_MAX, Damaged, Decoder, Encoder
+from epolltop.sources.container import FRAME, framed
+from epolltop.sources.recorder import Recorder
+from epolltop.text import printable
+from tests.model.facts import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
+from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
+from tests.recorded import Told, content, opened, read, read_stream, rest, show, write
+
+EVENTS = [create(A, 5), failed(6, Q), release(B, 7, who=R)]
+HELD = [holding(B, Q), holding(C, Q, 4), holding(C, R), holding(A, P, 9, created=5)]
+COUNTS = {P: Counts(3, 1, 2, 9), Q: Counts(1)}
+TICKS = (
+    batch(10, EVENTS, census(9, *HELD), counts=COUNTS, watches={A: 3}, cpu_ns=7),
+    batch(20, [], None, counts={P: Counts(4, 1, 2, 9)}, alive=(P,)),
+    batch(30, [release(A, 25, 5)], census(29, *HELD[:2], holding(B, P, 8), HELD[2]), alive=(P, R)),
+    batch(40, []),
+)
+
+
+def as_told(told: Batch) -> Batch:
+    """What a recording can tell of it: everything but which kind of source it was, and lists in place of tuples."""
+    taken = told.census
+    return dataclasses.replace(
+        told,
+        source=dataclasses.replace(told.source, kind="replay"),
+        events=list(told.events),
+        census=taken and dataclasses.replace(taken, holdings=list(taken.holdings)),
+    )
+
+
+def test_batches_come_back_as_they_were() -> None:
+    assert read(content(TICKS)) == ([as_told(tick) for tick in TICKS], "")
+
+
+def test_batches_come_back_from_a_stream() -> None:
+    assert read_stream(content(TICKS)) == ([as_told(tick) for tick in TICKS], "")
+
+
+@settings(deadline=None, max_examples=100)
+@given(STEPS, FATES)
+def test_whatever_happens_the_world_becomes_the_same(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
+    ticks = _deliver(_run(steps), fates)
+    lived, recalled = World(tell_all=True), World(tell_all=True)
+    replayed, trouble = read(content(ticks))
+    assert (len(replayed), trouble) == (len(ticks), "")
+    for tick, again in zip(ticks, replayed, strict=True):
+        lived.apply(as_told(tick))
+        recalled.apply(again)
+        assert recalled.freeze(recalled.begin()) == lived.freeze(lived.begin())
+        lived.mark()
+        recalled.mark()
+
+
+def test_holdings_are_the_very_object_of_the_last_census_if_and_only_if_they_were() -> None:
+    same = [holding(A), holding(B, Q)]
+    equal = list(same)
+    ticks = [
+        batch(now, [], None if holdings is None else Census(now, holdings, by_address=True))
+        for now, holdings in enumerate([same, same, None, same, equal, equal])
+    ]
+    told = [tick.census.holdings if tick.census else None for tick in read(content(ticks))[0]]
+    assert told[0] is told[1] is told[3]
+    assert told[4] == told[3]
+    assert told[4] is not told[3]
+    assert told[5] is told[4]
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(1, 6), st.integers(3, 9)), max_size=12), min_size=2, max_size=6),
+)
+def test_any_census_after_any_other(censuses: list[list[tuple[int, int]]]) -> None:
+    encoder, decoder = Encoder(), Decoder()
+    for now, held in enumerate(censuses):
+        tick = batch(now, [], census(now, *(holding(file, P, fd) for file, fd in held)))
+        assert decoder.decode(encoder.encode(tick)) == as_told(tick)
+
+
+def test_a_change_is_written_not_the_whole() -> None:
+    many = [holding(file, P, file) for file in range(1, 2000)]
+    encoder = Encoder()
+    first = encoder.encode(batch(1, [], census(1, *many)))
+    then = encoder.encode(batch(2, [], census(2, *many[:700], *many[701:], holding(5000, Q))))
+    assert len(then) < len(first) / 50
+
+
+def test_a_batch_is_in_the_file_before_it_is_handed_on(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    recorder = Recorder(Told(TICKS), io.FileIO(path, "w"), str(path), Selection())
+    for number in range(1, len(TICKS) + 1):
+        recorder.poll({})
+        assert len(read(path.read_bytes())[0]) == number
+        assert path.stat().st_size == recorder.octets
+    recorder.close()
+    recorder.close()
+    assert read(path.read_bytes())[1] == ""
+
+
+def test_going_back_to_a_place(tmp_path: Path) -> None:
+    recording = opened(write(tmp_path / "file", TICKS))
+    told = []
+    places = []
+    for _ in TICKS:
+        places.append(recording.place())
+        told.append(recording.poll({}))
+    for number in (2, 0, 3, 2):
+        recording.go_to(places[number])
+        assert list(rest(recording)) == told[number:]
+    assert list(recording.times) == [tick.now_ns for tick in TICKS]
+    recording.close()
+
+
+# Cut off and damaged.
+
+
+def test_cut_anywhere_it_tells_what_stands_before_the_cut() -> None:
+    whole = content(TICKS)
+    ends = frame_ends(whole)
+    assert len(ends) == len(TICKS) + 1
+    assert ends[-1] == len(whole)
+    for size in range(len(whole)):
+        ticks = sum(end <= size for end in ends[:-1])
+        for reader in (read, read_stream):
+            if not ticks:
+                with pytest.raises(Unplayable, match=r"^(empty|a recording that was cut off before the end of its fi)"):
+                    reader(whole[:size])
+                continue
+            told, trouble = reader(whole[:size])
+            assert [tick.now_ns for tick in told] == [tick.now_ns for tick in TICKS[:ticks]]
+            assert trouble == f"was cut off after {ticks} tick{'' if ticks == 1 else 's'}"
+
+
+def test_a_recording_that_is_known_to_be_cut_off_says_so_among_its_blind_spots() -> None:
+    (tick,) = read(content(TICKS[:1])[:-5])[0]
+    assert tick.source.blind_spots == ("the recording was cut off after 1 tick",)
+
+
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_damaged_anywhere_it_tells_what_stands_before_the_damage(bit: int) -> None:
+    whole = content(TICKS)
+    expected, _ = read(whole)
+    ends = frame_ends(whole)
+    for at in range(whole.index(b"\n") + 1, len(whole)):
+        ticks = sum(end <= at for end in ends[:-1])
+        raw = bytearray(whole)
+        raw[at] ^= 1 << bit
+        for reader in (read, read_stream):
+            if not ticks:
+                with pytest.raises(Unplayable, match="before the end of its first tick"):
+                    reader(bytes(raw))
+                continue
+            told, trouble = reader(bytes(raw))
+            assert [as_whole(tick) for tick in told] == expected[:ticks]
+            assert trouble.endswith(f" after {ticks} tick{'' if ticks == 1 else 's'}")
+
+
+def as_whole(tick: Batch) -> Batch:
+    """Without the note."""
+    return dataclasses.replace(tick, source=dataclasses.replace(tick.source, blind_spots=()))
+
+
+def frame_ends(whole: bytes) -> list[int]:
+    """The end frame's too."""
+    at = whole.index(b"\n") + 1
+    ends = []
+    while at < len(whole):
+        at += FRAME.size + FRAME.unpack_from(whole, at)[0]
+        ends.append(at)
+    return ends
+
+
+# From strangers.
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "empty"),
+        (b"\0" * 5000, "neither a recording nor a snapshot of epolltop"),
+        (b"\x1f\x8b", "neither a recording nor a snapshot of epolltop"),
+        (b"epolltop.recordinG/1 {}\n", "neither a recording nor a snapshot of epolltop"),
+        (b"epolltop.recording/2 {}\n", "a recording of version 2; this epolltop reads version 1"),
+        (b"epolltop.recording/\x1b[31m {}\n", "a recording of version unknown; this epolltop reads version 1"),
+        (b"epolltop.recording/1\n", "a recording that is damaged in its first line"),
+        (b"epolltop.recording/1 {}\n", "a recording that is damaged in its first line"),
+        (b'epolltop.recording/1 {"epolltop":"1","pids":["x"]}\n', "a recording that is damaged in its first line"),
+        (b"epolltop.recording/1 " + b"[" * 60000 + b"\n", "a recording that is damaged in its first line"),
+        (b"epolltop.recording/" + b"1" * 100000, "neither a recording nor a snapshot of epolltop"),
+        (b'epolltop.recording/1 {"epolltop":"1"}\n' + framed(b"", 0), "a recording without a tick"),
+    ],
+)
+def test_what_cannot_be_replayed_is_said_in_a_sentence(raw: bytes, why: str) -> None:
+    with pytest.raises(Unplayable) as caught:
+        read(raw)
+    assert str(caught.value) == why
+
+
+def test_text_is_made_safe_again() -> None:
+    evil = "\x1b[31m\r\n\u202eevil"
+    told = dataclasses.replace(
+        batch(10, [create(A, 5)._replace(name=evil)], census(9, holding(A))),
+        processes={P: process(P, name=evil, command=evil, user=evil, cgroup=evil)},
+        source=Source(
+            kind=evil,
+            host=TICKS[0].source.host._replace(hostname=evil),
+            probes=(dataclasses.replace(TICKS[0].source.probes[0], name=evil, attached_to=evil),),
+            census_by=evil,
+            fallback=evil,
+            blind_spots=(evil,),
+        ),
+    )
+    (tick,) = read(content([told]))[0]
+    shown = r"\x1b[31m\x0d\x0a\u202eevil"
+    assert printable(evil) == shown
+    assert tick.events[0].name == shown
+    assert tick.processes == {P: process(P, name=shown, command=shown, user=shown, cgroup=shown)}
+    assert tick.source.host.hostname == shown
+    assert (tick.source.probes[0].name, tick.source.probes[0].attached_to) == (shown, shown)
+    assert (tick.source.kind, tick.source.census_by, tick.source.fallback) == ("replay", shown, shown)
+    assert tick.source.blind_spots == (shown,)
+
+
+FRAME_FIELDS = [field.name for field in msgspec.structs.fields(codec._Frame)]
+
+
+def altered(**changes: object) -> bytes:
+    """A good frame, with other values in it."""
+    values = msgspec.msgpack.decode(Encoder().encode(TICKS[0]), strict=False)
+    for name, value in changes.items():
+        values[FRAME_FIELDS.index(name)] = value
+    return msgspec.msgpack.encode(values)
+
+
+KEY = [100, 1000]
+EVENT = list(EVENTS[0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"now_ns": -1},
+        {"now_ns": "now"},
+        {"now_ns": 1.5},
+        {"since_ns": 1 << 63},
+        {"wall_ns": -1},
+        {"source": None},
+        {"totals": [1, "2"]},
+        {"events": [[1, 2, 3]]},
+        {"events": [[9, *EVENT[1:]]]},
+        {"events": [[*EVENT[:8], -5, *EVENT[9:]]]},
+        {"events": [[*EVENT[:8], 1 << 60, *EVENT[9:]]]},
+        {"events": [[*EVENT[:10], b"\xff", *EVENT[11:]]]},
+        {"events": [[*EVENT[:10], "x" * (1 << 18), *EVENT[11:]]]},
+        {"counts": {1: [1, 2, 3, 4]}},
+        {"counts_gone": [[1, -1]]},
+        {"processes_gone": [[1]]},
+        {"census": [9, True, False, [[1, 2, 3, 4, 5, 6, 3]], [], []]},
+        {"census": [9, True, False, [[1, 2, -3, 4, 5, 6, 2]], [], []]},
+        {"census": [9, True, False, None, [], [[7, [1, 2, 3, 4, 5, 6, 2]]]]},
+        {"census": [9, True, False, None, [], [[-1, [1, 2, 3, 4, 5, 6, 2]]]]},
+        {"census": [9]},
+        {"watches": {"a": 1}},
+    ],
+    ids=str,
+)
+def test_what_no_source_says_is_damage(changes: dict[str, object]) -> None:
+    Decoder().decode(altered())
+    with pytest.raises(Damaged):
+        Decoder().decode(altered(**changes))
+
+
+def test_a_process_under_another_key_is_damage() -> None:
+    values = msgspec.msgpack.decode(Encoder().encode(TICKS[0]), type=codec._Frame)
+    values.processes = {ProcessKey(1, 2): process(P)}
+    with pytest.raises(Damaged):
+        Decoder().decode(msgspec.msgpack.encode(values))
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.integers(0, 9) | st.text(max_size=3), inner),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(FRAME_FIELDS), JUNK)
+def test_junk_in_a_field_is_damage_or_does_no_harm(name: str, junk: object) -> None:
+    survives(altered(**{name: junk}))
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.randoms(use_true_random=False))
+def test_changed_bytes_are_damage_or_do_no_harm(at_random: random.Random) -> None:
+    raw = bytearray(Encoder().encode(TICKS[0]))
+    for _ in range(at_random.randint(1, 4)):
+        raw[at_random.randrange(len(raw))] = at_random.randrange(256)
+    survives(bytes(raw))
+
+
+def survives(frame: bytes) -> None:
+    """What can be read of it, the world takes, and every file shows."""
+    try:
+        tick = Decoder().decode(frame)
+    except Damaged:
+        return
+    world = World(tell_all=True)
+    world.apply(as_told(TICKS[0]))
+    world.apply(tick)
+    snapshot = world.freeze(world.mark())
+    show(snapshot)
+
+
+def test_more_records_than_a_tick_has_are_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(codec, "RECORDS_MAX", 3)
+    path = tmp_path / "file"
+    recorder = Recorder(Told([batch(1), TICKS[0]]), io.FileIO(path, "w"), str(path), Selection())
+    recorder.poll({})
+    with pytest.raises(OSError, match="more than 3 records in a tick") as caught:
+        recorder.poll({})
+    assert caught.value.filename == str(path)
+    recorder.close()
+    assert len(read(path.read_bytes())[0]) == 1
+
+
+def test_events_that_no_census_confirms_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "_UNCONFIRMED_MAX", 5)
+    ticks = [batch(now, EVENTS) for now in range(10, 50, 10)]
+    assert read(content(ticks))[1] == "is damaged after 1 tick"
+    confirmed = [batch(now, EVENTS, census(now)) for now in range(10, 50, 10)]
+    assert read(content(confirmed))[1] == ""
+
+
+BOMB = """
+import resource, sys
+from pathlib import Path
+from epolltop.sources import Unplayable
+from tests.recorded import read
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    read(Path(sys.argv[1]).read_bytes())
+except Unplayable as error:
+    print(error, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("content_of", [lambda zeros: zeros, lambda zeros: b"\xdd\xff\xff\xff\xff" + zeros])
+def test_a_bomb_takes_no_more_than_a_frame(tmp_path: Path, content_of: Callable[[bytes], bytes]) -> None:
+    """A gigabyte in a megabyte."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"".join(deflate.compress(content_of(bytes(1 << 20))) for _ in range(1024))
+    packed += deflate.flush(zlib.Z_SYNC_FLUSH)
+    path = tmp_path / "bomb"
+    path.write_bytes(b'epolltop.recording/1 {"epolltop":"1"}\n' + framed(packed, 10) + framed(b"", 10))
+    ended = subprocess.run([sys.executable, "-c", BOMB, path], capture_output=True, text=True, check=True)
+    *why, grown = ended.stdout.split()
+    assert " ".join(why) == "a recording that is damaged before the end of its first tick"
+    assert int(grown) < 3 * FRAME_BYTES_MAX // 1024
+
+
+def test_a_frame_that_says_it_is_huge_is_damage() -> None:
+    whole = content(TICKS[:1])
+    huge = struct.pack("<IIq", FRAME_BYTES_MAX + 1, 0, 50) + bytes(100)
+    for reader in (read, read_stream):
+        assert reader(whole[: frame_ends(whole)[0]] + huge)[1] == "is damaged after 1 tick"
+
+
+def test_time_does_not_run_backwards() -> None:
+    for reader in (read, read_stream):
+        told, trouble = reader(content([TICKS[1], TICKS[0]]))
+        assert ([tick.now_ns for tick in told], trouble) == ([TICKS[1].now_ns], "is damaged after 1 tick")
+
+
+# Writing.
+
+
+class Full(io.RawIOBase):
+    """Takes a few bytes at a time, and so many altogether."""
+
+    def __init__(self, room: int) -> None:
+        self.room, self.content = room, b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: object) -> int:
+        raw = bytes(part)[: min(7, self.room)]  # type: ignore[call-overload]
+        if not raw:
+            raise OSError(28, "No space left on device")
+        self.room -= len(raw)
+        self.content += raw
+        return len(raw)
+
+
+def test_what_stands_on_a_full_disk_can_be_replayed() -> None:
+    whole = content(TICKS)
+    full = Full(frame_ends(whole)[1] + 20)
+    recorder = Recorder(Told(TICKS), full, "somewhere", Selection())  # type: ignore[arg-type]
+    recorder.poll({})
+    recorder.poll({})
+    with pytest.raises(OSError, match="No space left on device: 'somewhere'"):
+        recorder.poll({})
+    recorder.close()
+    assert full.content == whole[: frame_ends(whole)[1] + 20]
+    assert read(full.content)[1] == "was cut off after 2 ticks"
+
+
+def test_the_selection_is_remembered(tmp_path: Path) -> None:
+    selection = Selection(frozenset({3, 1}), frozenset({1000}))
+    recording = opened(write(tmp_path / "file", TICKS, selection))
+    assert recording.selection == selection
+    recording.close()
+
+
+def test_a_stream_that_is_to_end_ends() -> None:
+    from epolltop.sources.saved import open_saved
+
+    out, into = os.pipe()
+    os.write(into, content(TICKS)[:-10])
+    asked: list[bool] = []
+
+    def halted() -> bool:
+        asked.append(True)
+        return True
+
+    recording = open_saved(Path(f"/dev/fd/{out}"), Selection(), onwards=True, halted=halted)
+    told = list(rest(recording))  # type: ignore[arg-type]
+    os.close(into)
+    os.close(out)
+    assert len(told) == len(TICKS)
+    assert asked

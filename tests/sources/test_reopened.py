@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epolltop.model.batch import Syscall
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import Selection, World
+from epolltop.output.document import snapshot_document
+from epolltop.output.formats import FORMATS
+from epolltop.output.report import Report
+from epolltop.query.view import PROCESSES, View
+from epolltop.sources import Unplayable
+from epolltop.sources.reopened import reopened
+from epolltop.sources.saved import open_saved
+from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
+from tests.output.made import EVENTS, bounded, exact
+from tests.recorded import show
+
+MADE: dict[str, Callable[[], Snapshot]] = {
+    "exact": exact,
+    "bounded": bounded,
+    "uncounted": lambda: exact(window_s=0.0),
+}
+
+
+def document(snapshot: Snapshot, **given: Any) -> dict[str, Any]:
+    return snapshot_document(Report(snapshot, View(PROCESSES), snapshot.processes, **given))
+
+
+def again(written: dict[str, Any], selection: Selection | None = None) -> Snapshot:
+    return reopened(json.dumps(written).encode(), selection or Selection())
+
+
+def as_replayed(written: dict[str, Any]) -> dict[str, Any]:
+    return written | {"source": written["source"] | {"kind": "replay"}}
+
+
+@pytest.mark.parametrize("made", MADE)
+@pytest.mark.parametrize("events", [None, EVENTS])
+def test_a_snapshot_becomes_the_document_it_was_read_from(made: str, events: Any) -> None:
+    written = document(MADE[made](), events=events)
+    snapshot = again(written)
+    assert document(snapshot, events=events and snapshot.journal) == as_replayed(written)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_the_same_but_for_trends(format: str) -> None:
+    lived = exact()
+    lived = replace(lived, processes=tuple(replace(row, history=()) for row in lived.processes))
+    recalled = again(document(lived))
+    (before, after) = (
+        FORMATS[format](Report(snapshot, View(PROCESSES), snapshot.processes)).replace("source replay", "source bpf")
+        for snapshot in (lived, recalled)
+    )
+    assert after.replace('"kind": "replay"', '"kind": "bpf"') == before
+
+
+@settings(deadline=None, max_examples=100)
+@given(STEPS, FATES)
+def test_whatever_happened(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
+    world = World(tell_all=True)
+    for tick in _deliver(_run(steps), fates):
+        world.apply(tick)
+    # Its clock runs in nanoseconds, and a window that rounds to nothing counts as none.
+    snapshot = replace(world.freeze(world.begin()), window_s=1.0, observed_s=1.0)
+    written = document(snapshot, events=snapshot.journal)
+    recalled = again(written)
+    assert document(recalled, events=recalled.news) == as_replayed(written)
+    assert [row.key for row in recalled.processes] == [row.key for row in snapshot.processes]
+    for row, before in zip(recalled.processes, snapshot.processes, strict=True):
+        assert [instance.holders for instance in row.instances] == [instance.holders for instance in before.instances]
+
+
+def test_instances_are_what_they_were() -> None:
+    lived, recalled = exact(), again(document(exact()))
+    key = recalled.processes[0].key  # started when the row says: the made one contradicts itself
+    (before,), (after,) = lived.unheld, recalled.unheld
+    assert after == before._replace(creator=key)
+    assert recalled.processes[1].instances[1].syscall is Syscall.EPOLL_CREATE
+    assert [instance.id for row in recalled.processes for instance in row.instances] == [
+        instance.id for row in lived.processes for instance in row.instances
+    ]
+
+
+def test_holders_that_a_filter_left_out_are_still_holders() -> None:
+    snapshot = exact()
+    written = snapshot_document(Report(snapshot, View(PROCESSES), snapshot.processes[:1]))
+    recalled = again(written)
+    shared = recalled.processes[0].instances[1]
+    assert [holder.process.pid for holder in shared.holders] == [42, 77]
+    assert shared.holders[1].fds == ()
+    assert recalled.source.blind_spots[-1] == "2 processes left out when the snapshot was written"
+    assert recalled.open == 4
+
+
+def test_a_selection_counts_as_if_only_it_had_been_observed() -> None:
+    recalled = again(document(exact(), events=EVENTS), Selection(frozenset({42})))
+    assert [row.pid for row in recalled.processes] == [42]
+    assert (recalled.open, recalled.unheld) == (2, ())
+    assert recalled.totals.created == recalled.processes[0].created
+    assert {event.pid for event in recalled.journal} == {42}
+    assert recalled.journal_end == len(recalled.journal)
+
+
+def test_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(FORMATS["json"](Report(exact(), View(PROCESSES), exact().processes)))
+    assert open_saved(path, Selection(), onwards=False) == again(document(exact()))
+
+
+# From strangers.
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"{", "no snapshot of epolltop: Input data was truncated"),
+        (b"{}", "no snapshot of epolltop: Object missing required field `schema`"),
+        (b'{"schema": 1}', "no snapshot of epolltop: Expected `str`, got `int` - at `$.schema`"),
+        (b'{"schema": "\\u001b[31m"}', r"a file of schema \x1b[31m; this epolltop reads epolltop.snapshot/1"),
+        (b'{"schema": "epolltop.snapshot/2"}', "of schema epolltop.snapshot/2; this epolltop reads epolltop.snaps"),
+        (b'{"schema": "epolltop.snapshot/1"}', "no snapshot of epolltop: Object missing required field"),
+        (b'{"schema": ' + b"[" * 100_000, "no snapshot of epolltop: "),
+    ],
+)
+def test_what_is_no_snapshot_is_said_in_a_sentence(raw: bytes, why: str) -> None:
+    with pytest.raises(Unplayable) as caught:
+        reopened(raw, Selection())
+    assert why in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def paths(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """To everything inside."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return (
+        [path, *(inner for key, each in items for inner in paths(each, (*path, key)))]
+        if path
+        else [inner for key, each in items for inner in paths(each, (key,))]
+    )
+
+
+WHOLE = document(exact(), events=EVENTS)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(
+        ["", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-31T12:00:00", "0@0", "f@9", "1e5", [], {}]
+    )
+    | st.lists(st.integers(-1, 1 << 63), max_size=3)
+)
+
+
+@settings(deadline=None, max_examples=1000)
+@given(st.sampled_from(paths(WHOLE)), VALUES)
+def test_any_other_value_is_refused_or_does_no_harm(path: tuple[Any, ...], value: object) -> None:
+    changed: Any = copy.deepcopy(WHOLE)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    try:
+        snapshot = again(changed)
+    except Unplayable:
+        return
+    show(snapshot)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2026-01-31T12:00:00"])
+@pytest.mark.parametrize("path", [("processes", 0, "started_at"), ("events", 1, "epoll", "created_at")])
+def test_times_of_no_computer_are_refused(path: tuple[Any, ...], at: str) -> None:
+    changed: Any = copy.deepcopy(WHOLE)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    assert isinstance(inner[path[-1]], str)
+    inner[path[-1]] = at
+    with pytest.raises(Unplayable):
+        again(changed)
+
+
+@pytest.mark.parametrize("clock", ["boottime_ns", "realtime_ns"])
+@pytest.mark.parametrize("ns", [0, (1 << 63) - 1])
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo"])
+def test_clocks_may_say_anything(clock: str, ns: int, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    changed = copy.deepcopy(WHOLE)
+    for process in changed["processes"]:
+        process["started_at"] = None
+    changed["clocks"][clock] = ns
+    show(again(changed))
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_text_is_made_safe_again() -> None:
+    written = document(exact(), events=EVENTS)
+    evil, shown = "\x1b[31m\u202e\n", r"\x1b[31m\u202e\x0a"
+    written["processes"][0] |= {"name": evil, "command": evil, "user": evil, "cgroup": evil}
+    written["events"][0]["processName"] = evil
+    written["host"]["hostname"] = evil
+    written["source"] |= {"fallback": evil, "census_by": evil, "blind_spots": [evil]}
+    written["source"]["probes"][0] |= {"name": evil, "attached_to": evil}
+    recalled = again(written)
+    row = recalled.processes[0]
+    assert (row.name, row.command, row.user, row.cgroup) == (shown,) * 4
+    assert recalled.journal[0].name == shown
+    source = recalled.source
+    assert (source.host.hostname, source.fallback, source.census_by, source.blind_spots) == (shown,) * 3 + ((shown,),)
+    assert (source.probes[0].name, source.probes[0].attached_to) == (shown, shown)
