@@ -154,7 +154,8 @@ class BpfSource:
         totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
-        processes = self._facts.of({*self._holders, *counts, *(event.process for event in events)})
+        actors = {event.process for event in events}
+        processes = self._facts.of({*self._holders, *counts, *actors}, actors)
         gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
         self._forget_the_gone(entries, processes)
         return Batch(
