@@ -71,6 +71,7 @@ class _Frame(msgspec.Struct, array_like=True):
     processes_gone: list[ProcessKey]
     census: _Census | None
     watches: dict[int, int]
+    users: dict[int, str]
 
 
 class Encoder:
@@ -104,6 +105,7 @@ class Encoder:
             processes_gone=[key for key in self._processes if key not in batch.processes],
             census=self._census(batch.census) if batch.census else None,
             watches=dict(batch.watches),
+            users=dict(batch.users),
         )
         # Copies: a source may go on with its own.
         self._counts, self._processes = dict(batch.counts), dict(batch.processes)
@@ -157,6 +159,7 @@ class Decoder:
             census=self._census(frame.census) if frame.census else None,
             processes=self._processes,
             watches=frame.watches,
+            users={uid: _safe(user) for uid, user in frame.users.items()},
         )
         _require(_largest(batch) <= RECORDS_MAX and self._unconfirmed <= _UNCONFIRMED_MAX)
         return batch
@@ -181,7 +184,7 @@ def unpack(packed: bytes) -> list[Event]:
 
 def _largest(batch: Batch) -> int:
     holdings = batch.census.holdings if batch.census else ()
-    return max(map(len, (batch.events, batch.counts, batch.processes, batch.watches, holdings)))
+    return max(map(len, (batch.events, batch.counts, batch.processes, batch.watches, batch.users, holdings)))
 
 
 def _changed(before: Mapping[ProcessKey, _Fact], now: Mapping[ProcessKey, _Fact]) -> dict[ProcessKey, _Fact]:
@@ -262,10 +265,11 @@ def _safe_source(source: Source) -> Source:
 
 
 def _safe_events(events: list[Event]) -> list[Event]:
-    names = {event.name for event in events}
-    if all(_safe(name) == name for name in names):  # nearly always
+    stacks = {event.stack: tuple(map(_safe, event.stack)) for event in events}  # equal ones become one object, too
+    names = {event.name: _safe(event.name) for event in events}
+    if all(name == shown for name, shown in names.items()) and stacks.keys() == {()}:  # nearly always
         return events
-    return [event._replace(name=_safe(event.name)) for event in events]
+    return [event._replace(name=names[event.name], stack=stacks[event.stack]) for event in events]
 
 
 def _safe_processes(processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessKey, Process]:

@@ -21,13 +21,12 @@ from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, bindings
 from epolltop.ui.manual import Manual
-from epolltop.ui.picker import Choice, Picker
+from epolltop.ui.picker import Choice, Picker, Question
 from epolltop.ui.place import SUBJECTS, Place, Trail, root
 from epolltop.ui.table import VirtualTable
 from epolltop.ui.watching import Watching
 
 _SCREEN = "svg"
-DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class EpolltopApp(Watching):
@@ -233,36 +232,41 @@ class EpolltopApp(Watching):
     # When.
 
     def action_pause(self) -> None:
-        """Holds what is shown, or goes on; observing never stops."""
-        if self.ring.held is None:
-            self.ring.hold()
-            self.draw_header()
-        else:
-            self.action_now()
+        """Time stands on the screen, or goes on; observing never stops."""
+        self.clock.pause()
+        self.jump()
 
     def action_now(self) -> None:
         """Goes along with the newest again."""
-        self.ring.release()
+        self.clock.now()
         self.jump()
 
-    def action_step(self, steps: int) -> None:
+    async def action_step(self, steps: int) -> None:
         """Looks at another time."""
-        if not self.ring.step(steps):
-            self.notify("Nothing older is kept." if steps < 0 else "This is the newest.", timeout=2)
+        self._went(await self.clock.step(steps))
+
+    def action_seek(self) -> None:
+        """Asks for a time and goes there."""
+
+        async def go(text: str | None) -> None:
+            if text:
+                self._went(await self.clock.seek(text))
+
+        self.push_screen(Question("Go to:", "12:03:20, or 1m30s after the start, or 50%", self.readable), go)
+
+    def _went(self, notice: str) -> None:
+        if notice:
+            self.notify(self.readable(notice), timeout=3, markup=False)
         self.jump()
 
-    def action_faster(self) -> None:
-        """Refreshes more often."""
-        now_s = self.session.delay_s
-        self._set_delay(max((delay for delay in DELAYS_S if delay < now_s), default=now_s))
+    def action_plus(self) -> None:
+        """A longer refresh, a quicker replay."""
+        self.clock.plus()
+        self.draw_header()
 
-    def action_slower(self) -> None:
-        """Refreshes less often."""
-        now_s = self.session.delay_s
-        self._set_delay(min((delay for delay in DELAYS_S if delay > now_s), default=now_s))
-
-    def _set_delay(self, delay_s: float) -> None:
-        self.session.delay_s = delay_s
+    def action_minus(self) -> None:
+        """The reverse."""
+        self.clock.minus()
         self.draw_header()
 
     # Out.

@@ -9,8 +9,6 @@ from textual.widgets import Static
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.headline import brief_lines, cost_line, is_lossy, loss_line, notes, source_lines, totals_line
-from epolltop.session import Session
-from epolltop.text import duration, timestamp
 
 SHORT = 20
 """Lines of the screen below which two lines must do."""
@@ -23,16 +21,13 @@ class Header(Static):
         super().__init__(id=id)
         self._readable = readable
 
-    def describe(
-        self, latest: Snapshot | None, held: Snapshot | None, trouble: str, session: Session, filter_text: str
-    ) -> None:
+    def describe(self, latest: Snapshot | None, banner: str, pace: str, filter_text: str) -> None:
         """Draws it, the most urgent line first.
 
         Args:
             latest: what is known now; None before the first snapshot.
-            held: what the tables show, if they are paused.
-            trouble: why no more snapshots come; empty if they do.
-            session: how time passes.
+            banner: what must be known first: that nothing more comes, or that the tables show another time.
+            pace: how quickly time passes.
             filter_text: the filter in force.
         """
         lines: list[Text] = []
@@ -40,11 +35,8 @@ class Header(Static):
         def line(text: str, style: str = "") -> None:
             lines.append(Text(self._readable(text), style))
 
-        if trouble:
-            line(f" STOPPED: {trouble} ", "bold reverse")
-        elif held is not None and latest is not None:
-            age = duration((latest.now_ns - held.now_ns) / 1e9)
-            line(f" PAUSED at {timestamp(held.wall_ns)[:8]}, {age} ago; Space or = returns to now ", "bold reverse")
+        if banner:
+            line(f" {banner} ", "bold reverse")
         if latest is None:
             line("epolltop  attaching probes …")
         elif self.app.size.height < SHORT:
@@ -56,9 +48,7 @@ class Header(Static):
                 line(f"{name if number == 0 else ' ' * len(name)}{text}")
             line(totals_line(latest))
             line(loss_line(latest), "bold reverse" if is_lossy(latest) else "")
-            lines[-1].append(
-                f"  {cost_line(latest)}  every {self._readable(duration(session.delay_s))}", "not bold not reverse"
-            )
+            lines[-1].append(f"  {cost_line(latest)}  {self._readable(pace)}", "not bold not reverse")
             said = notes(latest)
             if said and not latest.source.exact:
                 line(f"note: {'; '.join(said)}", "italic")

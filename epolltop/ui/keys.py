@@ -65,8 +65,8 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("step(-10)", ("left_curly_bracket",), "{", "Ten earlier", "Ten refreshes back."),
         Key("step(10)", ("right_curly_bracket",), "}", "Ten later", "Ten refreshes forward."),
         Key("now", ("equals_sign",), "=", "Now", "Return to now."),
-        Key("slower", ("plus",), "+", "Slower", "Refresh less often; a replay: play twice as fast."),
-        Key("faster", ("minus",), "-", "Faster", "Refresh more often; a replay: play half as fast."),
+        Key("plus", ("plus",), "+", "Refresh less", "Refresh less often; a replay: play faster."),
+        Key("minus", ("minus",), "-", "Refresh more", "Refresh more often; a replay: play slower."),
         Key("seek", ("at",), "@", "Go to", "In a replay: go to a time of day, or so long after the start."),
     )),
     ("Out", (

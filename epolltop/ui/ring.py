@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
 
 from epolltop.model.snapshot import Snapshot
 
@@ -10,6 +11,12 @@ SNAPSHOTS = 300
 """Five minutes at a second each. Snapshots share what did not change: rows, instances, the journal."""
 ROWS = 200_000
 """Process rows in all of them; beyond it the oldest go early (about 60 MB if every row changed in every snapshot)."""
+
+
+NEAR = 10
+"""The last snapshots, which keep their whole journals."""
+EVENTS = 250
+"""Events of an older snapshot that the one before it does not have: in a storm every event is new, 10,000 a refresh."""
 
 
 class Ring:
@@ -29,6 +36,10 @@ class Ring:
         self._rows += len(snapshot.processes)
         while self._rows > ROWS and len(self._kept) > 1:
             self._drop()
+        if len(self._kept) > NEAR:
+            before, old = self._kept[-NEAR - 1], self._kept[-NEAR]
+            if old.journal_end - before.journal_end > EVENTS:
+                self._kept[-NEAR] = replace(old, journal=old.journal[-EVENTS:])
 
     def _drop(self) -> None:
         self._rows -= len(self._kept.popleft().processes)
@@ -47,6 +58,13 @@ class Ring:
     def reach_s(self) -> float:
         """How far back it goes."""
         return (self._kept[-1].now_ns - self._kept[0].now_ns) / 1e9 if self._kept else 0.0
+
+    def restart(self, snapshot: Snapshot) -> None:
+        """Time did not pass as usual: this one is the newest, and there is none before it."""
+        self._kept.clear()
+        self._rows = 0
+        self.held = None
+        self.add(snapshot)
 
     def hold(self) -> None:
         """Stays with what is shown."""

@@ -22,6 +22,7 @@ from epolltop.query.view import EVENTS, look
 from epolltop.session import Session
 from epolltop.ui.ascii import ASCII
 from epolltop.ui.board import Board
+from epolltop.ui.clock import clock_of
 from epolltop.ui.crash import report
 from epolltop.ui.crumbs import Crumbs
 from epolltop.ui.filterbar import FilterBar
@@ -72,6 +73,7 @@ class Watching(App[Exception]):
         super().__init__()
         self.session, self.readable = session, readable
         self.ring = Ring()
+        self.clock = clock_of(session, self.ring)
         self.trail = Trail((start,))
         self.crashed = ""
         """Where the report of an error of our own is, and what it was."""
@@ -120,7 +122,7 @@ class Watching(App[Exception]):
             if self.ring.latest is None:
                 self.exit(error, return_code=1)
             else:
-                self._trouble = f"{type(error).__name__}: {error}"
+                self._trouble = f"STOPPED: {type(error).__name__}: {error}"
                 self.draw_header()
 
     def on_watching_arrived(self, message: Arrived) -> None:
@@ -213,7 +215,7 @@ class Watching(App[Exception]):
     def draw_header(self) -> None:
         """Draws the lines above the tables."""
         self.query_one(Header).describe(
-            self.ring.latest, self.ring.held, self._trouble, self.session, self.trail.here.filter_text
+            self.ring.latest, self._trouble or self.clock.banner(), self.clock.pace(), self.trail.here.filter_text
         )
 
     def draw_crumbs(self) -> None:

@@ -30,11 +30,14 @@ from tests.recorded import Told, content, opened, read, read_stream, rest, show,
 EVENTS = [create(A, 5), failed(6, Q), release(B, 7, who=R)]
 HELD = [holding(B, Q), holding(C, Q, 4), holding(C, R), holding(A, P, 9, created=5)]
 COUNTS = {P: Counts(3, 1, 2, 9), Q: Counts(1)}
+STACK = ("inner+0x1 (a)", "outer+0x2 (a)")
 TICKS = (
-    batch(10, EVENTS, census(9, *HELD), counts=COUNTS, watches={A: 3}, cpu_ns=7),
+    batch(
+        10, [EVENTS[0]._replace(stack=STACK), *EVENTS[1:]], census(9, *HELD), counts=COUNTS, watches={A: 3}, cpu_ns=7
+    ),
     batch(20, [], None, counts={P: Counts(4, 1, 2, 9)}, alive=(P,)),
     batch(30, [release(A, 25, 5)], census(29, *HELD[:2], holding(B, P, 8), HELD[2]), alive=(P, R)),
-    batch(40, []),
+    dataclasses.replace(batch(40, []), users={7: "gone"}),
 )
 
 
@@ -218,7 +221,8 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(raw: bytes, why: str) -> 
 def test_text_is_made_safe_again() -> None:
     evil = "\x1b[31m\r\n\u202eevil"
     told = dataclasses.replace(
-        batch(10, [create(A, 5)._replace(name=evil)], census(9, holding(A))),
+        batch(10, [create(A, 5)._replace(name=evil, stack=(evil, "main"))], census(9, holding(A))),
+        users={7: evil},
         processes={P: process(P, name=evil, command=evil, user=evil, cgroup=evil)},
         source=Source(
             kind=evil,
@@ -232,7 +236,7 @@ def test_text_is_made_safe_again() -> None:
     (tick,) = read(content([told]))[0]
     shown = r"\x1b[31m\x0d\x0a\u202eevil"
     assert printable(evil) == shown
-    assert tick.events[0].name == shown
+    assert (tick.events[0].name, tick.events[0].stack, tick.users) == (shown, (shown, "main"), {7: shown})
     assert tick.processes == {P: process(P, name=shown, command=shown, user=shown, cgroup=shown)}
     assert tick.source.host.hostname == shown
     assert (tick.source.probes[0].name, tick.source.probes[0].attached_to) == (shown, shown)
@@ -280,6 +284,7 @@ EVENT = list(EVENTS[0])
         {"census": [9, True, False, None, [], [[-1, [1, 2, 3, 4, 5, 6, 2]]]]},
         {"census": [9]},
         {"watches": {"a": 1}},
+        {"users": {7: 8}},
     ],
     ids=str,
 )

@@ -242,9 +242,9 @@ async def test_stepping_back_in_time_holds_and_equals_returns() -> None:
 async def test_the_ends_of_what_is_kept_are_said() -> None:
     async with on_screen() as screen:
         await screen.press("left_curly_bracket")
-        await screen.sees("Nothing older is kept.")
+        await screen.sees("Nothing older is kept than")
         await screen.press("right_curly_bracket")
-        await screen.sees("This is the newest.")
+        await screen.sees("This is the newest; =")
 
 
 # Out.

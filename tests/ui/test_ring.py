@@ -6,8 +6,8 @@ import pytest
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.ui import ring as module
-from epolltop.ui.ring import SNAPSHOTS, Ring
-from tests.query.rows import NOW_NS, SECOND_NS, process, snapshot
+from epolltop.ui.ring import EVENTS, NEAR, SNAPSHOTS, Ring
+from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
 
 
 def at(second: int, processes: int = 1) -> Snapshot:
@@ -79,3 +79,27 @@ def test_many_rows_shorten_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ring.reach_s == 2
     ring.add(at(20, processes=500))
     assert (ring.reach_s, shown(ring)) == (0.0, 20)
+
+
+def test_in_a_storm_older_snapshots_keep_their_last_events() -> None:
+    ring = Ring()
+    stormy = tuple(event(time_ns=number) for number in range(2 * EVENTS))
+    for second in range(NEAR + 2):
+        journal = stormy if second == 1 else ()
+        ring.add(replace(at(second), journal=journal, journal_end=2 * EVENTS * min(second, 1)))
+        if second == NEAR - 1:
+            ring.step(1 - NEAR + 1)
+            assert len(ring.held.journal if ring.held else ()) == 2 * EVENTS
+    ring.step(-NEAR)
+    ring.release()
+    ring.step(-NEAR)
+    assert shown(ring) == 1
+    assert ring.held is not None
+    assert tuple(ring.held.journal) == stormy[-EVENTS:]
+
+
+def test_it_starts_again_with_one_snapshot() -> None:
+    ring = filled(5)
+    ring.step(-2)
+    ring.restart(at(99))
+    assert (shown(ring), ring.held, ring.reach_s) == (99, None, 0.0)
