@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,7 +156,7 @@ def running(commands: Sequence[Sequence[str]], directory: Path) -> Iterator[None
     finally:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)  # its children, too
         for process in processes:
             process.wait()
 
