@@ -137,7 +137,7 @@ def _ui(session: Session, options: Options) -> int:
         functools.partial(export_screen, ascii_only=options.ascii_only),
         tuple(FORMATS),
     )
-    code, message = run_ui(session, start, exports, color=options.color, readable=readable)
+    code, message = run_ui(session, start, exports, color=options.color, theme=options.theme, readable=readable)
     return _complain(message, code) if message else code
 
 

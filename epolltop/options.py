@@ -70,6 +70,8 @@ class Options:
     events: bool
     color: bool
     ascii_only: bool
+    theme: str | None
+    """Of the screen; None: Textual's own."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -139,6 +141,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         events=getattr(given, "events", False),
         color=not (given.no_color or no_color),
         ascii_only=given.ascii,
+        theme=given.theme,
     )
 
 
@@ -215,6 +218,12 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
     add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
+    add(
+        "--theme",
+        default=None,
+        metavar="NAME",
+        help="colours; --theme help lists them, ansi-dark is the terminal's own",
+    )
     add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
 
 
@@ -241,6 +250,14 @@ def _uid(text: str) -> int:
         if text.isascii() and text.isdecimal() and int(text) < 1 << 32:
             return int(text)
     raise argparse.ArgumentTypeError(f"there is no user {text!r}")
+
+
+def _theme(text: str) -> str:
+    from textual.theme import BUILTIN_THEMES  # who asks for none need not wait for it
+
+    if text not in BUILTIN_THEMES:
+        raise argparse.ArgumentTypeError(f"there is no theme {text!r}, but {', '.join(sorted(BUILTIN_THEMES))}")
+    return text
 
 
 def _path(text: str) -> Path:

@@ -187,7 +187,8 @@ def moment(text: str, begin_ns: int, end_ns: int, begin_wall_ns: int) -> int | N
     parts = _PARTS.findall(text)
     if parts and _PARTS.sub("", text).strip() == "":
         return begin_ns + round(sum(float(number) * _SECONDS[unit] for number, unit in parts) * 1e9)
-    for form in ("%H:%M:%S", "%H:%M"):
+    # A second is meant whole: what is shown as 12:03:20 may have been taken any time in it.
+    for form, meant_ns in (("%H:%M:%S", 999_999_999), ("%H:%M", 0)):
         try:
             time_of_day = datetime.strptime(text, form).time()
         except ValueError:
@@ -196,5 +197,5 @@ def moment(text: str, begin_ns: int, end_ns: int, begin_wall_ns: int) -> int | N
         wanted = datetime.combine(begins.date(), time_of_day, begins.tzinfo)
         if wanted < begins.replace(microsecond=0):
             wanted += timedelta(days=1)
-        return begin_ns + round((wanted - begins).total_seconds() * 1e9)
+        return begin_ns + round((wanted - begins).total_seconds() * 1e9) + meant_ns
     return None

@@ -22,6 +22,7 @@ def run_ui(
     exports: Exports,
     *,
     color: bool,
+    theme: str | None,
     readable: Callable[[str], str],
 ) -> tuple[int, str]:
     """Shows the live screen until the user leaves.
@@ -31,6 +32,7 @@ def run_ui(
         start: what to show first.
         exports: write what is shown.
         color: whether colours may be used.
+        theme: of Textual's; None: its own choice.
         readable: applied to every text of a cell; str leaves it as it is.
 
     Returns:
@@ -48,6 +50,8 @@ def run_ui(
             from epolltop.ui.app import EpolltopApp
 
             app = EpolltopApp(session, start, exports, readable)
+            if theme:
+                app.theme = theme
             failure = app.run()
             code = app.return_code or 0
             message = (app.crashed or said()) if code == 1 and not failure else ""

@@ -229,3 +229,9 @@ def test_doctor_about_a_source_that_cannot_run() -> None:
     assert ended.returncode == 3
     assert '"source": null' in ended.stdout
     assert "may not load BPF programs" in ended.stdout
+
+
+def test_an_unknown_theme_is_refused_with_those_there_are() -> None:
+    refused = run("--theme", "nonsense")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "there is no theme 'nonsense', but ansi-dark, ansi-light, " in refused.stderr

@@ -287,6 +287,15 @@ async def test_a_row_is_copied_with_all_its_fields() -> None:
 # epolltop.
 
 
+@pytest.mark.parametrize("theme", ["textual-light", "ansi-dark", "gruvbox"])
+async def test_themes(theme: str) -> None:
+    async with on_screen() as screen:
+        screen.app.theme = theme
+        await screen.press("down")
+        assert screen.rows() == ["77", "42", "99"]
+        assert screen.marked() == "42"
+
+
 async def test_every_action_is_a_command_of_the_palette() -> None:
     async with on_screen() as screen:
         commands = {command.title: command.help for command in screen.app.get_system_commands(screen.app.screen)}
