@@ -218,12 +218,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
     add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
-    add(
-        "--theme",
-        default=None,
-        metavar="NAME",
-        help="colours; --theme help lists them, ansi-dark is the terminal's own",
-    )
+    add("--theme", default=None, type=_theme, metavar="NAME", help="of the screen; ansi-dark: the terminal's colours")
     add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
 
 
