@@ -182,6 +182,11 @@ async def test_the_first_snapshot_shows_rows_and_headline() -> None:
         assert "instances of redis-server (77)" in screen.text
 
 
+async def test_one_worker_observes() -> None:
+    async with on_screen() as screen:
+        assert [worker.name for worker in screen.app.workers].count("_observe") == 1
+
+
 async def test_rates_follow_the_source() -> None:
     async with on_screen(batch(NGINX)) as screen:
         await screen.tick(batch(Task(42, open=3, created=1505, released=2)))
