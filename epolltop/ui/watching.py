@@ -11,10 +11,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
+from rich.console import RenderableType
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Footer
 
 from epolltop.model.snapshot import Snapshot
@@ -30,6 +32,7 @@ from epolltop.ui.glow import Glow
 from epolltop.ui.header import Header
 from epolltop.ui.place import Place, Trail
 from epolltop.ui.ring import Ring
+from epolltop.ui.spans import narrowed
 from epolltop.ui.table import VirtualTable
 
 ORDER_HELD_S = 2.0
@@ -136,7 +139,7 @@ class Watching(App[Exception]):
 
     def is_gone(self) -> bool:
         """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
-        return not all(self.query(f"#{id}") for id in ("header", "board", "footer"))
+        return not {"header", "board", "footer"} <= {child.id for child in self.default_screen.children}
 
     # What is shown.
 
@@ -244,6 +247,9 @@ class Watching(App[Exception]):
         """What every painted line goes through, Textual's borders and scroll bars too."""
         filters = super().get_line_filters()
         return filters if self.readable is str else [*filters, ASCII]
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, narrowed(renderable))
 
     def _handle_exception(self, error: Exception) -> None:
         """An error of our own ends the screen: told once, with a file for the report, not as a traceback over it."""
