@@ -160,7 +160,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           text=lambda row, _: _descriptors(row)),
     Field("age", "AGE", 8, "seconds", lambda row, snapshot: _seconds_since(row.instance.created_ns, snapshot),
           "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
-          text=_least_age, order=lambda row, snapshot: _seconds_since(row.instance.since_ns, snapshot)),
+          text=_least_age, order=lambda row, _: -row.instance.since_ns),
     Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
           "How the instance is known: traced, its creation was seen, or found, it was there when a census looked."),
     Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),

@@ -41,7 +41,7 @@ class EpolltopApp(Watching):
 
     def on_mount(self) -> None:
         """After a stop by Ctrl-Z the terminal shows something else."""
-        super().on_mount()
+        # Textual calls the handler of Watching, too.
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
@@ -18,6 +18,7 @@ from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, NewestFirst, insta
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
 from epolltop.ui.glow import Glow
+from epolltop.ui.lines import Lines
 from epolltop.ui.place import Place
 from epolltop.ui.table import VirtualTable
 
@@ -50,9 +51,9 @@ class Board(Vertical):
         with Horizontal(id="upper"):
             with Vertical(id="tables"):
                 yield table(PROCESSES)
-                yield Static(classes="title", id="instances_title", markup=False)
+                yield Lines(classes="title", id="instances_title")
                 yield table(INSTANCES)
-                yield Static(classes="title", id="events_title", markup=False)
+                yield Lines(classes="title", id="events_title")
                 with Horizontal(id="lower"):
                     yield table(EVENTS)
                     yield Detail(self._readable, id="detail")
@@ -136,8 +137,8 @@ class Board(Vertical):
         held.empty = f"{who} holds no instance now." if row else "No process is selected."
         held.set_sort(None, False)
         held.show(instances(row) if row else ())
-        self.query_one("#instances_title", Static).update(self._readable(f"instances of {who}"))
-        self.query_one("#events_title", Static).update("events, newest first")
+        self.query_one("#instances_title", Lines).put([Text(self._readable(f"instances of {who}"))])
+        self.query_one("#events_title", Lines).put([Text("events, newest first")])
         journal = self.table(EVENTS.id)
         journal.empty = "No instance was created or released yet."
         journal.set_sort(None, False)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rich.text import Text
-from textual.widgets import Static
 
 from epolltop.text import grouped
+from epolltop.ui.lines import Lines
 from epolltop.ui.place import SUBJECTS, Trail
 
 NARROW = 100
 """Cells below which only the present view is named; the digits of the others stay."""
 
 
-class Crumbs(Static):
+class Crumbs(Lines):
     """One line."""
 
     def __init__(self, readable: Callable[[str], str], id: str) -> None:
@@ -43,4 +43,4 @@ class Crumbs(Static):
         line.append(self._readable(f" {count}, by {view.field.title}{arrow}"))
         for badge in badges:
             line.append(self._readable(f"  {badge}"), "bold")
-        self.update(line)
+        self.put([line])

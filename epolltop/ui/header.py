@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rich.text import Text
-from textual.widgets import Static
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.headline import brief_lines, cost_line, is_lossy, loss_line, notes, source_lines, totals_line
+from epolltop.ui.lines import Lines
 
 SHORT = 20
 """Lines of the screen below which two lines must do."""
 
 
-class Header(Static):
+class Header(Lines):
     """Shows the latest snapshot, also while the tables are held."""
 
     def __init__(self, readable: Callable[[str], str], id: str | None = None) -> None:
@@ -54,4 +54,4 @@ class Header(Static):
                 line(f"note: {'; '.join(said)}", "italic")
         if filter_text:
             line(f"filter: {filter_text}   (Esc clears it)", "bold")
-        self.update(Text("\n").join(lines))
+        self.put(lines)

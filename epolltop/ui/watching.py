@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
+from rich.console import RenderableType
 from textual import on, work
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Footer
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.view import EVENTS, look
+from epolltop.query.view import EVENTS, arranged
 from epolltop.session import Session
 from epolltop.ui.ascii import ASCII
 from epolltop.ui.board import Board
@@ -30,6 +32,7 @@ from epolltop.ui.glow import Glow
 from epolltop.ui.header import Header
 from epolltop.ui.place import Place, Trail
 from epolltop.ui.ring import Ring
+from epolltop.ui.spans import narrowed
 from epolltop.ui.table import VirtualTable
 
 ORDER_HELD_S = 2.0
@@ -136,7 +139,7 @@ class Watching(App[Exception]):
 
     def is_gone(self) -> bool:
         """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
-        return not all(self.query(f"#{id}") for id in ("header", "board", "footer"))
+        return not {"header", "board", "footer"} <= {child.id for child in self.default_screen.children}
 
     # What is shown.
 
@@ -178,10 +181,11 @@ class Watching(App[Exception]):
         everything = place.subject.rows(snapshot)
         if self.ring.held is None and place.subject.id != EVENTS.id:
             self._glow.update(everything, snapshot.now_ns)
-        rows = look(snapshot, place.view, self._glow.gone)
+        gone = self._glow.gone
+        rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)
         if order is not None:
-            rows = steady(rows, {place.subject.key(row): at for at, row in enumerate(order)}, place.subject.key)
-        return Looked(place, snapshot, rows, len(everything) + len(self._glow.gone), order is not None)
+            rows = steady(rows, order, place.subject.key)
+        return Looked(place, snapshot, rows, len(everything) + len(gone), order is not None)
 
     def _take(self, looked: Looked) -> None:
         self._looked = looked
@@ -245,6 +249,9 @@ class Watching(App[Exception]):
         filters = super().get_line_filters()
         return filters if self.readable is str else [*filters, ASCII]
 
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, narrowed(renderable))
+
     def _handle_exception(self, error: Exception) -> None:
         """An error of our own ends the screen: told once, with a file for the report, not as a traceback over it."""
         super()._handle_exception(error)
@@ -252,6 +259,11 @@ class Watching(App[Exception]):
         self.crashed = self.crashed or report(error)
 
 
-def steady(rows: Sequence[Any], order: Mapping[Hashable, int], key: Callable[[Any], Hashable]) -> list[Any]:
-    """Rows in an earlier order, those that were not there at the end."""
-    return sorted(rows, key=lambda row: order.get(key(row), len(order)))
+def steady(rows: Sequence[Any], order: Sequence[Any], key: Callable[[Any], Hashable]) -> Sequence[Any]:
+    """Rows in the order of earlier ones, those that were not there at the end."""
+    if len(rows) == len(order) and all(
+        now is was or key(now) == key(was) for now, was in zip(rows, order, strict=True)
+    ):
+        return rows
+    places = {key(row): at for at, row in enumerate(order)}
+    return sorted(rows, key=lambda row: places.get(key(row), len(places)))

@@ -111,3 +111,20 @@ def test_instances_of_all_holders_the_oldest_first_and_those_in_flight() -> None
         (3, None, ()),
         (2, 42, (8,)),
     ]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_many_rows_are_sorted_as_few_are(reverse: bool) -> None:
+    files = random.Random(1).sample(range(1, 20_001), 20_000)
+    held = tuple(instance(file, age_s=file % 100) for file in files)
+    rows = look(snapshot(process(42, instances=held)), View(INSTANCES, reverse=reverse))
+    expected = sorted(files, key=lambda file: file % 100, reverse=not reverse)
+    assert [row.instance.file for row in rows] == expected
+
+
+def test_rows_of_a_process_that_did_not_change_are_the_same() -> None:
+    quiet, before, after = (process(pid, instances=(instance(pid),)) for pid in (1, 2, 2))
+    rows = INSTANCES.rows(snapshot(quiet, before))
+    again = INSTANCES.rows(snapshot(quiet, after))
+    assert again[0] is rows[0]
+    assert again[1].process is after

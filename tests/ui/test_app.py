@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import RenderableType
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -34,6 +35,7 @@ from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, MOVES, Key
 from epolltop.ui.place import root
+from epolltop.ui.spans import Spans, narrowed
 from epolltop.ui.table import VirtualTable
 from tests.query.rows import NOW_NS, SECOND_NS, event
 
@@ -180,6 +182,32 @@ async def test_the_first_snapshot_shows_rows_and_headline() -> None:
         assert screen.rows() == ["77", "42", "99"]  # most instances first
         assert "redis-server *:" in screen.text
         assert "instances of redis-server (77)" in screen.text
+
+
+async def test_one_worker_observes() -> None:
+    async with on_screen() as screen:
+        assert [worker.name for worker in screen.app.workers].count("_observe") == 1
+
+
+async def test_only_what_changed_goes_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def tap(update: RenderableType | None) -> RenderableType | None:
+        if isinstance(cut := narrowed(update), Spans):
+            written.append(cut.render_segments(screen.app.console))
+        return cut
+
+    async with on_screen(batch(Task(42, open=3, failed=1))) as screen:
+        await screen.tick()
+        monkeypatch.setattr(watching, "narrowed", tap)
+        await screen.tick(batch(Task(42, open=3, failed=7)))
+        text = "".join(written)
+        row = screen.within("#processes")[1]
+        assert re.search(r"\b42 .*\b7\b", row)
+        assert re.search(r"\b7\b", text)
+        for unchanged in ("www-data", "nginx", "Processes", "epoll_create"):
+            assert unchanged not in text
+        assert "failed 7" in text  # the header's line of totals
 
 
 async def test_rates_follow_the_source() -> None:

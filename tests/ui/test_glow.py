@@ -53,4 +53,7 @@ def test_a_list_that_is_too_long_is_not_compared(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_order_is_kept_and_new_rows_come_last() -> None:
-    assert steady(list("xcab"), {"a": 0, "b": 1, "c": 2}, str) == ["a", "b", "c", "x"]
+    assert steady(list("xcab"), list("abc"), str) == ["a", "b", "c", "x"]
+    assert steady(list("cba"), list("abc"), str) == ["a", "b", "c"]
+    assert steady(list("abc"), list("abcd"), str) == ["a", "b", "c"]
+    assert steady([1, 2], ["1", "2"], str) == [1, 2]
