@@ -174,6 +174,7 @@ def _front_end(session: Session, options: Options) -> Coroutine[None, None, None
             format=options.format,
             events=options.events,
             ascii_only=options.ascii_only,
+            width=options.width,
         )
     if options.command == "events":
         session.delay_s = _EVENTS_REFRESH_S
@@ -193,6 +194,7 @@ def _front_end(session: Session, options: Options) -> Coroutine[None, None, None
         count=options.count,
         json=options.json,
         ascii_only=options.ascii_only,
+        width=options.width,
     )
 
 

@@ -13,11 +13,13 @@ from typing import Any, NoReturn
 from epolltop import __version__
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
+from epolltop.output.report import WIDTH
 from epolltop.query.fields import UnknownField, lookup
 from epolltop.query.filter import FilterError, parse_over
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View
 from epolltop.sources.choose import KINDS
 
+MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
 MIN_DELAY_S = 0.1
 """Below it the watching would cost more than it shows."""
 
@@ -70,6 +72,8 @@ class Options:
     events: bool
     color: bool
     ascii_only: bool
+    width: int
+    """Columns of text."""
     theme: str | None
     """Of the screen; None: Textual's own."""
 
@@ -141,6 +145,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         events=getattr(given, "events", False),
         color=not (given.no_color or no_color),
         ascii_only=given.ascii,
+        width=given.width,
         theme=given.theme,
     )
 
@@ -214,6 +219,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         metavar="SECONDS",
         help="snapshot, events, record: how long; else refresh",
     )
+    add("-w", "--width", default=WIDTH, type=_columns, metavar="N", help=f"columns of text; {WIDTH} unless given")
     add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
     add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
@@ -226,6 +232,13 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 1 << 31:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
     return int(text)
+
+
+def _columns(text: str) -> int:
+    columns = _positive(text)
+    if not MIN_COLUMNS <= columns <= MAX_COLUMNS:
+        raise argparse.ArgumentTypeError(f"{text}: text has {MIN_COLUMNS} to {MAX_COLUMNS} columns")
+    return columns
 
 
 def _seconds(text: str) -> float:

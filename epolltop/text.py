@@ -19,7 +19,7 @@ UNKNOWN = "?"
 
 _SPARKS = "▁▂▃▄▅▆▇█"
 _IN_ASCII = str.maketrans(
-    {"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right"}
+    {"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "▲": "^", "▼": "v", "▸": ">"}
     | dict(zip(_SPARKS, "_.-=+*#@", strict=True))
 )
 # Format characters (Cf) can reorder or hide text on a terminal, surrogates and private use have no agreed look, line

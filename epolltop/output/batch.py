@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from epolltop.output.formats import as_json_line, as_text
-from epolltop.output.report import Report
+from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look
 from epolltop.session import Session
 
@@ -21,6 +21,7 @@ async def run_batch(
     count: int | None,
     json: bool,
     ascii_only: bool,
+    width: int = WIDTH,
 ) -> None:
     """Writes a table after each delay until count is reached or the session stops.
 
@@ -32,13 +33,14 @@ async def run_batch(
         count: of tables; None: endless.
         json: a document a line instead.
         ascii_only: no other characters.
+        width: columns of a table.
     """
     news = (await session.open()).news
     written = 0
     async for snapshot in session.ticks():
         told = dataclasses.replace(snapshot, journal=news + snapshot.news)
         news = ()
-        report = Report(told, view, look(told, view), filter_text, ascii_only=ascii_only)
+        report = Report(told, view, look(told, view), filter_text, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else as_text(report) + "\n")
         written += 1
         if written == count:

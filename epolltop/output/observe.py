@@ -8,7 +8,7 @@ from typing import Any
 
 from epolltop.model.batch import Event
 from epolltop.output.formats import FORMATS
-from epolltop.output.report import Report
+from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look
 from epolltop.session import Session
 
@@ -23,6 +23,7 @@ async def run_snapshot(
     format: str,
     events: bool,
     ascii_only: bool,
+    width: int = WIDTH,
 ) -> None:
     """Writes what was seen, also if the session is stopped before the time is over.
 
@@ -35,6 +36,7 @@ async def run_snapshot(
         format: a key of FORMATS.
         events: JSON tells the events of the observation, too.
         ascii_only: no other characters.
+        width: columns of text.
     """
     snapshot = await session.open()
     seen: list[Event] = list(snapshot.news)
@@ -49,4 +51,5 @@ async def run_snapshot(
     # A journal keeps the last events only: these are those of the whole observation.
     snapshot = dataclasses.replace(snapshot, journal=tuple(seen), journal_end=len(seen))
     rows, told = look(snapshot, view), seen if events else None
-    write(FORMATS[format](Report(snapshot, view, rows, filter_text, events=told, ascii_only=ascii_only)))
+    report = Report(snapshot, view, rows, filter_text, events=told, width=width, ascii_only=ascii_only)
+    write(FORMATS[format](report))

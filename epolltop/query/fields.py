@@ -69,6 +69,13 @@ def _stack(frames: tuple[str, ...]) -> str | None:
     return " < ".join(frames) or None
 
 
+def _without_directory(command: str) -> str:
+    """What tells one python3 from the other stands behind a long path."""
+    program, blank, arguments = command.partition(" ")
+    is_path = program.startswith(("/", "./", "../"))
+    return f"{program.rpartition('/')[2] or program}{blank}{arguments}" if is_path else command
+
+
 def _descriptor_use(row: ProcessRow) -> Severity | None:
     used = row.fds / row.fd_limit if row.fds is not None and row.fd_limit else 0.0
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
@@ -134,8 +141,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           observed=True, shown=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False),
-    Field("command", "COMMAND", 0, "text", lambda row, _: row.command, "Command line, from /proc/PID/cmdline.",
-          aliases=("cmd",)),
+    Field("command", "COMMAND", 0, "text", lambda row, _: row.command,
+          "Command line, from /proc/PID/cmdline; in tables without the directory of the program.",
+          aliases=("cmd",), text=lambda row, _: _without_directory(row.command)),
 )  # fmt: skip
 
 

@@ -56,7 +56,10 @@ class EpolltopApp(Watching):
         return lambda: self.call_later(self.run_action, action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys that open the filter bar are characters in it, and in dialogs."""
+        """The keys that open the filter bar are characters in it, and in dialogs; at the root there is no way back."""
+        if action == "back":
+            zoomed = any(board.has_class("-zoomed") for board in self.query(Board))
+            return zoomed or not self.trail.is_root or bool(self.trail.here.filter_text)
         if action != "filter":
             return True
         return self.screen is self.default_screen and not any(bar.is_open for bar in self.query(FilterBar))
@@ -118,14 +121,16 @@ class EpolltopApp(Watching):
     @on(FilterBar.Changed)
     def _filter(self, message: FilterBar.Changed) -> None:
         """The rows that match while typing; what does not parse leaves the last good rows and says where it fails."""
-        bar = self.query_one(FilterBar)
-        try:
-            place = self.trail.here.filtered(message.text)
-        except FilterError as error:
-            bar.complain(error)
-        else:
-            bar.complain(None)
-            self.move_to(place)
+        error = self.check_filter(message.text)
+        self.query_one(FilterBar).complain(error)
+        if error is None:
+            self.move_to(self.trail.here.filtered(message.text))
+
+    def on_mouse_down(self) -> None:
+        """Whoever reaches for something else has typed all."""
+        for bar in self.query(FilterBar):
+            if bar.is_open and not bar.has_focus_within:
+                bar.close()
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
@@ -247,6 +252,9 @@ class EpolltopApp(Watching):
 
     def action_seek(self) -> None:
         """Asks for a time and goes there."""
+        if not self.clock.seeks:
+            self._went("Only a replay goes to a time; [ and ] step through the last minutes.")
+            return
 
         async def go(text: str | None) -> None:
             if text:

@@ -17,6 +17,7 @@ from epolltop.query.story import Line, event_story, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, NewestFirst, instances
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
+from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.glow import Glow
 from epolltop.ui.lines import Lines
 from epolltop.ui.place import Place
@@ -114,7 +115,8 @@ class Board(Vertical):
                 self.set_class(subject.id == place.subject.id, f"-{subject.id}")
             self._accompanied = None
             self.main.forget()
-            self.main.focus()
+            if not any(bar.is_open for bar in self.screen.query(FilterBar)):
+                self.main.focus()
             for table in self.query(VirtualTable):
                 self._choose_columns(table)
         self.set_class(place.instance is not None, "-one")
@@ -138,7 +140,7 @@ class Board(Vertical):
         held.set_sort(None, False)
         held.show(instances(row) if row else ())
         self.query_one("#instances_title", Lines).put([Text(self._readable(f"instances of {who}"))])
-        self.query_one("#events_title", Lines).put([Text("events, newest first")])
+        self.query_one("#events_title", Lines).put([Text("events of all processes, newest first")])
         journal = self.table(EVENTS.id)
         journal.empty = "No instance was created or released yet."
         journal.set_sort(None, False)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from epolltop.replay import Replay
 from epolltop.session import Session
-from epolltop.text import duration, timestamp
+from epolltop.text import duration, grouped, timestamp
 from epolltop.ui.ring import Ring
 
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -23,6 +23,9 @@ Notice = str
 
 class Clock(Protocol):
     """What the keys of time ask for."""
+
+    seeks: bool
+    """Whether it goes to a time one names."""
 
     def pause(self) -> None:
         """Stands, or goes on."""
@@ -51,6 +54,8 @@ class Clock(Protocol):
 
 class LiveClock:
     """Observing never stops; what is held is one of the snapshots of the last minutes."""
+
+    seeks = False
 
     def __init__(self, session: Session, ring: Ring) -> None:
         self._session, self._ring = session, ring
@@ -90,7 +95,11 @@ class LiveClock:
         if held is None or latest is None:
             return ""
         age = duration((latest.now_ns - held.now_ns) / 1e9)
-        return f"PAUSED at {timestamp(held.wall_ns)[:8]}, {age} ago; Space or = returns to now"
+        since = latest.totals.created - held.totals.created
+        return (
+            f"PAUSED at {timestamp(held.wall_ns)[:8]}, {age} ago; Space or = returns to now,"
+            f" with {grouped(latest.open)} instances, {grouped(since)} created since"
+        )
 
     def pace(self) -> str:
         """See Clock."""
@@ -99,6 +108,8 @@ class LiveClock:
 
 class ReplayClock:
     """Time is the recording's; nothing is missed while it stands."""
+
+    seeks = True
 
     def __init__(self, session: Replay, ring: Ring) -> None:
         self._session, self._ring = session, ring
@@ -148,12 +159,14 @@ class ReplayClock:
         if shown is None:
             return ""
         session = self._session
+        if session.begin_ns == session.end_ns:
+            return f"SNAPSHOT of {timestamp(shown.wall_ns)[:8]}"
         gone, whole = (ns - session.begin_ns for ns in (session.position, session.end_ns))
         how = "END" if session.at_end else "HELD" if session.held else "REPLAY"
         damage = f"; {session.trouble}" if session.trouble else ""
         return (
             f"{how} {timestamp(shown.wall_ns)[:8]}, {duration(gone / 1e9)} of {duration(whole / 1e9)}"
-            f" at {session.speed:g} times the speed{damage}"
+            f", speed {session.speed:g}x{damage}"
         )
 
     def pace(self) -> str:
@@ -166,6 +179,8 @@ def clock_of(session: Session, ring: Ring) -> Clock:
     return ReplayClock(session, ring) if isinstance(session, Replay) else LiveClock(session, ring)
 
 
+_NEAREST_NS = 500_000_000
+"""Ticks come a second and a bit apart: 3s means the nearest one, not the last before it."""
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)\s*(d|h|ms|m|s)")
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 
@@ -183,10 +198,10 @@ def moment(text: str, begin_ns: int, end_ns: int, begin_wall_ns: int) -> int | N
     if match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text):
         return begin_ns + round((end_ns - begin_ns) * min(1.0, float(match[1]) / 100))
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return begin_ns + round(float(text) * 1e9)
+        return begin_ns + round(float(text) * 1e9) + _NEAREST_NS
     parts = _PARTS.findall(text)
     if parts and _PARTS.sub("", text).strip() == "":
-        return begin_ns + round(sum(float(number) * _SECONDS[unit] for number, unit in parts) * 1e9)
+        return begin_ns + round(sum(float(number) * _SECONDS[unit] for number, unit in parts) * 1e9) + _NEAREST_NS
     # A second is meant whole: what is shown as 12:03:20 may have been taken any time in it.
     for form, meant_ns in (("%H:%M:%S", 999_999_999), ("%H:%M", 0)):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,6 +34,9 @@ class _Line(Input):
     class GivenUp(Message):
         """Esc."""
 
+    class Left(Message):
+        """It no longer has the focus."""
+
     def action_older(self) -> None:
         self.post_message(self.Recalled(-1))
 
@@ -42,9 +46,16 @@ class _Line(Input):
     def action_give_up(self) -> None:
         self.post_message(self.GivenUp())
 
+    def on_blur(self) -> None:
+        self.post_message(self.Left())
+
 
 class FilterBar(Vertical):
-    """Tells what is typed while it is typed; Enter keeps it, Esc clears it, Up and Down recall."""
+    """Tells what is typed while it is typed; Enter keeps it, Esc clears it, Up and Down recall.
+
+    While it is open the keys are its own: what was typed before it and comes later (a Tab that a table handles, a view
+    that is shown) does not take the focus away.
+    """
 
     @dataclass
     class Changed(Message):
@@ -55,8 +66,15 @@ class FilterBar(Vertical):
     class Closed(Message):
         """The bar is no longer there; what was told last stays."""
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, check: Callable[[str], FilterError | None], id: str) -> None:
+        """Closed.
+
+        Args:
+            check: what is wrong with a text; such a text is not kept.
+            id: of the widget.
+        """
         super().__init__(id=id)
+        self._check = check
         self._past: list[str] = []
         self._at = 0
 
@@ -91,7 +109,7 @@ class FilterBar(Vertical):
         if not self.is_open:
             return
         text = self.query_one(_Line).value.strip()
-        if text and (not self._past or self._past[-1] != text):
+        if text and not self._check(text) and (not self._past or self._past[-1] != text):
             self._past = [*self._past, text][-REMEMBERED:]
         self.display = False
         self.complain(None)
@@ -106,7 +124,16 @@ class FilterBar(Vertical):
     @on(Input.Submitted)
     def _keep(self, message: Input.Submitted) -> None:
         message.stop()
-        self.close()
+        error = self._check(message.value)
+        self.complain(error)
+        if error is None:
+            self.post_message(self.Changed(message.value))
+            self.close()
+
+    @on(_Line.Left)
+    def _regain(self) -> None:
+        if self.is_open and self.screen.is_current:
+            self.screen.set_focus(self.query_one(_Line))
 
     @on(_Line.GivenUp)
     def _clear(self) -> None:

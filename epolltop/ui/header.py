@@ -15,17 +15,17 @@ SHORT = 20
 
 
 class Header(Lines):
-    """Shows the latest snapshot, also while the tables are held."""
+    """About the same snapshot as the tables."""
 
     def __init__(self, readable: Callable[[str], str], id: str | None = None) -> None:
         super().__init__(id=id)
         self._readable = readable
 
-    def describe(self, latest: Snapshot | None, banner: str, pace: str, filter_text: str) -> None:
+    def describe(self, shown: Snapshot | None, banner: str, pace: str, filter_text: str) -> None:
         """Draws it, the most urgent line first.
 
         Args:
-            latest: what is known now; None before the first snapshot.
+            shown: what the tables show; None before the first snapshot.
             banner: what must be known first: that nothing more comes, or that the tables show another time.
             pace: how quickly time passes.
             filter_text: the filter in force.
@@ -37,20 +37,20 @@ class Header(Lines):
 
         if banner:
             line(f" {banner} ", "bold reverse")
-        if latest is None:
+        if shown is None:
             line("epolltop  attaching probes …")
         elif self.app.size.height < SHORT:
-            for text in brief_lines(latest):
-                line(text, "bold reverse" if is_lossy(latest) else "")
+            for text in brief_lines(shown):
+                line(text, "bold reverse" if is_lossy(shown) else "")
         else:
             name = "epolltop "
-            for number, text in enumerate(source_lines(latest, self.size.width - len(name) - 2)):
+            for number, text in enumerate(source_lines(shown, self.size.width - len(name) - 2)):
                 line(f"{name if number == 0 else ' ' * len(name)}{text}")
-            line(totals_line(latest))
-            line(loss_line(latest), "bold reverse" if is_lossy(latest) else "")
-            lines[-1].append(f"  {cost_line(latest)}  {self._readable(pace)}", "not bold not reverse")
-            said = notes(latest)
-            if said and not latest.source.exact:
+            line(totals_line(shown))
+            line(loss_line(shown), "bold reverse" if is_lossy(shown) else "")
+            lines[-1].append(f"  {cost_line(shown)}  {self._readable(pace)}", "not bold not reverse")
+            said = notes(shown)
+            if said and not shown.source.exact:
                 line(f"note: {'; '.join(said)}", "italic")
         if filter_text:
             line(f"filter: {filter_text}   (Esc clears it)", "bold")

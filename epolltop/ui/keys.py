@@ -29,7 +29,7 @@ _FILTER = ("slash", "backslash", "f4")
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Where", (
-        Key("view(1)", ("1",), "1", "Processes", "All processes that hold instances, with their companions below."),
+        Key("view(1)", ("1",), "1", "Processes", "All processes that hold instances, or just made or released some."),
         Key("view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
         Key("view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
         Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter, else go back. Never quits.",

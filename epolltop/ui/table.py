@@ -139,6 +139,7 @@ class VirtualTable(Sheet[Row], can_focus=True):
     def forget(self) -> None:
         """What comes is another list: the cursor goes to its first row, and no row is marked."""
         self._rows.forget()
+        self.scroll_to(x=0, y=0, animate=False, force=True, immediate=True)
 
     def show(self, rows: Sequence[Row]) -> None:
         """Other rows, in the order to draw them in; they belong to the table from here on.

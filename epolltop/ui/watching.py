@@ -20,6 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.filter import FilterError
 from epolltop.query.view import EVENTS, arranged
 from epolltop.session import Session
 from epolltop.ui.ascii import ASCII
@@ -90,7 +91,7 @@ class Watching(App[Exception]):
         yield Header(self.readable, id="header")
         yield Crumbs(self.readable, id="crumbs")
         yield Board(self.readable)
-        yield FilterBar(id="filterbar")
+        yield FilterBar(self.check_filter, id="filterbar")
         yield Footer(id="footer", show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -103,6 +104,20 @@ class Watching(App[Exception]):
         self.board.main.focus()
         self.draw_header()
         self._observe()
+
+    def on_resize(self) -> None:
+        """A short screen has a short header."""
+        if not self.is_gone():
+            self.draw_header()
+            self.draw_crumbs()
+
+    def check_filter(self, text: str) -> FilterError | None:
+        """What is wrong with a filter of the rows that are shown."""
+        try:
+            self.trail.here.filtered(text)
+        except FilterError as error:
+            return error
+        return None
 
     def _leave(self, code: int) -> None:
         self.exit(return_code=code)
@@ -203,6 +218,7 @@ class Watching(App[Exception]):
         if trail.here.subject.rows is not self.trail.here.subject.rows:
             self._glow = Glow(trail.here.subject.key)
         self.trail = trail
+        self.refresh_bindings()
         self.draw_header()
         self.draw()
 
@@ -219,7 +235,7 @@ class Watching(App[Exception]):
     def draw_header(self) -> None:
         """Draws the lines above the tables."""
         self.query_one(Header).describe(
-            self.ring.latest, self._trouble or self.clock.banner(), self.clock.pace(), self.trail.here.filter_text
+            self.ring.shown, self._trouble or self.clock.banner(), self.clock.pace(), self.trail.here.filter_text
         )
 
     def draw_crumbs(self) -> None:

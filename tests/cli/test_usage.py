@@ -235,3 +235,12 @@ def test_an_unknown_theme_is_refused_with_those_there_are() -> None:
     refused = run("--theme", "nonsense")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "there is no theme 'nonsense', but ansi-dark, ansi-light, " in refused.stderr
+
+
+def test_text_is_as_wide_as_is_asked_for() -> None:
+    def longest(*width: str) -> int:
+        lines = run("snapshot", "-d", "0", "--source", "proc", "--format", "txt", "--include-self", *width).stdout
+        return max(map(len, lines.splitlines()))
+
+    assert longest() <= 80 < longest("-w", "200") <= 200
+    assert run("snapshot", "-w", "3").returncode == 2

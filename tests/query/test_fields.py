@@ -95,6 +95,20 @@ def test_columns_of_processes_come_in_the_promised_order() -> None:
 
 
 class TestProcesses:
+    @pytest.mark.parametrize(
+        ("command", "shown"),
+        [
+            ("/usr/bin/python3 /srv/app.py", "python3 /srv/app.py"),
+            ("nginx: worker process", "nginx: worker process"),
+            ("/", "/"),
+            ("./server", "server"),
+            ("[kworker/0:1]", "[kworker/0:1]"),
+        ],
+    )
+    def test_the_directory_of_the_program_is_left_out_of_tables(self, command: str, shown: str) -> None:
+        row = process(command=command)
+        assert (value(PROCESS_FIELDS, "command", row), show(PROCESS_FIELDS, "command", row)) == (command, shown)
+
     def test_a_large_pid_is_not_rounded(self) -> None:
         assert show(PROCESS_FIELDS, "pid", process(4_194_303)) == "4194303"
 

@@ -82,7 +82,7 @@ async def until(pilot: Pilot[Exception], *said: str) -> None:
 
 async def test_a_replay_says_that_it_is_one_and_where_it_stands(tmp_path: Path) -> None:
     async with replayed(tmp_path / "a", recorded(3), speed=0.25) as (pilot, _):
-        await until(pilot, "epolltop replay", "REPLAY 12:00:00, 0µs of 2.0s at 0.25 times the speed", "  100 ")
+        await until(pilot, "epolltop replay", "REPLAY 12:00:00, 0µs of 2.0s, speed 0.25x", "  100 ")
 
 
 async def test_it_plays_to_the_end_and_stands_there(tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ async def test_held_it_steps_in_both_directions_and_says_where_it_ends(tmp_path:
 async def test_plus_and_minus_are_its_speed(tmp_path: Path) -> None:
     async with replayed(tmp_path / "a", recorded(60)) as (pilot, session):
         await pilot.press("plus", "plus")
-        await until(pilot, "at 5 times the speed")
+        await until(pilot, "speed 5x")
         await pilot.press(*["minus"] * 9)
-        await until(pilot, "at 0.25 times the speed")
+        await until(pilot, "speed 0.25x")
         assert session.speed == 0.25
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -327,3 +328,49 @@ def test_an_error_of_our_own_ends_the_screen_with_a_report_and_no_traceback(
     assert "ZeroDivisionError" in screen.app.crashed
     assert "Traceback" in written.read_text()
     assert written.stat().st_mode & 0o777 == 0o600
+
+
+async def test_keys_typed_in_a_burst_stay_in_the_filter_bar() -> None:
+    async with on_screen() as screen:
+        for burst in (("tab", "slash"), ("enter", "slash"), ("3", "slash")):
+            for key in burst:
+                screen.app.simulate_key(key)
+            await screen.settle()
+            await screen.until(lambda: screen.app.query_one(FilterBar).has_focus_within)
+            await screen.press(*"pid:77", "enter")
+            assert screen.app.trail.here.filter_text == "pid:77", burst
+            await screen.press("escape", "escape", "1")
+
+
+async def test_enter_does_not_take_a_filter_that_is_none() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"open>>3", "enter")
+        assert screen.app.query_one(FilterBar).is_open
+        await screen.sees("is no number")
+        await screen.press("escape", "slash", "up")
+        assert screen.app.query_one("#filter", Input).value == ""
+
+
+async def test_the_rates_on_screen_are_those_of_a_whole_refresh() -> None:
+    async with on_screen(batch(NGINX)) as screen:
+        polls = screen.source.polls
+        for second in range(1, 4):
+            await screen.tick(batch(Task(42, open=3, created=5 + 50 * second, released=2)))
+            assert screen.source.polls == polls + second  # nobody else polls in between
+            assert re.search(r"\b50\.0 ", screen.within("#processes")[1])
+
+
+async def test_coming_back_shows_the_top_as_before() -> None:
+    async with on_screen() as screen:
+        await screen.press("down", "down", "3", "1")
+        assert screen.rows() == ["77", "42", "99"]
+        assert screen.marked() == "99"
+
+
+async def test_ascii_spells_its_own_signs() -> None:
+    async with on_screen(ascii_only=True) as screen:
+        await screen.press("enter")
+        assert "> redis-server (77)" in crumbs(screen)
+        assert "by AGEv" in crumbs(screen)
+        assert screen.text.isascii()
+        assert "\\u" not in screen.text
