@@ -1,0 +1,46 @@
+"""docs/architecture.md says where things are added; here is what would show that one of two places was forgotten."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from epolltop.sources.bpf.program import UNITS
+from epolltop.sources.choose import KINDS
+from epolltop.ui.app import EpolltopApp
+from epolltop.ui.keys import KEYS, Key
+
+ROOT = Path(__file__).parents[2]
+PLAN = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
+def test_every_key_has_its_action(key: Key) -> None:
+    name = key.action.partition("(")[0]
+    assert callable(getattr(EpolltopApp, f"action_{name}", None)), name
+
+
+def test_every_probe_is_compiled() -> None:
+    assert sorted(UNITS) == sorted(path.name for path in (ROOT / "bpf").glob("*.c"))
+
+
+def test_every_kind_of_source_is_opened_by_name() -> None:
+    chooser = (ROOT / "epolltop" / "sources" / "choose.py").read_text(encoding="utf-8")
+    body = chooser.partition("def open_source")[2]
+    assert [kind for kind in KINDS if kind != "auto" and f'"{kind}"' not in body] == []
+
+
+def test_every_folder_and_module_of_the_package_has_its_place() -> None:
+    there = {path.name for path in (ROOT / "epolltop").iterdir() if not path.name.startswith("__")}
+    told = set(re.findall(r"`(?:epolltop/)?([\w.]+)/?`", PLAN))
+    assert there - told == set()
+
+
+def test_the_tests_it_names_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PLAN)
+    assert named
+    for path, name in named:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert not name or f"def {name}(" in text, name
