@@ -45,6 +45,7 @@ QUIT_EXIT = Budget("quit: q to process gone", None, "s", "may outlive it")
 
 KEY_QUIET = Budget("key to painted, 100,000 instances: p99", 50, "ms")
 KEY_STORM = Budget("key to painted, 100,000 instances, storm: p99", 50, "ms")
+KEY_INSTANCES = Budget("key to painted, table of 100,000 instances: p99", 50, "ms")
 
 FLAT_MODEL = Budget("memory growth, an hour of 1,000 events a second", 1, "MB")
 FLAT_SOURCE = Budget("memory growth, a storm of short-lived processes", 3, "MB")
@@ -61,6 +62,7 @@ class Fleet:
     each: int
     cpu: Budget
     rss: Budget
+    written: Budget | None = None
 
 
 FLEETS = (
@@ -70,6 +72,7 @@ FLEETS = (
         1,
         Budget("own CPU at 1 Hz, 200 processes", 1, "% of a core"),
         Budget("memory (RSS), 200 instances", 80, "MB"),
+        Budget("written to the terminal at 1 Hz, 200 processes", None, "bytes/s"),
     ),
     Fleet(
         "10,000 instances",

@@ -21,6 +21,11 @@ def measure(lab: Lab) -> Iterable[Row]:
     with lab.fleet(PROCESSES, EACH), live(lab.live) as screen:
         pump([screen], 3.0)
         yield _row(budgets.KEY_QUIET, screen, presses)
+        screen.press(b"2")
+        pump([screen], 3.0)
+        yield _row(budgets.KEY_INSTANCES, screen, presses)
+        screen.press(b"1")
+        pump([screen], 1.5)
         # One process on one CPU: a storm on every CPU would measure how the scheduler shares them.
         with lab.running("storm", str(int(presses * 0.2 + 5) * 1000), cpu=WORKLOAD_CPU) as programs:
             pump([screen], 1.5)

@@ -27,7 +27,7 @@ def measure(lab: Lab) -> Iterable[Row]:
         try:
             yield from _watched(lab, fleet)
         except Unmeasurable as error:
-            yield from (unmeasured(budget, error) for budget in (fleet.cpu, fleet.rss))
+            yield from (unmeasured(budget, error) for budget in (fleet.cpu, fleet.rss, fleet.written) if budget)
 
 
 def _watched(lab: Lab, fleet: budgets.Fleet) -> Iterable[Row]:
@@ -43,19 +43,23 @@ def _watched(lab: Lab, fleet: budgets.Fleet) -> Iterable[Row]:
         terminals = [screen, htop] if htop else [screen]
         pump(terminals, SETTLING_S)
         before, started = [cpu_ns(each.pid) for each in terminals], time.perf_counter()
+        written = [each.written for each in terminals]
         pump(terminals, seconds)
         lasted = time.perf_counter() - started
         shares = [(cpu_ns(each.pid) - then) / 1e9 / lasted * 100 for each, then in zip(terminals, before, strict=True)]
         used = [memory(each.pid) for each in terminals]
+        told = [(each.written - then) / lasted for each, then in zip(terminals, written, strict=True)]
         document = exported(screen, directory, since=0)
-    beside = ("htop: not measured (not installed)",) * 2
+    beside = ("htop: not measured (not installed)",) * 3
     if htop:
-        beside = f"htop: {shares[1]:.1f} %", f"htop: {used[1].rss:.0f} MB"
+        beside = f"htop: {shares[1]:.1f} %", f"htop: {used[1].rss:.0f} MB", f"htop: {told[1]:.0f} bytes/s"
     foreign = document["totals"]["created"] / document["observed_s"]
-    rows = (
+    rows = [
         judged(fleet.cpu, shares[0], comparison=beside[0]),
         judged(fleet.rss, used[0].rss, f"PSS {used[0].pss:.0f}", beside[1]),
-    )
+    ]
+    if fleet.written:
+        rows.append(judged(fleet.written, told[0], comparison=beside[2]))
     if foreign < QUIET_PER_S:
         yield from rows
     else:

@@ -34,6 +34,8 @@ class Terminal:
     def __init__(self, command: Sequence[str], *, cpu: int | None = None, cwd: str | None = None) -> None:
         """Starts it, on one CPU if that is given."""
         self.output = b""
+        self.written = 0
+        """Bytes so far."""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color"}
@@ -91,6 +93,7 @@ class Terminal:
             except OSError:  # the other end was closed
                 return False
             self.output += data
+            self.written += len(data)
             return bool(data)
         return True
 

@@ -65,8 +65,9 @@ class NewestFirst(Sequence[Event]):
 
 def instances(row: ProcessRow) -> tuple[InstanceOf, ...]:
     """The instances that the process holds, by their lowest descriptor."""
-    held = (InstanceOf(instance, row) for instance in row.instances)
-    return tuple(sorted(held, key=lambda each: (not each.fds, each.fds, each.instance.id)))
+    held = [(instance.fds_of(row.key), instance) for instance in row.instances]
+    held.sort(key=lambda each: (not each[0], each[0], each[1].file))
+    return tuple(InstanceOf(instance, row) for _, instance in held)
 
 
 def instances_of(process: ProcessKey) -> Subject[InstanceOf]:

@@ -133,12 +133,13 @@ class Board(Vertical):
         row: ProcessRow | None = self.table(PROCESSES.id).cursor_row
         if self._accompanied and self._accompanied[0] is snapshot and self._accompanied[1] is row:
             return
+        same = self._accompanied is not None and self._accompanied[1] is row
         self._accompanied = snapshot, row
         who = f"{row.name} ({row.pid})" if row else "no process"
         held = self.table(INSTANCES.id)
         held.empty = f"{who} holds no instance now." if row else "No process is selected."
         held.set_sort(None, False)
-        held.show(instances(row) if row else ())
+        held.show(held.rows if same else instances(row) if row else ())
         self.query_one("#instances_title", Lines).put([Text(self._readable(f"instances of {who}"))])
         self.query_one("#events_title", Lines).put([Text("events of all processes, newest first")])
         journal = self.table(EVENTS.id)

@@ -40,7 +40,7 @@ def strip(line: Line, layout: Layout[Any], left: int, ellipsis: str) -> Strip:
         else:
             segments.append(Segment(run, style))
             run, run_style = " ", line.style
-    segments.append(Segment(run, run_style))
+    segments.append(Segment(run[:-1] if line.cells else run, run_style))  # no blank behind the last column
     whole = Strip(segments)
     if hidden := left - layout.starts[shown.start] if line.cells else 0:
         whole = Strip.join([whole.crop(0, 1), whole.crop(1 + hidden)])

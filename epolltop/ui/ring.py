@@ -9,13 +9,15 @@ from epolltop.model.snapshot import Snapshot
 
 SNAPSHOTS = 300
 """Five minutes at a second each. Snapshots share what did not change: rows, instances, the journal."""
-ROWS = 200_000
-"""Process rows in all of them; beyond it the oldest go early (about 60 MB if every row changed in every snapshot)."""
+ROOM = 24_000_000
+"""Bytes that all of them take together; beyond it the oldest go early. 10 processes that act in every snapshot, with
+20 events, fill it to a quarter; 200 of them leave two minutes."""
+ROW, EVENT, REFERENCE = 900, 370, 8
+"""Bytes of a row that changed, with its history of rates, of an event, and of what a snapshot shares."""
 
-
-NEAR = 10
-"""The last snapshots, which keep their whole journals."""
-EVENTS = 250
+NEAR = 3
+"""The last snapshots, which keep their whole journals: 10,000 events are 4 MB."""
+EVENTS = 100
 """Events of an older snapshot that the one before it does not have: in a storm every event is new, 10,000 a refresh."""
 
 
@@ -24,7 +26,8 @@ class Ring:
 
     def __init__(self) -> None:
         self._kept: collections.deque[Snapshot] = collections.deque(maxlen=SNAPSHOTS)
-        self._rows = 0
+        self._sizes: collections.deque[int] = collections.deque()
+        self._size = 0
         self.held: Snapshot | None = None
         """Shown in place of the latest."""
 
@@ -32,9 +35,11 @@ class Ring:
         """The newest from here on."""
         if len(self._kept) == self._kept.maxlen:
             self._drop()
+        size = _size(snapshot, self.latest)
         self._kept.append(snapshot)
-        self._rows += len(snapshot.processes)
-        while self._rows > ROWS and len(self._kept) > 1:
+        self._sizes.append(size)
+        self._size += size
+        while self._size > ROOM and len(self._kept) > 1:
             self._drop()
         if len(self._kept) > NEAR:
             before, old = self._kept[-NEAR - 1], self._kept[-NEAR]
@@ -42,7 +47,8 @@ class Ring:
                 self._kept[-NEAR] = replace(old, journal=old.journal[-EVENTS:])
 
     def _drop(self) -> None:
-        self._rows -= len(self._kept.popleft().processes)
+        self._kept.popleft()
+        self._size -= self._sizes.popleft()
 
     @property
     def latest(self) -> Snapshot | None:
@@ -62,7 +68,8 @@ class Ring:
     def restart(self, snapshot: Snapshot) -> None:
         """Time did not pass as usual: this one is the newest, and there is none before it."""
         self._kept.clear()
-        self._rows = 0
+        self._sizes.clear()
+        self._size = 0
         self.held = None
         self.add(snapshot)
 
@@ -85,3 +92,18 @@ class Ring:
         wanted = max(0, min(at + steps, len(times) - 1))
         self.held = self._kept[wanted]
         return wanted == at + steps
+
+
+def _size(snapshot: Snapshot, before: Snapshot | None) -> int:
+    """About how many bytes it does not share with the one before."""
+    if before is None or snapshot.processes is before.processes:
+        rows = 0
+    else:
+        known = {row.key: row for row in before.processes}
+        rows = REFERENCE * len(snapshot.processes)
+        for row in snapshot.processes:
+            was = known.get(row.key)
+            if was is not row:
+                rows += ROW if was and was.instances is row.instances else ROW + REFERENCE * row.open
+    events = snapshot.journal_end - before.journal_end if before else 0
+    return rows + EVENT * min(events, EVENTS)

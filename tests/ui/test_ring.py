@@ -6,7 +6,7 @@ import pytest
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.ui import ring as module
-from epolltop.ui.ring import EVENTS, NEAR, SNAPSHOTS, Ring
+from epolltop.ui.ring import EVENTS, NEAR, ROW, SNAPSHOTS, Ring
 from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
 
 
@@ -72,13 +72,21 @@ def test_it_reaches_five_minutes_back_and_forgets_what_is_older() -> None:
 
 
 def test_many_rows_shorten_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ROWS", 100)
+    monkeypatch.setattr(module, "ROOM", 100 * ROW)
     ring = Ring()
     for second in range(20):
         ring.add(at(second, processes=30))
     assert ring.reach_s == 2
     ring.add(at(20, processes=500))
     assert (ring.reach_s, shown(ring)) == (0.0, 20)
+
+
+def test_rows_that_did_not_change_shorten_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROOM", 100 * ROW)
+    ring, same = Ring(), at(0, processes=30)
+    for second in range(20):
+        ring.add(replace(same, now_ns=NOW_NS + second * SECOND_NS))
+    assert ring.reach_s == 19
 
 
 def test_in_a_storm_older_snapshots_keep_their_last_events() -> None:
