@@ -60,6 +60,7 @@ def test_a_row_has_all_fields_in_full() -> None:
         "CREATOR  42",
         "HOLDERS  1",
         "CREATED  2026-01-31T11:59:47.823456Z",
+        "STACK    ?",
         "USER     www-data",
         "COMMAND  nginx: worker process",
         "ID       ffff888101234500@987700000000",
@@ -70,7 +71,7 @@ def test_a_row_has_all_fields_in_full() -> None:
 
 def test_what_is_not_known_is_said() -> None:
     lines = clip_row(InstanceOf(SHARED, None), INSTANCE_FIELDS, exact()).text.splitlines()
-    assert "PID      ?" in lines
+    assert "PID      -" in lines
     assert "FDS" in lines
 
 

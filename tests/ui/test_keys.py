@@ -330,18 +330,6 @@ def test_an_error_of_our_own_ends_the_screen_with_a_report_and_no_traceback(
     assert written.stat().st_mode & 0o777 == 0o600
 
 
-async def test_keys_typed_in_a_burst_stay_in_the_filter_bar() -> None:
-    async with on_screen() as screen:
-        for burst in (("tab", "slash"), ("enter", "slash"), ("3", "slash")):
-            for key in burst:
-                screen.app.simulate_key(key)
-            await screen.settle()
-            await screen.until(lambda: screen.app.query_one(FilterBar).has_focus_within)
-            await screen.press(*"pid:77", "enter")
-            assert screen.app.trail.here.filter_text == "pid:77", burst
-            await screen.press("escape", "escape", "1")
-
-
 async def test_enter_does_not_take_a_filter_that_is_none() -> None:
     async with on_screen() as screen:
         await screen.press("slash", *"open>>3", "enter")
