@@ -37,6 +37,8 @@ from epolltop.ui.place import Place, root
 HERE = Path(__file__).parent
 WATCHER = HERE.parent / "tests" / "workloads" / "inotify_watch.py"
 USER = "www-data"
+CELL, LETTER = 12.2, 12.0
+"""Widths in a picture: of a cell, and of a letter of most monospaced fonts, 0.6 of their size."""
 
 PROGRAMS = {
     "leaking_client.py": """
@@ -117,8 +119,8 @@ PICTURES = (
     Picture("events-120x36-light", start=root(EVENTS), keys=("down", "down"), theme="textual-light"),
     Picture("events-80x24", (80, 24), start=root(EVENTS), keys=("down",)),
     Picture("event-raw-120x36", start=root(EVENTS), keys=("down", "v")),
-    Picture("filter-error-100x30", (100, 30), keys=("slash", *"new/s>2 nope>1")),
-    Picture("paused-100x30", (100, 30), keys=("left_curly_bracket",)),
+    Picture("filter-error-100x30", (100, 30), keys=("slash", *"new/s>2 age<5x")),
+    Picture("paused-100x30", (100, 30), keys=("left_square_bracket",) * 3),
     Picture("sort-100x30", (100, 30), keys=("s",)),
     Picture("help-100x36", (100, 36), keys=("question_mark",)),
     Picture("manual-100x36", (100, 36), keys=("d",)),
@@ -211,7 +213,10 @@ def main(names: list[str]) -> None:
         path = HERE / f"{picture.name}.svg"
         path.write_text(svg, encoding="utf-8")
         if converter():
-            subprocess.run(["rsvg-convert", "-z", "1.2", "-o", path.with_suffix(".png"), path], check=True)
+            # It knows no textLength: the letters themselves must be as wide as the cells, or coloured ones drift.
+            wide = svg.replace("font-size: 20px", f"font-size: {20 * CELL / LETTER:.3f}px").encode()
+            command = ["rsvg-convert", "-z", "1.2", "-o", path.with_suffix(".png")]
+            subprocess.run(command, input=wide, check=True)
 
 
 if __name__ == "__main__":

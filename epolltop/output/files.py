@@ -8,6 +8,7 @@ import itertools
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,21 +24,8 @@ def write_whole(path: Path, content: str) -> None:
         OSError: with the path that could not be written.
     """
     _require_ordinary(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                hand_over(file.fileno())
-            os.replace(beside, path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    with _beside(path, content) as beside:
+        os.replace(beside, path)
 
 
 def write_new(path: Path, content: str) -> Path:
@@ -49,20 +37,45 @@ def write_new(path: Path, content: str) -> Path:
     Raises:
         OSError: with the path that could not be written.
     """
-    free = path
-    for number in itertools.count(2):
-        try:
-            # Taken before it is written, so that two who write at once do not meet; whatever is there is not followed.
-            os.close(os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            break
-        except FileExistsError:
-            free = path.with_stem(f"{path.stem}-{number}")
-    try:
-        write_whole(free, content)
-    except BaseException:
-        free.unlink(missing_ok=True)
-        raise
+    with _beside(path, content) as beside:
+        free = path
+        for number in itertools.count(2):
+            try:
+                _move(beside, free)
+                break
+            except FileExistsError:
+                free = path.with_stem(f"{path.stem}-{number}")
     return free
+
+
+@contextlib.contextmanager
+def _beside(path: Path, content: str) -> Iterator[Path]:
+    """A file beside it with that content, to be moved; it is gone afterwards. OSError is about the path."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                hand_over(file.fileno())
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _move(beside: Path, free: Path) -> None:
+    """To a name that is free; FileExistsError if it is not. Nobody sees it half there, where there are hard links."""
+    try:
+        os.link(beside, free, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
+            raise
+        os.close(os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        os.replace(beside, free)
 
 
 def create_anew(path: Path) -> BinaryIO:
