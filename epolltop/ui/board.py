@@ -163,7 +163,7 @@ class Board(Vertical):
             lines += self._told(self.main.cursor_row, self._snapshot)
         elif self.main.cursor_row is not None:
             told = self._told(self.main.cursor_row, self._snapshot)
-            lines += [(None, ""), *(line for line in told if line[0] not in ("instance", "now"))]
+            lines += [(None, ""), *(line for line in told if line[0] not in _TOLD_OF_INSTANCE)]
         self.query_one("#page", Detail).show(lines)
 
     def _told(self, row: Any, snapshot: Snapshot) -> Sequence[Line]:
@@ -199,4 +199,6 @@ class Board(Vertical):
         self.describe()
 
 
+_TOLD_OF_INSTANCE = ("instance", "now", "stack", "")
+"""Lines of an event's story that its instance's has, too; only a stack has lines without a label."""
 _SUBJECT_OF = {ProcessRow: PROCESSES.id, InstanceOf: INSTANCES.id}
