@@ -79,6 +79,7 @@ class World:
         self._missing = (0, 0)  # events missing so far, at the last two censuses
         self._counted_ns = 0
         self._batch: Batch | None = None
+        self._cpu_ns: int | None = None  # own CPU time at the first batch
 
     def copy(self) -> World:
         """A world that knows the same and goes on by itself. Shares all that is immutable or only ever replaced."""
@@ -108,6 +109,8 @@ class World:
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""
         self._batch = batch
+        if self._cpu_ns is None:
+            self._cpu_ns = batch.cost.cpu_ns
         self._alive = batch.processes
         self._facts.update(batch.processes)
         self._users = {**self._users, **batch.users}
@@ -145,7 +148,7 @@ class World:
 
     def begin(self) -> Mark:
         """The mark of the start of counting."""
-        return Mark(self._require_batch().since_ns, {}, Totals(), None)
+        return Mark(self._require_batch().since_ns, {}, Totals(), self._cpu_ns)
 
     def freeze(self, since: Mark) -> Snapshot:
         """What is known now, with rates since the mark. What did not change is the same object as in the last one."""

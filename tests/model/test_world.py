@@ -377,3 +377,10 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         assert after <= then, f"{name}: {then} and then {after}"
     assert sizes[-1]["_instances.live"] == 5
     assert {"_facts", "_users", "_strangers", "_counts", "_history", "_instances._held"} < sizes[-1].keys()
+
+
+def test_own_cost_is_a_share_of_the_whole_observation() -> None:
+    world = World()
+    world.apply(batch(SECOND, cpu_ns=10 * SECOND))
+    world.apply(batch(5 * SECOND, cpu_ns=11 * SECOND))
+    assert world.freeze(world.begin()).cpu_share == 0.2
