@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import functools
 import math
-import unicodedata
 
 import humanize
 from rich.cells import cell_len, set_cell_size
@@ -22,9 +21,6 @@ _IN_ASCII = str.maketrans(
     {"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "▲": "^", "▼": "v", "▸": ">"}
     | dict(zip(_SPARKS, "_.-=+*#@", strict=True))
 )
-# Format characters (Cf) can reorder or hide text on a terminal, surrogates and private use have no agreed look, line
-# and paragraph separators break rows.
-_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -43,7 +39,9 @@ def printable(text: str) -> str:
 
 
 def _visible(char: str) -> str:
-    if unicodedata.category(char) not in _UNPRINTABLE:
+    # Format characters (Cf) can reorder or hide text on a terminal, surrogates and private use have no agreed look,
+    # line and paragraph separators break rows, and blanks that are none deceive.
+    if char.isprintable():
         return char
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
