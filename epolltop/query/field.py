@@ -44,6 +44,8 @@ class Field(Generic[Row]):
     aliases: tuple[str, ...] = ()
     text: Callable[[Row, Snapshot], str] | None = None
     """In place of the readable form that follows from the unit."""
+    least: Callable[[Row, Snapshot], Value] | None = None
+    """What > and >= compare in place of the value: a lower bound, which may be known where the value is not."""
     order: Callable[[Row, Snapshot], Value] | None = None
     """What rows sort by in place of the value."""
     observed: bool = False

@@ -8,7 +8,7 @@
     !nginx  not nginx          negation
     a or b and (c or d)        and binds tighter than or, and may be left out
 
-An unknown value matches no comparison, so its negation does.
+An unknown value matches no comparison, so its negation does; what is known to be at least so much matches > and >=.
 """
 
 from __future__ import annotations
@@ -204,8 +204,10 @@ def _comparison(name: Token, operation: Token, operand: Token, fields: Sequence[
         raise FilterError(f"{error}{hint}", _position(name)) from None
     test = _text_test(field, operation, operand) if field.unit == "text" else _number_test(field, operation, operand)
 
+    get = field.least if field.least and operation in (">", ">=") else field.value
+
     def matches(row: Row, snapshot: Snapshot) -> bool:
-        value = field.value(row, snapshot)
+        value = get(row, snapshot)
         return value is not None and test(value)
 
     return matches

@@ -141,7 +141,9 @@ class Board(Vertical):
         held.set_sort(None, False)
         held.show(held.rows if same else instances(row) if row else ())
         self.query_one("#instances_title", Lines).put([Text(self._readable(f"instances of {who}"))])
-        self.query_one("#events_title", Lines).put([Text("events of all processes, newest first")])
+        self.query_one("#events_title", Lines).put(
+            [Text("events of all processes, newest first; g goes along with them")]
+        )
         journal = self.table(EVENTS.id)
         journal.empty = "No instance was created or released yet."
         journal.set_sort(None, False)
@@ -157,7 +159,7 @@ class Board(Vertical):
             self.query_one("#detail", Detail).show(self._told(about, self._snapshot))
             return
         lines: list[Line] = []
-        if self._place.instance and not self.raw:
+        if self._place.instance and not (self.raw and self.main.cursor_row is not None):
             lines += instance_story(*self._place.instance, self._snapshot)
         if not lines:
             lines += self._told(self.main.cursor_row, self._snapshot)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Kind
-from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, lookup
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf, lookup
 from epolltop.query.filter import (
     MAX_DEPTH,
     MAX_LENGTH,
@@ -21,7 +21,7 @@ from epolltop.query.filter import (
     parse_over,
 )
 
-from .rows import NOW_NS, SECOND_NS, event, process, snapshot
+from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
 NGINX = process(42, name="nginx", command="nginx: worker process", user="www-data", open=3)
 REDIS = process(77, name="redis-server", command="redis-server *:6379", user="redis", open=20, create_per_s=1500.0)
@@ -313,6 +313,18 @@ def test_operators_obey_de_morgan(left: str, right: str) -> None:
 def test_the_parser_is_loaded_by_the_first_filter_only() -> None:
     code = "import sys; from epolltop.query import filter, view; filter.parse(' '); sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_instance_that_was_found_is_at_least_as_old_as_it_is_known() -> None:
+    found, traced = (InstanceOf(instance(age_s=90.0, found=found), process()) for found in (True, False))
+
+    def matches(text: str) -> list[bool]:
+        predicate = parse_over(INSTANCE_FIELDS, text)
+        return [predicate(row, snapshot()) for row in (found, traced)]
+
+    assert matches("age>1m") == matches("age>=90s") == [True, True]
+    assert matches("age>2m") == [False, False]
+    assert matches("age<2m") == matches("age:90s") == [False, True]
 
 
 # The filter that a cell stands for.
