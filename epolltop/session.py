@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import gc
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -138,7 +139,8 @@ class Session:
         with uncollected():
             self._poll()
             self._mark = self._world.mark()
-            return self._world.freeze(self._world.begin())
+            # Some milliseconds are no window: a rate over them says nothing.
+            return dataclasses.replace(self._world.freeze(self._world.begin()), window_s=0.0)
 
     @uncollected()
     def _tick(self) -> Snapshot:
