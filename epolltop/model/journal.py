@@ -47,6 +47,10 @@ class Journal(Sequence[Event]):
     def __iter__(self) -> Iterator[Event]:
         return itertools.islice(itertools.chain(*self._blocks, self._tail), self._skip, None)
 
+    def __reversed__(self) -> Iterator[Event]:
+        parts = (reversed(part) for part in (self._tail, *reversed(self._blocks)))
+        return itertools.islice(itertools.chain.from_iterable(parts), len(self))
+
     @overload
     def __getitem__(self, at: int) -> Event: ...
     @overload

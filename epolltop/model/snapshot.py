@@ -139,6 +139,10 @@ class Snapshot:
         """How many instances nobody holds."""
         return len(self.unheld)
 
+    def row_of(self, process: ProcessKey) -> ProcessRow | None:
+        """Its row, if it is listed."""
+        return next((row for row in self.processes if row.key == process), None)
+
     def wall_of(self, at_ns: int) -> int:
         """Nanoseconds since the epoch of a boot clock instant."""
         return self.wall_ns - (self.now_ns - at_ns)

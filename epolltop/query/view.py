@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Generic, overload
@@ -51,6 +51,9 @@ class NewestFirst(Sequence[Event]):
     def __len__(self) -> int:
         return len(self._journal)
 
+    def __iter__(self) -> Iterator[Event]:
+        return reversed(self._journal)
+
     @overload
     def __getitem__(self, at: int) -> Event: ...
     @overload
@@ -74,7 +77,8 @@ def instances_of(process: ProcessKey) -> Subject[InstanceOf]:
     """The instances that one process holds."""
 
     def rows(snapshot: Snapshot) -> Sequence[InstanceOf]:
-        return next((instances(row) for row in snapshot.processes if row.key == process), ())
+        row = snapshot.row_of(process)
+        return instances(row) if row else ()
 
     return replace(INSTANCES, fields=HELD_FIELDS, rows=rows)
 
