@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import functools
 import gc
@@ -125,13 +126,19 @@ def _stdout() -> BinaryIO:
 
 def _ui(session: Session, options: Options) -> int:
     from epolltop.ui.exports import Exports
-    from epolltop.ui.place import Place
+    from epolltop.ui.place import root
     from epolltop.ui.run import run_ui
 
     readable = in_ascii if options.ascii_only else str
     view = options.view
-    label = view.subject.id.capitalize()
-    start = Place(view.subject, label, options.filter, view.filter, view.sort, view.reverse, view.rows)
+    start = dataclasses.replace(
+        root(view.subject),
+        filter_text=options.filter,
+        filter=view.filter,
+        sort=view.sort,
+        reverse=view.reverse,
+        rows=view.rows,
+    )
     exports = Exports(
         functools.partial(export, ascii_only=options.ascii_only),
         functools.partial(export_screen, ascii_only=options.ascii_only),

@@ -28,6 +28,7 @@ __all__ = [
     "UnknownField",
     "Value",
     "argument_text",
+    "error_name",
     "event_name",
     "fitting",
     "flag_names",
@@ -241,12 +242,13 @@ def _is_call(event: Event) -> bool:
     return event.kind in (Kind.CREATE, Kind.CREATE_FAILED)
 
 
-def _errno(event: Event) -> str | None:
+def error_name(event: Event) -> str | None:
+    """Why creation failed: EMFILE, or a number that has no name; None if it did not."""
     return errno.errorcode.get(event.errno, str(event.errno)) if event.errno else None
 
 
 def _result(event: Event) -> str | None:
-    return _errno(event) or (None if event.fd is None else str(event.fd))
+    return error_name(event) or (None if event.fd is None else str(event.fd))
 
 
 def _or_unknown(value: object) -> str:
@@ -297,8 +299,8 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           "The call that created the instance.", shown=False),
     Field("fd", "FD", 5, "id", lambda event, _: event.fd, "Descriptor that creation returned.", shown=False,
           text=lambda event, _: _or_unknown(event.fd) if event.kind is Kind.CREATE else _NOT_APPLICABLE),
-    Field("errno", "ERRNO", 7, "text", lambda event, _: _errno(event), "Why creation failed.", shown=False,
-          text=lambda event, _: _errno(event) or _NOT_APPLICABLE),
+    Field("errno", "ERRNO", 7, "text", lambda event, _: error_name(event), "Why creation failed.", shown=False,
+          text=lambda event, _: error_name(event) or _NOT_APPLICABLE),
     Field("created_at", "CREATED", 12, "text", lambda event, snapshot: _utc(event.created_ns, snapshot),
           "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: _local(event.created_ns, snapshot), shown=False),

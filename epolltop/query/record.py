@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import event_name
+from epolltop.query.fields import error_name, event_name
 from epolltop.text import timestamp
 
 
@@ -33,7 +32,7 @@ def event_record(event: Event, snapshot: Snapshot) -> dict[str, Any]:
             "kind": event.kind.name.lower(),
             "id": event.instance,
             "fd": event.fd,
-            "errno": errno.errorcode.get(event.errno, str(event.errno)) if event.errno else None,
+            "errno": error_name(event),
             "created_at": timestamp(snapshot.wall_of(event.created_ns), utc=True) if event.created_ns else None,
             "lifetime_ns": event.lifetime_ns,
             "process_start_ticks": event.start or None,

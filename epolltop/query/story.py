@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
-from epolltop.query.fields import argument_text
+from epolltop.query.fields import argument_text, error_name
 from epolltop.query.record import event_record
+from epolltop.query.view import events_of
 from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 
 Line: TypeAlias = tuple[str | None, str]
@@ -88,7 +88,7 @@ def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
 
 def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[Line]:
     """Of an instance that is no longer: what the journal still has."""
-    about = [event for event in snapshot.journal if event.file == file and event.since_ns == since_ns]
+    about = events_of(file, since_ns).rows(snapshot)[::-1]
     yield None, f"epoll instance {instance_id(file, since_ns)}, no longer open"
     for event in about:
         if event.kind is Kind.CREATE:
@@ -123,17 +123,15 @@ def _held_over_time(instance: Instance, snapshot: Snapshot) -> Iterator[tuple[in
 
 
 def _call(event: Event) -> str:
-    call = f"{event.syscall.name.lower() if event.syscall is not Syscall.UNKNOWN else 'epoll_create'}" + (
-        f"({argument_text(event.syscall, event.argument) or UNKNOWN})"
-    )
+    name = "epoll_create" if event.syscall is Syscall.UNKNOWN else event.syscall.name.lower()
+    call = f"{name}({argument_text(event.syscall, event.argument) or UNKNOWN})"
     if not event.errno:
         return f"{call} returned descriptor {UNKNOWN if event.fd is None else event.fd}"
-    name = errno.errorcode.get(event.errno, str(event.errno))
-    return f"{call} failed with {name}: {os.strerror(event.errno).lower()}"
+    return f"{call} failed with {error_name(event)}: {os.strerror(event.errno).lower()}"
 
 
 def _who(event: Event, snapshot: Snapshot) -> str:
-    row = next((row for row in snapshot.processes if row.key == event.process), None)
+    row = snapshot.row_of(event.process)
     parts = [f"thread {event.tid} ({event.name})" if event.tid else "thread not known"]
     if row:
         parts.append(f"of {row.command or row.name}")
@@ -186,8 +184,8 @@ def _actor(event: Event) -> str:
 
 
 def _process(key: ProcessKey, snapshot: Snapshot) -> str:
-    name = next((row.name for row in snapshot.processes if row.key == key), "process")
-    return f"{name} ({key.pid})"
+    row = snapshot.row_of(key)
+    return f"{row.name if row else 'process'} ({key.pid})"
 
 
 def _when(at_ns: int, snapshot: Snapshot) -> str:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from epolltop.query.fields import Field, lookup
 from epolltop.query.filter import FilterError, comparison
+from epolltop.query.view import SUBJECTS
 from epolltop.session import Session
 from epolltop.ui.board import Board
 from epolltop.ui.clipboard import Clip, clip_row, clip_rows
@@ -22,7 +23,7 @@ from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, bindings
 from epolltop.ui.manual import Manual
 from epolltop.ui.picker import Choice, Picker, Question
-from epolltop.ui.place import SUBJECTS, Place, Trail, root
+from epolltop.ui.place import Place, Trail, root
 from epolltop.ui.table import VirtualTable
 from epolltop.ui.watching import Watching
 
@@ -37,7 +38,7 @@ class EpolltopApp(Watching):
     def __init__(self, session: Session, start: Place, exports: Exports, readable: Callable[[str], str] = str) -> None:
         super().__init__(session, start, readable)
         self._exports = exports
-        self._roots = {subject.id: root(subject) for subject in SUBJECTS} | {start.subject.id: start}
+        self._roots = {subject.id: root(subject) for subject in SUBJECTS.values()} | {start.subject.id: start}
 
     def on_mount(self) -> None:
         """After a stop by Ctrl-Z the terminal shows something else."""
@@ -72,7 +73,7 @@ class EpolltopApp(Watching):
         if self.trail.is_root and self.board.main.sticks_to_row:
             left = replace(left, cursor=self.board.main.cursor_key)
         self._roots[left.subject.id] = left
-        self.go(Trail((self._roots[SUBJECTS[number - 1].id],)))
+        self.go(Trail((self._roots[list(SUBJECTS)[number - 1]],)))
 
     @on(VirtualTable.RowActivated)
     def _drill(self, message: VirtualTable.RowActivated) -> None:
@@ -121,10 +122,14 @@ class EpolltopApp(Watching):
     @on(FilterBar.Changed)
     def _filter(self, message: FilterBar.Changed) -> None:
         """The rows that match while typing; what does not parse leaves the last good rows and says where it fails."""
-        error = self.check_filter(message.text)
-        self.query_one(FilterBar).complain(error)
-        if error is None:
-            self.move_to(self.trail.here.filtered(message.text))
+        bar = self.query_one(FilterBar)
+        try:
+            place = self.trail.here.filtered(message.text)
+        except FilterError as error:
+            bar.complain(error)
+        else:
+            bar.complain(None)
+            self.move_to(place)
 
     def on_mouse_down(self) -> None:
         """Whoever reaches for something else has typed all."""
@@ -252,8 +257,8 @@ class EpolltopApp(Watching):
 
     def action_seek(self) -> None:
         """Asks for a time and goes there."""
-        if not self.clock.seeks:
-            self._went("Only a replay goes to a time; [ and ] step through the last minutes.")
+        if self.clock.unseekable:
+            self._went(self.clock.unseekable)
             return
 
         async def go(text: str | None) -> None:

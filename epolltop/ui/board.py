@@ -14,7 +14,7 @@ from epolltop.model.batch import Event
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name
 from epolltop.query.story import Line, event_story, instance_story, raw_story
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, NewestFirst, instances
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, instances
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
 from epolltop.ui.filterbar import FilterBar
@@ -111,8 +111,8 @@ class Board(Vertical):
         moved = self._place is None or place.subject != self._place.subject
         self._place, self._snapshot, self._glow = place, snapshot, glow
         if moved:
-            for subject in (PROCESSES, INSTANCES, EVENTS):
-                self.set_class(subject.id == place.subject.id, f"-{subject.id}")
+            for id in SUBJECTS:
+                self.set_class(id == place.subject.id, f"-{id}")
             self._accompanied = None
             self.main.forget()
             if not any(bar.is_open for bar in self.screen.query(FilterBar)):
@@ -158,14 +158,13 @@ class Board(Vertical):
             about = self.table(INSTANCES.id if focused is self.table(INSTANCES.id) else EVENTS.id).cursor_row
             self.query_one("#detail", Detail).show(self._told(about, self._snapshot))
             return
-        lines: list[Line] = []
-        if self._place.instance and not (self.raw and self.main.cursor_row is not None):
-            lines += instance_story(*self._place.instance, self._snapshot)
-        if not lines:
-            lines += self._told(self.main.cursor_row, self._snapshot)
-        elif self.main.cursor_row is not None:
-            told = self._told(self.main.cursor_row, self._snapshot)
-            lines += [(None, ""), *(line for line in told if line[0] not in _TOLD_OF_INSTANCE)]
+        row = self.main.cursor_row
+        lines = [*self._told(row, self._snapshot)]
+        if self._place.instance and row is None:
+            lines = instance_story(*self._place.instance, self._snapshot)
+        elif self._place.instance and not self.raw:
+            rest = [line for line in lines if line[0] not in _TOLD_OF_INSTANCE]
+            lines = [*instance_story(*self._place.instance, self._snapshot), (None, ""), *rest]
         self.query_one("#page", Detail).show(lines)
 
     def _told(self, row: Any, snapshot: Snapshot) -> Sequence[Line]:
@@ -186,7 +185,7 @@ class Board(Vertical):
     def _fields(self, id: str) -> Sequence[Field[Any]]:
         if self._place is not None and self._place.subject.id == id:
             return self._place.subject.fields
-        return HELD_FIELDS if id == INSTANCES.id else next(s.fields for s in (PROCESSES, EVENTS) if s.id == id)
+        return HELD_FIELDS if id == INSTANCES.id else SUBJECTS[id].fields
 
     def _shown_snapshot(self) -> Snapshot:
         assert self._snapshot is not None, "rows are drawn before a snapshot"

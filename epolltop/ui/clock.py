@@ -6,6 +6,7 @@ Each step answers with what a person should be told, if anything.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -24,8 +25,8 @@ Notice = str
 class Clock(Protocol):
     """What the keys of time ask for."""
 
-    seeks: bool
-    """Whether it goes to a time one names."""
+    unseekable: Notice
+    """Why it goes to no time that one names; empty: it does."""
 
     def pause(self) -> None:
         """Stands, or goes on."""
@@ -55,7 +56,7 @@ class Clock(Protocol):
 class LiveClock:
     """Observing never stops; what is held is one of the snapshots of the last minutes."""
 
-    seeks = False
+    unseekable = "Only a replay goes to a time; [ and ] step through the last minutes."
 
     def __init__(self, session: Session, ring: Ring) -> None:
         self._session, self._ring = session, ring
@@ -77,17 +78,15 @@ class LiveClock:
 
     async def seek(self, text: str) -> Notice:
         """See Clock."""
-        return "Only a replay goes to a time; [ and ] step through the last minutes."
-
-    def minus(self) -> None:
-        """See Clock."""
-        now_s = self._session.delay_s
-        self._session.delay_s = max((delay for delay in DELAYS_S if delay < now_s), default=now_s)
+        return self.unseekable
 
     def plus(self) -> None:
         """See Clock."""
-        now_s = self._session.delay_s
-        self._session.delay_s = min((delay for delay in DELAYS_S if delay > now_s), default=now_s)
+        self._session.delay_s = _above(DELAYS_S, self._session.delay_s)
+
+    def minus(self) -> None:
+        """See Clock."""
+        self._session.delay_s = _below(DELAYS_S, self._session.delay_s)
 
     def banner(self) -> str:
         """See Clock."""
@@ -109,7 +108,7 @@ class LiveClock:
 class ReplayClock:
     """Time is the recording's; nothing is missed while it stands."""
 
-    seeks = True
+    unseekable = ""
 
     def __init__(self, session: Replay, ring: Ring) -> None:
         self._session, self._ring = session, ring
@@ -145,13 +144,11 @@ class ReplayClock:
 
     def plus(self) -> None:
         """See Clock."""
-        now = self._session.speed
-        self._session.speed = min((speed for speed in SPEEDS if speed > now), default=now)
+        self._session.speed = _above(SPEEDS, self._session.speed)
 
     def minus(self) -> None:
         """See Clock."""
-        now = self._session.speed
-        self._session.speed = max((speed for speed in SPEEDS if speed < now), default=now)
+        self._session.speed = _below(SPEEDS, self._session.speed)
 
     def banner(self) -> str:
         """See Clock."""
@@ -177,6 +174,14 @@ class ReplayClock:
 def clock_of(session: Session, ring: Ring) -> Clock:
     """The clock that goes with a session."""
     return ReplayClock(session, ring) if isinstance(session, Replay) else LiveClock(session, ring)
+
+
+def _above(choices: Sequence[float], now: float) -> float:
+    return min((choice for choice in choices if choice > now), default=now)
+
+
+def _below(choices: Sequence[float], now: float) -> float:
+    return max((choice for choice in choices if choice < now), default=now)
 
 
 _NEAREST_NS = 500_000_000

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from rich.text import Text
 
+from epolltop.query.view import SUBJECTS
 from epolltop.text import grouped
 from epolltop.ui.lines import Lines
-from epolltop.ui.place import SUBJECTS, Trail
+from epolltop.ui.place import Trail
 
 NARROW = 100
 """Cells below which only the present view is named; the digits of the others stay."""
@@ -32,7 +33,7 @@ class Crumbs(Lines):
         """
         line = Text()
         view = trail.here.view
-        for number, subject in enumerate(SUBJECTS, start=1):
+        for number, subject in enumerate(SUBJECTS.values(), start=1):
             here = trail.places[0].subject.id == subject.id
             name = f" {subject.id.capitalize()}" if here or self.size.width >= NARROW else ""
             line.append(f" {number}{name} ", "bold reverse" if here else "").append(" ")

@@ -127,7 +127,6 @@ class FilterBar(Vertical):
         error = self._check(message.value)
         self.complain(error)
         if error is None:
-            self.post_message(self.Changed(message.value))
             self.close()
 
     @on(_Line.Left)

@@ -10,12 +10,10 @@ from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import ProcessRow
 from epolltop.query.fields import InstanceOf
 from epolltop.query.filter import Predicate, everything, parse_over
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject, View, events_of, instances_of
+from epolltop.query.view import PROCESSES, Subject, View, events_of, instances_of
 
 InstanceKey: TypeAlias = tuple[int, int]
 """Identity of an instance: file and since_ns."""
-
-SUBJECTS: tuple[Subject[Any], ...] = (PROCESSES, INSTANCES, EVENTS)
 
 
 @dataclass(frozen=True)
