@@ -42,8 +42,8 @@ BPF_ITER(task_file)
 	learnt = lesson.lookup(&zero);
 	if (!task || !file || !learnt || read8(name + FILE_F_OP) != learnt->f_op)
 		return 0;
-	holding.tgid = read4((u64)task + TASK_TGID);
-	if (holding.tgid == OWN_TGID)
+	holding.tgid = tgid_of((u64)task, learnt);
+	if (!holding.tgid || holding.tgid == OWN_TGID)
 		return 0;
 	birth = births.lookup(&name);
 	if (birth) {

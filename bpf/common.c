@@ -6,7 +6,9 @@
  * Memory in the kernel: births 16 MB and processes 4 MB at most, both preallocated, because the probes run where
  * allocating is not safe (the release may come from inside the slab allocator).
  *
- * -D: OWN_TGID (0: leave nobody out), the structure offsets FILE_F_OP ... from BTF, EVENT_INTERVAL_NS, EVENT_BURST_NS.
+ * -D: OWN_TGID (0: leave nobody out), the structure offsets FILE_F_OP ... and sizes UPID_SIZE ... from BTF,
+ * EVENT_INTERVAL_NS, EVENT_BURST_NS. PID_NAMESPACE_UP, if pids are to be shown as a PID namespace numbers them: how many
+ * levels that one is above epolltop's own. KERNEL_STACK_SIZE, where bpf_task_pt_regs is missing (before Linux 5.15).
  */
 #include "wire.h"
 
@@ -46,6 +48,78 @@ static __always_inline u32 read4(u64 address)
 
 	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
 	return value;
+}
+
+/*
+ * Pids are those that /proc shows. In the machine's own PID namespace these are the kernel's; in another one, each is
+ * looked up as pid_nr_ns() does, which costs four reads.
+ */
+#ifdef PID_NAMESPACE_UP
+/* 0 if the task is outside of the namespace: it has no number there. */
+static __always_inline u32 number_of(u64 task, struct lesson *learnt)
+{
+	u64 pid = read8(task + TASK_THREAD_PID);
+	u64 number = pid + PID_NUMBERS + (u64)learnt->pid_level * UPID_SIZE;
+
+	if (read4(pid + PID_LEVEL) < learnt->pid_level || read8(number + UPID_NS) != learnt->pid_namespace)
+		return 0;
+	return read4(number + UPID_NR);
+}
+
+static __always_inline u32 tgid_of(u64 task, struct lesson *learnt)
+{
+	return number_of(read8(task + TASK_GROUP_LEADER), learnt);
+}
+
+static __always_inline u32 current_tgid(struct lesson *learnt)
+{
+	return tgid_of(bpf_get_current_task(), learnt);
+}
+
+static __always_inline u32 current_tid(struct lesson *learnt)
+{
+	return number_of(bpf_get_current_task(), learnt);
+}
+
+static __always_inline void learn_pid_namespace(struct lesson *learnt)
+{
+	u64 pid = read8(bpf_get_current_task() + TASK_THREAD_PID);
+
+	learnt->pid_level = read4(pid + PID_LEVEL) - PID_NAMESPACE_UP;
+	learnt->pid_namespace = read8(pid + PID_NUMBERS + (u64)learnt->pid_level * UPID_SIZE + UPID_NS);
+}
+#else
+static __always_inline u32 tgid_of(u64 task, struct lesson *learnt)
+{
+	return read4(task + TASK_TGID);
+}
+
+static __always_inline u32 current_tgid(struct lesson *learnt)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline u32 current_tid(struct lesson *learnt)
+{
+	return bpf_get_current_pid_tgid();
+}
+
+static __always_inline void learn_pid_namespace(struct lesson *learnt)
+{
+}
+#endif
+
+/*
+ * Where the registers of the current task's system call were saved. Before Linux 5.15 they are found as
+ * task_pt_regs() finds them: at the top of the kernel stack.
+ */
+static __always_inline u64 current_regs(void)
+{
+#ifdef KERNEL_STACK_SIZE
+	return read8(bpf_get_current_task() + TASK_STACK) + KERNEL_STACK_SIZE - PT_REGS_SIZE;
+#else
+	return bpf_task_pt_regs(bpf_get_current_task_btf());
+#endif
 }
 
 /* Atomic although some are per CPU: a raw tracepoint's program may be preempted by another one on its CPU. */
@@ -98,11 +172,11 @@ static __always_inline bool in_detail(struct counts *counts, u64 now)
 }
 
 /* The event, whose process is set, is about what the current task does. */
-static __always_inline void set_actor(struct event *event)
+static __always_inline void set_actor(struct event *event, struct lesson *learnt)
 {
-	event->tid = bpf_get_current_pid_tgid();
+	event->tid = current_tid(learnt);
 	event->uid = bpf_get_current_uid_gid();
-	event->ppid = read4(read8(bpf_get_current_task() + TASK_REAL_PARENT) + TASK_TGID);
+	event->ppid = tgid_of(read8(bpf_get_current_task() + TASK_REAL_PARENT), learnt);
 	event->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 }

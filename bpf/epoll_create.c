@@ -4,7 +4,7 @@
  *
  * Hook: the return of epoll_create(2) and epoll_create1(2), by fexit, else kretprobe, else syscall tracepoint. The
  * instance is found through the returned descriptor; size or flags come from the registers saved at system call entry,
- * so no enter probe is needed (bpf_task_pt_regs: Linux 5.15).
+ * so no enter probe is needed.
  *
  * Cost: see the benchmark table in README.md. A syscall tracepoint adds some 50 ns to every system call of the machine;
  * the function probes add nothing to others.
@@ -22,7 +22,6 @@
 static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument, int ret)
 {
 	u64 now = bpf_ktime_get_boot_ns();
-	u64 id = bpf_get_current_pid_tgid();
 	struct lesson *learnt;
 	struct totals *all;
 	struct counts *counts;
@@ -37,8 +36,11 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	all = totals.lookup(&zero);
 	if (!learnt || !all)
 		return 0;
-	if (learnt->student) {
-		if (learnt->student == (u32)id) {
+	if (learnt->token) {
+		if (argument == learnt->token) {
+			learnt->student = bpf_get_current_pid_tgid();
+			learn_pid_namespace(learnt);
+		} else if (learnt->student == (u32)bpf_get_current_pid_tgid()) {
 			learnt->f_op = f_op;
 			learnt->file = file;
 		}
@@ -51,9 +53,11 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 
 	birth.created_ns = now;
 	birth.start_ns = leader_start_ns(bpf_get_current_task());
-	birth.tgid = id >> 32;
+	birth.tgid = current_tgid(learnt);
 	birth.argument = argument;
 	birth.syscall = syscall;
+	if (!birth.tgid)
+		return 0;
 	if (birth.tgid == OWN_TGID) {
 		if (file)
 			births.update(&file, &birth);
@@ -89,7 +93,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	event.argument = argument;
 	event.tgid = birth.tgid;
 	event.start_ns = birth.start_ns;
-	set_actor(&event);
+	set_actor(&event, learnt);
 	submit_with_stack(ctx, &event, all);
 	return 0;
 }
@@ -97,7 +101,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 /* The first argument of the current task's 64-bit or 32-bit system call. */
 static __always_inline u32 current_argument(u64 register_offset)
 {
-	return read4(bpf_task_pt_regs(bpf_get_current_task_btf()) + register_offset);
+	return read4(current_regs() + register_offset);
 }
 
 /* Layout of every syscalls:sys_exit_* record since 2.6.33 (kernel/trace/trace.h, struct syscall_trace_exit). */
@@ -116,6 +120,32 @@ int epoll_create1_sys_exit(struct sys_exit *args)
 {
 	return instance_created(args, SYSCALL_EPOLL_CREATE1, current_argument(REGS_ARGUMENT), args->ret);
 }
+
+/*
+ * The same for 32-bit tasks, whose calls have no tracepoint of their own (ARCH_TRACE_IGNORE_COMPAT_SYSCALLS): the raw
+ * tracepoint at the end of every system call. Arguments: registers, result. Only on demand, for its cost to all.
+ */
+#if defined(COMPAT) && defined(THREAD_INFO_STATUS)
+#define TS_COMPAT	0x0002	/* arch/x86/include/asm/thread_info.h: a 32-bit system call is being made */
+#define IA32_EPOLL_CREATE	254	/* arch/x86/entry/syscalls/syscall_32.tbl */
+#define IA32_EPOLL_CREATE1	329
+
+int compat_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 regs = ctx->args[0];
+
+	/* thread_info is the first member of task_struct (CONFIG_THREAD_INFO_IN_TASK, x86 since 4.9). */
+	if (!(read4(bpf_get_current_task() + THREAD_INFO_STATUS) & TS_COMPAT))
+		return 0;
+	switch (read4(regs + REGS_NUMBER)) {
+	case IA32_EPOLL_CREATE:
+		return instance_created(ctx, SYSCALL_EPOLL_CREATE, read4(regs + REGS_ARGUMENT_COMPAT), ctx->args[1]);
+	case IA32_EPOLL_CREATE1:
+		return instance_created(ctx, SYSCALL_EPOLL_CREATE1, read4(regs + REGS_ARGUMENT_COMPAT), ctx->args[1]);
+	}
+	return 0;
+}
+#endif
 
 struct pt_regs;
 

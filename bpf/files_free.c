@@ -17,21 +17,21 @@
 
 static __always_inline int instance_released(void *ctx, u64 file)
 {
-	u64 id = bpf_get_current_pid_tgid();
 	struct birth *found, birth = {};
 	struct counts *counts = NULL;
 	struct lesson *learnt;
 	struct totals *all;
 	struct event event = {};
+	u32 tgid;
 	int zero = 0;
 
 	learnt = lesson.lookup(&zero);
 	all = totals.lookup(&zero);
 	if (!learnt || !all)
 		return 0;
-	if (learnt->student) {
+	if (learnt->token) {
 		if (file == learnt->file)
-			learnt->freed_by = id;
+			learnt->freed_by = bpf_get_current_pid_tgid();
 		return 0;
 	}
 	found = births.lookup(&file);
@@ -41,13 +41,17 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		if (birth.tgid == OWN_TGID)
 			return 0;
 	}
-	if (id >> 32 == OWN_TGID) {
+	tgid = current_tgid(learnt);
+	/* Older than the trace, and dropped from outside of the PID namespace: nobody's here, or for the census to tell. */
+	if (!tgid && !found)
+		return 0;
+	if (OWN_TGID && tgid == OWN_TGID) {
 		event.flags = EVENT_BY_CENSUS;
 		event.tgid = birth.tgid;
 		event.start_ns = birth.start_ns;
 		event.uid = NO_UID;
 	} else {
-		event.tgid = id >> 32;
+		event.tgid = tgid;
 		event.start_ns = leader_start_ns(bpf_get_current_task());
 		if (read4(bpf_get_current_task() + TASK_FLAGS) & PF_KTHREAD)
 			event.flags = EVENT_BY_KERNEL;
@@ -68,7 +72,7 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		return 0;
 	}
 	if (!(event.flags & EVENT_BY_CENSUS))
-		set_actor(&event);
+		set_actor(&event, learnt);
 	event.kind = KIND_RELEASE;
 	event.file = file;
 	event.created_ns = birth.created_ns;
@@ -100,7 +104,7 @@ int slab_object_freed(struct bpf_raw_tracepoint_args *ctx)
 	learnt = lesson.lookup(&zero);
 	if (!learnt)
 		return 0;
-	if (learnt->student && object == learnt->file)
+	if (learnt->token && object == learnt->file)
 		learnt->filp_cache = cache;
 	if (!cache || cache != learnt->filp_cache || read8(object + FILE_F_OP) != learnt->f_op)
 		return 0;

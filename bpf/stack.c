@@ -29,7 +29,7 @@ BPF_PERCPU_ARRAY(with_stack, struct with_stack, 1);
 static __always_inline void set_caller(struct stack *stack)
 {
 #ifdef REGS_IP
-	u64 regs = bpf_task_pt_regs(bpf_get_current_task_btf());
+	u64 regs = current_regs();
 	u64 top = read8(regs + REGS_SP);
 	u8 code[11] = {};
 

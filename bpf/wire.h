@@ -101,14 +101,19 @@ struct holding {
 };
 
 /*
- * What the probes must know of this kernel, learnt at start from one instance of epolltop's own: user space writes its
- * thread id into student, creates an instance and closes it.
+ * What the probes must know of this kernel, learnt at start from one instance of epolltop's own: user space writes a
+ * token that is no valid flag and calls epoll_create1(token). Whoever makes that call is the student, by whatever number
+ * the kernel knows it; that it is found proves, too, that arguments are read from where they are. The student then
+ * creates an instance and closes it.
  */
 struct lesson {
 	u64 f_op;		/* eventpoll_fops */
 	u64 file;		/* of the instance used */
 	u64 filp_cache;		/* slab cache of struct file */
-	u32 student;		/* thread id while learning, else 0 */
+	u64 pid_namespace;	/* whose numbers are shown; 0 if these are the kernel's own */
+	u32 pid_level;		/* of that namespace */
+	u32 token;		/* while learning, else 0 */
+	u32 student;		/* thread */
 	u32 freed_by;		/* thread that gave file back: the student, or release by slab is not prompt here */
 };
 

@@ -88,7 +88,14 @@ def _run(options: Options) -> int:
 
 
 def _opener(options: Options) -> OpenSource:
-    return functools.partial(open_source, options.source, include_self=options.include_self, stacks=options.stacks)
+    return functools.partial(
+        open_source,
+        options.source,
+        include_self=options.include_self,
+        stacks=options.stacks,
+        compat=options.compat,
+        attach=options.attach,
+    )
 
 
 def _record(options: Options) -> int:

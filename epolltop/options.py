@@ -55,6 +55,9 @@ class Options:
     source: str
     include_self: bool
     stacks: bool
+    compat: bool
+    attach: tuple[tuple[str, str], ...]
+    """Probe and the hook that it must have."""
     selection: Selection
     view: View[Any]
     """Of events for the command events."""
@@ -130,9 +133,11 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     return Options(
         command=command,
         saved=getattr(given, "saved", None),
-        source=given.source,
+        source=_source(parser, given),
         include_self=given.include_self,
         stacks=given.stacks,
+        compat=given.compat,
+        attach=tuple(given.attach),
         selection=Selection(frozenset(given.pid), frozenset(given.user)),
         view=View(subject, filter=predicate, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
@@ -148,6 +153,13 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         width=given.width,
         theme=given.theme,
     )
+
+
+def _source(parser: _Parser, given: argparse.Namespace) -> str:
+    """Who names a hook insists on the source that has hooks."""
+    if given.attach and given.source == "proc":
+        parser.error("--attach: /proc has no probes")
+    return "bpf" if given.attach else str(given.source)
 
 
 def _parser() -> _Parser:
@@ -223,6 +235,20 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
     add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
+    add(
+        "--compat",
+        default=False,
+        action="store_true",
+        help="count 32-bit programs' creations where tracepoints do not (BPF; costs)",
+    )
+    add(
+        "--attach",
+        default=[],
+        type=_attach,
+        action="append",
+        metavar="PROBE=HOOK",
+        help="insist on a hook, as files_free=kprobe; repeatable",
+    )
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add("--theme", default=None, type=_theme, metavar="NAME", help="of the screen; ansi-dark: the terminal's colours")
     add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
@@ -258,6 +284,17 @@ def _uid(text: str) -> int:
         if text.isascii() and text.isdecimal() and int(text) < 1 << 32:
             return int(text)
     raise argparse.ArgumentTypeError(f"there is no user {text!r}")
+
+
+def _attach(text: str) -> tuple[str, str]:
+    from epolltop.sources.bpf.ladder import ALL  # who asks for none need not wait for it
+
+    probe, _, hook = text.partition("=")
+    try:
+        ALL.only(probe, hook)
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(error.args[0]) from None
+    return probe, hook
 
 
 def _theme(text: str) -> str:

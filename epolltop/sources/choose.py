@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
+
 from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.sources.proc import ProcSource
 
 KINDS = ("auto", "bpf", "proc")
 
 
-def open_source(kind: str, *, include_self: bool, stacks: bool = False) -> FactSource:
+def open_source(
+    kind: str,
+    *,
+    include_self: bool,
+    stacks: bool = False,
+    compat: bool = False,
+    attach: Iterable[tuple[str, str]] = (),
+) -> FactSource:
     """An open source.
 
     Args:
         kind: bpf or proc insist on that one, auto falls back from bpf to proc and says why in every batch.
         include_self: whether epolltop's own instances count.
         stacks: whether the user stack of each creation is taken; where that cannot be, a blind spot says so.
+        compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
+        attach: probe and the only hook it may have.
 
     Raises:
         SourceUnavailable: the one that was asked for cannot run, or none can.
     """
     fallback = ""
     if kind != "proc":
+        from epolltop.sources.bpf.ladder import ALL
         from epolltop.sources.bpf.source import BpfSource
 
-        live = BpfSource(include_self=include_self, stacks=stacks)
+        ladders = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
+        live = BpfSource(include_self=include_self, stacks=stacks, compat=compat, ladders=ladders)
         try:
             live.open()
         except SourceUnavailable as error:

@@ -12,8 +12,7 @@ import pytest
 from epolltop.model.batch import Event, Kind
 from epolltop.model.snapshot import Provenance
 from epolltop.sources.bpf import source
-from epolltop.sources.bpf.census import ScanCensus
-from epolltop.sources.bpf.source import Ladders
+from epolltop.sources.bpf.ladder import ALL
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -167,7 +166,7 @@ def test_what_vanishes_from_proc_is_gone(by_proc: Observing, actor: Actor) -> No
 
 @GONE("With BPF it is told where no hook for `files_free` holds.")
 def test_gone_where_no_hook_holds(actor: Actor) -> None:
-    with observe(Ladders(files_free=())) as observing:
+    with observe(ALL.only("files_free", "census")) as observing:
         observing.refresh()
         fd = actor.create()
         observing.refresh()
@@ -220,7 +219,7 @@ def test_a_lost_release_is_gone(actor: Actor, monkeypatch: pytest.MonkeyPatch) -
 )
 def test_gone_where_the_census_walks_proc(actor: Actor) -> None:
     fd = actor.create()
-    with observe(Ladders(census=lambda _, *, include_self: ScanCensus(include_self=include_self))) as observing:
+    with observe(ALL.only("census", "proc")) as observing:
         old = observing.instances(actor.pid)[fd].id
         new = actor.create()
         traced = observing.instances(actor.pid)[new].id

@@ -6,13 +6,13 @@ import os
 import select
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from epolltop.model.batch import Event, Kind
-from epolltop.sources.bpf.ladder import Hook
-from epolltop.sources.bpf.source import Ladders
+from epolltop.sources.bpf.ladder import ALL, Hook, Rung
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -268,8 +268,8 @@ def test_left_out_as_a_whole(observing: Observing, actor: Actor) -> None:
 
 @PROOFS("A hook that attaches, but does not see the release of epolltop's own instance, is not used.")
 def test_a_hook_that_does_not_see_is_not_used() -> None:
-    blind = (Hook("raw_tracepoint", "sched_switch", "slab_object_freed"),)
-    with observe(Ladders(files_free=(blind,))) as observing:
+    blind: Rung = (Hook("raw_tracepoint", "sched_switch", "slab_object_freed"),)
+    with observe(replace(ALL, files_free={"blind": blind, "census": ()})) as observing:
         observing.refresh()
         (_, probe) = observing.batch.source.probes
     assert (probe.name, probe.traces) == ("files_free", False)

@@ -8,8 +8,7 @@ import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Provenance
-from epolltop.sources.bpf.census import ScanCensus
-from epolltop.sources.bpf.source import Ladders
+from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -17,10 +16,6 @@ from .observing import Observing, observe
 from .truth import family, told, truth
 
 pytestmark = pytest.mark.kernel
-
-
-def _scanning(_program: object, *, include_self: bool) -> ScanCensus:
-    return ScanCensus(include_self=include_self)
 
 
 @pytest.fixture(name="old", scope="module")
@@ -33,7 +28,7 @@ def _old() -> Iterator[Actor]:
 
 @pytest.fixture(name="scanning", scope="module")
 def _observing(old: Actor) -> Iterator[Observing]:
-    with observe(Ladders(census=_scanning)) as observing:
+    with observe(ALL.only("census", "proc")) as observing:
         yield observing
 
 

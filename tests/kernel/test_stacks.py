@@ -243,7 +243,7 @@ def test_without_stacks_none_is_taken(observing: Observing) -> None:
         assert {instance.stack for instance in observing.instances(actor.pid).values()} == {()}
 
 
-@pytest.mark.parametrize("hook", EPOLL_CREATE[1], ids=lambda hook: hook.target)
+@pytest.mark.parametrize("hook", EPOLL_CREATE["kretprobe"], ids=lambda hook: hook.target)
 def test_function_probes_with_stacks_pass_the_verifier(hook: Hook) -> None:
     """They cannot be attached everywhere, but loaded."""
     bcc = load_bcc()

@@ -15,7 +15,7 @@ from pathlib import Path
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
 _MAGIC = 0xEB9F
-_STRUCT, _UNION = 4, 5
+_STRUCT, _UNION, _ENUM = 4, 5, 6
 # Bytes behind the 12 of struct btf_type: once for these kinds, and per member for those.
 _EXTRA = {1: 4, 3: 12, 14: 4, 17: 4}  # INT, ARRAY, VAR, DECL_TAG
 _PER_MEMBER = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}  # STRUCT, UNION, ENUM, FUNC_PROTO, DATASEC, ENUM64
@@ -40,12 +40,15 @@ class Btf:
         self._strings = header + str_off
         self._at = [0]  # type id -> position; id 0 is void
         self._structs: dict[str, int] = {}
+        self._enums: dict[str, int] = {}
         at, end = header + type_off, header + type_off + type_len
         while at < end:
             name, info, _ = struct.unpack_from("<III", image, at)
             kind, members = (info >> 24) & 0x1F, info & 0xFFFF
             if kind == _STRUCT and name:
                 self._structs.setdefault(self._string(name), len(self._at))
+            elif kind == _ENUM and name:
+                self._enums.setdefault(self._string(name), len(self._at))
             self._at.append(at)
             at += 12 + _EXTRA.get(kind, 0) + _PER_MEMBER.get(kind, 0) * members
 
@@ -69,6 +72,30 @@ class Btf:
                 raise LookupError(f"the kernel's struct {structure} has no member {member}")
             answer[name] = found[structure][member]
         return answer
+
+    def sizes(self, wanted: Mapping[str, str]) -> dict[str, int]:
+        """Sizes of structures in bytes.
+
+        Args:
+            wanted: structure by the name it shall have in the answer.
+
+        Raises:
+            LookupError: this kernel has no such structure.
+        """
+        for structure in wanted.values():
+            if structure not in self._structs:
+                raise LookupError(f"the kernel's BTF has no struct {structure}")
+        at = {name: self._at[self._structs[structure]] for name, structure in wanted.items()}
+        return {name: struct.unpack_from("<I", self._image, position + 8)[0] for name, position in at.items()}
+
+    def enumerators(self, enumeration: str) -> frozenset[str]:
+        """Names of the constants of an enumeration; none if the kernel has no such."""
+        if enumeration not in self._enums:
+            return frozenset()
+        at = self._at[self._enums[enumeration]]
+        members = struct.unpack_from("<I", self._image, at + 4)[0] & 0xFFFF
+        constants = self._image[at + 12 : at + 12 + _PER_MEMBER[_ENUM] * members]
+        return frozenset(self._string(name) for name, _ in struct.iter_unpack("<II", constants))
 
     def _string(self, offset: int) -> str:
         start = self._strings + offset

@@ -7,12 +7,12 @@ walk through /proc with kcmp, which knows no addresses and learns them from the 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from epolltop.model.batch import Census, Event, Holding, Kind
 from epolltop.sources.bpf import wire
-from epolltop.sources.bpf.program import AttachError, Program
+from epolltop.sources.bpf.program import Program
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import Scan
 
@@ -160,12 +160,11 @@ class ScanCensus:
         )
 
 
-def census_taker(program: Program, *, include_self: bool) -> CensusTaker:
-    """The first way that works."""
-    try:
-        return IteratorCensus(program)
-    except AttachError:
-        return ScanCensus(include_self=include_self)
+CENSUS: dict[str, Callable[[Program, bool], CensusTaker]] = {
+    "iterator": lambda program, _: IteratorCensus(program),
+    "proc": lambda _, include_self: ScanCensus(include_self=include_self),
+}
+"""The ladder, best rung first; AttachError leads on to the next."""
 
 
 def now_ns() -> int:

@@ -5,9 +5,10 @@ Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 
+from epolltop.sources.bpf.census import CENSUS, CensusTaker
 from epolltop.sources.bpf.program import AttachError, Program
 
 
@@ -20,64 +21,97 @@ class Hook:
     program: str = ""
     optional: bool = False
     """Its absence does not spoil the rung: 32-bit entry points, calls that newer architectures never had."""
+    compat: bool = False
+    """It sees 32-bit tasks."""
 
 
 Rung = tuple[Hook, ...]
 
-EPOLL_CREATE: tuple[Rung, ...] = (
-    (
+EPOLL_CREATE: dict[str, Rung] = {
+    "fexit": (
         Hook("fexit", "__x64_sys_epoll_create1"),
         Hook("fexit", "__x64_sys_epoll_create"),
-        Hook("fexit", "__ia32_sys_epoll_create1", optional=True),
-        Hook("fexit", "__ia32_sys_epoll_create", optional=True),
+        Hook("fexit", "__ia32_sys_epoll_create1", optional=True, compat=True),
+        Hook("fexit", "__ia32_sys_epoll_create", optional=True, compat=True),
     ),
-    (
+    "kretprobe": (
         Hook("kretprobe", "__x64_sys_epoll_create1", "epoll_create1_return"),
         Hook("kretprobe", "__x64_sys_epoll_create", "epoll_create_return"),
-        Hook("kretprobe", "__ia32_sys_epoll_create1", "epoll_create1_compat_return", optional=True),
-        Hook("kretprobe", "__ia32_sys_epoll_create", "epoll_create_compat_return", optional=True),
+        Hook("kretprobe", "__ia32_sys_epoll_create1", "epoll_create1_compat_return", optional=True, compat=True),
+        Hook("kretprobe", "__ia32_sys_epoll_create", "epoll_create_compat_return", optional=True, compat=True),
     ),
-    (
+    "tracepoint": (
         Hook("tracepoint", "syscalls:sys_exit_epoll_create1", "epoll_create1_sys_exit"),
         Hook("tracepoint", "syscalls:sys_exit_epoll_create", "epoll_create_sys_exit", optional=True),
     ),
-)
+}
 
-FILES_FREE: tuple[Rung, ...] = (
-    (Hook("fentry", "ep_eventpoll_release"),),
-    (Hook("kprobe", "ep_eventpoll_release", "ep_eventpoll_release_entry"),),
-    (Hook("raw_tracepoint", "kmem_cache_free", "slab_object_freed"),),
-)
+FILES_FREE: dict[str, Rung] = {
+    "fentry": (Hook("fentry", "ep_eventpoll_release"),),
+    "kprobe": (Hook("kprobe", "ep_eventpoll_release", "ep_eventpoll_release_entry"),),
+    "raw_tracepoint": (Hook("raw_tracepoint", "kmem_cache_free", "slab_object_freed"),),
+    "census": (),  # no hook: releases are derived from what one census shows and the next does not
+}
+
+COMPAT = Hook("raw_tracepoint", "sys_exit", "compat_sys_exit", compat=True)
+"""Sees the 32-bit tasks that syscall tracepoints leave out, at a cost to every system call of the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladders:
+    """What is tried for each probe and for the census, by name, best first."""
+
+    epoll_create: Mapping[str, Rung] = field(default_factory=lambda: EPOLL_CREATE)
+    files_free: Mapping[str, Rung] = field(default_factory=lambda: FILES_FREE)
+    census: Mapping[str, Callable[[Program, bool], CensusTaker]] = field(default_factory=lambda: CENSUS)
+
+    def only(self, probe: str, rung: str) -> Ladders:
+        """The same, but with a single rung in one of the ladders.
+
+        Raises:
+            LookupError: there is no such ladder or rung; the message names those there are.
+        """
+        ladders = {each.name: getattr(self, each.name) for each in fields(self)}
+        if probe not in ladders:
+            raise LookupError(f"there is no probe {probe!r}, but {', '.join(ladders)}")
+        if rung not in ladders[probe]:
+            raise LookupError(f"{probe} has no hook {rung!r}, but {', '.join(ladders[probe])}")
+        return replace(self, **{probe: {rung: ladders[probe][rung]}})
+
+
+ALL = Ladders()
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The hooks that hold, and what each higher rung answered."""
+    """The hooks that hold."""
 
     hooks: Rung
-    refusals: tuple[str, ...]
 
     @property
     def attached_to(self) -> str:
-        """For the screen and the snapshot; empty if nothing holds."""
+        """For the screen and the snapshot; empty for the rung without a hook."""
         return ", ".join(f"{hook.how}:{hook.target}" for hook in self.hooks)
 
     @property
     def sees_compat(self) -> bool:
-        """Whether 32-bit tasks are seen: function probes on their entry points."""
-        return any("ia32" in hook.target for hook in self.hooks)
+        """Whether 32-bit tasks are seen."""
+        return any(hook.compat for hook in self.hooks)
 
 
-def climb(program: Program, ladder: tuple[Rung, ...], proof: Callable[[], bool]) -> Attached:
-    """Attaches the first rung that holds as a whole and passes the proof.
+def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool]) -> Attached:
+    """Attaches the first rung that holds as a whole and passes the proof; one without hooks always does.
 
     Args:
         program: has the functions that the hooks name.
-        ladder: best rung first.
+        ladder: best rung first, by name.
         proof: whether what is attached now saw an instance of epolltop's own.
+
+    Raises:
+        AttachError: no rung holds; the message is what each of them answered.
     """
     refusals: list[str] = []
-    for rung in ladder:
+    for name, rung in ladder.items():
         held: list[Hook] = []
         try:
             for hook in rung:
@@ -87,13 +121,30 @@ def climb(program: Program, ladder: tuple[Rung, ...], proof: Callable[[], bool])
                 except AttachError:
                     if not hook.optional:
                         raise
-            if proof():
-                return Attached(tuple(held), tuple(refusals))
-            refusals.append(f"{rung[0].how}: attached, but it did not see an instance of epolltop's own")
+            if not rung or proof():
+                return Attached(tuple(held))
+            refusals.append(f"{name}: attached, but it did not see an instance of epolltop's own")
         except AttachError as error:
-            refusals.append(f"{rung[0].how}: {error}")
+            refusals.append(f"{name}: {error}")
         release(program, tuple(held))
-    return Attached((), tuple(refusals))
+    raise AttachError("; ".join(refusals))
+
+
+def first_census(
+    program: Program, ladder: Mapping[str, Callable[[Program, bool], CensusTaker]], *, include_self: bool
+) -> CensusTaker:
+    """The first way to take a census that works.
+
+    Raises:
+        AttachError: none does.
+    """
+    refusals: list[str] = []
+    for name, take in ladder.items():
+        try:
+            return take(program, include_self)
+        except AttachError as error:
+            refusals.append(f"{name}: {error}")
+    raise AttachError("; ".join(refusals))
 
 
 def release(program: Program, hooks: Rung) -> None:

@@ -7,22 +7,24 @@ precedes the census that must contain it.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import secrets
 import select
-import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from epolltop.model.batch import Batch, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
-from epolltop.sources.bpf import ladder, wire
+from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.bcc import load_bcc
-from epolltop.sources.bpf.btf import VMLINUX, Btf
-from epolltop.sources.bpf.census import CensusTaker, census_taker, now_ns
+from epolltop.sources.bpf.census import now_ns
 from epolltop.sources.bpf.drain import Drain
-from epolltop.sources.bpf.program import Program, give_back_memory
+from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.layout import layout
+from epolltop.sources.bpf.pidns import levels_up, own_pid, require_machine_clock
+from epolltop.sources.bpf.program import AttachError, Program, give_back_memory
 from epolltop.sources.bpf.requirements import require
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
@@ -39,54 +41,27 @@ BUFFER_BYTES_MAX = 32 << 20
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 
-_OFFSETS = {
-    "FILE_F_OP": ("file", "f_op"),
-    "TASK_FILES": ("task_struct", "files"),
-    "TASK_FLAGS": ("task_struct", "flags"),
-    "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
-    "TASK_MM": ("task_struct", "mm"),
-    "TASK_REAL_PARENT": ("task_struct", "real_parent"),
-    "TASK_START": ("task_struct", "start_boottime"),
-    "TASK_TGID": ("task_struct", "tgid"),
-    "FILES_FDT": ("files_struct", "fdt"),
-    "FDTABLE_FD": ("fdtable", "fd"),
-    "FDTABLE_MAX_FDS": ("fdtable", "max_fds"),
-    "MM_START_STACK": ("mm_struct", "start_stack"),
-}
-_REGISTERS = {
-    "x86_64": {
-        "REGS_ARGUMENT": ("pt_regs", "di"),
-        "REGS_ARGUMENT_COMPAT": ("pt_regs", "bx"),
-        "REGS_SECOND": ("pt_regs", "si"),
-        "REGS_RET": ("pt_regs", "ax"),
-        "REGS_IP": ("pt_regs", "ip"),
-        "REGS_SP": ("pt_regs", "sp"),
-    },
-    # x0 holds the result at the end of a call, orig_x0 still the argument. Not verified on a running arm64.
-    "aarch64": {"REGS_ARGUMENT": ("pt_regs", "orig_x0")},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Ladders:
-    """What is tried for each probe, best first, and how a census is taken."""
-
-    epoll_create: tuple[ladder.Rung, ...] = ladder.EPOLL_CREATE
-    files_free: tuple[ladder.Rung, ...] = ladder.FILES_FREE
-    census: Callable[..., CensusTaker] = census_taker
-
 
 class BpfSource:
     """Implements FactSource with probes."""
 
-    def __init__(self, *, include_self: bool = False, stacks: bool = False, ladders: Ladders = Ladders()) -> None:
+    def __init__(
+        self,
+        *,
+        include_self: bool = False,
+        stacks: bool = False,
+        compat: bool = False,
+        ladders: Ladders = ALL,
+    ) -> None:
         """Touches nothing yet.
 
         Args:
             include_self: count our own instances too.
             stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
+            compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             ladders: other rungs than all, to try each on a kernel that has better ones.
         """
+        self._compat = compat
         self._include_self = include_self
         self._ladders = ladders
         self._stacks = Stacks() if stacks else None
@@ -116,16 +91,8 @@ class BpfSource:
             self._drain = Drain(program.consume)
             pages = pages_per_cpu(os.cpu_count() or 1)
             program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
-            ladders = self._ladders
-            self._created = ladder.climb(program, ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
-            self._released = ladder.climb(program, ladders.files_free, lambda: self._lesson(program).freed_by != 0)
-            if not self._created.hooks:
-                raise SourceUnavailable(
-                    "no probe sees instances being created: " + "; ".join(self._created.refusals),
-                    "run epolltop in the machine's own PID namespace, on a kernel with CONFIG_FTRACE_SYSCALLS=y",
-                )
+            self._climb(program)
             self._begin(program)
-            self._census = ladders.census(program, include_self=self._include_self)
         except BaseException:
             self.close()
             raise
@@ -135,6 +102,27 @@ class BpfSource:
         give_back_memory()
         self._gone: set[tuple[int, ...]] = set()
         self._drain.start()
+
+    def _climb(self, program: Program) -> None:
+        """Attaches the best that this kernel has of each ladder.
+
+        Raises:
+            SourceUnavailable: a ladder has no rung that holds.
+        """
+        ladders, what = self._ladders, "no probe sees instances being created"
+        try:
+            created = climb(program, ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
+            if self._compat and not created.sees_compat:
+                what = "no probe sees 32-bit tasks"
+                program.attach(COMPAT.how, COMPAT.program, COMPAT.target)
+                created = Attached((*created.hooks, COMPAT))
+            what = "no probe sees instances being released"
+            released = climb(program, ladders.files_free, lambda: self._lesson(program).was_prompt)
+            what = "no census can be taken"
+            self._census = first_census(program, ladders.census, include_self=self._include_self)
+        except AttachError as error:
+            raise SourceUnavailable(f"{what}: {error}", "epolltop doctor says what works here") from None
+        self._created, self._released = created, released
 
     def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
         """See FactSource."""
@@ -190,8 +178,10 @@ class BpfSource:
         Until `_begin` the probes look at nothing else, or the first of them would count what the others do not see yet.
         """
         known = wire.Lesson._make(program.element("lesson", wire.LESSON))
-        student = known._replace(file=0, student=threading.get_native_id(), freed_by=0)
-        program.set_element("lesson", wire.LESSON.pack(*student))
+        # Bit 0 is no flag of epoll_create1 and never was, so the kernel refuses what no other thread will ask for.
+        token = secrets.randbits(31) | 1
+        program.set_element("lesson", wire.LESSON.pack(*known._replace(file=0, token=token, student=0, freed_by=0)))
+        ctypes.CDLL(None).epoll_create1(token)  # Python's own refuses it without asking the kernel
         select.epoll().close()
         return wire.Lesson._make(program.element("lesson", wire.LESSON))
 
@@ -199,7 +189,7 @@ class BpfSource:
         """From here on everything counts, for all probes at once."""
         learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
         self._since_ns = now_ns()
-        program.set_element("lesson", wire.LESSON.pack(*learnt._replace(student=0)))
+        program.set_element("lesson", wire.LESSON.pack(*learnt._replace(token=0)))
 
     def _forget_the_gone(self, entries: Iterable[tuple[tuple[int, ...], object]], alive: Container[ProcessKey]) -> None:
         """Frees the map entries of processes that were gone a poll ago: releases come after their exit."""
@@ -232,27 +222,19 @@ class BpfSource:
         )
 
     def _defines(self) -> dict[str, int]:
-        try:
-            btf = Btf(VMLINUX.read_bytes())
-        except (OSError, ValueError) as error:
-            raise SourceUnavailable(
-                f"the kernel's type information cannot be read: {error}", "a kernel built with CONFIG_DEBUG_INFO_BTF=y"
-            ) from None
-        machine = os.uname().machine
-        if machine not in _REGISTERS:
-            raise SourceUnavailable(f"the BPF probes are not written for {machine}", "use --source proc")
-        try:
-            defines = btf.offsets(_OFFSETS | _REGISTERS[machine])
-        except LookupError as error:
-            raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
-        interval = 1_000_000_000 // DETAIL_PER_S
-        if self._stacks is not None:
-            defines["STACKS"] = 1
-        return defines | {
-            "OWN_TGID": 0 if self._include_self else os.getpid(),
-            "EVENT_INTERVAL_NS": interval,
-            "EVENT_BURST_NS": int(BURST_S * 1e9),
-        }
+        require_machine_clock()
+        up = levels_up()
+        asked = {"STACKS": self._stacks is not None, "COMPAT": self._compat}
+        return (
+            layout()
+            | {name: 1 for name, wanted in asked.items() if wanted}
+            | ({} if up is None else {"PID_NAMESPACE_UP": up})
+            | {
+                "OWN_TGID": 0 if self._include_self else own_pid(),
+                "EVENT_INTERVAL_NS": 1_000_000_000 // DETAIL_PER_S,
+                "EVENT_BURST_NS": int(BURST_S * 1e9),
+            }
+        )
 
 
 def pages_per_cpu(cpus: int) -> int:

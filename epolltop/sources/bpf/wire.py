@@ -16,7 +16,7 @@ COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
-LESSON = struct.Struct("=QQQII")
+LESSON = struct.Struct("=QQQQIIII")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
@@ -59,8 +59,16 @@ class Lesson(NamedTuple):
     f_op: int
     file: int
     filp_cache: int
+    pid_namespace: int
+    pid_level: int
+    token: int
     student: int
     freed_by: int
+
+    @property
+    def was_prompt(self) -> bool:
+        """Whether the probe saw the instance end at once, in the thread that closed it."""
+        return self.freed_by != 0 and self.freed_by == self.student
 
 
 def decode_event(raw: bytes) -> Event:

@@ -1,0 +1,54 @@
+"""Which PID namespace's numbers the screen shows: those of the /proc that epolltop, and whoever reads its screen, sees.
+
+In a container, or after unshare(1), these are not the numbers by which BPF knows processes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from epolltop.sources import SourceUnavailable
+
+_INITIAL = 0xEFFFFFFC
+"""Inode of the machine's own PID namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h, since Linux 3.8."""
+
+
+def levels_up() -> int | None:
+    """How many levels the namespace of /proc is above epolltop's own; None where pids are the kernel's own.
+
+    Raises:
+        SourceUnavailable: /proc is not mounted, or shows a namespace in which epolltop has no number.
+    """
+    try:
+        inode = os.stat("/proc/self/ns/pid").st_ino
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+            numbers = next(line.split()[1:] for line in status if line.startswith("NSpid:"))
+    except (OSError, StopIteration) as error:
+        raise SourceUnavailable(
+            f"/proc does not show epolltop itself: {error}",
+            "mount the /proc of its PID namespace: mount -t proc proc /proc",
+        ) from None
+    return None if inode == _INITIAL else len(numbers) - 1
+
+
+def own_pid() -> int:
+    """By which number /proc shows epolltop; another one than getpid's if /proc is of a namespace above."""
+    return int(os.readlink("/proc/self"))
+
+
+def require_machine_clock() -> None:
+    """Insists on the clock that the kernel stamps events with.
+
+    Raises:
+        SourceUnavailable: epolltop is in a time namespace that shifts it.
+    """
+    try:
+        with open("/proc/self/timens_offsets", encoding="ascii") as offsets:
+            shifted = any(line.startswith("boottime") and line.split()[1:] != ["0", "0"] for line in offsets)
+    except OSError:
+        shifted = False  # before Linux 5.6 there are no time namespaces
+    if shifted:
+        raise SourceUnavailable(
+            "epolltop is in a time namespace whose boot clock is shifted",
+            "run it in the machine's own: nsenter --time --target 1 epolltop",
+        )
