@@ -13,6 +13,7 @@ from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.world import World
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.bpf import census
+from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.source import BpfSource, Ladders
 from epolltop.sources.proc import ProcSource
 from tests.waiting import eventually
@@ -119,9 +120,9 @@ def observe_by_proc() -> Iterator[Observing]:
 
 
 @contextmanager
-def observe(ladders: Ladders | None = None, *, stacks: bool = False) -> Iterator[Observing]:
+def observe(ladders: Ladders | None = None, *, stacks: bool = False, sizes: Sizes = SIZES) -> Iterator[Observing]:
     """Opens a source that takes a census each poll, and closes it."""
-    source = BpfSource(stacks=stacks, ladders=ladders or Ladders())
+    source = BpfSource(stacks=stacks, ladders=ladders or Ladders(), sizes=sizes)
     with pytest.MonkeyPatch.context() as patch:
         # Another load on this machine may make a census slow, and the next one wait.
         patch.setattr(census, "SHARE", math.inf)

@@ -24,18 +24,13 @@ from epolltop.sources.bpf.census import CensusTaker, census_taker, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.program import Program, give_back_memory
 from epolltop.sources.bpf.requirements import require
+from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
 from epolltop.sources.procfs import Procfs, user_name
 
-DETAIL_PER_S = 20_000
-"""Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
-BURST_S = 0.25
-"""How far a process may run ahead of that rate: 5,000 instances at once."""
-PAGES_PER_CPU = 1024
-BUFFER_BYTES_MAX = 32 << 20
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 
@@ -79,16 +74,25 @@ class Ladders:
 class BpfSource:
     """Implements FactSource with probes."""
 
-    def __init__(self, *, include_self: bool = False, stacks: bool = False, ladders: Ladders = Ladders()) -> None:
+    def __init__(
+        self,
+        *,
+        include_self: bool = False,
+        stacks: bool = False,
+        ladders: Ladders = Ladders(),
+        sizes: Sizes = SIZES,
+    ) -> None:
         """Touches nothing yet.
 
         Args:
             include_self: count our own instances too.
             stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
             ladders: other rungs than all, to try each on a kernel that has better ones.
+            sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
         self._include_self = include_self
         self._ladders = ladders
+        self._sizes = sizes
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
         self._facts = Facts(Procfs())
@@ -114,7 +118,7 @@ class BpfSource:
         self._program = program
         try:
             self._drain = Drain(program.consume)
-            pages = pages_per_cpu(os.cpu_count() or 1)
+            pages = self._sizes.pages(os.cpu_count() or 1)
             program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
             ladders = self._ladders
             self._created = ladder.climb(program, ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
@@ -245,17 +249,6 @@ class BpfSource:
             defines = btf.offsets(_OFFSETS | _REGISTERS[machine])
         except LookupError as error:
             raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
-        interval = 1_000_000_000 // DETAIL_PER_S
         if self._stacks is not None:
             defines["STACKS"] = 1
-        return defines | {
-            "OWN_TGID": 0 if self._include_self else os.getpid(),
-            "EVENT_INTERVAL_NS": interval,
-            "EVENT_BURST_NS": int(BURST_S * 1e9),
-        }
-
-
-def pages_per_cpu(cpus: int) -> int:
-    """The largest power of two up to PAGES_PER_CPU that keeps all CPUs' buffers within BUFFER_BYTES_MAX; at least 8."""
-    pages = min(PAGES_PER_CPU, BUFFER_BYTES_MAX // (cpus * os.sysconf("SC_PAGE_SIZE")))
-    return max(8, 1 << pages.bit_length() - 1) if pages else 8
+        return defines | self._sizes.defines() | {"OWN_TGID": 0 if self._include_self else os.getpid()}
