@@ -3,17 +3,17 @@
  * Maps and steps that the probes share. BCC rewrites only the file it is given, so the loader hands it this file and
  * the probes as one translation unit; they are read in that order.
  *
- * Memory in the kernel: births 16 MB and processes 4 MB at most, both preallocated, because the probes run where
- * allocating is not safe (the release may come from inside the slab allocator).
+ * Maps are preallocated, because the probes run where allocating is not safe (the release may come from inside the slab
+ * allocator).
  *
- * -D: OWN_TGID (0: leave nobody out), the structure offsets FILE_F_OP ... and sizes UPID_SIZE ... from BTF,
- * EVENT_INTERVAL_NS, EVENT_BURST_NS. PID_NAMESPACE_UP, if pids are to be shown as a PID namespace numbers them: how many
- * levels that one is above epolltop's own. KERNEL_STACK_SIZE, where bpf_task_pt_regs is missing (before Linux 5.15).
+ * -D: OWN_TGID (0: leave nobody out), the structure offsets FILE_F_OP ... and sizes UPID_SIZE ... from BTF, and what
+ * sizes.py says: BIRTHS_MAX (instances that are alive and were created under our eyes), PROCESSES_MAX (processes that
+ * acted and are not yet known to be gone), EVENT_INTERVAL_NS, EVENT_BURST_NS. PID_NAMESPACE_UP, if pids are to be shown
+ * as a PID namespace numbers them: how many levels that one is above epolltop's own. KERNEL_STACK_SIZE, where
+ * bpf_task_pt_regs is missing (before Linux 5.15).
  */
 #include "wire.h"
 
-#define BIRTHS_MAX	131072	/* instances that are alive and were created under our eyes */
-#define PROCESSES_MAX	32768	/* processes that acted and are not yet known to be gone */
 #define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */
 

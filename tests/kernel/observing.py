@@ -14,6 +14,7 @@ from epolltop.model.world import World
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.bpf import census
 from epolltop.sources.bpf.ladder import ALL, Ladders
+from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.source import BpfSource
 from epolltop.sources.proc import ProcSource
 from tests.waiting import eventually
@@ -120,9 +121,11 @@ def observe_by_proc() -> Iterator[Observing]:
 
 
 @contextmanager
-def observe(ladders: Ladders = ALL, *, stacks: bool = False, compat: bool = False) -> Iterator[Observing]:
+def observe(
+    ladders: Ladders = ALL, *, stacks: bool = False, compat: bool = False, sizes: Sizes = SIZES
+) -> Iterator[Observing]:
     """Opens a source that takes a census each poll, and closes it."""
-    source = BpfSource(stacks=stacks, compat=compat, ladders=ladders)
+    source = BpfSource(stacks=stacks, compat=compat, ladders=ladders, sizes=sizes)
     with pytest.MonkeyPatch.context() as patch:
         # Another load on this machine may make a census slow, and the next one wait.
         patch.setattr(census, "SHARE", math.inf)

@@ -11,8 +11,8 @@ import pytest
 
 from epolltop.model.batch import Event, Kind
 from epolltop.model.snapshot import Provenance
-from epolltop.sources.bpf import source
 from epolltop.sources.bpf.ladder import ALL
+from epolltop.sources.bpf.sizes import Sizes
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -181,9 +181,8 @@ def test_gone_where_no_hook_holds(actor: Actor) -> None:
     "An instance whose creation event was lost is not found: the probe has noted its creation all the same, so the "
     "census knows it as traced.",
 )
-def test_a_lost_creation_is_not_found(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "PAGES_PER_CPU", 8)
-    with observe() as observing:
+def test_a_lost_creation_is_not_found(actor: Actor) -> None:
+    with observe(sizes=Sizes(pages_per_cpu=8)) as observing:
         observing.refresh()
         fds = actor.do("hold", count=4_000)["fds"]
         instances = observing.instances(actor.pid)
@@ -194,9 +193,8 @@ def test_a_lost_creation_is_not_found(actor: Actor, monkeypatch: pytest.MonkeyPa
 
 
 @GONE("An instance whose creation was told and whose release event was lost is gone, too: the next census tells.")
-def test_a_lost_release_is_gone(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "PAGES_PER_CPU", 8)
-    with observe() as observing:
+def test_a_lost_release_is_gone(actor: Actor) -> None:
+    with observe(sizes=Sizes(pages_per_cpu=8)) as observing:
         fds: list[int] = []
         while len(fds) < 4_000:  # slowly enough that no creation is lost
             fds += actor.do("hold", count=100)["fds"]

@@ -13,7 +13,7 @@ import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.query.record import event_record
-from epolltop.sources.bpf.source import DETAIL_PER_S
+from epolltop.sources.bpf.sizes import SIZES
 from tests.cli.program import started
 from tests.docs.pages import Proofs
 from tests.workloads.client import Actor
@@ -195,7 +195,7 @@ def only_by_tracepoint(observing: Observing) -> None:
     "same, and `sampled_out` says how many have no event.",
 )
 def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None:
-    assert DETAIL_PER_S == 20_000
+    assert SIZES.detail_per_s == 20_000
     actor.do("pairs", count=100_000)
     row = observing.row(actor.pid)
     assert row.created == 100_000

@@ -16,10 +16,11 @@ import pytest
 
 from epolltop.model.batch import Event, Kind
 from epolltop.sources import NO_STACKS
-from epolltop.sources.bpf import source, stacks
+from epolltop.sources.bpf import stacks
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.ladder import EPOLL_CREATE, Hook
 from epolltop.sources.bpf.program import Program
+from epolltop.sources.bpf.sizes import Sizes
 from epolltop.sources.bpf.source import BpfSource
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -221,9 +222,8 @@ def test_when_time_is_over_addresses_are_left(monkeypatch: pytest.MonkeyPatch, t
         assert NAMED.fullmatch(_creations(taking, actor.pid, 2)[1].stack[0])
 
 
-def test_a_storm_with_stacks_is_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "DETAIL_PER_S", 2_000)
-    with observe(stacks=True) as observing, Actor() as actor:
+def test_a_storm_with_stacks_is_counted_exactly() -> None:
+    with observe(stacks=True, sizes=Sizes(detail_per_s=2_000)) as observing, Actor() as actor:
         actor.do("pairs", count=50_021)
         row = observing.row(actor.pid)
         assert row.created == 50_021

@@ -10,7 +10,7 @@ import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Provenance
-from epolltop.sources.bpf import source
+from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -22,11 +22,10 @@ pytestmark = pytest.mark.kernel
 HEALED_WITHIN_S = 2.0
 
 
-@pytest.mark.parametrize("detail_per_s", [source.DETAIL_PER_S, 2_000])
-def test_two_storms_at_once_are_counted_exactly(detail_per_s: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("detail_per_s", [SIZES.detail_per_s, 2_000])
+def test_two_storms_at_once_are_counted_exactly(detail_per_s: int) -> None:
     # A slow or busy machine may stay below the usual rate, but not below the other one.
-    monkeypatch.setattr(source, "DETAIL_PER_S", detail_per_s)
-    with observe() as observing, Actor() as actor, Actor() as other:
+    with observe(sizes=Sizes(detail_per_s=detail_per_s)) as observing, Actor() as actor, Actor() as other:
         sizes = {actor: 100_003, other: 99_991}
         rows_of = [who.pid for who in sizes]
         kept = {who: who.do("hold", count=13)["fds"] for who in sizes}
@@ -85,10 +84,9 @@ def test_a_census_in_the_middle_of_a_storm_takes_no_release_away(tmp_path: Path)
         assert 0 <= count - row.released <= observing.charged_elsewhere(actor.pid)
 
 
-def test_many_at_once_are_all_there_although_not_all_were_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_at_once_are_all_there_although_not_all_were_told() -> None:
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] > 17_100, "too few descriptors allowed"
-    monkeypatch.setattr(source, "DETAIL_PER_S", 2_000)
-    with observe() as observing, Actor() as actor:
+    with observe(sizes=Sizes(detail_per_s=2_000)) as observing, Actor() as actor:
         fds = actor.do("hold", count=17_011)["fds"]
         row = observing.row(actor.pid)
         assert (row.created, row.released, row.open) == (17_011, 0, 17_011)
@@ -105,9 +103,8 @@ def test_many_at_once_are_all_there_although_not_all_were_told(monkeypatch: pyte
         observing.until(lambda now: not told(now, [actor.pid]), HEALED_WITHIN_S)
 
 
-def test_what_a_small_buffer_loses_is_shown_and_heals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "PAGES_PER_CPU", 8)
-    with observe() as observing, Actor() as actor:
+def test_what_a_small_buffer_loses_is_shown_and_heals() -> None:
+    with observe(sizes=Sizes(pages_per_cpu=8)) as observing, Actor() as actor:
         kept = actor.do("hold", count=4_001)["fds"]
         actor.do("pairs", count=30_011)
         actor.do("close_range", first=kept[1], last=kept[-1])

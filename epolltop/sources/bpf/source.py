@@ -26,18 +26,13 @@ from epolltop.sources.bpf.layout import layout
 from epolltop.sources.bpf.pidns import levels_up, own_pid, require_machine_clock
 from epolltop.sources.bpf.program import AttachError, Program, give_back_memory
 from epolltop.sources.bpf.requirements import require
+from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
 from epolltop.sources.procfs import Procfs, user_name
 
-DETAIL_PER_S = 20_000
-"""Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
-BURST_S = 0.25
-"""How far a process may run ahead of that rate: 5,000 instances at once."""
-PAGES_PER_CPU = 1024
-BUFFER_BYTES_MAX = 32 << 20
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 
@@ -52,6 +47,7 @@ class BpfSource:
         stacks: bool = False,
         compat: bool = False,
         ladders: Ladders = ALL,
+        sizes: Sizes = SIZES,
     ) -> None:
         """Touches nothing yet.
 
@@ -60,10 +56,12 @@ class BpfSource:
             stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             ladders: other rungs than all, to try each on a kernel that has better ones.
+            sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
         self._compat = compat
         self._include_self = include_self
         self._ladders = ladders
+        self._sizes = sizes
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
         self._facts = Facts(Procfs())
@@ -89,7 +87,7 @@ class BpfSource:
         self._program = program
         try:
             self._drain = Drain(program.consume)
-            pages = pages_per_cpu(os.cpu_count() or 1)
+            pages = self._sizes.pages(os.cpu_count() or 1)
             program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
             self._climb(program)
             self._begin(program)
@@ -227,17 +225,8 @@ class BpfSource:
         asked = {"STACKS": self._stacks is not None, "COMPAT": self._compat}
         return (
             layout()
+            | self._sizes.defines()
             | {name: 1 for name, wanted in asked.items() if wanted}
             | ({} if up is None else {"PID_NAMESPACE_UP": up})
-            | {
-                "OWN_TGID": 0 if self._include_self else own_pid(),
-                "EVENT_INTERVAL_NS": 1_000_000_000 // DETAIL_PER_S,
-                "EVENT_BURST_NS": int(BURST_S * 1e9),
-            }
+            | {"OWN_TGID": 0 if self._include_self else own_pid()}
         )
-
-
-def pages_per_cpu(cpus: int) -> int:
-    """The largest power of two up to PAGES_PER_CPU that keeps all CPUs' buffers within BUFFER_BYTES_MAX; at least 8."""
-    pages = min(PAGES_PER_CPU, BUFFER_BYTES_MAX // (cpus * os.sysconf("SC_PAGE_SIZE")))
-    return max(8, 1 << pages.bit_length() - 1) if pages else 8

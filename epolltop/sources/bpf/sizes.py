@@ -1,0 +1,41 @@
+"""How much the kernel side holds and tells in detail: what a storm, or a machine full of instances, meets first."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bounds of maps, buffer and detail. Whatever exceeds one is counted."""
+
+    births: int = 131_072
+    """Instances that are alive and were created under our eyes: 16 MB in the kernel."""
+    processes: int = 32_768
+    """Processes that acted and are not yet known to be gone: 4 MB in the kernel."""
+    pages_per_cpu: int = 1024
+    """Of the buffer, a power of two: 4 MB a CPU, if all of them stay within buffer_bytes."""
+    buffer_bytes: int = 32 << 20
+    detail_per_s: int = 20_000
+    """Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
+    burst_s: float = 0.25
+    """How far a process may run ahead of that rate: 5,000 instances at once."""
+
+    def pages(self, cpus: int) -> int:
+        """Of each CPU's buffer: the largest power of two within both bounds; at least 8, unless less was asked for."""
+        pages = min(self.pages_per_cpu, self.buffer_bytes // (cpus * os.sysconf("SC_PAGE_SIZE")))
+        return max(min(8, self.pages_per_cpu), 1 << max(pages, 1).bit_length() - 1)
+
+    def defines(self) -> dict[str, int]:
+        """What bpf/common.c is compiled with."""
+        return {
+            "BIRTHS_MAX": self.births,
+            "PROCESSES_MAX": self.processes,
+            "EVENT_INTERVAL_NS": 1_000_000_000 // self.detail_per_s,
+            "EVENT_BURST_NS": int(self.burst_s * 1e9),
+        }
+
+
+SIZES = Sizes()
+"""Those of the product."""
