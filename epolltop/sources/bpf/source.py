@@ -199,6 +199,8 @@ class BpfSource:
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
         blind = [] if created.sees_compat else ["instances created by 32-bit tasks show as found, uncounted"]
+        if self._levels_up is not None:
+            blind.append("only processes of this PID namespace are seen")
         if not released.hooks:
             blind.append("no probe sees releases here: they are derived from one census to the next")
         if self._no_stacks:
@@ -221,7 +223,7 @@ class BpfSource:
 
     def _defines(self) -> dict[str, int]:
         require_machine_clock()
-        up = levels_up()
+        up = self._levels_up = levels_up()
         asked = {"STACKS": self._stacks is not None, "COMPAT": self._compat}
         return (
             layout()
