@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.batch import Kind, Syscall
 from epolltop.query.record import event_record
 from epolltop.sources.bpf.sizes import SIZES
 from tests.cli.program import started
@@ -157,8 +157,8 @@ def test_what_was_there_before(actor: Actor) -> None:
 
 
 @PROOFS(
-    "Attached as a syscall tracepoint, the probe does not see 32-bit programs create: their instances come as "
-    "`epoll_found` and are not counted as created.",
+    "Attached as a syscall tracepoint, the probe does not see 32-bit programs create, unless with `--compat`: their "
+    "instances come as `epoll_found` and are not counted as created.",
 )
 def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
     only_by_tracepoint(observing)
@@ -168,6 +168,17 @@ def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
     row = observing.row(actor.pid)
     assert (row.created, row.open) == (0, 1)
     assert [(event.kind, event.fd) for event in observing.events(actor.pid)] == [(Kind.FOUND, fd)]
+    with observe(compat=True) as also_compat:
+        new = actor.do("create_compat")["fd"]
+        native = actor.do("create1", flags=CLOEXEC)["fd"]
+        row = also_compat.row(actor.pid)
+        assert (row.created, row.open) == (2, 3)
+        calls = [(event.kind, event.fd, event.syscall, event.argument) for event in also_compat.events(actor.pid)]
+        assert calls == [
+            (Kind.FOUND, fd, Syscall.UNKNOWN, None),
+            (Kind.CREATE, new, Syscall.EPOLL_CREATE1, 0),
+            (Kind.CREATE, native, Syscall.EPOLL_CREATE1, CLOEXEC),
+        ]
 
 
 @PROOFS(
