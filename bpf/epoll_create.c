@@ -174,23 +174,24 @@ int epoll_create1_compat_return(struct pt_regs *regs)
 				read8((u64)regs + REGS_RET));
 }
 
+/* Not through regs: before Linux 5.15 the BTF of some builds knows no struct pt_regs there, and the verifier refuses. */
 KRETFUNC_PROBE(__x64_sys_epoll_create, struct pt_regs *regs, long ret)
 {
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE, read4((u64)regs + REGS_ARGUMENT), ret);
+	return instance_created(ctx, SYSCALL_EPOLL_CREATE, current_argument(REGS_ARGUMENT), ret);
 }
 
 KRETFUNC_PROBE(__x64_sys_epoll_create1, struct pt_regs *regs, long ret)
 {
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE1, read4((u64)regs + REGS_ARGUMENT), ret);
+	return instance_created(ctx, SYSCALL_EPOLL_CREATE1, current_argument(REGS_ARGUMENT), ret);
 }
 
 KRETFUNC_PROBE(__ia32_sys_epoll_create, struct pt_regs *regs, long ret)
 {
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE, read4((u64)regs + REGS_ARGUMENT_COMPAT), ret);
+	return instance_created(ctx, SYSCALL_EPOLL_CREATE, current_argument(REGS_ARGUMENT_COMPAT), ret);
 }
 
 KRETFUNC_PROBE(__ia32_sys_epoll_create1, struct pt_regs *regs, long ret)
 {
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE1, read4((u64)regs + REGS_ARGUMENT_COMPAT), ret);
+	return instance_created(ctx, SYSCALL_EPOLL_CREATE1, current_argument(REGS_ARGUMENT_COMPAT), ret);
 }
 #endif
