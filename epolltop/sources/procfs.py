@@ -238,9 +238,14 @@ class Procfs:
             return None
 
     def _holds_nothing(self, pid: int) -> bool:
-        """Kernel threads and zombies have no descriptors, so nothing of theirs stays unread."""
+        """Kernel threads and zombies have no descriptors, so nothing of theirs stays unread.
+
+        With hidepid=noaccess it cannot be told which those are.
+        """
         stat = self._stat(pid)
-        return stat is None or bool(stat.flags & _FLAG_KERNEL_THREAD) or stat.state == b"Z"
+        if stat is None:
+            return _stat_of(f"{self._root}/{pid}") is None
+        return bool(stat.flags & _FLAG_KERNEL_THREAD) or stat.state == b"Z"
 
     def _read(self, pid: int, name: str, limit: int) -> bytes:
         """The beginning of one file of one process; nothing if it is gone or closed to us."""
