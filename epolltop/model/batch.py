@@ -162,6 +162,10 @@ class Process(NamedTuple):
     """Open descriptors; None if it may not be read."""
     fd_limit: int | None
     """Soft RLIMIT_NOFILE; None if unlimited or unreadable."""
+    container: str | None = None
+    """Id of the innermost container, or its name with runtimes that have no ids; None if its cgroup tells of none."""
+    ns_pid: int | None = None
+    """What the process is called in its own PID namespace: the pid itself if that is the one observed from."""
 
 
 @dataclass(frozen=True, slots=True)

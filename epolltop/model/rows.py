@@ -36,6 +36,8 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         uid=known.uid,
         user=known.user,
         cgroup=facts.cgroup if facts else None,
+        container=facts.container if facts else None,
+        ns_pid=facts.ns_pid if facts else None,
         fds=facts.fds if facts else None,
         fd_limit=facts.fd_limit if facts else None,
         started_ns=key.start * NS_PER_TICK if key.start else None,

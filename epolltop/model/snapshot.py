@@ -79,6 +79,9 @@ class ProcessRow:
     uid: int | None
     user: str | None
     cgroup: str | None
+    container: str | None
+    """As in Process."""
+    ns_pid: int | None
     fds: int | None
     fd_limit: int | None
     started_ns: int | None
@@ -98,6 +101,11 @@ class ProcessRow:
     def pid(self) -> int:
         """Thread group id."""
         return self.key.pid
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether it is known to be in a PID namespace below the one observed from."""
+        return self.ns_pid not in (None, self.key.pid)
 
     @property
     def open(self) -> int:

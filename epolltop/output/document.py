@@ -132,6 +132,8 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, c
         "uid": row.uid,
         "user": row.user,
         "cgroup": row.cgroup,
+        "container": row.container,
+        "ns_pid": row.ns_pid,
         "started_at": timestamp(snapshot.wall_of(started), utc=True) if started is not None else None,
         "ended": row.ended,
         "fds": row.fds,

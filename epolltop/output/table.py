@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import Field, Row, Value
+from epolltop.query.fields import Field, Row, Value, shown
 from epolltop.text import in_ascii
 
 
@@ -22,17 +22,17 @@ def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> 
 
 def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False) -> str:
     """A table for an issue or a report."""
-    shown = [field for field in fields if field.shown]
+    columns = shown(fields, snapshot)
 
     def cell(field: Field[Row], row: Row) -> str:
         text = field.show(row, snapshot).strip()
         return escaped(in_ascii(text) if ascii_only else text)
 
     lines = [
-        "| " + " | ".join(field.title for field in shown) + " |",
-        "|" + "|".join(" ---: " if field.right else " --- " for field in shown) + "|",
+        "| " + " | ".join(field.title for field in columns) + " |",
+        "|" + "|".join(" ---: " if field.right else " --- " for field in columns) + "|",
     ]
-    lines.extend("| " + " | ".join(cell(field, row) for field in shown) + " |" for row in rows)
+    lines.extend("| " + " | ".join(cell(field, row) for field in columns) + " |" for row in rows)
     return "\n".join(lines) + "\n"
 
 

@@ -25,6 +25,11 @@ def _calm(_row: object) -> None:
     """The severity of most cells."""
 
 
+def _always(_snapshot: Snapshot) -> bool:
+    """When most columns are worth their room."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Field(Generic[Row]):
     """One column, sort key, filter word, exported value and help entry."""
@@ -52,6 +57,8 @@ class Field(Generic[Row]):
     """Counted while watching: unknown before the first window, a lower bound where a probe does not trace."""
     shown: bool = True
     """Among the columns unless others are chosen."""
+    worth: Callable[[Snapshot], bool] = _always
+    """Asked of those shown: whether the column of this snapshot has anything to tell. If not, it is left out."""
     severity: Callable[[Row], Severity | None] = _calm
     """How alarming the cell is."""
 
@@ -100,12 +107,18 @@ FLEXIBLE_MIN = 16
 """The column that takes what is left has at least so many cells, else columns before it are dropped."""
 
 
-def fitting(fields: Sequence[Field[Row]], width: int) -> tuple[Field[Row], ...]:
-    """The fields that fit in so many cells: those shown by default, without the last ones of fixed width."""
-    shown = [field for field in fields if field.shown]
-    left = width - sum(FLEXIBLE_MIN for field in shown if not field.width)
+def shown(fields: Sequence[Field[Row]], snapshot: Snapshot | None) -> list[Field[Row]]:
+    """Those shown by default that are worth it; before there is a snapshot, those that always are."""
+    by_default = (field for field in fields if field.shown)
+    return [field for field in by_default if (field.worth(snapshot) if snapshot else field.worth is _always)]
+
+
+def fitting(fields: Sequence[Field[Row]], width: int, snapshot: Snapshot | None) -> tuple[Field[Row], ...]:
+    """The fields that fit in so many cells: those shown, without the last ones of fixed width."""
+    columns = shown(fields, snapshot)
+    left = width - sum(FLEXIBLE_MIN for field in columns if not field.width)
     kept = []
-    for field in shown:
+    for field in columns:
         left -= field.width + GAP if field.width else 0
         if left >= 0 or not field.width:
             kept.append(field)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
-from epolltop.query.field import GAP, Field, Row, Severity, Unit, UnknownField, Value, fitting, lookup
+from epolltop.query.field import GAP, Field, Row, Severity, Unit, UnknownField, Value, fitting, lookup, shown
 from epolltop.text import UNKNOWN, duration, sparkline, timestamp
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "fitting",
     "flag_names",
     "lookup",
+    "shown",
 ]
 
 _NOT_APPLICABLE = "-"
@@ -77,6 +78,20 @@ def _without_directory(command: str) -> str:
     return f"{program.rpartition('/')[2] or program}{blank}{arguments}" if is_path else command
 
 
+_FULL_ID = 64
+_SHORT_ID = 12  # as the runtimes' own tools show it
+
+
+def _container(row: ProcessRow) -> str:
+    if row.container is None:
+        return _NOT_APPLICABLE if row.cgroup else UNKNOWN
+    return row.container[:_SHORT_ID] if len(row.container) == _FULL_ID else row.container
+
+
+def _ns_pid(row: ProcessRow) -> str:
+    return _or_unknown(row.ns_pid) if row.is_nested or row.ns_pid is None else _NOT_APPLICABLE
+
+
 def _descriptor_use(row: ProcessRow) -> Severity | None:
     used = row.fds / row.fd_limit if row.fds is not None and row.fd_limit else 0.0
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
@@ -111,6 +126,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.release_per_s,
           "Instances released per second over the last window, charged to the process that dropped the last reference.",
           observed=True),
+    Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,
+          "Id of the container that the process is in, as its control group is named: in tables the first 12 "
+          "characters; the column is there if a process is in one.",
+          text=lambda row, _: _container(row),
+          worth=lambda snapshot: any(row.container for row in snapshot.processes)),
     Field("created", "CREATED", 7, "count", lambda row, _: row.created,
           "Instances created since the observation began, counted at the return of epoll_create and epoll_create1.",
           observed=True),
@@ -125,6 +145,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
     Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.fd_limit,
           "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use),
+    Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.ns_pid,
+          "Process id inside: in the innermost PID namespace of the process, from /proc/PID/status; the column is "
+          "there if a process is in one below ours.",
+          text=lambda row, _: _ns_pid(row),
+          worth=lambda snapshot: any(row.is_nested for row in snapshot.processes)),
     Field("age", "AGE", 7, "seconds", lambda row, snapshot: _seconds_since(row.started_ns, snapshot),
           "Time since the process started, in seconds."),
     Field("history", "TREND", _TREND_CELLS, "per_s", lambda row, _: max(row.history, default=None),
@@ -210,6 +235,8 @@ INSTANCE_FIELDS: tuple[Field[InstanceOf], ...] = (
     _of_holder(_HOLDER["name"]),
     *HELD_FIELDS[:-1],
     _of_holder(_HOLDER["user"], shown=False),
+    _of_holder(_HOLDER["container"], shown=False),
+    _of_holder(_HOLDER["ns_pid"], shown=False),
     _of_holder(_HOLDER["command"], width=24, shown=False),
     HELD_FIELDS[-1],
 )

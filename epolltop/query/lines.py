@@ -13,7 +13,7 @@ def plain(
     rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int, *, ascii_only: bool = False
 ) -> list[str]:
     """Aligned lines, the heading first; the flexible column is cut at width."""
-    chosen = fitting(fields, width)
+    chosen = fitting(fields, width, snapshot)
     left = width - sum(field.width + GAP for field in chosen if field.width)
 
     def fitted(field: Field[Row], cell: str) -> str:

@@ -279,4 +279,7 @@ def _safe_processes(processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessK
 def _safe_process(process: Process) -> Process:
     told = process.name, process.command, process.user, process.cgroup
     made_safe = name, command, user, cgroup = tuple(map(_safe, told))
-    return process if made_safe == told else process._replace(name=name, command=command, user=user, cgroup=cgroup)
+    container = None if process.container is None else _safe(process.container)
+    if made_safe == told and container == process.container:
+        return process
+    return process._replace(name=name, command=command, user=user, cgroup=cgroup, container=container)

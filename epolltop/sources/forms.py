@@ -123,6 +123,8 @@ class Process(msgspec.Struct):
     create_per_s: _Rate | None
     release_per_s: _Rate | None
     instances: list[Instance]
+    container: _Text | None = None
+    ns_pid: _Count | None = None
 
 
 class Argument(msgspec.Struct):

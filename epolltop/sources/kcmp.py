@@ -17,10 +17,13 @@ import functools
 import os
 import platform
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 Place = tuple[int, int]
 """pid and fd, as in `epolltop.sources.Descriptor`."""
+
+Compare = Callable[[int, int, int, int], int]
+"""`compare`, or what stands in for it and raises the same."""
 
 SAME = 0
 LESS = 1
@@ -66,11 +69,6 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> int:
     return order
 
 
-def same_file(pid1: int, fd1: int, pid2: int, fd2: int) -> bool:
-    """Whether two descriptors refer to one open file. Raises what `compare` raises."""
-    return compare(pid1, fd1, pid2, fd2) == SAME
-
-
 @functools.cache
 def available() -> bool:
     """Whether kcmp works here: known on this machine, built in and let through by seccomp."""
@@ -78,7 +76,7 @@ def available() -> bool:
     return bool(_NUMBER) and _syscall(_NUMBER, me, me, _KCMP_VM, 0, 0) == SAME
 
 
-def state(descriptor: Place) -> State:
+def state(descriptor: Place, compare: Compare) -> State:
     """Why a comparison with this descriptor failed, by comparing it with itself.
 
     Raises:
@@ -95,27 +93,32 @@ def state(descriptor: Place) -> State:
     return State.THERE
 
 
-def group(descriptors: Iterable[Place]) -> list[list[Place]]:
-    """Descriptors by open file, the files in the order of `compare`.
+def refused(_pid1: int, _fd1: int, _pid2: int, _fd2: int) -> int:
+    """Stands in for `compare` where that does not work: nothing may be compared."""
+    raise PermissionError(errno.EPERM, "kcmp does not work here")
 
-    Whatever closes meanwhile is left out if a comparison happens to meet it. A descriptor that may not be compared
-    comes last, as a file of its own; without kcmp every descriptor does.
+
+def group(descriptors: Iterable[Place], compare: Compare) -> tuple[list[list[Place]], list[Place]]:
+    """Descriptors by open file, the files in the order of `compare`; and those that may not be compared.
+
+    Whatever closes meanwhile is left out if a comparison happens to meet it.
 
     This is a merge sort of its own because list.sort cannot go on after a comparison failed, and because files found
     equal melt into one on the way, which makes shared files cheaper than distinct ones.
     """
-    unique = dict.fromkeys(descriptors)
-    if not available():
-        return [[descriptor] for descriptor in unique]
-    apart: list[list[Place]] = []
-    runs = [[[descriptor]] for descriptor in unique]
+    apart: list[Place] = []
+    runs = [[[descriptor]] for descriptor in dict.fromkeys(descriptors)]
     while len(runs) > 1:
         pairs: Iterator[list[list[Place]]] = iter(runs)
-        runs = [_merge(left, next(pairs, []), apart) for left in pairs]
-    return [*(runs[0] if runs else ()), *apart]
+        runs = [_merge(left, next(pairs, []), apart, compare) for left in pairs]
+    files = runs[0] if runs else []
+    # A single one may be left that was compared with nothing.
+    return [file for file in files if len(files) > 1 or _settle(file, apart, compare)], apart
 
 
-def _merge(left: list[list[Place]], right: list[list[Place]], apart: list[list[Place]]) -> list[list[Place]]:
+def _merge(
+    left: list[list[Place]], right: list[list[Place]], apart: list[Place], compare: Compare
+) -> list[list[Place]]:
     """Two sorted lists of files as one. Descriptors that may not be compared move to apart."""
     merged: list[list[Place]] = []
     i = j = 0
@@ -124,7 +127,7 @@ def _merge(left: list[list[Place]], right: list[list[Place]], apart: list[list[P
         try:
             order = compare(*one[0], *other[0])
         except OSError:
-            alive = _settle(one, apart), _settle(other, apart)
+            alive = _settle(one, apart, compare), _settle(other, apart, compare)
             i, j = i + (not alive[0]), j + (not alive[1])
             continue
         if order == LESS:
@@ -140,10 +143,10 @@ def _merge(left: list[list[Place]], right: list[list[Place]], apart: list[list[P
     return merged + left[i:] + right[j:]
 
 
-def _settle(file: list[Place], apart: list[list[Place]]) -> bool:
+def _settle(file: list[Place], apart: list[Place], compare: Compare) -> bool:
     """Takes out the descriptors in front that cannot be compared; False if none is left."""
-    while file and (now := state(file[0])) is not State.THERE:
+    while file and (now := state(file[0], compare)) is not State.THERE:
         if now is State.DENIED:
-            apart.append([file[0]])
+            apart.append(file[0])
         del file[0]
     return bool(file)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from epolltop.sources import kcmp
-from epolltop.sources.kcmp import Place
+from epolltop.sources.kcmp import Compare, Place
 
 # kcmp calls per scan for checking old knowledge: 4 ms.
 _CHECKS = 2000
@@ -37,10 +37,11 @@ class OpenFiles:
     number wins. A number is never used again.
     """
 
-    def __init__(self, *, compare: bool) -> None:
+    def __init__(self, compare: Compare) -> None:
+        """Knows no file yet. A descriptor that may not be compared counts as a file of its own."""
         self._compare = compare
         self._of: dict[Place, _OpenFile] = {}
-        # In the order of kcmp. What may not be compared is left out, and everything if there is no kcmp.
+        # In the order of kcmp. What may not be compared is left out.
         self._order: list[_OpenFile] = []
         self._lost: set[Place] = set()
         self._last = 0
@@ -88,9 +89,9 @@ class OpenFiles:
             first, *others = instance.members
             calls += 1 + len(others)
             try:
-                if any(not kcmp.same_file(*first, *other) for other in others):
+                if any(self._compare(*first, *other) != kcmp.SAME for other in others):
                     doubtful.append(instance)
-                elif at and kcmp.compare(*neighbour.members[0], *first) != kcmp.LESS:
+                elif at and self._compare(*neighbour.members[0], *first) != kcmp.LESS:
                     doubtful += (neighbour, instance)  # either may be the one in the wrong place
             except OSError:
                 doubtful += (neighbour, instance)
@@ -98,15 +99,13 @@ class OpenFiles:
 
     def _place(self, descriptors: list[Place]) -> list[_OpenFile]:
         """The instances that descriptors belong to: known ones, or new ones without a number."""
-        if not self._compare:
-            touched = [_OpenFile(0, [descriptor]) for descriptor in descriptors]
-        else:
-            found: dict[int, _OpenFile] = {}
-            start = 0
-            for members in kcmp.group(descriptors):
-                instance, start = self._sort_in(members, start)
-                found[id(instance)] = instance
-            touched = list(found.values())
+        files, apart = kcmp.group(descriptors, self._compare)
+        found: dict[int, _OpenFile] = {}
+        start = 0
+        for members in files:
+            instance, start = self._sort_in(members, start)
+            found[id(instance)] = instance
+        touched = [*found.values(), *(_OpenFile(0, [descriptor]) for descriptor in apart)]
         for instance in touched:
             self._of.update(dict.fromkeys(instance.members, instance))
         return touched
@@ -122,9 +121,9 @@ class OpenFiles:
             middle = (low + high) // 2
             there = self._order[middle]
             try:
-                order = kcmp.compare(*members[0], *there.members[0])
+                order = self._compare(*members[0], *there.members[0])
             except OSError:
-                state = kcmp.state(members[0])
+                state = kcmp.state(members[0], self._compare)
                 if state is kcmp.State.DENIED:
                     return _OpenFile(0, members), start
                 if state is kcmp.State.GONE:
@@ -146,7 +145,7 @@ class OpenFiles:
     def _drop_representative(self, instance: _OpenFile) -> None:
         """Nothing can be compared with this instance by its first descriptor: that one, or the place in line, goes."""
         first = instance.members[0]
-        state = kcmp.state(first)
+        state = kcmp.state(first, self._compare)
         if state is kcmp.State.DENIED:
             self._order.remove(instance)
         elif state is kcmp.State.GONE:

@@ -23,6 +23,12 @@ _BLIND_SPOTS = (
     "instances without a descriptor (in flight in a socket, held by io_uring) are not seen",
 )
 _NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
+_UNCOMPARED = (
+    "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors counts as "
+    "an instance of its own"
+)
+_FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
+_PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
 _HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
 
 
@@ -32,7 +38,7 @@ class ProcSource:
     def __init__(
         self, *, include_self: bool = False, stacks: bool = False, root: str = "/proc", fallback: str = ""
     ) -> None:
-        """Reads nothing but its own pid.
+        """Looks whose /proc it is.
 
         Args:
             include_self: count our own instances too.
@@ -45,6 +51,7 @@ class ProcSource:
         self._procfs = Procfs(root)
         self._facts = Facts(self._procfs)
         self._scan = Scan(self._procfs, include_self=include_self)
+        self._whole = self._procfs.shows_machine()
         self._since_ns = 0
 
     def open(self) -> None:
@@ -80,7 +87,11 @@ class ProcSource:
         """Has nothing to detach."""
 
     def _describe(self, scanned: Scanned) -> Source:
-        unseen = (() if self._scan.compares else (_NO_KCMP,)) + ((_HIDDEN,) if scanned.hidden else ())
+        unseen = (
+            *((f"{_FOREIGN}; {_NO_KCMP}",) if self._scan.foreign else () if self._scan.compares else (_NO_KCMP,)),
+            *((_UNCOMPARED,) if scanned.uncompared else ()),
+            *((_HIDDEN,) if scanned.hidden else () if self._whole else (_PART,)),
+        )
         return Source(
             kind="proc",
             host=own_host(),

@@ -161,6 +161,8 @@ def _row(process: forms.Process, key: ProcessKey, holders: _Holders) -> ProcessR
         uid=process.uid,
         user=_printable(process.user),
         cgroup=_printable(process.cgroup),
+        container=_printable(process.container),
+        ns_pid=process.ns_pid,
         fds=process.fds,
         fd_limit=process.fd_limit,
         started_ns=key.start * NS_PER_TICK if key.start else None,

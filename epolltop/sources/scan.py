@@ -5,7 +5,6 @@ Not seen: descriptors of a thread with a table of its own, or of a process whose
 
 from __future__ import annotations
 
-import os
 import time
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from epolltop.model.batch import Census, Holding, Process, ProcessKey
 from epolltop.sources import kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
+from epolltop.sources.pids import OwnPids
 from epolltop.sources.procfs import Procfs
 
 
@@ -27,6 +27,8 @@ class Scanned(NamedTuple):
     """Processes whose descriptors may not be read."""
     hidden: bool
     """Other users' processes are not even listed (hidepid)."""
+    uncompared: int
+    """Holders that are in no PID namespace of ours: which of their descriptors share an instance cannot be told."""
 
 
 class _Table(NamedTuple):
@@ -43,10 +45,12 @@ class Scan:
     def __init__(self, procfs: Procfs, *, include_self: bool) -> None:
         self._procfs = procfs
         self._include_self = include_self
-        # kcmp wants pids of our own namespace, so a tree of another one cannot be compared.
-        self.compares = kcmp.available() and procfs.own_pid() == os.getpid()
+        self._pids = OwnPids(procfs)
+        self.compares = kcmp.available() and self._pids.known
         """Whether shared instances are recognised."""
-        self._files = OpenFiles(compare=self.compares)
+        self.foreign = not self._pids.known
+        """Whether they are not because the tree is of a PID namespace that does not contain us."""
+        self._files = OpenFiles(self._compare if self.compares else kcmp.refused)
         self._tables: dict[int, _Table] = {}
         self._holdings: list[Holding] = []
 
@@ -78,9 +82,14 @@ class Scan:
             if fds and (process := self._process(pid)):
                 processes[process.key] = process
                 found[pid] = process.key, fds
+        uncompared = self._pids.learn([key for key, _ in found.values()]) if self.compares else 0
         self._update(found)
         census = Census(started_ns, self._holdings, by_address=False)
-        return Scanned(census, processes, unreadable, hidden=1 not in pids)
+        return Scanned(census, processes, unreadable, hidden=1 not in pids, uncompared=uncompared)
+
+    def _compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
+        """As `kcmp.compare`, with pids of the tree."""
+        return kcmp.compare(self._pids.own(pid1), fd1, self._pids.own(pid2), fd2)
 
     def _process(self, pid: int) -> Process | None:
         known = self._tables.get(pid)

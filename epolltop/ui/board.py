@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name
+from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
 from epolltop.query.story import Line, event_story, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, instances
 from epolltop.ui.columns import columns
@@ -117,8 +117,8 @@ class Board(Vertical):
             self.main.forget()
             if not any(bar.is_open for bar in self.screen.query(FilterBar)):
                 self.main.focus()
-            for table in self.query(VirtualTable):
-                self._choose_columns(table)
+        for table in self.query(VirtualTable) if moved else (self.main,):
+            self._choose_columns(table)
         self.set_class(place.instance is not None, "-one")
         self.main.empty = empty
         self.main.set_sort(place.view.field.id, place.view.descending)
@@ -180,7 +180,9 @@ class Board(Vertical):
         self._choose_columns(message.table)
 
     def _choose_columns(self, table: VirtualTable[Any]) -> None:
-        table.set_columns(columns(self._fields(table.id or ""), self._shown_snapshot, self._readable, table.room))
+        fields = fitting(self._fields(table.id or ""), table.room, self._snapshot)
+        if [field.id for field in fields] != table.column_ids or not table.column_ids:
+            table.set_columns(columns(fields, self._shown_snapshot, self._readable))
 
     def _fields(self, id: str) -> Sequence[Field[Any]]:
         if self._place is not None and self._place.subject.id == id:

@@ -6,20 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import Field, Row, fitting
+from epolltop.query.fields import Field, Row
 from epolltop.ui.table import Column
 
 
 def columns(
-    fields: Sequence[Field[Row]], snapshot: Callable[[], Snapshot], readable: Callable[[str], str], width: int
+    fields: Sequence[Field[Row]], snapshot: Callable[[], Snapshot], readable: Callable[[str], str]
 ) -> list[Column[Row]]:
-    """The columns that fit.
+    """Columns that draw fields.
 
     Args:
-        fields: the registry.
+        fields: those to show.
         snapshot: the one on screen; asked when a cell is drawn.
         readable: applied to every cell (ASCII only, say).
-        width: cells of a line.
     """
 
     def draw(field: Field[Row], row: Row) -> str:
@@ -31,5 +30,5 @@ def columns(
 
     return [
         Column(field.id, field.title, field.width, field.right, partial(draw, field), partial(style, field))
-        for field in fitting(fields, width)
+        for field in fields
     ]

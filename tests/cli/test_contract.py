@@ -45,8 +45,8 @@ DOCUMENT: Shape = {"schema": str, "taken_at": str, "window_s": NUMBER, "host": d
 PROCESS: Shape = {
     **dict.fromkeys(("pid", "open", "created", "released", "create_failed", "sampled_out"), int),
     **dict.fromkeys(("name", "command"), str),
-    **dict.fromkeys(("user", "cgroup", "started_at"), (str, NONE)),
-    "uid": (int, NONE),
+    **dict.fromkeys(("user", "cgroup", "container", "started_at"), (str, NONE)),
+    **dict.fromkeys(("uid", "ns_pid"), (int, NONE)),
     **dict.fromkeys(("create_per_s", "release_per_s"), NUMBER),
     "instances": list,
 }

@@ -18,7 +18,7 @@ from epolltop.model.batch import Event, Kind, Probe, ProcessKey, Syscall, Totals
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 from epolltop.output.formats import FORMATS, as_json_line
 from epolltop.output.report import WIDTH, Report
-from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value
+from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value, shown
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View, instances, look
 from epolltop.text import safe
 from tests.query.rows import NOW_NS, process, snapshot
@@ -85,6 +85,8 @@ def processes(draw: st.DrawFn, key: ProcessKey, held: tuple[Instance, ...]) -> P
         command=draw(TEXT),
         user=draw(st.none() | TEXT),
         cgroup=draw(st.none() | TEXT),
+        container=draw(st.none() | TEXT),
+        ns_pid=draw(maybe),
         uid=draw(maybe),
         ppid=draw(maybe),
         fds=draw(maybe),
@@ -194,7 +196,7 @@ def test_markdown_is_one_table_without_markup(subject: str, made: Snapshot, type
     head, table = written.split("\n\n", 1)
     heading, rule, *lines = table.removesuffix("\n").split("\n")
     assert len(lines) == len(about.rows)
-    columns = len([field for field in SUBJECTS[subject].fields if field.shown])
+    columns = len(shown(SUBJECTS[subject].fields, made))
     for line in (heading, rule, *lines):
         assert len(_unescaped("|", line)) == columns + 1
     for line in (*head.split("\n"), *lines):

@@ -20,6 +20,7 @@ from epolltop.query.fields import (
     argument_text,
     flag_names,
     lookup,
+    shown,
 )
 from epolltop.query.filter import parse_over
 
@@ -91,7 +92,7 @@ def test_an_unknown_name_suggests_what_was_meant() -> None:
 
 def test_columns_of_processes_come_in_the_promised_order() -> None:
     titles = " ".join(field.title for field in PROCESS_FIELDS if field.shown)
-    assert titles == "PID USER OPEN NEW/S FREED/S CREATED FREED FAILED FDS LIMIT AGE TREND NAME COMMAND"
+    assert titles == "PID USER OPEN NEW/S FREED/S CONTAINER CREATED FREED FAILED FDS LIMIT NSPID AGE TREND NAME COMMAND"
 
 
 class TestProcesses:
@@ -162,6 +163,43 @@ class TestProcesses:
     def test_what_could_not_be_read_is_unknown(self, member: str) -> None:
         row = replace(process(), **{member: None})  # type: ignore[arg-type]
         assert (value(PROCESS_FIELDS, member, row), show(PROCESS_FIELDS, member, row)) == (None, "?")
+
+    def test_a_container_is_shown_by_the_short_id_and_known_by_the_whole(self) -> None:
+        row = process(container="3f2a" * 16)
+        assert (value(PROCESS_FIELDS, "container", row), show(PROCESS_FIELDS, "container", row)) == (
+            "3f2a" * 16,
+            "3f2a3f2a3f2a",
+        )
+        assert show(PROCESS_FIELDS, "container", process(container="web-with-a-long-name")) == "web-with-a-long-name"
+        assert parse_over(PROCESS_FIELDS, "container:3f2a")(row, snapshot(row))
+        assert not parse_over(PROCESS_FIELDS, "container:3f2a")(process(), snapshot(row))
+
+    @pytest.mark.parametrize(("cgroup", "text"), [("/user.slice", "-"), ("", "?"), (None, "?")])
+    def test_no_container_is_told_from_an_unknown_one(self, cgroup: str | None, text: str) -> None:
+        assert show(PROCESS_FIELDS, "container", process(cgroup=cgroup)) == text
+
+    @pytest.mark.parametrize(("ns_pid", "text"), [(42, "-"), (1, "1"), (None, "?")])
+    def test_a_pid_inside_is_shown_where_it_differs(self, ns_pid: int | None, text: str) -> None:
+        row = process(42, ns_pid=ns_pid)
+        assert (value(PROCESS_FIELDS, "nspid", row), show(PROCESS_FIELDS, "nspid", row)) == (ns_pid, text)
+
+    @pytest.mark.parametrize(
+        ("changes", "columns"),
+        [
+            ({}, set()),
+            ({"ns_pid": None}, set()),
+            ({"container": "web"}, {"container"}),
+            ({"ns_pid": 1}, {"ns_pid"}),
+            ({"container": "web", "ns_pid": 1}, {"container", "ns_pid"}),
+        ],
+    )
+    def test_columns_about_containers_are_there_if_a_process_is_in_one(
+        self, changes: dict[str, Any], columns: set[str]
+    ) -> None:
+        world = snapshot(process(1, ns_pid=1), process(42, **changes))
+        there = {field.id for field in shown(PROCESS_FIELDS, world)}
+        assert there & {"container", "ns_pid"} == columns
+        assert {field.id for field in shown(PROCESS_FIELDS, None)} == there - columns
 
     def test_an_unknown_start_is_an_unknown_age(self) -> None:
         assert show(PROCESS_FIELDS, "age", process(started_ns=None)) == "?"

@@ -53,23 +53,15 @@ class Kernel:
         return kcmp.SAME if one == other else kcmp.LESS if one < other else kcmp.GREATER
 
 
-@pytest.fixture(name="kernel")
-def _kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
-    kernel = Kernel({})
-    monkeypatch.setattr(kcmp, "compare", kernel.compare)
-    monkeypatch.setattr(kcmp, "available", lambda: True)
-    return kernel
-
-
 @real
 def test_dup_and_fork_share_a_file_and_another_instance_does_not() -> None:
     with closing(select.epoll()) as one, closing(select.epoll()) as other:
         copy = os.dup(one.fileno())
         try:
             with forked() as child:
-                assert kcmp.same_file(ME, one.fileno(), ME, copy)
-                assert kcmp.same_file(ME, one.fileno(), child, one.fileno())
-                assert not kcmp.same_file(ME, one.fileno(), child, other.fileno())
+                assert kcmp.compare(ME, one.fileno(), ME, copy) == kcmp.SAME
+                assert kcmp.compare(ME, one.fileno(), child, one.fileno()) == kcmp.SAME
+                assert kcmp.compare(ME, one.fileno(), child, other.fileno()) != kcmp.SAME
         finally:
             os.close(copy)
 
@@ -88,8 +80,8 @@ def test_what_is_gone_says_so() -> None:
     with closing(select.epoll()) as one:
         fd = one.fileno()
         with forked() as child:
-            assert kcmp.state((child, fd)) is kcmp.State.THERE
-        assert kcmp.state((child, fd)) is kcmp.State.GONE
+            assert kcmp.state((child, fd), kcmp.compare) is kcmp.State.THERE
+        assert kcmp.state((child, fd), kcmp.compare) is kcmp.State.GONE
         with pytest.raises(ProcessLookupError):
             kcmp.compare(ME, fd, child, fd)
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -104,12 +96,13 @@ def test_real_files_are_grouped() -> None:
         with forked() as child:
             places = [(pid, fd) for pid in (ME, child) for fd in [file.fileno() for file in files] + copies]
             random.Random(7).shuffle(places)
-            groups = kcmp.group(places)
+            groups, apart = kcmp.group(places, kcmp.compare)
         for fd in copies:
             os.close(fd)
     finally:
         for file in files:
             file.close()
+    assert apart == []
     assert sorted(map(len, groups)) == [2] * 67 + [4] * 34
     assert sorted(place for group in groups for place in group) == sorted(places)
 
@@ -118,10 +111,8 @@ def test_real_files_are_grouped() -> None:
 @given(st.lists(st.integers(0, 40), max_size=80))
 def test_groups_come_in_order_with_few_calls(files: list[int]) -> None:
     kernel = Kernel({(1, fd): file for fd, file in enumerate(files)})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kcmp, "compare", kernel.compare)
-        patch.setattr(kcmp, "available", lambda: True)
-        groups = kcmp.group(kernel.files)
+    groups, apart = kcmp.group(kernel.files, kernel.compare)
+    assert apart == []
     found = [{kernel.files[place] for place in group} for group in groups]
     assert found == [{file} for file in sorted(set(files))]
     assert sum(map(len, groups)) == len(files)
@@ -141,23 +132,22 @@ def test_whatever_vanishes_or_is_denied_the_rest_is_right(
     kernel = Kernel(dict(everything))
     kernel.denied = denied
     kernel.closing = {call: (fd % 5, fd) for call, fd in closing_at.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kcmp, "compare", kernel.compare)
-        patch.setattr(kcmp, "available", lambda: True)
-        groups = kcmp.group(everything)
-    placed = [place for group in groups for place in group]
+    groups, apart = kcmp.group(everything, kernel.compare)
+    placed = [*(place for group in groups for place in group), *apart]
     assert len(placed) == len(set(placed))
     assert set(placed) >= {place for place in kernel.files if place[0] not in denied}
     assert {place for place in everything if place[0] in denied} & kernel.files.keys() <= set(placed)
     assert all(len({everything[place] for place in group}) == 1 for group in groups)
-    assert all(len(group) == 1 for group in groups if group[0][0] in denied)
-    open_files = [everything[group[0]] for group in groups if group[0][0] not in denied]
+    assert {pid for pid, _ in apart} <= denied
+    assert not {place[0] for group in groups for place in group} & denied
+    open_files = [everything[group[0]] for group in groups]
     assert len(open_files) == len(set(open_files))
 
 
-def test_without_kcmp_every_descriptor_is_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kcmp, "available", lambda: False)
-    assert kcmp.group([(1, 3), (1, 4), (1, 3)]) == [[(1, 3)], [(1, 4)]]
+@pytest.mark.parametrize("places", [[], [(1, 3)], [(1, 3), (1, 4), (1, 3)]])
+def test_without_kcmp_nothing_is_grouped(places: list[kcmp.Place]) -> None:
+    groups, apart = kcmp.group(places, kcmp.refused)
+    assert (groups, sorted(apart)) == ([], sorted(set(places)))
 
 
 def test_an_unknown_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,13 +156,11 @@ def test_an_unknown_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         kcmp.compare(ME, 0, ME, 0)
 
 
-def test_a_kernel_without_kcmp_is_not_taken_for_a_vanished_process(kernel: Kernel) -> None:
+def test_a_kernel_without_kcmp_is_not_taken_for_a_vanished_process() -> None:
     def missing(*_: int) -> int:
         raise OSError(errno.ENOSYS, "not implemented")
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kcmp, "compare", missing)
-        with pytest.raises(OSError, match="not implemented"):
-            kcmp.state((1, 1))
-    kernel.files[1, 1] = 1
-    assert kcmp.state((1, 1)) is kcmp.State.THERE
+    with pytest.raises(OSError, match="not implemented"):
+        kcmp.state((1, 1), missing)
+    kernel = Kernel({(1, 1): 1})
+    assert kcmp.state((1, 1), kernel.compare) is kcmp.State.THERE

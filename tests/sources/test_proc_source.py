@@ -351,7 +351,7 @@ SCANS = st.lists(st.dictionaries(PLACES, st.integers(0, 14)), min_size=1, max_si
 @given(SCANS)
 def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
     with kernels() as kernel:
-        instances = OpenFiles(compare=True)
+        instances = OpenFiles(kcmp.compare)
         used: set[int] = set()
         for files in scans:
             before, kernel.files = kernel.files, files
@@ -370,7 +370,7 @@ def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
 @given(SCANS)
 def test_silently_reopened_descriptors_are_found_out(scans: list[dict[Place, int]]) -> None:
     with kernels() as kernel:
-        instances = OpenFiles(compare=True)
+        instances = OpenFiles(kcmp.compare)
         for files in scans:
             before, kernel.files = kernel.files, files
             instances.update(before.keys() - files.keys(), sorted(files.keys() - before.keys()))
@@ -382,7 +382,7 @@ def test_silently_reopened_descriptors_are_found_out(scans: list[dict[Place, int
 
 def test_a_number_goes_where_most_of_its_descriptors_go() -> None:
     with kernels() as kernel:
-        instances = OpenFiles(compare=True)
+        instances = OpenFiles(kcmp.compare)
         kernel.files = {(1, 3): 5, (1, 4): 5, (2, 3): 5, (3, 3): 7, (3, 4): 7}
         instances.update((), sorted(kernel.files))
         five, seven = instances.file((1, 3)), instances.file((3, 3))
@@ -399,7 +399,7 @@ def test_a_number_goes_where_most_of_its_descriptors_go() -> None:
 
 def test_what_may_not_be_compared_is_an_instance_of_its_own_and_stays_one() -> None:
     with kernels() as kernel:
-        instances = OpenFiles(compare=True)
+        instances = OpenFiles(kcmp.compare)
         kernel.files = {(1, 3): 1, (1, 4): 1, (2, 3): 1, (2, 4): 2}
         kernel.denied = {(1, 3), (2, 4)}
         instances.update((), sorted(kernel.files))
@@ -415,7 +415,7 @@ def test_what_may_not_be_compared_is_an_instance_of_its_own_and_stays_one() -> N
 
 def test_a_representative_that_goes_meanwhile_is_replaced_by_another() -> None:
     with kernels() as kernel:
-        instances = OpenFiles(compare=True)
+        instances = OpenFiles(kcmp.compare)
         kernel.files = {(1, 3): 1, (2, 3): 1, (1, 4): 2}
         instances.update((), sorted(kernel.files))
         number = instances.file((2, 3))

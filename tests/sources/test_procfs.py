@@ -41,6 +41,7 @@ class Tree:
         flags: int = 0x400000,
         cmdline: bytes = b"/usr/bin/worker\0--port\x0080\0",
         cgroup: str = "0::/system.slice/worker.service\n",
+        names: tuple[int, ...] = (),
         soft: str = "1024",
         links: dict[int, str] | None = None,
     ) -> None:
@@ -51,6 +52,8 @@ class Tree:
         (directory / "stat").write_bytes(f"{pid} (".encode() + comm + after.encode())
         (directory / "cmdline").write_bytes(cmdline)
         (directory / "cgroup").write_text(cgroup)
+        status = f"Name:\tworker\nUmask:\t0022\nGroups:\t0 1 2 \nNSpid:\t{chr(9).join(map(str, names or (pid,)))}\n"
+        (directory / "status").write_text(status + f"NSpgid:\t{pid}\n")
         (directory / "limits").write_text(LIMITS.format(soft=soft))
         for fd, target in (links or {}).items():
             (directory / "fd" / str(fd)).symlink_to(target)
@@ -153,6 +156,49 @@ def test_cgroups(tree: Tree, lines: str, cgroup: str) -> None:
     process = Procfs(str(tree.root)).process(ProcessKey(42, 0))
     assert process is not None
     assert process.cgroup == cgroup
+
+
+@pytest.mark.parametrize(
+    ("names", "ns_pid"), [((42,), 42), ((42, 1), 1), ((42, 7, 3), 3)], ids=["ours", "a container's", "one inside it"]
+)
+def test_the_pid_inside_is_the_innermost(tree: Tree, names: tuple[int, ...], ns_pid: int) -> None:
+    tree.add(42, names=names)
+    procfs = Procfs(str(tree.root))
+    process = procfs.process(ProcessKey(42, 0))
+    assert process is not None
+    assert (process.ns_pid, procfs.ns_pids(42)) == (ns_pid, names)
+
+
+@pytest.mark.parametrize("status", ["", "Name:\tworker\n", "Name:\tworker\nNSpid:\t4", "Groups:\t" + "1 " * 5000])
+def test_a_status_that_does_not_say_it_leaves_the_pid_inside_unknown(tree: Tree, status: str) -> None:
+    tree.add(42)
+    (tree.root / "42" / "status").write_text(status + "\nNSpid:\t42" if "Groups" in status else status)
+    process = Procfs(str(tree.root)).process(ProcessKey(42, 0))
+    assert process is not None
+    assert process.ns_pid is None
+
+
+def test_the_pid_inside_is_read_once_and_the_container_again(tree: Tree) -> None:
+    procfs = Procfs(str(tree.root))
+
+    def look() -> tuple[int | None, str | None]:
+        process = procfs.process(ProcessKey(42, 500))
+        assert process is not None
+        return process.ns_pid, process.container
+
+    tree.add(42, names=(42, 1))
+    assert look() == (1, None)
+    tree.add(42, b"fresh", names=(42, 9), cgroup="0::/lxc.payload.web\n")
+    assert look() == (1, "web")
+
+
+def test_the_machines_own_proc_is_known_by_its_kernel_threads(tree: Tree) -> None:
+    procfs = Procfs(str(tree.root))
+    assert not procfs.shows_machine()
+    tree.add(2)
+    assert not procfs.shows_machine()
+    tree.add(2, flags=KERNEL_THREAD)
+    assert procfs.shows_machine()
 
 
 def test_an_unlimited_or_missing_limit_is_none(tree: Tree) -> None:

@@ -223,7 +223,7 @@ def test_text_is_made_safe_again() -> None:
     told = dataclasses.replace(
         batch(10, [create(A, 5)._replace(name=evil, stack=(evil, "main"))], census(9, holding(A))),
         users={7: evil},
-        processes={P: process(P, name=evil, command=evil, user=evil, cgroup=evil)},
+        processes={P: process(P, name=evil, command=evil, user=evil, cgroup=evil, container=evil)},
         source=Source(
             kind=evil,
             host=TICKS[0].source.host._replace(hostname=evil),
@@ -237,11 +237,20 @@ def test_text_is_made_safe_again() -> None:
     shown = r"\x1b[31m\x0d\x0a\u202eevil"
     assert printable(evil) == shown
     assert (tick.events[0].name, tick.events[0].stack, tick.users) == (shown, (shown, "main"), {7: shown})
-    assert tick.processes == {P: process(P, name=shown, command=shown, user=shown, cgroup=shown)}
+    assert tick.processes == {P: process(P, name=shown, command=shown, user=shown, cgroup=shown, container=shown)}
     assert tick.source.host.hostname == shown
     assert (tick.source.probes[0].name, tick.source.probes[0].attached_to) == (shown, shown)
     assert (tick.source.kind, tick.source.census_by, tick.source.fallback) == ("replay", shown, shown)
     assert tick.source.blind_spots == (shown,)
+
+
+def test_a_recording_from_before_containers_were_told_is_read() -> None:
+    facts = process(P, container="web", ns_pid=7)
+    frame = msgspec.msgpack.decode(Encoder().encode(dataclasses.replace(TICKS[0], processes={P: facts})), strict=False)
+    written = frame[FRAME_FIELDS.index("processes")]
+    assert [fields[-2:] for fields in written.values()] == [["web", 7]]
+    frame[FRAME_FIELDS.index("processes")] = {key: fields[:-2] for key, fields in written.items()}
+    assert Decoder().decode(msgspec.msgpack.encode(frame)).processes == {P: process(P)}
 
 
 FRAME_FIELDS = [field.name for field in msgspec.structs.fields(codec._Frame)]

@@ -210,14 +210,14 @@ def test_clocks_may_say_anything(clock: str, ns: int, zone: str, monkeypatch: py
 def test_text_is_made_safe_again() -> None:
     written = document(exact(), events=EVENTS)
     evil, shown = "\x1b[31m\u202e\n", r"\x1b[31m\u202e\x0a"
-    written["processes"][0] |= {"name": evil, "command": evil, "user": evil, "cgroup": evil}
+    written["processes"][0] |= {"name": evil, "command": evil, "user": evil, "cgroup": evil, "container": evil}
     written["events"][0]["processName"] = evil
     written["host"]["hostname"] = evil
     written["source"] |= {"fallback": evil, "census_by": evil, "blind_spots": [evil]}
     written["source"]["probes"][0] |= {"name": evil, "attached_to": evil}
     recalled = again(written)
     row = recalled.processes[0]
-    assert (row.name, row.command, row.user, row.cgroup) == (shown,) * 4
+    assert (row.name, row.command, row.user, row.cgroup, row.container) == (shown,) * 5
     assert recalled.journal[0].name == shown
     source = recalled.source
     assert (source.host.hostname, source.fallback, source.census_by, source.blind_spots) == (shown,) * 3 + ((shown,),)

@@ -1,0 +1,63 @@
+"""What /proc/PID/cgroup tells: a control group's path, and the container that runs in it.
+
+The kernel knows no containers. Each runtime writes its name for one into the name of a control group, so what is told
+is what `_RUNTIMES` recognises. Processes that only look after a container (conmon, LXC's monitor, nspawn's supervisor)
+have groups of their own, whose names resemble the container's; they are not in it.
+
+An epolltop that is itself in a cgroup namespace (most containers) sees paths from there on, mostly no more than ``/``:
+then no container shows.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import NamedTuple
+
+from epolltop.text import safe
+
+_ID = "[0-9a-f]{64}"
+_RUNTIMES = (
+    rf"docker-(?P<docker>{_ID})\.scope",
+    # Kubernetes' runtime interface, and nerdctl.
+    rf"(?:cri-containerd|nerdctl)-(?P<containerd>{_ID})\.scope",
+    # A path for systemd (slice:prefix:name) taken by a runtime that makes groups itself.
+    rf"[^/:]*:[^/:]*:(?P<unparsed>{_ID})",
+    rf"crio-(?P<crio>{_ID})(?:\.scope)?",
+    # libpod-payload in a unit of systemd's that runs Podman.
+    rf"libpod-(?:payload-)?(?P<podman>{_ID})(?:\.scope)?",
+    # Runtimes that make groups themselves: /docker/ID, /kubepods/burstable/podUID/ID, /default/ID.
+    rf"(?P<plain>{_ID})",
+    r"lxc\.payload\.(?P<lxc>[^/]+)",
+    # LXC 3 and Proxmox VE.
+    r"lxc(?:\.payload)?/(?P<old_lxc>[^/]+)",
+    # Virtual machines have such a group, too.
+    r"machine-(?P<nspawn>(?!qemu\\x2d)[^/]+)\.scope(?!/supervisor(?:/|$))",
+    r"systemd-nspawn@(?P<nspawn_unit>[^/]+)\.service(?!/supervisor(?:/|$))",
+)
+"""Whole components of a path, from the runtimes' own sources or from listings of running ones."""
+_CONTAINER = re.compile(rf"(?<![^/])(?:{'|'.join(_RUNTIMES)})(?![^/])")
+
+
+class Cgroup(NamedTuple):
+    """Where a process is."""
+
+    path: str
+    """In the v2 hierarchy; where that says nothing (v1, hybrid), in the first v1 one that does. Empty if unreadable."""
+    container: str | None
+    """The innermost container's id, whole, or its name with LXC and systemd-nspawn; None if no name of a group tells
+    of one."""
+
+
+@functools.lru_cache(maxsize=1024)
+def cgroup(lines: bytes) -> Cgroup:
+    """What /proc/PID/cgroup says. Processes of one container have the same lines, so they are parsed once."""
+    rows = [row for row in (line.split(b":", 2) for line in lines.split(b"\n")) if len(row) == 3]
+    paths = [safe(path) for _, _, path in sorted(rows, key=lambda row: row[0] != b"0")]
+    path = next((path for path in paths if path != "/"), "/" if paths else "")
+    return Cgroup(path, next(filter(None, map(_container, paths)), None))
+
+
+def _container(path: str) -> str | None:
+    names: list[str] = [name for found in _CONTAINER.finditer(path) for name in found.groups() if name]
+    return names[-1].replace(r"\x2d", "-") if names else None  # \x2d: a hyphen in the name of a systemd unit
