@@ -8,32 +8,25 @@ from __future__ import annotations
 import os
 
 from epolltop.sources import SourceUnavailable
+from epolltop.sources.procfs import Procfs
 
 _INITIAL = 0xEFFFFFFC
 """Inode of the machine's own PID namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h, since Linux 3.8."""
 
 
-def levels_up() -> int | None:
+def levels_up(procfs: Procfs) -> int | None:
     """How many levels the namespace of /proc is above epolltop's own; None where pids are the kernel's own.
 
     Raises:
         SourceUnavailable: /proc is not mounted, or shows a namespace in which epolltop has no number.
     """
-    try:
-        inode = os.stat("/proc/self/ns/pid").st_ino
-        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
-            numbers = next(line.split()[1:] for line in status if line.startswith("NSpid:"))
-    except (OSError, StopIteration) as error:
+    me = procfs.own_pid()
+    numbers = procfs.ns_pids(me) if me is not None else ()
+    if not numbers:
         raise SourceUnavailable(
-            f"/proc does not show epolltop itself: {error}",
-            "mount the /proc of its PID namespace: mount -t proc proc /proc",
-        ) from None
-    return None if inode == _INITIAL else len(numbers) - 1
-
-
-def own_pid() -> int:
-    """By which number /proc shows epolltop; another one than getpid's if /proc is of a namespace above."""
-    return int(os.readlink("/proc/self"))
+            "/proc does not show epolltop itself", "mount the /proc of its PID namespace: mount -t proc proc /proc"
+        )
+    return None if os.stat("/proc/self/ns/pid").st_ino == _INITIAL else len(numbers) - 1
 
 
 def require_machine_clock() -> None:

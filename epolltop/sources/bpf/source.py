@@ -23,7 +23,7 @@ from epolltop.sources.bpf.census import now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
-from epolltop.sources.bpf.pidns import levels_up, own_pid, require_machine_clock
+from epolltop.sources.bpf.pidns import levels_up, require_machine_clock
 from epolltop.sources.bpf.program import AttachError, Program, give_back_memory
 from epolltop.sources.bpf.requirements import require
 from epolltop.sources.bpf.sizes import SIZES, Sizes
@@ -64,7 +64,8 @@ class BpfSource:
         self._sizes = sizes
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
-        self._facts = Facts(Procfs())
+        self._procfs = Procfs()
+        self._facts = Facts(self._procfs)
         self._program: Program | None = None
 
     def open(self) -> None:
@@ -223,12 +224,12 @@ class BpfSource:
 
     def _defines(self) -> dict[str, int]:
         require_machine_clock()
-        up = self._levels_up = levels_up()
+        up = self._levels_up = levels_up(self._procfs)
         asked = {"STACKS": self._stacks is not None, "COMPAT": self._compat}
         return (
             layout()
             | self._sizes.defines()
             | {name: 1 for name, wanted in asked.items() if wanted}
             | ({} if up is None else {"PID_NAMESPACE_UP": up})
-            | {"OWN_TGID": 0 if self._include_self else own_pid()}
+            | {"OWN_TGID": 0 if self._include_self else self._procfs.own_pid() or 0}
         )
