@@ -44,7 +44,7 @@ class Contained(Actor):
         super().__init__(through=[word for command in around or (OWN_PROC,) for word in command])
         self.outer = self.pid
         """The process that made the outermost namespace, which is not in it."""
-        self.pid = _last_child(self.outer)
+        self.pid = last_child(self.outer)
         """As /proc outside shows it."""
         self.ns_pid: int = self.greeting["pid"]
         """As it knows itself."""
@@ -57,7 +57,7 @@ class Contained(Actor):
         return ["nsenter", f"--target={self.pid}", *["--mount"] * proc, *["--pid"] * pids, "--"]
 
 
-def _last_child(pid: int) -> int:
+def last_child(pid: int) -> int:
     """The last of a row of processes each of which started the next."""
     while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         (pid,) = map(int, children)
