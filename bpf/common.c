@@ -75,8 +75,10 @@ static __always_inline struct counts *counts_of(u32 tgid, u64 start_ns, struct t
 	struct counts none = {};
 	struct counts *counts = processes.lookup_or_try_init(&key, &none);
 
-	if (!counts)
+	if (!counts) {
 		add_one(&all->overflowed);
+		add_one(&all->unattributed);
+	}
 	return counts;
 }
 

@@ -87,6 +87,7 @@ struct totals {
 	u64 delivered;		/* events handed to the perf buffer */
 	u64 lost;		/* events that found it full */
 	u64 overflowed;		/* entries that found a map full */
+	u64 unattributed;	/* of created, failed and released: counted for no process, its entry found the map full */
 };
 
 /* One descriptor of one process, through the iterator. */

@@ -233,6 +233,7 @@ class BpfSource:
             sampled_out=totals.sampled_out,
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
+            unattributed=totals.unattributed,
         )
 
     def _defines(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ from epolltop.text import safe
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
-TOTALS = struct.Struct("=QQQQQQQQQ")
+TOTALS = struct.Struct("=QQQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
 LESSON = struct.Struct("=QQQII")
 STACK_FRAMES = 64
@@ -42,6 +42,7 @@ class WireTotals(NamedTuple):
     delivered: int
     lost: int
     overflowed: int
+    unattributed: int
 
 
 class Stack(NamedTuple):
