@@ -90,6 +90,17 @@ struct totals {
 	u64 unattributed;	/* of created, failed and released: counted for no process, its entry found the map full */
 };
 
+/* An instance from its creation to its release. */
+struct birth {
+	u64 created_ns;
+	u64 start_ns;		/* of the creator's group leader */
+	u32 tgid;		/* of the creator */
+	u32 argument;
+	u8 syscall;
+	u8 sampled_out;		/* its creation was left out, so its release will be */
+	u8 pad[6];
+};
+
 /* One descriptor of one process, through the iterator. */
 struct holding {
 	u64 file;

@@ -233,13 +233,15 @@ class World:
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
-        if not (self._selection.pids or self._selection.uids) and batch.source.exact:
+        everything = not (self._selection.pids or self._selection.uids)
+        if everything and batch.source.exact:
             return batch.totals
         totals = self._past
         for key, counts in self._counts.items():
             if self._covers(key):
                 totals = _sum(totals, counts)
-        return totals
+        # What a probe traces needs no sum, which lacks what the kernel had no room to count for a process.
+        return batch.totals._replace(released=totals.released) if everything and _traces(batch, "created") else totals
 
     def _covers(self, key: ProcessKey) -> bool:
         return self._selection.covers(key.pid, self._uid(key, None))

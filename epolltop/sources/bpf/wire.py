@@ -16,6 +16,9 @@ COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
+BIRTH = struct.Struct("=QQIIBB6x")
+FILE = struct.Struct("=Q")
+"""Key of the map births."""
 LESSON = struct.Struct("=QQQII")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
@@ -43,6 +46,11 @@ class WireTotals(NamedTuple):
     lost: int
     overflowed: int
     unattributed: int
+
+
+def sum_totals(per_cpu: Iterable[tuple[int, ...]]) -> WireTotals:
+    """Of all CPUs."""
+    return WireTotals._make(map(sum, zip(*per_cpu, strict=True)))
 
 
 class Stack(NamedTuple):
