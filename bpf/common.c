@@ -17,17 +17,6 @@
 #define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */
 
-/* An instance from its creation to its release. */
-struct birth {
-	u64 created_ns;
-	u64 start_ns;		/* of the creator's group leader */
-	u32 tgid;		/* of the creator */
-	u32 argument;
-	u8 syscall;
-	u8 sampled_out;		/* its creation was left out, so its release will be */
-	u8 pad[6];
-};
-
 BPF_PERF_OUTPUT(events);
 BPF_TABLE("hash", u64, struct birth, births, BIRTHS_MAX);
 BPF_TABLE("hash", struct process, struct counts, processes, PROCESSES_MAX);
@@ -149,8 +138,10 @@ static __always_inline struct counts *counts_of(u32 tgid, u64 start_ns, struct t
 	struct counts none = {};
 	struct counts *counts = processes.lookup_or_try_init(&key, &none);
 
-	if (!counts)
+	if (!counts) {
 		add_one(&all->overflowed);
+		add_one(&all->unattributed);
+	}
 	return counts;
 }
 

@@ -87,6 +87,18 @@ struct totals {
 	u64 delivered;		/* events handed to the perf buffer */
 	u64 lost;		/* events that found it full */
 	u64 overflowed;		/* entries that found a map full */
+	u64 unattributed;	/* of created, failed and released: counted for no process, its entry found the map full */
+};
+
+/* An instance from its creation to its release. */
+struct birth {
+	u64 created_ns;
+	u64 start_ns;		/* of the creator's group leader */
+	u32 tgid;		/* of the creator */
+	u32 argument;
+	u8 syscall;
+	u8 sampled_out;		/* its creation was left out, so its release will be */
+	u8 pad[6];
 };
 
 /* One descriptor of one process, through the iterator. */

@@ -118,7 +118,7 @@ def _record(options: Options) -> int:
 
     session = Session(open_recorder, options.selection, _RECORDED_S)
     try:
-        code = asyncio.run(_headless(session, run_record(session, seconds=options.delay_s)))
+        code = asyncio.run(_headless(session, run_record(session, say=_narrate, seconds=options.delay_s)))
     finally:
         for recorder in recorders:
             _narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
@@ -184,6 +184,7 @@ def _front_end(session: Session, options: Options) -> Coroutine[None, None, None
             options.view,
             options.filter,
             _write if options.output is None else functools.partial(write_whole, options.output),
+            say=_narrate,
             seconds=whole if options.delay_s is None else options.delay_s,
             format=options.format,
             events=options.events,
@@ -196,6 +197,7 @@ def _front_end(session: Session, options: Options) -> Coroutine[None, None, None
             session,
             options.view.filter,
             _write,
+            say=_narrate,
             seconds=options.delay_s,
             json=options.json,
             ascii_only=options.ascii_only,

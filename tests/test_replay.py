@@ -333,11 +333,13 @@ async def batches(session: Session, write: Callable[[str], None], _: float, *, v
 
 
 async def snapshots(session: Session, write: Callable[[str], None], seconds: float, *, view: str, format: str) -> None:
-    await run_snapshot(session, VIEWS[view], view, write, seconds=seconds, format=format, events=True, ascii_only=False)
+    await run_snapshot(
+        session, VIEWS[view], view, write, say=str, seconds=seconds, format=format, events=True, ascii_only=False
+    )
 
 
 async def events(session: Session, write: Callable[[str], None], seconds: float, *, json: bool) -> None:
-    await run_events(session, everything, write, seconds=seconds, json=json, ascii_only=False)
+    await run_events(session, everything, write, say=str, seconds=seconds, json=json, ascii_only=False)
 
 
 RUNS: dict[str, Run] = {
@@ -392,7 +394,15 @@ async def test_a_snapshot_about_the_first_seconds(tmp_path: Path) -> None:
         parts: list[str] = []
         replay = Replay(path, Selection(), paced=False)
         await run_snapshot(
-            replay, VIEWS["all"], "", parts.append, seconds=seconds, format="json", events=False, ascii_only=False
+            replay,
+            VIEWS["all"],
+            "",
+            parts.append,
+            say=str,
+            seconds=seconds,
+            format="json",
+            events=False,
+            ascii_only=False,
         )
         replay.close()
         document: dict[str, Any] = json.loads("".join(parts))

@@ -212,6 +212,8 @@ class Source:
     """Releases left out likewise, of instances older than the trace: only a census tells which."""
     overflowed: int = 0
     """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
+    unattributed: int = 0
+    """Of created, failed and released: counted in totals only, because the map of processes was full."""
 
     @property
     def exact(self) -> bool:

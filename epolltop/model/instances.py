@@ -71,7 +71,7 @@ class Instances:
         elif event.kind is Kind.RELEASE:
             released = self._release(event)
             if released is not None and not event.since_ns:
-                return event._replace(since_ns=released.since_ns)
+                return event._replace(since_ns=released.since_ns, created_ns=released.created_ns or 0)
         return event
 
     def apply_watches(self, file: int, watches: int) -> None:
@@ -146,8 +146,9 @@ class Instances:
         if last is None or last.time_ns < event.time_ns:
             self._released[event.file] = event
         live = self.live.get(event.file)
-        # Of a former instance at this address, arriving late, if it bears another birth or precedes this one's.
-        if live is None or (live.created_ns or 0) != event.created_ns or live.since_ns > event.time_ns:
+        # Of a former instance at this address, arriving late, if it precedes this one. If it follows, this one is gone,
+        # also if it bears another birth: the kernel may have had no room to note one, or no event told the successor's.
+        if live is None or live.since_ns > event.time_ns:
             return None
         self._drop(live)
         return live

@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from epolltop.model.batch import Cost, Event, ProcessKey, Source, Syscall, Totals, instance_id
+
+Count = TypeVar("Count", int, float)
 
 
 class Provenance(enum.Enum):
@@ -96,6 +98,8 @@ class ProcessRow:
     history: tuple[float, ...]
     """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
     instances: tuple[Instance, ...]
+    unattributed: bool = False
+    """Some of what it did may be counted for nobody, see Source.unattributed: its counts are lower bounds."""
 
     @property
     def pid(self) -> int:
@@ -111,6 +115,10 @@ class ProcessRow:
     def open(self) -> int:
         """Instances it holds."""
         return len(self.instances)
+
+    def known(self, count: Count) -> Count | None:
+        """One of its counts or rates; None if it is 0 because there may have been no room to count."""
+        return count if count or not self.unattributed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,13 @@ class Snapshot:
     cost: Cost
     cpu_share: float
     """Own CPU time over the window, as a share of one core."""
+    unattributed: bool = False
+    """Totals are the sum over selected processes, and some of what these did may be counted for nobody."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether totals are exact; else they are lower bounds."""
+        return self.source.exact and not self.unattributed
 
     @property
     def in_flight(self) -> int:

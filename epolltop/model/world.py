@@ -12,6 +12,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from epolltop.model.attribution import Attribution
 from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
@@ -70,6 +71,7 @@ class World:
         self._users: dict[int, str] = {}  # of the strangers
         self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
         self._counts: dict[ProcessKey, Counts] = {}
+        self._attribution = Attribution()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
         self._history: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within it
@@ -89,6 +91,7 @@ class World:
         twin._facts = dict(self._facts)
         twin._strangers = dict(self._strangers)
         twin._counts = dict(self._counts)
+        twin._attribution = copy.copy(self._attribution)
         twin._derived = self._derived.copy()
         twin._news = list(self._news)
         return twin
@@ -117,7 +120,7 @@ class World:
         told = [self._instances.apply_event(event) for event in batch.events]
         if batch.census is not None:
             source = batch.source
-            missing = source.lost + source.overflowed + source.untold_releases
+            missing = source.lost + source.untold_releases
             release_told = missing == self._missing[0] and all(probe.traces for probe in source.probes)
             self._missing = (self._missing[1], missing)
             inferred = self._instances.apply_census(batch.census, release_told=release_told)
@@ -136,6 +139,7 @@ class World:
             gone = self._counts.pop(key)
             if self._covers(key):
                 self._past = _sum(self._past, gone)
+        self._attribution.keep(kept)
         for known in (self._facts, self._strangers):
             for key in known.keys() - kept:
                 del known[key]
@@ -182,6 +186,7 @@ class World:
             news=news,
             cost=batch.cost,
             cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
+            unattributed=bool(batch.source.unattributed) and not everything,
         )
 
     def _require_batch(self) -> Batch:
@@ -204,6 +209,7 @@ class World:
     def _count(self, batch: Batch) -> None:
         before = self._counts
         self._counts = {**before, **batch.counts}
+        self._attribution.apply(batch)
         if not batch.source.exact:
             self._count_derived(batch)
         window_s = (batch.now_ns - self._counted_ns) / 1e9 if self._counted_ns else 0.0
@@ -227,13 +233,15 @@ class World:
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
-        if not (self._selection.pids or self._selection.uids) and batch.source.exact:
+        everything = not (self._selection.pids or self._selection.uids)
+        if everything and batch.source.exact:
             return batch.totals
         totals = self._past
         for key, counts in self._counts.items():
             if self._covers(key):
                 totals = _sum(totals, counts)
-        return totals
+        # What a probe traces needs no sum, which lacks what the kernel had no room to count for a process.
+        return batch.totals._replace(released=totals.released) if everything and _traces(batch, "created") else totals
 
     def _covers(self, key: ProcessKey) -> bool:
         return self._selection.covers(key.pid, self._uid(key, None))
@@ -272,6 +280,7 @@ class World:
             _rate(counts.released - before.released, window_s),
             self._history.get(key, _IDLE),
             self._held.get(key, ()),
+            self._attribution.may_lack(key),
         )
         shown = self._shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))

@@ -51,6 +51,7 @@ def snapshot_document(report: Report[Any]) -> Json:
                 create_per_s=round(snapshot.create_per_s, 3),
                 release_per_s=round(snapshot.release_per_s, 3),
             ),
+            "unattributed": snapshot.unattributed,
         },
         "processes": [_process(row, held, snapshot, counted=counted) for row, held in listed.processes],
     }
@@ -119,6 +120,7 @@ def source_document(source: Source) -> Json:
         "untold_releases": source.untold_releases,
         "lost": source.lost,
         "overflowed": source.overflowed,
+        "unattributed": source.unattributed,
     }
 
 
@@ -141,13 +143,14 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, c
         "open": row.open,
         **_counts(
             counted,
-            created=row.created,
-            released=row.released,
-            create_failed=row.failed if told else None,
-            sampled_out=row.sampled_out if told else None,
-            create_per_s=round(row.create_per_s, 3),
-            release_per_s=round(row.release_per_s, 3),
+            created=row.known(row.created),
+            released=row.known(row.released),
+            create_failed=row.known(row.failed) if told else None,
+            sampled_out=row.known(row.sampled_out) if told else None,
+            create_per_s=row.known(round(row.create_per_s, 3)),
+            release_per_s=row.known(round(row.release_per_s, 3)),
         ),
+        "unattributed": row.unattributed,
         "instances": [_instance(instance, row.key, snapshot) for instance in held],
     }
 

@@ -10,6 +10,7 @@ from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
+from epolltop.query.headline import missing
 from epolltop.query.lines import plain
 from epolltop.query.record import event_record
 from epolltop.session import Session
@@ -23,11 +24,22 @@ async def run_events(
     predicate: Predicate[Event],
     write: Callable[[str], None],
     *,
+    say: Callable[[str], object],
     seconds: float | None,
     json: bool,
     ascii_only: bool,
 ) -> None:
-    """Writes each event that matches, until the time is over or the session stops."""
+    """Writes each event that matches, until the time is over or the session stops.
+
+    Args:
+        session: tells all.
+        predicate: which events.
+        write: takes the lines.
+        say: is told that events are missing, when that begins, and how many, in the end.
+        seconds: how long; None: endless.
+        json: a record a line.
+        ascii_only: no other characters.
+    """
 
     def lines(events: Iterable[Event], snapshot: Snapshot) -> str:
         chosen = [event for event in events if predicate(event, snapshot)]
@@ -39,6 +51,12 @@ async def run_events(
     if not json:
         write(plain((), EVENT_FIELDS, snapshot, WIDTH)[0] + "\n")
     write(lines(snapshot.news, snapshot))
+    said = ""
     async for snapshot in session.ticks(math.inf if seconds is None else seconds):
         write(lines(snapshot.news, snapshot))
-    write(lines((await session.now()).news, snapshot))
+        if not said and (said := missing(snapshot)):
+            say(f"not all events are told from here on: {said}")
+    snapshot = await session.now()
+    write(lines(snapshot.news, snapshot))
+    if missing(snapshot):
+        say(f"not told: {missing(snapshot)}")

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.query.headline import missing
 from epolltop.session import Session
 
 MEASURED = 200
 """Instances whose interest lists are measured each tick, in turn: as many as the screen measures."""
 
 
-async def run_record(session: Session, *, seconds: float | None) -> None:
-    """Goes on until the time is over or the session stops."""
+async def run_record(session: Session, *, say: Callable[[str], object], seconds: float | None) -> None:
+    """Goes on until the time is over or the session stops; in the end says of what there is no event."""
     session.focus = _next(await session.open(), ())
     async for snapshot in session.ticks(math.inf if seconds is None else seconds):
         session.focus = _next(snapshot, session.focus)
-    await session.now()
+    if said := missing(await session.now()):
+        say(f"not told: {said}")
 
 
 def _next(snapshot: Snapshot, measured: Sequence[Instance]) -> tuple[Instance, ...]:

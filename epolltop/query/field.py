@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.text import UNKNOWN, count, cut, duration, rate
 
 Row = TypeVar("Row")
@@ -28,6 +28,11 @@ def _calm(_row: object) -> None:
 def _always(_snapshot: Snapshot) -> bool:
     """When most columns are worth their room."""
     return True
+
+
+def _may_lack(row: object) -> bool:
+    """Whether what was counted for this row may lack something for want of room in the kernel."""
+    return isinstance(row, ProcessRow) and row.unattributed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,10 @@ class Field(Generic[Row]):
 
     def value(self, row: Row, snapshot: Snapshot) -> Value:
         """Raw, in unit; None if unknown."""
-        return None if self.observed and not snapshot.window_s else self.get(row, snapshot)
+        if self.observed and not snapshot.window_s:
+            return None
+        value = self.get(row, snapshot)
+        return None if self.observed and not value and _may_lack(row) else value
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
         """For people; '?' if unknown, '≥' before a lower bound."""
@@ -87,7 +95,7 @@ class Field(Generic[Row]):
             return self.text(row, snapshot)
         value = self.value(row, snapshot)
         readable = self._readable(value)
-        if not (self.observed and value) or snapshot.source.exact:
+        if not (self.observed and value) or (snapshot.source.exact and not _may_lack(row)):
             return readable
         return ">0" if readable.startswith("<") else f"≥{readable}"
 

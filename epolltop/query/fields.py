@@ -154,7 +154,8 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Time since the process started, in seconds."),
     Field("history", "TREND", _TREND_CELLS, "per_s", lambda row, _: max(row.history, default=None),
           "Instances created per second, a bar per refresh, the newest on the right; as a number the largest of them.",
-          text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS) if snapshot.window_s else UNKNOWN,
+          text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS)
+          if snapshot.window_s and row.known(max(row.history, default=0.0)) is not None else UNKNOWN,
           observed=True),
     Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
           aliases=("comm",)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from epolltop.model.batch import Probe
+from collections.abc import Iterator
+
+from epolltop.model.batch import Probe, Source
 from epolltop.model.snapshot import Snapshot
 from epolltop.text import duration, grouped, plural, rate, size, timestamp
 
@@ -25,7 +27,10 @@ def brief_lines(snapshot: Snapshot) -> list[str]:
     """The least that a screen of 60 columns says: source, probes by kind of hook, what there is, what is lost."""
     probes = [f"{probe.name}={probe.attached_to.split(':', 1)[0]}" for probe in snapshot.source.probes]
     found = f"{plural(snapshot.open, 'instance')} in {plural(_holders(snapshot), 'process')}"
-    return [" ".join([snapshot.source.kind, *probes]), f"{found}  lost {grouped(snapshot.source.lost)}"]
+    return [
+        " ".join([snapshot.source.kind, *probes]),
+        f"{found}  lost {grouped(snapshot.source.lost)}{_full(snapshot)}",
+    ]
 
 
 def totals_line(snapshot: Snapshot) -> str:
@@ -36,7 +41,7 @@ def totals_line(snapshot: Snapshot) -> str:
         line += f" ({grouped(snapshot.in_flight)} in flight)"
     if not snapshot.window_s:
         return line
-    bound = "" if snapshot.source.exact else "≥"
+    bound = "" if snapshot.exact else "≥"
     line += (
         f"  created {bound}{grouped(totals.created)} ({rate(snapshot.create_per_s)}/s)"
         f"  freed {bound}{grouped(totals.released)} ({rate(snapshot.release_per_s)}/s)"
@@ -48,7 +53,23 @@ def loss_line(snapshot: Snapshot) -> str:
     """How complete the detail is: loss and sampling are told apart."""
     source = snapshot.source
     line = f"events {grouped(source.events)}  sampled out {grouped(source.sampled_out)}  lost {grouped(source.lost)}"
-    return f"{line}  maps full {grouped(source.overflowed)}" if source.overflowed else line
+    return line + _full(snapshot)
+
+
+def _full(snapshot: Snapshot) -> str:
+    return f"  maps full {grouped(snapshot.source.overflowed)}" if snapshot.source.overflowed else ""
+
+
+def missing(snapshot: Snapshot) -> str:
+    """What there is no event of, for output that has no such line; empty if nothing is missing."""
+    source = snapshot.source
+    parts = (
+        (source.lost, plural(source.lost, "event") + " lost"),
+        (source.sampled_out, plural(source.sampled_out, "instance") + " sampled out"),
+        (source.untold_releases, plural(source.untold_releases, "release") + " of older instances sampled out"),
+        (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
+    )
+    return ", ".join(text for number, text in parts if number)
 
 
 def cost_line(snapshot: Snapshot) -> str:
@@ -66,7 +87,16 @@ def notes(snapshot: Snapshot) -> tuple[str, ...]:
     source = snapshot.source
     unreadable = (f"{plural(source.unreadable, 'process')} could not be read",) if source.unreadable else ()
     fallback = (source.fallback,) if source.fallback else ()
-    return (*fallback, *unreadable, *source.blind_spots)
+    return (*_no_room(source), *fallback, *unreadable, *source.blind_spots)
+
+
+def _no_room(source: Source) -> Iterator[str]:
+    """What full maps in the kernel mean for what is shown."""
+    unnoted = source.overflowed - source.unattributed
+    if source.unattributed:
+        yield f"no room to count for all processes: {grouped(source.unattributed)} acts are in the totals only (≥, ?)"
+    if unnoted > 0:
+        yield f"no room to note {plural(unnoted, 'creation')}: instances without a create event show as found"
 
 
 def headline(snapshot: Snapshot) -> list[str]:

@@ -58,6 +58,7 @@ class Source(msgspec.Struct):
     untold_releases: _Count
     lost: _Count
     overflowed: _Count
+    unattributed: _Count = 0
 
 
 class Self(msgspec.Struct):
@@ -86,6 +87,7 @@ class Totals(msgspec.Struct):
     released_by_kernel: _Number | None
     create_per_s: _Rate | None
     release_per_s: _Rate | None
+    unattributed: bool = False
 
 
 class Instance(msgspec.Struct):
@@ -125,6 +127,7 @@ class Process(msgspec.Struct):
     instances: list[Instance]
     container: _Text | None = None
     ns_pid: _Count | None = None
+    unattributed: bool = False
 
 
 class Argument(msgspec.Struct):

@@ -84,6 +84,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
             sampled_out=source.sampled_out,
             untold_releases=source.untold_releases,
             overflowed=source.overflowed,
+            unattributed=source.unattributed,
         ),
         totals=Totals(
             totals.created or 0, totals.create_failed or 0, totals.released or 0, totals.released_by_kernel or 0
@@ -98,6 +99,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         news=events,
         cost=Cost(document.self.cpu_ns, document.self.rss_bytes),
         cpu_share=document.self.cpu_share,
+        unattributed=totals.unattributed,
     )
 
 
@@ -175,6 +177,7 @@ def _row(process: forms.Process, key: ProcessKey, holders: _Holders) -> ProcessR
         release_per_s=process.release_per_s or 0.0,
         history=(),
         instances=tuple(holders.instance(instance) for instance in process.instances),
+        unattributed=process.unattributed,
     )
 
 
@@ -245,6 +248,7 @@ def _selected(snapshot: Snapshot, selection: Selection) -> Snapshot:
         "unheld": (),
         "create_per_s": sum(row.create_per_s for row in rows),
         "release_per_s": sum(row.release_per_s for row in rows),
+        "unattributed": bool(snapshot.source.unattributed),
         "journal": events,
         "journal_end": len(events),
         "news": events,

@@ -25,6 +25,7 @@ LAYOUTS = {
     "process": wire.PROCESS,
     "totals": wire.TOTALS,
     "holding": wire.HOLDING,
+    "birth": wire.BIRTH,
     "lesson": wire.LESSON,
 }
 

@@ -93,7 +93,13 @@ def process(key: ProcessKey, **given: object) -> Process:
 
 
 def source(
-    *, created: bool = True, released: bool = True, lost: int = 0, overflowed: int = 0, untold_releases: int = 0
+    *,
+    created: bool = True,
+    released: bool = True,
+    lost: int = 0,
+    overflowed: int = 0,
+    unattributed: int = 0,
+    untold_releases: int = 0,
 ) -> Source:
     """A source whose probes trace, or do not, and what it missed."""
     probes = (Probe("epoll_create", "here", created), Probe("files_free", "there", released))
@@ -104,6 +110,7 @@ def source(
         "iterator",
         lost=lost,
         overflowed=overflowed,
+        unattributed=unattributed,
         untold_releases=untold_releases,
     )
 

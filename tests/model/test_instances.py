@@ -312,3 +312,22 @@ def test_of_many_changes_the_last_are_remembered(known: Instances) -> None:
     for at in range(20, 20 + 2 * PAST):
         known.apply_census(census(at, holding(A, P, at, created=10)), release_told=True)
     assert [held.until_ns for held in known.live[A].past] == list(range(20 + PAST, 20 + 2 * PAST))
+
+
+def test_a_release_without_a_birth_ends_what_the_kernel_had_no_room_to_note(known: Instances) -> None:
+    known.apply_event(create(A, 10))
+    known.apply_census(census(20, holding(A)), release_told=True)  # a census cannot tell its birth either
+    (instance,) = known.live.values()
+    assert (instance.provenance, instance.created_ns) == (Provenance.TRACED, 10)
+    told = known.apply_event(release(A, 30, 0))
+    assert (told.instance, told.lifetime_ns) == (instance.id, 20)
+    assert not known.live
+    assert known.apply_census(census(40), release_told=True) == []
+
+
+def test_a_release_with_a_birth_ends_what_was_found_before_that_was_noted(known: Instances) -> None:
+    known.apply_census(census(20), release_told=True)
+    known.apply_census(census(25, holding(A)), release_told=True)
+    told = known.apply_event(release(A, 30, 26))
+    assert told.created_ns == 26
+    assert not known.live

@@ -214,7 +214,9 @@ def test_batch_json() -> None:
 
 @pytest.mark.parametrize(("ascii_only", "name"), [(False, "events.txt"), (True, "events-ascii.txt")])
 def test_events(ascii_only: bool, name: str) -> None:
-    text = written_by(lambda s, write: run_events(s, everything, write, seconds=0, json=False, ascii_only=ascii_only))
+    text = written_by(
+        lambda s, write: run_events(s, everything, write, say=str, seconds=0, json=False, ascii_only=ascii_only)
+    )
     assert text.isascii() or not ascii_only
     assert max(map(cell_len, text.splitlines())) <= 120
     agree(name, text)
@@ -223,14 +225,16 @@ def test_events(ascii_only: bool, name: str) -> None:
 def test_events_json() -> None:
     agree(
         "events.jsonl",
-        written_by(lambda s, write: run_events(s, everything, write, seconds=0, json=True, ascii_only=False)),
+        written_by(lambda s, write: run_events(s, everything, write, say=str, seconds=0, json=True, ascii_only=False)),
     )
 
 
 def test_a_snapshot_with_its_events() -> None:
     view = View(PROCESSES, filter=parse("nginx"), rows=1)
     text = written_by(
-        lambda s, write: run_snapshot(s, view, "nginx", write, seconds=0, format="json", events=True, ascii_only=False)
+        lambda s, write: run_snapshot(
+            s, view, "nginx", write, say=str, seconds=0, format="json", events=True, ascii_only=False
+        )
     )
     document = json.loads(text)
     assert [row["pid"] for row in document["processes"]] == [42]
@@ -245,7 +249,7 @@ def test_a_snapshot_of_events_has_those_of_the_whole_observation() -> None:
     view = View(ALL_EVENTS, filter=parse_over(ALL_EVENTS.fields, "kind!=found"), reverse=True)
     text = written_by(
         lambda s, write: run_snapshot(
-            s, view, "kind!=found", write, seconds=0, format="json", events=False, ascii_only=False
+            s, view, "kind!=found", write, say=str, seconds=0, format="json", events=False, ascii_only=False
         )
     )
     document = json.loads(text)
@@ -262,7 +266,9 @@ def test_a_snapshot_of_events_has_more_than_a_journal_keeps() -> None:
     failures = [event(kind=Kind.CREATE_FAILED, fd=None, errno=24, file=0)] * (JOURNAL + 5)
     view = View(ALL_EVENTS, filter=parse_over(ALL_EVENTS.fields, 'kind="create failed"'))
     text = written_by(
-        lambda s, write: run_snapshot(s, view, "", write, seconds=0, format="csv", events=False, ascii_only=False),
+        lambda s, write: run_snapshot(
+            s, view, "", write, say=str, seconds=0, format="csv", events=False, ascii_only=False
+        ),
         failures,
     )
     assert len(text.splitlines()) == 1 + len(failures)

@@ -7,8 +7,8 @@ walk through /proc with kcmp, which knows no addresses and learns them from the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from epolltop.model.batch import Census, Event, Holding, Kind
 from epolltop.sources.bpf import wire
@@ -91,6 +91,17 @@ class IteratorCensus:
         return census
 
 
+class Births(NamedTuple):
+    """What the kernel notes of live instances."""
+
+    at_ns: int
+    """Before it was read."""
+    created_ns: Mapping[int, int]
+    """By address."""
+    whole: bool
+    """There was always room to note all."""
+
+
 class ScanCensus:
     """A walk through /proc with kcmp, joined with what the probes saw.
 
@@ -98,10 +109,19 @@ class ScanCensus:
     matched: it is gone when a census no longer shows it.
     """
 
-    def __init__(self, *, include_self: bool) -> None:
+    def __init__(self, *, include_self: bool, births: Callable[[], Births] | None = None) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            include_self: look at our own descriptors too.
+            births: reads what the kernel notes of live instances: where events were lost, it tells that what was
+                created in some place is no longer. None: that is not noticed.
+        """
         self._scan = Scan(Procfs(), include_self=include_self)
         self.by = self._scan.by
         self._pace = Pace()
+        self._births = births
+        self._noted = Births(0, {}, whole=False)
         self._created: dict[tuple[int, int], Event] = {}  # by pid and descriptor: the last creation there
         self._place: dict[int, tuple[int, int]] = {}  # by file: where it was created
         self._names: dict[int, Event] = {}  # by number of the scan: the creation of that instance
@@ -110,6 +130,8 @@ class ScanCensus:
         """See CensusTaker."""
         if not self._pace.is_due():
             return None
+        if self._births is not None:
+            self._noted = self._births()  # first: what the scan shows was alive then, or came later
         census = self._scan.take().census
         self._pace.spent(census.started_ns)
         return census
@@ -137,7 +159,14 @@ class ScanCensus:
                 if created and created.file == event.file:
                     del self._created[place]
 
+    def _is_over(self, created: Event) -> bool:
+        """Whether the kernel no longer has that instance; no, if it cannot be told."""
+        last_ns = self._noted.created_ns.get(created.file, 0 if self._noted.whole else created.created_ns)
+        return created.created_ns < self._noted.at_ns and last_ns != created.created_ns
+
     def _in_names_of_events(self, scanned: Census) -> Census:
+        self._created = {place: created for place, created in self._created.items() if not self._is_over(created)}
+        self._names = {number: created for number, created in self._names.items() if not self._is_over(created)}
         for holding in scanned.holdings:
             created = self._created.get((holding.pid, holding.fd))
             known = self._names.get(holding.file)
@@ -160,9 +189,22 @@ class ScanCensus:
         )
 
 
+def scan_census(program: Program, *, include_self: bool) -> ScanCensus:
+    """The second way, which looks at what the probes noted."""
+    table = program.table("births", wire.FILE, wire.BIRTH)
+
+    def births() -> Births:
+        at_ns = now_ns()
+        created_ns = {file: birth[0] for (file,), birth in table.items()}
+        totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
+        return Births(at_ns, created_ns, whole=totals.overflowed == totals.unattributed)
+
+    return ScanCensus(include_self=include_self, births=births)
+
+
 CENSUS: dict[str, Callable[[Program, bool], CensusTaker]] = {
     "iterator": lambda program, _: IteratorCensus(program),
-    "proc": lambda _, include_self: ScanCensus(include_self=include_self),
+    "proc": lambda program, include_self: scan_census(program, include_self=include_self),
 }
 """The ladder, best rung first; AttachError leads on to the next."""
 

@@ -138,7 +138,7 @@ class BpfSource:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         entries = list(self._counts.items())
-        totals = wire.WireTotals._make(map(sum, zip(*program.per_cpu("totals", wire.TOTALS), strict=True)))
+        totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         actors = {event.process for event in events}
@@ -220,6 +220,7 @@ class BpfSource:
             sampled_out=totals.sampled_out,
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
+            unattributed=totals.unattributed,
         )
 
     def _defines(self) -> dict[str, int]:

@@ -14,8 +14,11 @@ from epolltop.text import safe
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
-TOTALS = struct.Struct("=QQQQQQQQQ")
+TOTALS = struct.Struct("=QQQQQQQQQQ")
 HOLDING = struct.Struct("=QQQIIII")
+BIRTH = struct.Struct("=QQIIBB6x")
+FILE = struct.Struct("=Q")
+"""Key of the map births."""
 LESSON = struct.Struct("=QQQQIIII")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
@@ -42,6 +45,12 @@ class WireTotals(NamedTuple):
     delivered: int
     lost: int
     overflowed: int
+    unattributed: int
+
+
+def sum_totals(per_cpu: Iterable[tuple[int, ...]]) -> WireTotals:
+    """Of all CPUs."""
+    return WireTotals._make(map(sum, zip(*per_cpu, strict=True)))
 
 
 class Stack(NamedTuple):

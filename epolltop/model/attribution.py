@@ -1,0 +1,44 @@
+"""Whose counts may lack something, because the kernel's map of processes was full for a while.
+
+What finds it full is counted in the totals, but for no process. Who had an entry before, or came when there was room
+again, is counted wholly all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from epolltop.model.batch import NS_PER_TICK, Batch, Counts, ProcessKey
+
+
+class Attribution:
+    """Learns from each batch which processes had their entry all the time."""
+
+    def __init__(self) -> None:
+        self._unattributed = 0  # in the last batch
+        self._full_ns: int | None = None  # the map may have been full at any time before
+        self._noted: Mapping[ProcessKey, Counts] = {}  # who had an entry in the last batch
+        self._whole: frozenset[ProcessKey] = frozenset()  # of those: counted from their first act on
+
+    def apply(self, batch: Batch) -> None:
+        """Takes in one batch; batches come in order."""
+        if batch.source.unattributed != self._unattributed:
+            if self._full_ns is None:
+                self._whole = frozenset(self._noted)
+            self._unattributed, self._full_ns = batch.source.unattributed, batch.now_ns
+        if self._full_ns is not None:
+            self._whole = self._whole.union(
+                key for key in batch.counts.keys() - self._noted.keys() if self._came_later(key)
+            )
+        self._noted = batch.counts
+
+    def keep(self, kept: Collection[ProcessKey]) -> None:
+        """Forgets all other processes."""
+        self._whole = self._whole.intersection(kept)
+
+    def may_lack(self, process: ProcessKey) -> bool:
+        """Whether something that it did may be counted for nobody."""
+        return self._full_ns is not None and process not in self._whole and not self._came_later(process)
+
+    def _came_later(self, process: ProcessKey) -> bool:
+        return self._full_ns is not None and process.start * NS_PER_TICK > self._full_ns

@@ -1,0 +1,86 @@
+"""A full map of processes: whose counts are lower bounds, and who is counted wholly all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from epolltop.model.batch import Counts, ProcessKey, Totals
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import Selection, World
+
+from .facts import SECOND, A, P, Q, batch, census, create, holding, source
+
+FULL = source(overflowed=2, unattributed=2)
+LATER = ProcessKey(400, 10_000)
+"""Started a hundred seconds after boot."""
+
+
+def _bounded(snapshot: Snapshot) -> dict[int, bool]:
+    return {row.pid: row.unattributed for row in snapshot.processes}
+
+
+def _now(world: World) -> Snapshot:
+    return world.freeze(world.begin())
+
+
+def test_nobody_is_in_doubt_while_there_is_room() -> None:
+    world = World()
+    world.apply(batch(20 * SECOND, [], census(10, holding(A)), counts={Q: Counts(1)}))
+    assert _bounded(_now(world)) == {P.pid: False, Q.pid: False}
+
+
+def test_who_had_an_entry_before_is_counted_wholly() -> None:
+    world = World()
+    world.apply(batch(20 * SECOND, [], counts={P: Counts(1)}))
+    world.apply(batch(21 * SECOND, [], census(20 * SECOND, holding(A, Q)), counts={P: Counts(5)}, by=FULL))
+    snapshot = _now(world)
+    assert _bounded(snapshot) == {P.pid: False, Q.pid: True}
+    held = snapshot.row_of(Q)
+    assert held is not None
+    assert (held.known(held.created), held.known(held.create_per_s)) == (None, None)
+
+
+def test_who_gets_an_entry_later_may_have_been_refused_one_before() -> None:
+    world = World()
+    world.apply(batch(20 * SECOND, []))
+    world.apply(batch(21 * SECOND, [], by=FULL))
+    world.apply(batch(22 * SECOND, [], counts={Q: Counts(7)}, by=FULL))
+    snapshot = _now(world)
+    assert _bounded(snapshot) == {Q.pid: True}
+    row = snapshot.row_of(Q)
+    assert row is not None
+    assert (row.known(row.created), row.known(row.released)) == (7, None)
+
+
+def test_who_came_when_there_was_room_again_is_counted_wholly() -> None:
+    world = World()
+    world.apply(batch(20 * SECOND, [], by=FULL))
+    world.apply(batch(101 * SECOND, [], census(100 * SECOND, holding(A, LATER)), by=FULL))
+    assert _bounded(_now(world)) == {LATER.pid: False}
+    world.apply(batch(102 * SECOND, [], counts={LATER: Counts(3)}, by=FULL))
+    assert _bounded(_now(world)) == {LATER.pid: False}
+    # Full again: it has its entry.
+    again = source(overflowed=3, unattributed=3)
+    world.apply(batch(103 * SECOND, [], counts={LATER: Counts(4)}, by=again))
+    assert _bounded(_now(world)) == {LATER.pid: False}
+
+
+@pytest.mark.parametrize("selection", [Selection(), Selection(pids=frozenset({P.pid}))])
+def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) -> None:
+    world = World(selection)
+    world.apply(batch(20 * SECOND, []))
+    assert _now(world).exact
+    world.apply(batch(21 * SECOND, [], counts={P: Counts(5)}, totals=Totals(created=7), by=FULL))
+    snapshot = _now(world)
+    assert snapshot.totals.created == (5 if selection.pids else 7)
+    assert snapshot.exact == (not selection.pids)
+
+
+def test_a_copy_learns_by_itself() -> None:
+    world = World()
+    world.apply(batch(20 * SECOND, [create(A, 10)]))
+    twin = world.copy()
+    twin.apply(batch(21 * SECOND, [], by=FULL))
+    world.apply(batch(21 * SECOND, []))
+    assert _bounded(_now(twin)) == {P.pid: True}
+    assert _bounded(_now(world)) == {P.pid: False}
