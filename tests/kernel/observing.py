@@ -80,6 +80,12 @@ class Observing:
         row = self.row(pid)
         return {fd: instance for instance in row.instances for fd in instance.fds_of(row.key)}
 
+    def refusals(self) -> tuple[str, ...]:
+        """What the kernel answered where no hook sees releases; empty where one does."""
+        assert isinstance(self._source, BpfSource)
+        released = self._source._released
+        return () if released.hooks else (*released.refusals, "no hook was tried")
+
     def flies(self, instance: str) -> bool:
         """Whether an instance is known to be alive and held by nobody, now. Others' may be in flight, too."""
         snapshot = self.refresh()
