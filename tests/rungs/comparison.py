@@ -14,7 +14,7 @@ from tests.waiting import eventually
 
 from .naming import Name, Naming
 from .oracle import Bounds, Call, Created, Failed, File, Oracle, Process, Released
-from .rungs import Sight
+from .rungs import Rung
 
 FOREIGN_MAX = 3
 """Releases of one run that may be charged to a process of others that looked just then."""
@@ -23,9 +23,9 @@ FOREIGN_MAX = 3
 class Watcher:
     """A rung at work, and all it told so far."""
 
-    def __init__(self, observing: Observing, sight: Sight) -> None:
+    def __init__(self, observing: Observing, rung: Rung) -> None:
         self.observing = observing
-        self.sight = sight
+        self.rung = rung
         self.events = 0
         self.kernel_releases = 0
 
@@ -42,7 +42,7 @@ class Comparison:
 
     def __init__(self, watcher: Watcher, oracle: Oracle) -> None:
         self._watcher = watcher
-        self._sight = watcher.sight
+        self._sight = watcher.rung.sight
         self._oracle = oracle
         self._since = 0, 0, 0
         self._told: dict[tuple[ProcessKey, Kind], list[Event]] = defaultdict(list)  # since the last look
@@ -152,12 +152,13 @@ class Comparison:
 
     def _holdings(self, snapshot: Snapshot) -> None:
         held = {file: places for file in self._oracle.alive() if (places := self._places(file))}
-        by_place = {frozenset(places): file for file, places in held.items()}
+        by_name = {name: file for file, name in self._names.items() if file in held and self._sight.addresses}
+        by_place = {frozenset(places): file for file, places in held.items() if file not in by_name.values()}
         shown: dict[File, Instance] = {}
         cast = set(map(_key, (*self._oracle.processes, *self._oracle.past)))
         for row in snapshot.processes:
             for instance in row.instances if row.key in cast else ():
-                file = by_place.get(frozenset(_places_of(instance)))
+                file = by_name.get(instance.id) or by_place.get(frozenset(_places_of(instance)))
                 if file is None:
                     self._differs(f"a ghost: {row.key} holds {instance}, known as {self._known(instance.id)}")
                 elif shown.setdefault(file, instance) != instance:
@@ -182,16 +183,18 @@ class Comparison:
         """An instance that is told to be held, where it is held."""
         if not _in_order(instance):
             self._differs(f"the holders of {file} are not in order: {instance.holders}")
+        if set(_places_of(instance)) != self._naming.now[file]:
+            self._differs(f"{file} is held at {_sorted(self._naming.now[file])}, told is {instance}")
         expected, name = self._name(file), self._names.get(file)
         told = Name.KEPT if instance.id == name else Name.FRESH
-        former = self._known(instance.id)
+        former = next((each for each, traced_as in self._traced_as.items() if traced_as == instance.id), file)
         if expected not in (told, Name.EITHER) and instance.id != self._traced_as.get(file):
             self._differs(f"{file}, known as {name}, should be {expected.name}, told is {instance}")
-        if former not in (file, None) and former in self._traced and not self._taken_for(former, file):
+        if former is not file and not self._taken_for(former, file):
             self._differs(f"{file}, known as {name}, is told as {former}: {instance}")
         self._names[file] = instance.id
-        creation = self._traced.get(file)
-        if creation is None or instance.id != self._traced_as[file]:
+        creation = self._traced.get(former)
+        if creation is None or instance.id != self._traced_as[former]:
             if (instance.provenance, instance.creator, instance.argument) != (Provenance.FOUND, None, None):
                 self._differs(f"{file} was found, told is {instance}")
             return

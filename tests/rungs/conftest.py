@@ -34,6 +34,6 @@ def _watcher(request: pytest.FixtureRequest) -> Iterator[Watcher]:
     rung = RUNGS[request.param]
     try:
         with opened(rung) as observing:
-            yield Watcher(observing, rung.sight)
+            yield Watcher(observing, rung)
     except Refused as refused:
         pytest.skip(str(refused)[:400])

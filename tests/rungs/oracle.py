@@ -189,12 +189,12 @@ class Oracle:
         """A creation fails."""
         self.failed.append(Failed(thread.process, thread.tid, errno, call, refused, when))
 
-    def sockets(self, thread: Thread, fds: tuple[int, int], inodes: tuple[int, int]) -> None:
+    def sockets(self, thread: Thread, fds: tuple[int, int], inodes: tuple[int, int], *, cloexec: bool) -> None:
         """A pair of them."""
         ends = self._new(Kind.SOCKET), self._new(Kind.SOCKET)
         for end, peer, fd, inode in zip(ends, reversed(ends), fds, inodes, strict=True):
             end.peer, end.inode = peer, inode
-            self._put(thread, fd, Slot(end, False))
+            self._put(thread, fd, Slot(end, cloexec))
 
     def put(self, thread: Thread, fd: int, file: File, when: Bounds, *, cloexec: bool) -> None:
         """A descriptor for a file, in place of what was there."""

@@ -29,6 +29,8 @@ class Play:
 
     stage: Stage
     random: Random
+    spared: frozenset[str] = frozenset()
+    """Moves that are not made."""
     oracle: Oracle = field(default_factory=Oracle)
     account: list[str] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)
@@ -40,7 +42,8 @@ class Play:
 
     def move(self) -> None:
         """Draws moves until one is possible, and makes it."""
-        names, weights = list(_MOVES), [weight for weight, _ in _MOVES.values()]
+        names = [name for name in _MOVES if name not in self.spared]
+        weights = [_MOVES[name][0] for name in names]
         while True:
             threads = self.oracle.threads()
             if not threads:
@@ -405,8 +408,9 @@ def _end_thread(play: Play, thread: Thread) -> bool:
 
 @_drawn(1.5)
 def _sockets(play: Play, thread: Thread) -> bool:
-    reply, _ = play.do(thread, "sockets")
-    play.oracle.sockets(thread, tuple(reply["done"]), tuple(reply["inodes"]))
+    cloexec = play.random.choice([False, True])
+    reply, _ = play.do(thread, "sockets", cloexec=cloexec)
+    play.oracle.sockets(thread, tuple(reply["done"]), tuple(reply["inodes"]), cloexec=cloexec)
     return True
 
 

@@ -44,6 +44,8 @@ class Rung:
     ladders: Ladders | None
     """None: /proc alone."""
     sight: Sight
+    spared: frozenset[str] = frozenset()
+    """Moves of which it tells what is wrong; tests/rungs/test_defects.py has each of them."""
 
 
 class Refused(Exception):
@@ -77,7 +79,7 @@ RUNGS = {
     "fentry": Rung(_ladders(0, 0, _iterating), _FUNCTIONS),
     "kprobe": Rung(_ladders(1, 1, _iterating), _FUNCTIONS),
     "slab": Rung(_ladders(2, 2, _iterating), _TRACEPOINT),
-    "derived": Rung(_ladders(2, None, _iterating), _DERIVED),
+    "derived": Rung(_ladders(2, None, _iterating), _DERIVED, frozenset({"create_compat"})),
     "scan-fentry": Rung(_ladders(0, 0, _scanning), _by_scan(_FUNCTIONS)),
     "scan-kprobe": Rung(_ladders(1, 1, _scanning), _by_scan(_FUNCTIONS)),
     "scan-slab": Rung(_ladders(2, 2, _scanning), _by_scan(_TRACEPOINT)),

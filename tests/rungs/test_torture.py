@@ -18,7 +18,7 @@ LOOKS, MOVES = 6, 8
 
 
 def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
-    play = Play(stage, Random(seed))
+    play = Play(stage, Random(seed), watcher.rung.spared)
     comparison = Comparison(watcher, play.oracle)
     try:
         for _ in range(LOOKS):
@@ -26,8 +26,8 @@ def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
                 play.move()
             play.collect()
             play.account.append("-- look")
+            assert play.oracle.table() == truth([process.pid for process in play.oracle.processes]), "the account"
             comparison.look()
-            assert play.oracle.table() == truth([process.pid for process in play.oracle.processes])
         play.finish()
         play.account.append("-- look at the end")
         comparison.look()

@@ -189,9 +189,11 @@ def end_thread() -> Reply:
     raise AssertionError("the thread lives")
 
 
-def sockets() -> Reply:
+def sockets(cloexec: bool) -> Reply:
     one, other = _socket.socketpair()
     fds = one.detach(), other.detach()
+    for fd in fds:
+        os.set_inheritable(fd, not cloexec)
     return {"done": fds, "inodes": [os.fstat(fd).st_ino for fd in fds]}
 
 

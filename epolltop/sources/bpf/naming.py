@@ -30,6 +30,7 @@ class Naming:
         self._alive: dict[_Name, Event] = {}  # created, and not known to be released; what no walk finds is forgotten
         self._found: dict[_Place, _Name] = {}  # by the last walk
         self._told = False  # whether releases are
+        self._named: set[_Name] = set()  # of these, what was created under our eyes
         self._last: tuple[Sequence[Holding], Sequence[Holding]] = (), ()
 
     def learn(self, events: Iterable[Event]) -> None:
@@ -51,7 +52,7 @@ class Naming:
             later: what probes saw after the walk began, which may have found it already.
         """
         before, known = self._last
-        if scanned is before and not self._creations:
+        if scanned is before and not self._creations and self._alive.keys() >= self._named:
             return known
         names = _settled(self._evidence(scanned, later))
         events = self._alive | {(event.file, event.created_ns): event for event in later if event.fd is not None}
@@ -61,6 +62,7 @@ class Naming:
         }
         self._alive = {name: event for name in names.values() if (event := self._alive.get(name))}
         self._creations = {}
+        self._named = set(self._alive)
         holdings = [_of(creations.get(holding.file), holding) for holding in scanned]
         self._last = scanned, holdings
         return holdings
