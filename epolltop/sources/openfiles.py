@@ -78,23 +78,30 @@ class OpenFiles:
         self._order = [instance for instance in self._order if instance.members]
 
     def _check(self) -> dict[Place, int]:
-        """Compares the next instances with their neighbours: descriptors of those that fail, with their numbers."""
+        """Compares the next instances with what is left in front: descriptors of those that fail, with their numbers.
+
+        With what is left, because several may have changed: what stays must be in order when those that fail are out.
+        """
         doubtful: list[_OpenFile] = []
+        start, self._checked = self._checked, 0
+        sound = self._order[:start]
         calls = 0
-        for _ in range(len(self._order)):
+        for at, instance in enumerate(self._order[start:], start):
             if calls >= _CHECKS:
+                self._checked = at
                 break
-            at = self._checked = (self._checked + 1) % len(self._order)
-            instance, neighbour = self._order[at], self._order[at - 1]
-            first, *others = instance.members
-            calls += 1 + len(others)
+            calls += len(instance.members)
             try:
+                first, *others = instance.members
                 if any(self._compare(*first, *other) != kcmp.SAME for other in others):
                     doubtful.append(instance)
-                elif at and self._compare(*neighbour.members[0], *first) != kcmp.LESS:
-                    doubtful += (neighbour, instance)  # either may be the one in the wrong place
+                elif sound and self._compare(*sound[-1].members[0], *first) != kcmp.LESS:
+                    doubtful += (sound.pop(), instance)  # either may be the one in the wrong place
+                else:
+                    sound.append(instance)
             except OSError:
-                doubtful += (neighbour, instance)
+                doubtful += (*sound[-1:], instance)
+                del sound[-1:]
         return {member: instance.file for instance in doubtful for member in instance.members}
 
     def _place(self, descriptors: list[Place]) -> list[_OpenFile]:

@@ -18,17 +18,18 @@ Table = frozenset[frozenset[tuple[int, int]]]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _KCMP = {"x86_64": 312, "aarch64": 272}[platform.machine()]
-_KCMP_FILE = 0
+_KCMP_FILE, _KCMP_FILES = 0, 2
 
 
 def truth(pids: Collection[int] | None = None) -> Table:
     """What the kernel says about some processes, or about all but this one."""
     instances: list[set[tuple[int, int]]] = []
     last = None
-    for descriptor in sorted(_descriptors(pids), key=functools.cmp_to_key(_compare)):
+    descriptors = {(task, fd): pid for pid, task, fd in _descriptors(pids)}
+    for descriptor in sorted(descriptors, key=functools.cmp_to_key(_compare)):
         if last is None or _compare(last, descriptor) != 0:
             instances.append(set())
-        instances[-1].add(descriptor)
+        instances[-1].add((descriptors[descriptor], descriptor[1]))
         last = descriptor
     return frozenset(map(frozenset, instances))
 
@@ -56,21 +57,19 @@ def family(pid: int) -> frozenset[int]:
     return frozenset(members)
 
 
-def _descriptors(pids: Collection[int] | None) -> Iterator[tuple[int, int]]:
-    """Of every thread that has a table of its own; mostly that is the process'."""
-    seen = set()
-    for pid in pids or [int(name) for name in os.listdir("/proc") if name.isdecimal()]:
+def _descriptors(pids: Collection[int] | None) -> Iterator[tuple[int, int, int]]:
+    """Process, task and descriptor, of every thread that has a table of its own; mostly that is the process'."""
+    for pid in [int(name) for name in os.listdir("/proc") if name.isdecimal()] if pids is None else pids:
         if pid == os.getpid():
             continue
         try:
-            tasks = os.listdir(f"/proc/{pid}/task")
+            tasks = [int(name) for name in os.listdir(f"/proc/{pid}/task")]
         except FileNotFoundError:
             continue
         for task in tasks:
-            for fd in _epoll_fds(f"/proc/{pid}/task/{task}/fd"):
-                if (pid, fd) not in seen:
-                    seen.add((pid, fd))
-                    yield pid, fd
+            if task == pid or _order(pid, task, _KCMP_FILES) != 0:
+                for fd in _epoll_fds(f"/proc/{pid}/task/{task}/fd"):
+                    yield pid, task, fd
 
 
 def _epoll_fds(table: str) -> list[int]:
@@ -86,5 +85,10 @@ def _epoll_fds(table: str) -> list[int]:
 
 def _compare(one: tuple[int, int], other: tuple[int, int]) -> int:
     """Negative, 0 or positive, in the kernel's order of open files; what vanished is less than all."""
-    order = _libc.syscall(_KCMP, one[0], other[0], _KCMP_FILE, ctypes.c_ulong(one[1]), ctypes.c_ulong(other[1]))
+    order = _order(one[0], other[0], _KCMP_FILE, one[1], other[1])
     return 1 if order == 2 else 0 if order == 0 else -1
+
+
+def _order(one: int, other: int, what: int, first: int = 0, second: int = 0) -> int:
+    """Of two tasks' resources: 0 if they are the same, negative if there is none."""
+    return int(_libc.syscall(_KCMP, one, other, what, ctypes.c_ulong(first), ctypes.c_ulong(second)))

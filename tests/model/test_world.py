@@ -161,7 +161,7 @@ def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
     world = World()
     half = source(released=False)
     world.apply(batch(SECOND, [create(A, 10), create(B, 11)], census(20, holding(A, created=10)), by=half))
-    world.apply(batch(2 * SECOND, [], census(30), by=half, counts={P: Counts(created=2)}))
+    world.apply(batch(2 * SECOND, [], census(30), by=half, counts={P: Counts(created=2)}, totals=Totals(created=2)))
     snapshot = _whole(world)
     row = _rows(snapshot)[P.pid]
     assert (row.created, row.released, row.open) == (2, 2, 0)

@@ -7,11 +7,12 @@ walk through /proc with kcmp, which knows no addresses and learns them from the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from epolltop.model.batch import Census, Event, Holding, Kind
+from epolltop.model.batch import Census, Event, Holding
 from epolltop.sources.bpf import wire
+from epolltop.sources.bpf.naming import Naming
 from epolltop.sources.bpf.program import Program
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import Scan
@@ -105,8 +106,8 @@ class Births(NamedTuple):
 class ScanCensus:
     """A walk through /proc with kcmp, joined with what the probes saw.
 
-    An instance whose creation was not seen bears a number in place of its address, so that its release cannot be
-    matched: it is gone when a census no longer shows it.
+    An instance whose creation was not seen, or that left all its places from one census to the next, bears a number in
+    place of its address, so that its release cannot be matched: it is gone when a census no longer shows it.
     """
 
     def __init__(self, *, include_self: bool, births: Callable[[], Births] | None = None) -> None:
@@ -122,9 +123,7 @@ class ScanCensus:
         self._pace = Pace()
         self._births = births
         self._noted = Births(0, {}, whole=False)
-        self._created: dict[tuple[int, int], Event] = {}  # by pid and descriptor: the last creation there
-        self._place: dict[int, tuple[int, int]] = {}  # by file: where it was created
-        self._names: dict[int, Event] = {}  # by number of the scan: the creation of that instance
+        self._naming = Naming()
 
     def take(self) -> Census | None:
         """See CensusTaker."""
@@ -139,54 +138,19 @@ class ScanCensus:
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """See CensusTaker."""
         if census is None:
-            self._learn(events)
+            self._naming.learn(events)
             return None
-        self._learn(event for event in events if event.time_ns < census.started_ns)
-        joined = self._in_names_of_events(census)
-        self._learn(event for event in events if event.time_ns >= census.started_ns)
-        return joined
-
-    def _learn(self, events: Iterable[Event]) -> None:
-        """Remembers where each instance was created, until it is released."""
-        for event in events:
-            if event.kind is Kind.CREATE and event.fd is not None and event.file:
-                place = event.pid, event.fd
-                self._created[place] = event
-                self._place[event.file] = place
-            elif event.kind is Kind.RELEASE and event.file in self._place:
-                place = self._place.pop(event.file)
-                created = self._created.get(place)
-                if created and created.file == event.file:
-                    del self._created[place]
+        self._naming.learn(event for event in events if event.time_ns < census.started_ns)
+        self._naming.forget(self._is_over)
+        later = [event for event in events if event.time_ns >= census.started_ns]
+        holdings = self._naming.named(census.holdings, later)
+        self._naming.learn(later)
+        return Census(census.started_ns, holdings, by_address=False)
 
     def _is_over(self, created: Event) -> bool:
         """Whether the kernel no longer has that instance; no, if it cannot be told."""
         last_ns = self._noted.created_ns.get(created.file, 0 if self._noted.whole else created.created_ns)
         return created.created_ns < self._noted.at_ns and last_ns != created.created_ns
-
-    def _in_names_of_events(self, scanned: Census) -> Census:
-        self._created = {place: created for place, created in self._created.items() if not self._is_over(created)}
-        self._names = {number: created for number, created in self._names.items() if not self._is_over(created)}
-        for holding in scanned.holdings:
-            created = self._created.get((holding.pid, holding.fd))
-            known = self._names.get(holding.file)
-            if created and (not known or known.time_ns < created.time_ns):
-                self._names[holding.file] = created
-        holdings = [self._named(holding) for holding in scanned.holdings]
-        alive = {holding.file for holding in scanned.holdings}
-        self._names = {number: created for number, created in self._names.items() if number in alive}
-        return Census(scanned.started_ns, holdings, by_address=False)
-
-    def _named(self, holding: Holding) -> Holding:
-        created = self._names.get(holding.file)
-        if created is None:
-            return holding
-        return holding._replace(
-            file=created.file,
-            created_ns=created.created_ns,
-            argument=created.argument or 0,
-            syscall=created.syscall,
-        )
 
 
 def scan_census(program: Program, *, include_self: bool) -> ScanCensus:

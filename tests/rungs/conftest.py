@@ -1,0 +1,39 @@
+"""One open source a rung, and one cast of puppets for all; one rung after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from .comparison import Watcher
+from .rungs import RUNGS, Refused, opened
+from .stage import Stage
+
+SEEDS = 12
+"""A minute for all rungs of a machine of two cores."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """EPOLLTOP_SEEDS=n: so many seeds; EPOLLTOP_SEED=n: that one."""
+    if "seed" in metafunc.fixturenames:
+        one = os.environ.get("EPOLLTOP_SEED")
+        seeds = [int(one)] if one else range(int(os.environ.get("EPOLLTOP_SEEDS", SEEDS)))
+        metafunc.parametrize("seed", seeds)
+
+
+@pytest.fixture(name="stage", scope="session")
+def _stage() -> Iterator[Stage]:
+    with Stage() as stage:
+        yield stage
+
+
+@pytest.fixture(name="watcher", scope="session", params=RUNGS)
+def _watcher(request: pytest.FixtureRequest) -> Iterator[Watcher]:
+    rung = RUNGS[request.param]
+    try:
+        with opened(rung) as observing:
+            yield Watcher(observing, rung)
+    except Refused as refused:
+        pytest.skip(str(refused)[:400])

@@ -1,0 +1,70 @@
+"""Whether an instance must keep the id under which it was told at the last look.
+
+A census by address knows an instance again whatever happened. One by place knows it by descriptors that were, and are,
+its own; where a descriptor changed over from one instance to another meanwhile, either answer is as good.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from epolltop.model.batch import ProcessKey
+
+from .oracle import File
+from .rungs import Sight
+
+Places = Set[tuple[ProcessKey, int]]
+
+
+class Name(enum.Enum):
+    """What an instance must be called."""
+
+    KEPT = enum.auto()
+    FRESH = enum.auto()
+    EITHER = enum.auto()
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Between two looks."""
+
+    sight: Sight
+    before: Mapping[File, Places]
+    """Where each instance was held, as far as the rung sees."""
+    now: Mapping[File, Places]
+    born: Mapping[File, tuple[ProcessKey, int]]
+    """Where those were created that were traced meanwhile, also by threads whose tables the rung does not see."""
+
+    def of(self, file: File, born: tuple[ProcessKey, int] | None, *, known: bool) -> Name:
+        """Of an instance that is held now.
+
+        Args:
+            file: the instance.
+            born: where it was traced to be created; None if it was not.
+            known: whether it was told before, or traced.
+        """
+        if self.sight.addresses:
+            kept = known if self.sight.releases or born else file in self.before
+            return Name.KEPT if kept else Name.FRESH
+        mine, former = self.now[file], self.before.get(file, set())
+        if self._disputed(file):
+            return Name.EITHER
+        if mine & former:
+            return Name.KEPT
+        if born is None:
+            return Name.FRESH
+        return Name.KEPT if born in mine and not former else Name.EITHER
+
+    def lost(self, file: File) -> Name:
+        """Of one that was held at the last look and is not now: KEPT if it must stay known, FRESH if it must go."""
+        return Name.EITHER if not self.sight.addresses and self._disputed(file) else Name.FRESH
+
+    def _disputed(self, file: File) -> bool:
+        mine, former = self.now.get(file, set()), self.before.get(file, set())
+        if any(place in mine for other, place in self.born.items() if other is not file):
+            return True
+        return any(mine & places for other, places in self.before.items() if other is not file) or any(
+            former & places for other, places in self.now.items() if other is not file
+        )

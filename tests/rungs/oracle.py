@@ -1,0 +1,311 @@
+"""What a program did with its descriptors, by the rules of open files alone.
+
+Knows nothing of epolltop. A table maps descriptors to files; threads refer to tables, processes are their threads. A
+file lives as long as a table, a waiting thread, or another file that lives refers to it: a socket refers to what was
+sent to it and not yet received. Times are nanoseconds of the boot clock, around a move.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+Bounds = tuple[int, int]
+"""Something happened not before the one and not after the other."""
+
+
+class Kind(enum.Enum):
+    """What an open file is."""
+
+    EPOLL = "epoll"
+    SOCKET = "socket"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a creation was asked for."""
+
+    size: int | None = None
+    flags: int | None = None
+    compat: bool = False
+    """Through the 32-bit entry."""
+
+
+@dataclass(eq=False)
+class Process:
+    """Its name in /proc, and what lives in it."""
+
+    pid: int
+    start: int
+    """Clock ticks since boot."""
+    threads: list[Thread] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"P{self.pid}"
+
+
+@dataclass(eq=False)
+class Slot:
+    """One descriptor."""
+
+    file: File
+    cloexec: bool
+
+
+@dataclass(eq=False)
+class Table:
+    """A table of descriptors, of those that matter."""
+
+    slots: dict[int, Slot] = field(default_factory=dict)
+
+    def copy(self) -> Table:
+        return Table({fd: Slot(slot.file, slot.cloexec) for fd, slot in self.slots.items()})
+
+
+@dataclass(eq=False)
+class Thread:
+    """A task."""
+
+    process: Process
+    tid: int
+    table: Table
+    channel: str
+    waits_on: File | None = None
+    refused: int = 0
+    """What seccomp answers to epoll_create1; 0: it lets it through."""
+
+    def __repr__(self) -> str:
+        return f"{self.process}/{self.tid}"
+
+
+@dataclass(eq=False)
+class File:
+    """An open file."""
+
+    number: int
+    kind: Kind
+    messages: list[list[File]] = field(default_factory=list)
+    """Of a socket: what waits to be received."""
+    peer: File | None = None
+    inode: int = 0
+    released: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.kind.value}{self.number}"
+
+
+@dataclass(frozen=True)
+class Created:
+    """A creation that succeeded."""
+
+    file: File
+    by: Process
+    tid: int
+    fd: int
+    call: Call
+    when: Bounds
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One that did not."""
+
+    by: Process
+    tid: int
+    errno: int
+    call: Call
+    refused: bool
+    """By a filter, before the call began."""
+    when: Bounds
+
+
+@dataclass(frozen=True)
+class Released:
+    """The end of an instance."""
+
+    file: File
+    by: Process | None
+    """Who dropped the last reference; None: a thread of the kernel."""
+    when: Bounds
+
+
+class Oracle:
+    """The state, and what has happened so far."""
+
+    def __init__(self) -> None:
+        self.processes: list[Process] = []
+        """Those that live."""
+        self.past: list[Process] = []
+        self.created: list[Created] = []
+        self.failed: list[Failed] = []
+        self.released: list[Released] = []
+        self.orphans: list[File] = []
+        """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them."""
+        self._files: list[File] = []
+        self._numbers = 0
+
+    # What there is.
+
+    def threads(self) -> list[Thread]:
+        """All that can take a step."""
+        return [thread for process in self.processes for thread in process.threads if not thread.waits_on]
+
+    def sharing(self, table: Table) -> list[Thread]:
+        """The threads that refer to a table."""
+        return [thread for process in self.processes for thread in process.threads if thread.table is table]
+
+    def alive(self) -> list[File]:
+        """The instances that have not ended."""
+        return [file for file in self._files if file.kind is Kind.EPOLL]
+
+    def holders(self, file: File) -> dict[Process, set[int]]:
+        """Who has which descriptors for it."""
+        found: dict[Process, set[int]] = {}
+        for process in self.processes:
+            for thread in process.threads:
+                fds = {fd for fd, slot in thread.table.slots.items() if slot.file is file}
+                if fds:
+                    found.setdefault(process, set()).update(fds)
+        return found
+
+    def table(self) -> frozenset[frozenset[tuple[int, int]]]:
+        """The instances that are held, each as its descriptors (pid, fd)."""
+        held = (self.holders(file) for file in self.alive())
+        places = (frozenset((process.pid, fd) for process, fds in each.items() for fd in fds) for each in held)
+        return frozenset(filter(None, places))
+
+    # What happens.
+
+    def create(self, thread: Thread, fd: int, call: Call, when: Bounds) -> File:
+        """An instance at a descriptor."""
+        file = self._new(Kind.EPOLL)
+        cloexec = bool(call.flags)
+        self.created.append(Created(file, thread.process, thread.tid, fd, call, when))
+        self._put(thread, fd, Slot(file, cloexec))
+        return file
+
+    def fail(self, thread: Thread, errno: int, call: Call, when: Bounds, *, refused: bool = False) -> None:
+        """A creation fails."""
+        self.failed.append(Failed(thread.process, thread.tid, errno, call, refused, when))
+
+    def sockets(self, thread: Thread, fds: tuple[int, int], inodes: tuple[int, int], *, cloexec: bool) -> None:
+        """A pair of them."""
+        ends = self._new(Kind.SOCKET), self._new(Kind.SOCKET)
+        for end, peer, fd, inode in zip(ends, reversed(ends), fds, inodes, strict=True):
+            end.peer, end.inode = peer, inode
+            self._put(thread, fd, Slot(end, cloexec))
+
+    def put(self, thread: Thread, fd: int, file: File, when: Bounds, *, cloexec: bool) -> None:
+        """A descriptor for a file, in place of what was there."""
+        thread.table.slots.pop(fd, None)
+        self._put(thread, fd, Slot(file, cloexec))
+        self._settle(thread.process, when)
+
+    def close(self, thread: Thread, fds: list[int], when: Bounds) -> None:
+        """Descriptors go."""
+        for fd in fds:
+            del thread.table.slots[fd]
+        self._settle(thread.process, when)
+
+    def send(self, thread: Thread, through: int, fds: list[int]) -> None:
+        """Files go in flight, too."""
+        peer = thread.table.slots[through].file.peer
+        assert peer is not None
+        peer.messages.append([thread.table.slots[fd].file for fd in fds])
+
+    def receive(self, thread: Thread, through: int, fds: list[int], *, cloexec: bool) -> None:
+        """The oldest message arrives."""
+        files = thread.table.slots[through].file.messages.pop(0)
+        for fd, file in zip(fds, files, strict=True):
+            self._put(thread, fd, Slot(file, cloexec))
+
+    def begin(self, process: Process, tid: int, table: Table, channel: str, *, like: Thread | None = None) -> Thread:
+        """A thread, maybe the first of its process."""
+        if process not in self.processes:
+            self.processes.append(process)
+        thread = Thread(process, tid, table, channel, refused=like.refused if like else 0)
+        process.threads.append(thread)
+        return thread
+
+    def unshare(self, thread: Thread, when: Bounds) -> None:
+        """From here on it has a table of its own."""
+        if len(self.sharing(thread.table)) > 1:
+            thread.table = thread.table.copy()
+        self._settle(thread.process, when)
+
+    def execute(self, thread: Thread, channel: str, when: Bounds) -> None:
+        """Another program: the other threads end, and what is close-on-exec goes."""
+        process = thread.process
+        process.threads = [thread]
+        self.unshare(thread, when)
+        thread.table.slots = {fd: slot for fd, slot in thread.table.slots.items() if not slot.cloexec}
+        thread.tid, thread.channel = process.pid, channel
+        self._settle(process, when)
+
+    def end_thread(self, thread: Thread, when: Bounds) -> None:
+        """It ends; so does its process, if it was the last."""
+        thread.process.threads.remove(thread)
+        if not thread.process.threads:
+            self.processes.remove(thread.process)
+            self.past.append(thread.process)
+        self._settle(thread.process, when)
+
+    def end(self, process: Process, when: Bounds) -> None:
+        """All its threads at once."""
+        process.threads.clear()
+        self.processes.remove(process)
+        self.past.append(process)
+        self._settle(process, when)
+
+    def stop_waiting(self, thread: Thread, when: Bounds) -> None:
+        """It lets go of what it waited on."""
+        thread.waits_on = None
+        self._settle(thread.process, when)
+
+    def collected(self, when: Bounds) -> None:
+        """The collector found all there was to find."""
+        for file in self.orphans:
+            self._release(file, None, when)
+        self.orphans = []
+
+    # How it follows.
+
+    def _new(self, kind: Kind) -> File:
+        self._numbers += 1
+        file = File(self._numbers, kind)
+        self._files.append(file)
+        return file
+
+    def _put(self, thread: Thread, fd: int, slot: Slot) -> None:
+        assert fd not in thread.table.slots, f"the kernel gave {fd} to {thread}, which has it"
+        thread.table.slots[fd] = slot
+
+    def _release(self, file: File, by: Process | None, when: Bounds) -> None:
+        file.released = True
+        file.messages.clear()
+        self._files.remove(file)
+        if file.kind is Kind.EPOLL:
+            self.released.append(Released(file, by, when))
+
+    def _settle(self, by: Process, when: Bounds) -> None:
+        """Ends what nothing refers to any more, and what that referred to."""
+        while unreferenced := set(self._files).difference(self._referred(), self._inside(self._files)):
+            for file in sorted(unreferenced, key=lambda file: file.number):
+                self._release(file, by, when)
+        reached = set(self._referred())
+        while more := set(self._inside(reached)) - reached:
+            reached |= more
+        self.orphans = [file for file in self._files if file not in reached]
+
+    def _referred(self) -> Iterator[File]:
+        for process in self.processes:
+            for thread in process.threads:
+                yield from (slot.file for slot in thread.table.slots.values())
+                if thread.waits_on:
+                    yield thread.waits_on
+
+    def _inside(self, files: list[File] | set[File]) -> Iterator[File]:
+        for file in files:
+            for message in file.messages:
+                yield from message

@@ -1,0 +1,95 @@
+"""Every rung of every ladder by force, and what each of them sees.
+
+A rung stands for the best that some kernel allows. One that the running kernel refuses says what the kernel answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from epolltop.sources import SourceUnavailable
+from epolltop.sources.bpf.ladder import ALL, Ladders
+from tests.kernel.observing import Observing, observe, observe_by_proc
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a rung sees; the rest it misses, and must say so."""
+
+    creations: bool = True
+    """When they happen. Otherwise instances are found."""
+    compat: bool = True
+    """Those of 32-bit calls, too."""
+    refused: bool = True
+    """A call that a seccomp filter refuses, too."""
+    releases: bool = True
+    """When they happen. Otherwise instances are gone, some of them unnoticed."""
+    tables: bool = True
+    """Descriptor tables of threads that left their process', or that have outlived their leader."""
+    addresses: bool = True
+    """The census names instances as events do. Otherwise by the places in which it saw them."""
+    blind_spot: str = ""
+    """Part of a sentence that it says about itself."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to observe."""
+
+    ladders: Ladders | None
+    """None: /proc alone."""
+    sight: Sight
+    spared: frozenset[str] = frozenset()
+    """Moves of which it tells what is wrong; tests/rungs/test_defects.py has each of them."""
+
+
+class Refused(Exception):
+    """The running kernel does not have it; the message is what the kernel answered."""
+
+
+def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
+    return ALL.only("epoll_create", epoll_create).only("files_free", files_free).only("census", census)
+
+
+_FUNCTIONS = Sight(refused=False)
+_TRACEPOINT = Sight(compat=False, blind_spot="32-bit tasks show as found, uncounted")
+_DERIVED = Sight(compat=False, releases=False, blind_spot="no probe sees releases here")
+
+
+def _by_scan(sight: Sight) -> Sight:
+    return Sight(sight.creations, sight.compat, sight.refused, sight.releases, False, False, sight.blind_spot)
+
+
+RUNGS = {
+    "fentry": Rung(_ladders("fexit", "fentry", "iterator"), _FUNCTIONS),
+    "kprobe": Rung(_ladders("kretprobe", "kprobe", "iterator"), _FUNCTIONS),
+    "slab": Rung(_ladders("tracepoint", "raw_tracepoint", "iterator"), _TRACEPOINT),
+    "derived": Rung(_ladders("tracepoint", "census", "iterator"), _DERIVED, frozenset({"create_compat"})),
+    "scan-fentry": Rung(_ladders("fexit", "fentry", "proc"), _by_scan(_FUNCTIONS)),
+    "scan-kprobe": Rung(_ladders("kretprobe", "kprobe", "proc"), _by_scan(_FUNCTIONS)),
+    "scan-slab": Rung(_ladders("tracepoint", "raw_tracepoint", "proc"), _by_scan(_TRACEPOINT)),
+    "scan-derived": Rung(_ladders("tracepoint", "census", "proc"), _by_scan(_DERIVED)),
+    "proc": Rung(None, Sight(False, False, False, False, False, False, "are not seen, so rates are lower bounds")),
+}
+"""By name, as test ids and `make test-vm` have them."""
+
+
+@contextmanager
+def opened(rung: Rung) -> Iterator[Observing]:
+    """An observation through this rung and no other.
+
+    Raises:
+        Refused: the kernel does not have one of its hooks.
+    """
+    if rung.ladders is None:
+        with observe_by_proc() as observing:
+            yield observing
+        return
+    with ExitStack() as opening:
+        try:
+            observing = opening.enter_context(observe(rung.ladders))
+        except SourceUnavailable as error:
+            raise Refused(" ".join(str(error).split())) from error
+        yield observing
