@@ -4,8 +4,8 @@ The kernel knows no containers. Each runtime writes its name for one into the na
 is what `_RUNTIMES` recognises. Processes that only look after a container (conmon, LXC's monitor, nspawn's supervisor)
 have groups of their own, whose names resemble the container's; they are not in it.
 
-An epolltop that is itself in a cgroup namespace (most containers) sees paths from there on, mostly no more than ``/``:
-then no container shows.
+Paths are told from the reader's cgroup namespace. An epolltop in a container mostly has one of its own: it sees its
+container's processes at ``/``, which tells of none, and those of other containers, if any, at ``/../NAME``.
 """
 
 from __future__ import annotations

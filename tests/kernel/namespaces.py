@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.workloads.client import Actor
 
 FOREIGN_PROC = ("unshare", "--pid", "--fork", "--kill-child")
@@ -96,5 +98,6 @@ def _mounted_aside(kind: str, at: str) -> Iterator[Path]:
     script = 'mount -t "$1" none "$2" && echo && read -r end'
     with subprocess.Popen(["unshare", "--mount", "sh", "-c", script, "sh", kind, at], stdin=-1, stdout=-1) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline(), f"{kind} cannot be mounted here"
+        if not holder.stdout.readline():
+            pytest.skip(f"{kind} cannot be mounted here")
         yield Path(f"/proc/{holder.pid}/root{at}")

@@ -14,6 +14,7 @@ from epolltop.sources import Descriptor
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
+from .namespaces import Contained, cgroup
 from .observing import Observing
 from .truth import family, told, truth
 
@@ -159,14 +160,20 @@ def test_a_thread_with_a_table_of_its_own_holds_what_it_copied(observing: Observ
 
 
 def test_a_process_of_another_pid_namespace_bears_the_pid_that_we_know(observing: Observing) -> None:
-    with Actor(through=("unshare", "--pid", "--fork", "--kill-child")) as unshare:
-        assert unshare.greeting["pid"] == 1
-        unshare.create()
-        inside = max(family(unshare.pid) - {unshare.pid})
-        row = observing.row(inside)
-        assert (row.created, row.open, row.ppid) == (1, 1, unshare.pid)
-        observing.agrees([inside])
-        assert {event.pid for event in observing.events(inside)} == {inside}
+    with Contained() as inside:
+        inside.create()
+        row = observing.row(inside.pid)
+        assert (row.created, row.open, row.ppid) == (1, 1, inside.outer)
+        assert (inside.ns_pid, row.ns_pid) == (1, 1)
+        observing.agrees([inside.pid])
+        assert {event.pid for event in observing.events(inside.pid)} == {inside.pid}
+
+
+def test_a_process_in_a_container_bears_its_id(observing: Observing, actor: Actor) -> None:
+    container = "3f2a81d09c" * 6 + "0d4c"
+    with cgroup(f"/system.slice/docker-{container}.scope", actor.pid):
+        actor.create()
+        assert observing.row(actor.pid).container == container
 
 
 def test_creation_through_the_32_bit_entry_is_found_if_it_is_not_traced(observing: Observing, actor: Actor) -> None:

@@ -133,9 +133,13 @@ def test_the_name_of_a_control_group_tells_the_container() -> None:
 
 # From inside.
 
+BOUND_PROC = (
+    *FOREIGN_PROC, "--mount", "sh", "-c", 'mount -t proc none /mnt && mount --bind /mnt /proc && exec "$@"', "sh"
+)  # fmt: skip
+
 
 @needs_namespaces
-@pytest.mark.parametrize("around", [OWN_PROC, OWN_USERS], ids=["", "rootless"])
+@pytest.mark.parametrize("around", [OWN_PROC, OWN_USERS, BOUND_PROC], ids=["", "rootless", "bound"])
 def test_inside_pids_are_those_of_the_inside_and_the_rest_is_said_to_be_unseen(around: Sequence[str]) -> None:
     with Contained(around) as actor:
         twice(actor)

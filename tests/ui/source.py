@@ -39,6 +39,8 @@ class Task:
     created: int = 0
     released: int = 0
     failed: int = 0
+    container: str | None = None
+    ns_pid: int | None = None
     shares: tuple[int, ...] = ()
     """Files of other processes' instances that it holds too, see file_of."""
 
@@ -91,7 +93,9 @@ def batch(*tasks: Task, events: Sequence[Event] = (), exact: bool = True, lost: 
             by_address=True,
         ),
         processes={
-            task.key: Process(task.key, 1, task.name, task.command or task.name, 33, task.user, "/", 12, 1024)
+            task.key: Process(task.key, 1, task.name, task.command or task.name, 33, task.user, "/", 12, 1024)._replace(
+                container=task.container, ns_pid=task.ns_pid
+            )
             for task in tasks
         },
     )

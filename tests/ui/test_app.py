@@ -319,6 +319,22 @@ async def test_columns_follow_the_size() -> None:
             assert not screen.table("processes").show_horizontal_scrollbar
 
 
+async def test_columns_about_containers_come_and_go_with_them() -> None:
+    async with on_screen(batch(*ALL), size=(140, 36)) as screen:
+        assert not {"CONTAINER", "NSPID"} & set(screen.within("#processes")[0].split())
+        await screen.press("right")
+        await screen.tick(batch(*ALL, Task(101, "web", container="3f2a81d09c" * 6 + "0d4c", ns_pid=1)))
+        assert {"CONTAINER", "NSPID"} <= set(screen.within("#processes")[0].split())
+        (line,) = [line for line in screen.within("#processes") if " 101 " in line]
+        assert {"3f2a81d09c3f", "1"} <= set(line.split())
+        assert screen.table("processes").cursor_column == "pid"
+        await screen.press("2", "1")
+        await screen.sees("CONTAINER")
+        await screen.tick(batch(*ALL))
+        await screen.until_the_gone_are_gone()
+        assert not {"CONTAINER", "NSPID"} & set(screen.within("#processes")[0].split())
+
+
 async def test_a_short_screen_still_tells_that_it_is_paused() -> None:
     async with on_screen(size=(60, 10)) as screen:
         await screen.press("space")

@@ -34,12 +34,12 @@ def test_a_table_keeps_its_columns_and_whole_commands() -> None:
     clip = clip_rows([NGINX, HOSTILE], PROCESS_FIELDS, exact())
     assert clip.text.splitlines() == [
         "```",
-        "    PID USER         OPEN   NEW/S FREED/S CREATED   FREED FAILED    FDS  LIMIT     AGE        TREND "
-        "NAME            COMMAND",
-        "     42 www-data        2     2.5     1.5       5       4      0     12   1024   1m30s           ▄█ "
-        "nginx           nginx: worker process",
-        "     77 -1+1            2    <0.1     1.5  123.5M       4      3   1000   1024   1m30s           ▄█ "
-        r"=cmd|'/C calc'… *[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
+        "    PID USER         OPEN   NEW/S FREED/S CONTAINER    CREATED   FREED FAILED    FDS  LIMIT   NSPID     AGE "
+        "       TREND NAME            COMMAND",
+        "     42 www-data        2     2.5     1.5 -                  5       4      0     12   1024       -   1m30s "
+        "          ▄█ nginx           nginx: worker process",
+        "     77 -1+1            2    <0.1     1.5 3f2a81d09c3f  123.5M       4      3   1000   1024       7   1m30s "
+        r"          ▄█ =cmd|'/C calc'… *[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
         "```",
     ]
     assert clip.message == "2 rows sent to the terminal"
@@ -50,28 +50,36 @@ def test_a_row_has_all_fields_in_full() -> None:
     clip = clip_row(InstanceOf(crowd, NGINX), INSTANCE_FIELDS, exact())
     assert clip.text.splitlines() == [
         "```",
-        "PID      42",
-        "NAME     nginx",
-        f"FDS      {','.join(map(str, range(100, 120)))}",
-        "AGE      12.3s",
-        "SEEN     traced",
-        "ARG      0",
-        "WATCHES  3",
-        "CREATOR  42",
-        "HOLDERS  1",
-        "CREATED  2026-01-31T11:59:47.823456Z",
-        "STACK    ?",
-        "USER     www-data",
-        "COMMAND  nginx: worker process",
-        "ID       ffff888101234500@987700000000",
+        "PID        42",
+        "NAME       nginx",
+        f"FDS        {','.join(map(str, range(100, 120)))}",
+        "AGE        12.3s",
+        "SEEN       traced",
+        "ARG        0",
+        "WATCHES    3",
+        "CREATOR    42",
+        "HOLDERS    1",
+        "CREATED    2026-01-31T11:59:47.823456Z",
+        "STACK      ?",
+        "USER       www-data",
+        "CONTAINER  -",
+        "NSPID      -",
+        "COMMAND    nginx: worker process",
+        "ID         ffff888101234500@987700000000",
         "```",
     ]
     assert clip.message == "1 row sent to the terminal"
 
 
+def test_a_container_has_its_whole_id() -> None:
+    lines = clip_row(HOSTILE, PROCESS_FIELDS, exact()).text.splitlines()
+    assert f"CONTAINER  {HOSTILE.container}" in lines
+    assert "NSPID      7" in lines
+
+
 def test_what_is_not_known_is_said() -> None:
     lines = clip_row(InstanceOf(SHARED, None), INSTANCE_FIELDS, exact()).text.splitlines()
-    assert "PID      -" in lines
+    assert "PID        -" in lines
     assert "FDS" in lines
 
 
