@@ -9,6 +9,7 @@
  * -D: OWN_TGID (0: leave nobody out), the structure offsets FILE_F_OP ... from BTF, EVENT_INTERVAL_NS, EVENT_BURST_NS.
  */
 #include "wire.h"
+#include "helpers.h"
 
 #define BIRTHS_MAX	131072	/* instances that are alive and were created under our eyes */
 #define PROCESSES_MAX	32768	/* processes that acted and are not yet known to be gone */
