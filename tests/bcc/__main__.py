@@ -52,11 +52,10 @@ def _line(release: Release, what: Sequence[str]) -> str:
             code = tree.run(Path(results), *pytest, "--junitxml=/tmp/junit.xml", *paths)
         except Unavailable as error:
             return f"bcc-{tree.bcc} - failed {error}"
-        verdict = _verdict(code, Path(results, "junit.xml"))
-    return f"bcc-{tree.bcc} {verdict}"
+        return f"bcc-{tree.bcc} {verdict(code, Path(results, 'junit.xml'))}"
 
 
-def _verdict(code: int, junit: Path) -> str:
+def verdict(code: int, junit: Path) -> str:
     """RUNG passed|failed|notrun [why], from what pytest wrote. Passed means that every test ran and passed."""
     if not junit.exists():
         return f"- failed pytest ended with {code} and no results"
