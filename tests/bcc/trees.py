@@ -113,6 +113,10 @@ class Tree:
             raise Unavailable(f"no end within {PATIENCE_S:.0f} s") from None
 
 
+def _environment() -> dict[str, str]:
+    return _ENVIRONMENT | {name: value for name, value in os.environ.items() if name.startswith("EPOLLTOP_")}
+
+
 def tree_of(release: Release) -> Tree:
     """The userland of a release, made if need be.
 
