@@ -16,10 +16,10 @@ VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
 _MAGIC = 0xEB9F
 _STRUCT, _UNION = 4, 5
-_FUNC = 12
 # Bytes behind the 12 of struct btf_type: once for these kinds, and per member for those.
 _EXTRA = {1: 4, 3: 12, 14: 4, 17: 4}  # INT, ARRAY, VAR, DECL_TAG
 _PER_MEMBER = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}  # STRUCT, UNION, ENUM, FUNC_PROTO, DATASEC, ENUM64
+_FUNC = 12
 
 
 class Btf:
