@@ -10,12 +10,13 @@ ARGS ?=
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo env \
   $(foreach name,NO_COLOR COLORTERM,$(if $($(name)),$(name)=$($(name))))))
 
-.PHONY: help run setup test check bench clean
+.PHONY: help run setup test test-bcc check bench clean
 
 help:
 	@echo "make run    install what is missing, then start epolltop live"
 	@echo "make setup  install only; afterwards .venv/bin/epolltop works"
 	@echo "make test   the whole test suite"
+	@echo "make test-bcc  checks with each BCC from 0.18 to the newest (docs/bcc.md)"
 	@echo "make check  lint, types, import contracts, tests that need no root"
 	@echo "make bench  the benchmark table"
 
@@ -26,6 +27,9 @@ setup: .venv/.run
 
 test: .venv/.test
 	.venv/bin/python -m pytest $(ARGS)
+
+test-bcc: .venv/.test
+	@exec $(AS_ROOT) .venv/bin/python -m tests.bcc $(ARGS)
 
 check: .venv/.check
 	.venv/bin/ruff check .

@@ -13,6 +13,7 @@
  * bpf_task_pt_regs is missing (before Linux 5.15).
  */
 #include "wire.h"
+#include "helpers.h"
 
 #define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */

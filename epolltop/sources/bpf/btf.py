@@ -19,6 +19,7 @@ _STRUCT, _UNION, _ENUM = 4, 5, 6
 # Bytes behind the 12 of struct btf_type: once for these kinds, and per member for those.
 _EXTRA = {1: 4, 3: 12, 14: 4, 17: 4}  # INT, ARRAY, VAR, DECL_TAG
 _PER_MEMBER = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}  # STRUCT, UNION, ENUM, FUNC_PROTO, DATASEC, ENUM64
+_FUNC = 12
 
 
 class Btf:
@@ -114,3 +115,15 @@ class Btf:
                 _UNION,
             ):
                 yield from self._members(member_type, offset)
+
+    def function(self, name: str) -> int:
+        """The number of a function's type.
+
+        Raises:
+            LookupError: this kernel has no such function.
+        """
+        for number, at in enumerate(self._at[1:], start=1):
+            offset, info = struct.unpack_from("<II", self._image, at)
+            if (info >> 24) & 0x1F == _FUNC and self._string(offset) == name:
+                return number
+        raise LookupError(f"the kernel's BTF has no function {name}")

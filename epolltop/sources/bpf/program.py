@@ -1,25 +1,30 @@
 """The BPF object: one compilation of bpf/*.c, its maps and programs. The only module that talks to libbcc.
 
-libbcc prints to descriptors 1 and 2, compiles with the process' working directory changed, and leaves 90 MB of compiler
-behind: all three are contained here.
+libbcc prints to descriptors 1 and 2, may close 0, compiles with the process' working directory changed, and leaves
+90 MB of compiler behind: all of this is contained here. What differs between its versions is in docs/bcc.md.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib.resources
 import os
 import struct
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from epolltop.sources import SourceUnavailable
+from epolltop.sources.bpf import syscalls
+from epolltop.sources.bpf.btf import VMLINUX, Btf
+from epolltop.sources.bpf.descriptors import is_open, silenced
 
 UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
 """Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""
+
+# src/cc/libbpf.h of BCC: cookie, data, size; cookie, count.
+_RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+_LOST = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 
 
 class AttachError(Exception):
@@ -53,15 +58,19 @@ class Program:
         self._bcc = bcc
         self._lib = bcc.lib
         self._links: list[int] = []
+        self._readers: list[ctypes.c_void_p] = []
+        self._tracepoints: dict[str, int] = {}
         self._attached: list[tuple[str, str]] = []
+        if not is_open(0):
+            os.open(os.devnull, os.O_RDONLY)  # else something of ours becomes 0, and libbcc closes that: see silenced
         said = ""
         os.environ["BCC_KERNEL_SOURCE"] = str(directory / "stub-headers")
         try:
-            with _silenced() as silenced:
+            with silenced() as printed:
                 try:
                     self._object = Object(text=unit, cflags=flags)
                 finally:
-                    said = silenced()
+                    said = printed()
         except Exception as error:
             raise SourceUnavailable(
                 f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
@@ -83,29 +92,38 @@ class Program:
         """
         bpf, name, to = self._object, program.encode(), target.encode()
         calls: dict[str, Callable[[], object]] = {
-            "fentry": lambda: bpf.attach_kfunc(fn_name=b"kfunc__" + to),
-            "fexit": lambda: bpf.attach_kretfunc(fn_name=b"kretfunc__" + to),
+            "fentry": lambda: bpf.attach_kfunc(fn_name=self._tracing(b"kfunc__", to)),
+            "fexit": lambda: bpf.attach_kretfunc(fn_name=self._tracing(b"kretfunc__", to)),
             "kprobe": lambda: bpf.attach_kprobe(event=to, fn_name=name),
             "kretprobe": lambda: bpf.attach_kretprobe(event=to, fn_name=name),
-            "tracepoint": lambda: bpf.attach_tracepoint(tp=to, fn_name=name),
+            "tracepoint": lambda: self._attach_tracepoint(name, target),
             "raw_tracepoint": lambda: bpf.attach_raw_tracepoint(tp=to, fn_name=name),
         }
         try:
-            with _silenced():
+            with silenced():
                 calls[how]()
         except Exception as error:  # BCC raises bare Exception for everything
             raise AttachError(str(error)) from None
         self._attached.append((how, target))
 
+    def _tracing(self, prefix: bytes, target: bytes) -> bytes:
+        """How BCC named the program: since 0.29 with the module's name, and vmlinux for what is in none."""
+        name = prefix + b"vmlinux__" + target
+        return name if self._lib.bpf_function_start(self._object.module, name) else prefix + target
+
+    def _attach_tracepoint(self, program: bytes, target: str) -> None:
+        function = self._object.load_func(program, self._object.TRACEPOINT)
+        self._tracepoints[target] = syscalls.attach_tracepoint(target, function.fd)
+
     def detach(self, how: str, target: str) -> None:
         """Undoes one attach."""
         bpf, to = self._object, target.encode()
         calls: dict[str, Callable[[], object]] = {
-            "fentry": lambda: bpf.detach_kfunc(fn_name=to),
-            "fexit": lambda: bpf.detach_kretfunc(fn_name=to),
+            "fentry": lambda: bpf.detach_kfunc(fn_name=self._tracing(b"kfunc__", to)),
+            "fexit": lambda: bpf.detach_kretfunc(fn_name=self._tracing(b"kretfunc__", to)),
             "kprobe": lambda: bpf.detach_kprobe(event=to),
             "kretprobe": lambda: bpf.detach_kretprobe(event=to),
-            "tracepoint": lambda: bpf.detach_tracepoint(tp=to),
+            "tracepoint": lambda: os.close(self._tracepoints.pop(target)),
             "raw_tracepoint": lambda: bpf.detach_raw_tracepoint(tp=to),
         }
         calls[how]()
@@ -117,20 +135,37 @@ class Program:
             self.detach(how, target)
 
     def open_perf_buffer(self, name: str, receive: Callable[[bytes], object], pages: int, wakeup_events: int) -> None:
-        """Makes the buffer and has `consume` hand each record's bytes to receive."""
-        copy = ctypes.string_at
+        """Makes the buffer and has `consume` hand each record's bytes to receive.
 
-        def record(_cpu: int, data: int, size: int) -> None:
-            receive(copy(data, size))
-
+        Raises:
+            SourceUnavailable: the kernel refused, for lack of memory or of privileges.
+        """
+        lib, table, copy = self._lib, self._object[name.encode()], ctypes.string_at
+        lib.perf_reader_new.argtypes = [_RECEIVE, _LOST, ctypes.c_void_p, ctypes.c_int]
+        lib.perf_reader_new.restype = ctypes.c_void_p
+        lib.perf_reader_set_fd.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        lib.perf_reader_mmap.argtypes = [ctypes.c_void_p]
+        lib.perf_reader_event_read.argtypes = [ctypes.c_void_p]
         # Loss is counted in BPF; without a callback libbcc prints about it.
-        self._object[name.encode()].open_perf_buffer(
-            record, page_cnt=pages, lost_cb=lambda _count: None, wakeup_events=wakeup_events
-        )
+        self._callbacks = _RECEIVE(lambda _, data, size: receive(copy(data, size))), _LOST(lambda _, _count: None)
+        try:
+            with silenced():
+                for cpu in self._bcc.utils.get_online_cpus():
+                    reader = lib.perf_reader_new(*self._callbacks, None, pages)
+                    self._readers.append(reader)
+                    event = syscalls.open_output(cpu, wakeup_events)
+                    lib.perf_reader_set_fd(reader, event)  # whose end closes it
+                    if lib.perf_reader_mmap(reader) < 0:
+                        raise OSError(ctypes.get_errno(), f"mmap of {pages} pages: {os.strerror(ctypes.get_errno())}")
+                    syscalls.enable(event)
+                    table[table.Key(cpu)] = table.Leaf(event)
+        except OSError as error:
+            raise SourceUnavailable(f"the kernel refused the perf buffer: {error}", "use --source proc") from None
 
     def consume(self) -> None:
         """Hands over what the perf buffer holds. May last while producers are quicker than Python."""
-        self._object.perf_buffer_consume()
+        for reader in self._readers:
+            self._lib.perf_reader_event_read(reader)
 
     def iterator(self, program: str) -> Callable[[], bytes]:
         """Loads and links an iterator program; the answer reads one whole pass of it.
@@ -140,12 +175,12 @@ class Program:
         """
         lib = self._lib
         try:
-            with _silenced():
-                function = self._object.load_func(program.encode(), self._object.TRACING)
+            function = self._load_iterator(program)
+            with silenced():
                 lib.bcc_iter_attach.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32]
                 lib.bcc_iter_create.argtypes = [ctypes.c_int]
-                link = lib.bcc_iter_attach(function.fd, None, 0)
-        except Exception as error:  # BCC raises bare Exception; AttributeError: libbcc before 0.16
+                link = lib.bcc_iter_attach(function, None, 0)
+        except Exception as error:  # BCC raises bare Exception
             raise AttachError(str(error)) from None
         if link < 0:
             raise AttachError(f"{program}: {os.strerror(ctypes.get_errno())}")
@@ -159,6 +194,19 @@ class Program:
                 return passes.readall() or b""
 
         return read
+
+    def _load_iterator(self, program: str) -> int:
+        """Its descriptor. BCC is asked first, because it finds the type in a tenth of the time."""
+        name, lib, module = program.encode(), self._lib, self._object.module
+        try:
+            with silenced():
+                return int(self._object.load_func(name, self._object.TRACING).fd)
+        except Exception:
+            kernel = Btf(VMLINUX.read_bytes())
+            start, size = lib.bpf_function_start(module, name), lib.bpf_function_size(module, name)
+            target = kernel.function(program.replace("bpf_iter__", "bpf_iter_"))
+            self._links.append(syscalls.load_iterator(start, size // 8, target))
+            return self._links[-1]
 
     def per_cpu(self, name: str, layout: struct.Struct) -> list[tuple[int, ...]]:
         """Element 0 of a per-CPU array, one tuple a CPU."""
@@ -177,13 +225,17 @@ class Program:
     def table(self, name: str, key: struct.Struct, value: struct.Struct) -> Table:
         """A hash map to read whole."""
         table = self._object[name.encode()]
-        return Table(self._lib, table.map_fd, table.max_entries, key, value)
+        most = self._lib.bpf_table_max_entries_id(self._object.module, table.map_id)
+        return Table(self._lib, table.map_fd, most, key, value)
 
     def close(self) -> None:
         """Detaches everything, and gives back maps and buffers."""
+        self.detach_all()
         while self._links:  # BCC does not know of these
             os.close(self._links.pop())
-        with _silenced():
+        while self._readers:
+            self._lib.perf_reader_free(self._readers.pop())
+        with silenced():
             self._object.cleanup()
 
 
@@ -202,48 +254,14 @@ class Table:
         Raises:
             OSError: the kernel refused.
         """
-        count = ctypes.c_uint32(self._max)
-        position = ctypes.c_uint32()
-        result = self._lib.bpf_lookup_batch(
-            self._fd, None, ctypes.byref(position), self._keys, self._values, ctypes.byref(count)
-        )
-        if result < 0 and ctypes.get_errno() != 2:  # ENOENT: the map's end was reached, which is what we want
-            raise OSError(ctypes.get_errno(), "cannot read a BPF map")
-        keys = memoryview(self._keys)[: count.value * self._key.size]
-        values = memoryview(self._values)[: count.value * self._value.size]
+        count = syscalls.read_batch(self._fd, self._keys, self._values, self._max)
+        keys = memoryview(self._keys)[: count * self._key.size]
+        values = memoryview(self._values)[: count * self._value.size]
         return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
 
     def delete(self, key: bytes) -> None:
         """Removes an entry if it is there."""
         self._lib.bpf_delete_elem(self._fd, ctypes.create_string_buffer(key, len(key)))
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[Callable[[], str]]:
-    """Sends what native code writes to descriptors 1 and 2 to a file; the yielded call reads it."""
-    with tempfile.TemporaryFile() as file:
-        kept = [(fd, os.dup(fd)) for fd in (1, 2) if _is_open(fd)]
-        for fd, _ in kept:
-            os.dup2(file.fileno(), fd)
-
-        def read() -> str:
-            file.seek(0)
-            return file.read().decode("utf-8", "backslashreplace")
-
-        try:
-            yield read
-        finally:
-            for fd, copy in kept:
-                os.dup2(copy, fd)
-                os.close(copy)
-
-
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
 
 
 def give_back_memory() -> None:

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Helpers that older BCCs do not declare. Their numbers are the kernel's (include/uapi/linux/bpf.h), whatever BCC knows.
+ * Under names of our own, because newer BCCs declare them.
+ */
+#ifndef EPOLLTOP_HELPERS_H
+#define EPOLLTOP_HELPERS_H
+
+/* Linux 5.15; unknown to BCC 0.18. Takes what bpf_get_current_task_btf() answers. */
+static u64 (*task_pt_regs)(void *task) = (void *)175;
+#define bpf_task_pt_regs task_pt_regs
+
+#endif

@@ -1,0 +1,41 @@
+"""The standard descriptors, kept from native code, which prints to them and worse."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[Callable[[], str]]:
+    """Sends what native code writes to descriptors 1 and 2 to a file; the yielded call reads it.
+
+    Descriptor 0 is as before afterwards: the libbpf inside BCC 0.18 closes it when it cannot read the kernel's BTF.
+    """
+    with tempfile.TemporaryFile() as file:
+        kept = [(fd, os.dup(fd)) for fd in (0, 1, 2) if is_open(fd)]
+        for fd, _ in kept:
+            if fd:
+                os.dup2(file.fileno(), fd)
+
+        def read() -> str:
+            file.seek(0)
+            return file.read().decode("utf-8", "backslashreplace")
+
+        try:
+            yield read
+        finally:
+            for fd, copy in kept:
+                os.dup2(copy, fd)
+                os.close(copy)
+
+
+def is_open(fd: int) -> bool:
+    """Whether it refers to anything."""
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
