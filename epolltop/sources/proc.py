@@ -22,14 +22,6 @@ _BLIND_SPOTS = (
     "who created an instance, when, and with which size or flags is not known",
     "instances without a descriptor (in flight in a socket, held by io_uring) are not seen",
 )
-_NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
-_UNCOMPARED = (
-    "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors counts as "
-    "an instance of its own"
-)
-_FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
-_PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
-_HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
 
 
 class ProcSource:
@@ -51,7 +43,6 @@ class ProcSource:
         self._procfs = Procfs(root)
         self._facts = Facts(self._procfs)
         self._scan = Scan(self._procfs, include_self=include_self)
-        self._whole = self._procfs.shows_machine()
         self._since_ns = 0
 
     def open(self) -> None:
@@ -87,11 +78,6 @@ class ProcSource:
         """Has nothing to detach."""
 
     def _describe(self, scanned: Scanned) -> Source:
-        unseen = (
-            *((f"{_FOREIGN}; {_NO_KCMP}",) if self._scan.foreign else () if self._scan.compares else (_NO_KCMP,)),
-            *((_UNCOMPARED,) if scanned.uncompared else ()),
-            *((_HIDDEN,) if scanned.hidden else () if self._whole else (_PART,)),
-        )
         return Source(
             kind="proc",
             host=own_host(),
@@ -100,7 +86,7 @@ class ProcSource:
             ),
             census_by=self._scan.by,
             fallback=self._fallback,
-            blind_spots=(*self._blind_spots, *unseen),
+            blind_spots=(*self._blind_spots, *scanned.unseen),
             unreadable=scanned.unreadable,
         )
 

@@ -6,6 +6,7 @@ Not seen: descriptors of a thread with a table of its own, or of a process whose
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from epolltop.model.batch import Census, Holding, Process, ProcessKey
@@ -14,6 +15,15 @@ from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
 from epolltop.sources.pids import OwnPids
 from epolltop.sources.procfs import Procfs
+
+NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
+UNCOMPARED = (
+    "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors counts as "
+    "an instance of its own"
+)
+FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
+PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
+HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
 
 
 class Scanned(NamedTuple):
@@ -25,10 +35,8 @@ class Scanned(NamedTuple):
     """The holders."""
     unreadable: int
     """Processes whose descriptors may not be read."""
-    hidden: bool
-    """Other users' processes are not even listed (hidepid)."""
-    uncompared: int
-    """Holders that are in no PID namespace of ours: which of their descriptors share an instance cannot be told."""
+    unseen: tuple[str, ...]
+    """What it could not see or tell apart, a sentence each."""
 
 
 class _Table(NamedTuple):
@@ -48,8 +56,7 @@ class Scan:
         self._pids = OwnPids(procfs)
         self.compares = kcmp.available() and self._pids.known
         """Whether shared instances are recognised."""
-        self.foreign = not self._pids.known
-        """Whether they are not because the tree is of a PID namespace that does not contain us."""
+        self._whole = procfs.shows_machine()
         self._files = OpenFiles(self._compare if self.compares else kcmp.refused)
         self._tables: dict[int, _Table] = {}
         self._holdings: list[Holding] = []
@@ -85,7 +92,23 @@ class Scan:
         uncompared = self._pids.learn([key for key, _ in found.values()]) if self.compares else 0
         self._update(found)
         census = Census(started_ns, self._holdings, by_address=False)
-        return Scanned(census, processes, unreadable, hidden=1 not in pids, uncompared=uncompared)
+        return Scanned(census, processes, unreadable, (*self._uncompared(uncompared), *self._hidden(pids)))
+
+    def _uncompared(self, foreign: int) -> Iterator[str]:
+        """What kcmp did not tell, where holders in no PID namespace of ours are so many."""
+        if not self._pids.known:
+            yield f"{FOREIGN}; {NO_KCMP}"
+        elif not self.compares:
+            yield NO_KCMP
+        if foreign:
+            yield UNCOMPARED
+
+    def _hidden(self, pids: Collection[int]) -> Iterator[str]:
+        """Who is not even listed."""
+        if 1 not in pids:
+            yield HIDDEN
+        elif not self._whole:
+            yield PART
 
     def _compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
         """As `kcmp.compare`, with pids of the tree."""

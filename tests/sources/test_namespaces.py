@@ -13,8 +13,8 @@ import pytest
 
 from epolltop.model.batch import ProcessKey
 from epolltop.sources.pids import OwnPids
-from epolltop.sources.proc import _FOREIGN, _HIDDEN, _NO_KCMP, _PART, _UNCOMPARED
 from epolltop.sources.procfs import Procfs
+from epolltop.sources.scan import FOREIGN, HIDDEN, NO_KCMP, PART, UNCOMPARED
 from tests.cli.program import COMMAND, PATIENCE_S, environment
 from tests.kernel.namespaces import FOREIGN_PROC, OWN_PROC, OWN_USERS, Contained, cgroup, missing
 from tests.workloads.client import Actor
@@ -150,7 +150,7 @@ def test_inside_pids_are_those_of_the_inside_and_the_rest_is_said_to_be_unseen(a
         assert list(told.rows) == [actor.ns_pid, child]
         assert list(map(len, told.instances(actor.ns_pid, child).values())) == [4]
         assert {row["ns_pid"] for row in told.rows.values()} == {actor.ns_pid, child}
-        assert _PART in told.blind_spots
+        assert PART in told.blind_spots
         assert told.document["source"]["census_by"] == "/proc + kcmp"
         assert not told.tells_of_itself()
         assert list(Told("-p", str(child), through=inside).rows) == [child]
@@ -159,7 +159,7 @@ def test_inside_pids_are_those_of_the_inside_and_the_rest_is_said_to_be_unseen(a
 
 def test_on_the_machine_itself_nothing_is_said_of_namespaces() -> None:
     if Procfs().shows_machine():
-        assert not {_PART, _UNCOMPARED, _FOREIGN} & set(Told().blind_spots)
+        assert not {PART, UNCOMPARED, FOREIGN} & set(Told().blind_spots)
 
 
 # With another namespace's /proc.
@@ -178,7 +178,7 @@ def test_with_the_proc_of_around_pids_are_those_of_around_and_ours_are_compared(
         # In a sister namespace pid 1 is another process than in ours: only kcmp(2) of the wrong one would answer.
         assert (actor.ns_pid, sister.ns_pid) == (1, 1)
         assert list(map(len, told.instances(stranger.pid, sister.pid).values())) == [1, 1, 1, 1]
-        assert _UNCOMPARED in told.blind_spots
+        assert UNCOMPARED in told.blind_spots
         assert not told.tells_of_itself()
         assert list(Told("-p", str(actor.pid), through=actor.beside(proc=False)).rows) == [actor.pid]
 
@@ -219,8 +219,8 @@ def test_the_proc_of_a_namespace_that_we_are_not_in_is_shown_and_said() -> None:
         told = Told(through=actor.beside(proc=True, pids=False))
         assert list(told.rows) == [actor.ns_pid]
         assert list(map(len, told.instances(actor.ns_pid).values())) == [1, 1]
-        assert f"{_FOREIGN}; {_NO_KCMP}" in told.blind_spots
-        assert _PART in told.blind_spots
+        assert f"{FOREIGN}; {NO_KCMP}" in told.blind_spots
+        assert PART in told.blind_spots
         assert told.document["source"]["census_by"] == "/proc"
         assert told.document["self"]["rss_bytes"] > 1 << 20
 
@@ -239,7 +239,7 @@ def test_what_hidepid_hides_is_said(how: str) -> None:
             raise
         assert stranger.pid not in told.rows
         if how == "invisible":
-            assert _HIDDEN in told.blind_spots
+            assert HIDDEN in told.blind_spots
         else:
             assert told.document["source"]["unreadable"] > 0
 

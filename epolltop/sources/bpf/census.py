@@ -26,6 +26,10 @@ class CensusTaker(Protocol):
 
     by: str
     """How, for the screen."""
+    unseen: tuple[str, ...]
+    """What the last one could not see or tell apart, a sentence each."""
+    unreadable: int
+    """Processes whose descriptors the last one could not read."""
 
     def take(self) -> Census | None:
         """A census, or None if it is not due."""
@@ -59,6 +63,8 @@ class IteratorCensus:
     """The task_file iterator (Linux 5.8)."""
 
     by = "iterator:task_file"
+    unseen: tuple[str, ...] = ()
+    unreadable = 0
 
     def __init__(self, program: Program) -> None:
         """Loads the iterator.
@@ -120,6 +126,8 @@ class ScanCensus:
         """
         self._scan = Scan(Procfs(), include_self=include_self)
         self.by = self._scan.by
+        self.unseen: tuple[str, ...] = ()
+        self.unreadable = 0
         self._pace = Pace()
         self._births = births
         self._noted = Births(0, {}, whole=False)
@@ -131,7 +139,8 @@ class ScanCensus:
             return None
         if self._births is not None:
             self._noted = self._births()  # first: what the scan shows was alive then, or came later
-        census = self._scan.take().census
+        scanned = self._scan.take()
+        census, self.unseen, self.unreadable = scanned.census, scanned.unseen, scanned.unreadable
         self._pace.spent(census.started_ns)
         return census
 

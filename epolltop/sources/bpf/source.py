@@ -32,9 +32,12 @@ from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
 from epolltop.sources.procfs import Procfs, user_name
+from epolltop.sources.scan import PART
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
+
+_OUTSIDE = "what processes outside epolltop's own PID namespace held before it started is in no census"
 
 
 class BpfSource:
@@ -65,6 +68,7 @@ class BpfSource:
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
         self._procfs = Procfs()
+        self._whole = self._procfs.shows_machine()
         self._facts = Facts(self._procfs)
         self._program: Program | None = None
 
@@ -200,8 +204,11 @@ class BpfSource:
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
         blind = [] if created.sees_compat else ["instances created by 32-bit tasks show as found, uncounted"]
-        if self._levels_up is not None:
-            blind.append("only processes of this PID namespace are seen")
+        if self._levels_up is not None and not self._whole:
+            blind.append(PART)
+        if self._levels_up:
+            blind.append(_OUTSIDE)
+        blind.extend(spot for spot in self._census.unseen if spot not in blind)
         if not released.hooks:
             blind.append("no probe sees releases here: they are derived from one census to the next")
         if self._no_stacks:
@@ -221,6 +228,7 @@ class BpfSource:
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
             unattributed=totals.unattributed,
+            unreadable=self._census.unreadable,
         )
 
     def _defines(self) -> dict[str, int]:
