@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+import subprocess
 import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +25,7 @@ from epolltop.sources.bpf.program import Program
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.sources.bpf.source import Ladders
 from epolltop.text import grouped
+from tests.cli.program import started
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -335,3 +339,17 @@ def _is_not_claimed(snapshot: Snapshot, uncounted: Collection[int]) -> None:
         assert documents[pid]["unattributed"]
         assert documents[pid]["created"] != 0
     assert any(line.startswith("note: no room to count") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("events", "--json"), ("record", "FILE"), ("snapshot", "--format", "csv")],
+    ids=lambda command: command[0],
+)
+def test_output_that_has_no_line_for_it_says_what_is_missing(command: tuple[str, ...], tmp_path: Path) -> None:
+    arguments = [str(tmp_path / "storm.rec") if part == "FILE" else part for part in command]
+    with Actor() as actor, started(*arguments, "-d", "3", stdout=subprocess.DEVNULL) as running:
+        assert running.stderr is not None
+        while running.poll() is None:  # above the detail rate
+            actor.do("pairs", count=20_000)
+        assert re.search(r"^epolltop: not told: .*\d instances? sampled out", running.stderr.read(), re.MULTILINE)
