@@ -6,10 +6,11 @@ import itertools
 import json
 import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,6 @@ from epolltop.sources.bpf.program import Program
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.sources.bpf.source import Ladders
 from epolltop.text import grouped
-from tests.cli.program import started
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -47,6 +47,15 @@ LADDERS = {
     "scan-derived": Ladders(files_free=(), census=scan_census),
 }
 each_ladder = pytest.mark.parametrize("ladders", LADDERS.values(), ids=LADDERS)
+
+LITTLE_DETAIL = """
+import functools, sys
+from epolltop.cli import main
+from epolltop.sources.bpf import sizes, source
+source.BpfSource = functools.partial(source.BpfSource, sizes=sizes.Sizes(detail_per_s=100, burst_s=0.01))
+sys.exit(main())
+"""
+"""The program, with next to no events."""
 
 
 def boot_ns() -> int:
@@ -280,8 +289,8 @@ def test_what_was_neither_told_nor_noted_is_found_and_no_ghost() -> None:
 @each_ladder
 def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
     with ExitStack() as stack:
-        observing = stack.enter_context(observe(ladders, sizes=Sizes(processes=2)))
-        actors = [stack.enter_context(Actor()) for _ in range(5)]
+        observing = stack.enter_context(observe(ladders, sizes=Sizes(processes=8)))
+        actors = [stack.enter_context(Actor()) for _ in range(12)]
         pids = [actor.pid for actor in actors]
         for number, actor in enumerate(actors, start=1):
             actor.do("hold", count=10 * number)
@@ -295,7 +304,7 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
         rows = {pid: row_of(snapshot, pid) for pid in pids}
         # Another process of this machine may have taken a place.
         counted = {pid for pid in pids if not rows[pid].unattributed}
-        assert len(counted) <= 2
+        assert len(counted) <= 8
         for pid in pids:
             if pid in counted:
                 assert rows[pid].created == made[pid]
@@ -310,18 +319,24 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
         _is_not_claimed(snapshot, set(pids) - counted)
 
         # Room comes back with the end of those that had a place; who comes then is counted wholly.
-        for actor in actors[:4]:
+        for actor in actors[:-1]:
             actor.end()
         for _ in range(3):  # who has ended is forgotten a poll later
             observing.refresh()
-        late = stack.enter_context(Actor())
-        late.do("hold", count=6)
-        row = observing.row(late.pid)
-        assert (row.created, row.open, row.unattributed) == (6, 6, False)
+
+        def counted_wholly() -> bool:
+            # Anew each time, because another process of this machine may be quicker to take the place.
+            late = stack.enter_context(Actor())
+            late.do("hold", count=6)
+            row = observing.row(late.pid)
+            assert (row.created, row.open, row.unattributed) == (6, 6, False)
+            return True
+
+        eventually(counted_wholly)
         # Who was there meanwhile has its place now, and a lower bound.
         actors[-1].do("pairs", count=9)
         row = observing.row(pids[-1])
-        assert row.open == 50
+        assert row.open == 120
         if pids[-1] not in counted:
             assert row.unattributed
             assert row.created in (9, 0)
@@ -348,8 +363,16 @@ def _is_not_claimed(snapshot: Snapshot, uncounted: Collection[int]) -> None:
 )
 def test_output_that_has_no_line_for_it_says_what_is_missing(command: tuple[str, ...], tmp_path: Path) -> None:
     arguments = [str(tmp_path / "storm.rec") if part == "FILE" else part for part in command]
-    with Actor() as actor, started(*arguments, "-d", "3", stdout=subprocess.DEVNULL) as running:
+    running = subprocess.Popen(
+        [sys.executable, "-c", LITTLE_DETAIL, *arguments, "-d", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with Actor() as actor, running:
+        while running.poll() is None:
+            actor.do("pairs", count=1_000)
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(0.2)
         assert running.stderr is not None
-        while running.poll() is None:  # above the detail rate
-            actor.do("pairs", count=20_000)
-        assert re.search(r"^epolltop: not told: .*\d instances? sampled out", running.stderr.read(), re.MULTILINE)
+        assert re.search(r"^epolltop: not told: .*\d instances sampled out", running.stderr.read(), re.MULTILINE)
