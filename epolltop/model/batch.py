@@ -205,7 +205,7 @@ class Source:
     events: int = 0
     """Records delivered since the source was opened."""
     lost: int = 0
-    """Records that the kernel could not hand over: loss."""
+    """Records that the kernel could not hand over, because they came quicker than they were taken in: loss."""
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
     untold_releases: int = 0

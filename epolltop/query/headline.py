@@ -46,7 +46,8 @@ def totals_line(snapshot: Snapshot) -> str:
         f"  created {bound}{grouped(totals.created)} ({rate(snapshot.create_per_s)}/s)"
         f"  freed {bound}{grouped(totals.released)} ({rate(snapshot.release_per_s)}/s)"
     )
-    return f"{line}  failed {grouped(totals.failed)}" if snapshot.source.sees_failures else line
+    failed = f"  failed {'≥' if snapshot.unattributed else ''}{grouped(totals.failed)}"
+    return f"{line}{failed}" if snapshot.source.sees_failures else line
 
 
 def loss_line(snapshot: Snapshot) -> str:

@@ -24,6 +24,7 @@ from epolltop.ui.keys import KEYS, bindings
 from epolltop.ui.manual import Manual
 from epolltop.ui.picker import Choice, Picker, Question
 from epolltop.ui.place import Place, Trail, root
+from epolltop.ui.stops import survive_stops
 from epolltop.ui.table import VirtualTable
 from epolltop.ui.watching import Watching
 
@@ -41,9 +42,10 @@ class EpolltopApp(Watching):
         self._roots = {subject.id: root(subject) for subject in SUBJECTS.values()} | {start.subject.id: start}
 
     def on_mount(self) -> None:
-        """After a stop by Ctrl-Z the terminal shows something else."""
+        """After a stop the terminal shows something else."""
         # Textual calls the handler of Watching, too.
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        survive_stops(self)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every key's action by name, and the themes."""

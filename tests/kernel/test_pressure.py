@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +46,15 @@ LADDERS = {
     "scan-derived": ALL.only("files_free", "census").only("census", "proc"),
 }
 each_ladder = pytest.mark.parametrize("ladders", LADDERS.values(), ids=LADDERS)
+
+LITTLE_DETAIL = """
+import functools, sys
+from epolltop.cli import main
+from epolltop.sources.bpf import sizes, source
+source.BpfSource = functools.partial(source.BpfSource, sizes=sizes.Sizes(detail_per_s=100, burst_s=0.01))
+sys.exit(main())
+"""
+"""The program, with next to no events."""
 
 
 def scans(ladders: Ladders) -> bool:
@@ -280,8 +293,8 @@ def test_what_was_neither_told_nor_noted_is_found_and_no_ghost() -> None:
 @each_ladder
 def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
     with ExitStack() as stack:
-        observing = stack.enter_context(observe(ladders, sizes=Sizes(processes=2)))
-        actors = [stack.enter_context(Actor()) for _ in range(5)]
+        observing = stack.enter_context(observe(ladders, sizes=Sizes(processes=8)))
+        actors = [stack.enter_context(Actor()) for _ in range(12)]
         pids = [actor.pid for actor in actors]
         for number, actor in enumerate(actors, start=1):
             actor.do("hold", count=10 * number)
@@ -295,7 +308,7 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
         rows = {pid: row_of(snapshot, pid) for pid in pids}
         # Another process of this machine may have taken a place.
         counted = {pid for pid in pids if not rows[pid].unattributed}
-        assert len(counted) <= 2
+        assert len(counted) <= 8
         for pid in pids:
             if pid in counted:
                 assert rows[pid].created == made[pid]
@@ -310,18 +323,24 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
         _is_not_claimed(snapshot, set(pids) - counted)
 
         # Room comes back with the end of those that had a place; who comes then is counted wholly.
-        for actor in actors[:4]:
+        for actor in actors[:-1]:
             actor.end()
         for _ in range(3):  # who has ended is forgotten a poll later
             observing.refresh()
-        late = stack.enter_context(Actor())
-        late.do("hold", count=6)
-        row = observing.row(late.pid)
-        assert (row.created, row.open, row.unattributed) == (6, 6, False)
+
+        def counted_wholly() -> bool:
+            # Anew each time, because another process of this machine may be quicker to take the place.
+            late = stack.enter_context(Actor())
+            late.do("hold", count=6)
+            row = observing.row(late.pid)
+            assert (row.created, row.open, row.unattributed) == (6, 6, False)
+            return True
+
+        eventually(counted_wholly)
         # Who was there meanwhile has its place now, and a lower bound.
         actors[-1].do("pairs", count=9)
         row = observing.row(pids[-1])
-        assert row.open == 50
+        assert row.open == 120
         if pids[-1] not in counted:
             assert row.unattributed
             assert row.created in (9, 0)
@@ -339,3 +358,25 @@ def _is_not_claimed(snapshot: Snapshot, uncounted: Collection[int]) -> None:
         assert documents[pid]["unattributed"]
         assert documents[pid]["created"] != 0
     assert any(line.startswith("note: no room to count") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("events", "--json"), ("record", "FILE"), ("snapshot", "--format", "csv")],
+    ids=lambda command: command[0],
+)
+def test_output_that_has_no_line_for_it_says_what_is_missing(command: tuple[str, ...], tmp_path: Path) -> None:
+    arguments = [str(tmp_path / "storm.rec") if part == "FILE" else part for part in command]
+    running = subprocess.Popen(
+        [sys.executable, "-c", LITTLE_DETAIL, *arguments, "-d", "2"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with Actor() as actor, running:
+        while running.poll() is None:
+            actor.do("pairs", count=1_000)
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(0.2)
+        assert running.stderr is not None
+        assert re.search(r"^epolltop: not told: .*\d instances sampled out", running.stderr.read(), re.MULTILINE)

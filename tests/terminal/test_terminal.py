@@ -194,6 +194,27 @@ def test_suspending_and_resuming(terminal: Terminal, actor: Actor) -> None:
     assert terminal.state() == before
 
 
+def test_a_stop_that_no_key_asked_for(terminal: Terminal, actor: Actor) -> None:
+    before = terminal.state()
+    # The shell between looks for nothing but the end; tmux and an interactive shell would act on the stop.
+    terminal.command(f"sh -c 'epolltop -p {actor.pid}; exit $?'")
+    terminal.sees("3 instances in 1 process", "created 0 ")
+    children = Path(f"/proc/{terminal.child()}/task/{terminal.child()}/children")
+    stopped = int(children.read_text())
+    for _ in range(3):
+        os.kill(stopped, signal.SIGSTOP)
+        actor.create()
+        os.kill(stopped, signal.SIGCONT)
+        terminal.press("2")
+        terminal.sees("WATCHES")
+        terminal.press("1")
+        terminal.sees("FREED/S")
+    terminal.sees("6 instances in 1 process", "created 3 ")
+    terminal.press("q")
+    assert terminal.status() == 0
+    assert terminal.state() == before
+
+
 def test_redrawing_what_somebody_wrote_over(terminal: Terminal, actor: Actor) -> None:
     start(terminal, actor)
     tty = Path(terminal.tmux("display-message", "-p", "#{pane_tty}").strip())

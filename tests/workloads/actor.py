@@ -82,12 +82,13 @@ def pairs(count: int) -> Reply:
     return {"numbers": sorted(numbers)}
 
 
-def churn_until_told(path: str) -> Reply:
-    """Creates and closes until a file exists."""
+def churn_until_told(path: str, pause_s: float = 0.0) -> Reply:
+    """Creates and closes until a file exists; rests after each thousand."""
     count = 0
     while not os.path.exists(path):
         pairs(1000)
         count += 1000
+        time.sleep(pause_s)
     return {"count": count}
 
 

@@ -19,8 +19,17 @@ INTERVAL_S = 0.1
 class Drain:
     """Owns the records between the perf buffer and `take`."""
 
-    def __init__(self, consume: Callable[[], None]) -> None:
+    def __init__(self, consume: Callable[[], None], most: int) -> None:
+        """Begins nothing yet.
+
+        Args:
+            consume: hands all records of the buffer to `receive`.
+            most: records kept until they are taken. Then the buffer fills, and the kernel counts what it loses: a
+                backlog that grew with a storm would outlive it.
+        """
         self._consume = consume
+        self._most = most
+        self._taken = threading.Event()
         # A deque, because append and popleft are each atomic: a list that is swapped could lose an append under way.
         self._records: collections.deque[bytes] = collections.deque()
         self._stop = False
@@ -31,6 +40,9 @@ class Drain:
 
     def receive(self, record: bytes) -> None:
         """Called by consume, in this thread."""
+        while len(self._records) >= self._most and not self._stop:
+            self._taken.wait(INTERVAL_S)  # with a limit, because a take may come just before
+            self._taken.clear()
         self._records.append(record)
 
     def start(self) -> None:
@@ -41,16 +53,18 @@ class Drain:
         """What came since the last call, in the order of each CPU.
 
         Waits for one whole turn of the thread, so that everything submitted before the call is in the answer, unless a
-        storm keeps the turn from ending within the timeout.
+        storm keeps the turn from ending within the timeout, or brought more than is kept.
         """
         deadline = time.monotonic() + timeout_s
         with self._turned:
             wanted = self._turns + 2  # the turn under way may have passed a buffer already
-            while self._turns < wanted and self._thread.is_alive():
+            while self._turns < wanted and len(self._records) < self._most and self._thread.is_alive():
                 self._wake.set()
                 if not self._turned.wait(deadline - time.monotonic()):
                     break
-        return [self._records.popleft() for _ in range(len(self._records))]
+        taken = [self._records.popleft() for _ in range(len(self._records))]
+        self._taken.set()
+        return taken
 
     def stop(self, timeout_s: float = 1.0) -> bool:
         """Ends the thread; False if a storm still holds it."""

@@ -91,7 +91,7 @@ class BpfSource:
         program = Program(load_bcc(), self._defines())
         self._program = program
         try:
-            self._drain = Drain(program.consume)
+            self._drain = Drain(program.consume, self._sizes.records)
             pages = self._sizes.pages(os.cpu_count() or 1)
             program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
             self._climb(program)
