@@ -216,6 +216,7 @@ def _front_end(session: Session, options: Options) -> Coroutine[None, None, None
 
 def _doctor(options: Options) -> int:
     from epolltop.sources.bpf.requirements import requirements
+    from epolltop.sources.procfs import Procfs
 
     described, why, code = None, "", 0
     needs = requirements()
@@ -225,7 +226,8 @@ def _doctor(options: Options) -> int:
         source.close()
     except SourceUnavailable as error:
         why, code = f"{error}; remedy: {error.remedy}", NO_SOURCE
-    _write(doctor_report(needs, described, why, json=options.json, ascii_only=options.ascii_only))
+    compat = len(Procfs().compat_pids())
+    _write(doctor_report(needs, described, why, compat=compat, json=options.json, ascii_only=options.ascii_only))
     return code
 
 

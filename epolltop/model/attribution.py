@@ -1,7 +1,9 @@
-"""Whose counts may lack something, because the kernel's map of processes was full for a while.
+"""Whose counts may lack something.
 
-What finds it full is counted in the totals, but for no process. Who had an entry before, or came when there was room
-again, is counted wholly all the same.
+The kernel's map of processes may have been full for a while: what finds it full is counted in the totals, but for no
+process. Who had an entry before, or came when there was room again, is counted wholly all the same.
+
+What 32-bit programs create may not be counted at all.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ class Attribution:
         self._full_ns: int | None = None  # the map may have been full at any time before
         self._noted: Mapping[ProcessKey, Counts] = {}  # who had an entry in the last batch
         self._whole: frozenset[ProcessKey] = frozenset()  # of those: counted from their first act on
+        self._unseen: frozenset[ProcessKey] = frozenset()  # 32-bit programs
+        self.totals_lack = False
+        """Whether the totals, too, may lack something."""
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""
@@ -31,6 +36,9 @@ class Attribution:
                 key for key in batch.counts.keys() - self._noted.keys() if self._came_later(key)
             )
         self._noted = batch.counts
+        if not batch.source.sees_compat:
+            self._unseen = frozenset(key for key, process in batch.processes.items() if process.compat)
+            self.totals_lack = self.totals_lack or bool(self._unseen)
 
     def keep(self, kept: Collection[ProcessKey]) -> None:
         """Forgets all other processes."""
@@ -38,6 +46,8 @@ class Attribution:
 
     def may_lack(self, process: ProcessKey) -> bool:
         """Whether something that it did may be counted for nobody."""
+        if process in self._unseen:
+            return True
         return self._full_ns is not None and process not in self._whole and not self._came_later(process)
 
     def _came_later(self, process: ProcessKey) -> bool:

@@ -166,6 +166,8 @@ class Process(NamedTuple):
     """Id of the innermost container, or its name with runtimes that have no ids; None if its cgroup tells of none."""
     ns_pid: int | None = None
     """What the process is called in its own PID namespace: the pid itself if that is the one observed from."""
+    compat: bool = False
+    """It is known to run a 32-bit program on a 64-bit kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,8 @@ class Source:
     """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
     unattributed: int = 0
     """Of created, failed and released: counted in totals only, because the map of processes was full."""
+    sees_compat: bool = True
+    """Whether what 32-bit programs create is counted like what others create."""
 
     @property
     def exact(self) -> bool:

@@ -22,7 +22,7 @@ class Evidence(NamedTuple):
     release_per_s: float
     history: tuple[float, ...]
     instances: tuple[Instance, ...]
-    unattributed: bool
+    lacking: bool
 
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
@@ -51,5 +51,6 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         release_per_s=known.release_per_s,
         history=known.history,
         instances=known.instances,
-        unattributed=known.unattributed,
+        lacking=known.lacking,
+        compat=facts.compat if facts else False,
     )

@@ -98,8 +98,10 @@ class ProcessRow:
     history: tuple[float, ...]
     """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
     instances: tuple[Instance, ...]
-    unattributed: bool = False
-    """Some of what it did may be counted for nobody, see Source.unattributed: its counts are lower bounds."""
+    lacking: bool = False
+    """Some of what it did may be counted for nobody, see attribution.py: its counts are lower bounds."""
+    compat: bool = False
+    """As in Process."""
 
     @property
     def pid(self) -> int:
@@ -117,8 +119,8 @@ class ProcessRow:
         return len(self.instances)
 
     def known(self, count: Count) -> Count | None:
-        """One of its counts or rates; None if it is 0 because there may have been no room to count."""
-        return count if count or not self.unattributed else None
+        """One of its counts or rates; None if it is 0 because something may not have been counted."""
+        return count if count or not self.lacking else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,13 @@ class Snapshot:
     cost: Cost
     cpu_share: float
     """Own CPU time over the window, as a share of one core."""
-    unattributed: bool = False
-    """Totals are the sum over selected processes, and some of what these did may be counted for nobody."""
+    lacking: bool = False
+    """Some of what the processes did that totals are about may not be counted."""
 
     @property
     def exact(self) -> bool:
         """Whether totals are exact; else they are lower bounds."""
-        return self.source.exact and not self.unattributed
+        return self.source.exact and not self.lacking
 
     @property
     def in_flight(self) -> int:

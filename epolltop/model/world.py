@@ -186,7 +186,7 @@ class World:
             news=news,
             cost=batch.cost,
             cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
-            unattributed=bool(batch.source.unattributed) and not everything,
+            lacking=self._attribution.totals_lack or (bool(batch.source.unattributed) and not everything),
         )
 
     def _require_batch(self) -> Batch:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from epolltop.model.batch import Source
 from epolltop.output.document import source_document
 from epolltop.sources import Requirement
-from epolltop.text import in_ascii
+from epolltop.text import in_ascii, plural
 
 
 def doctor_report(
-    needs: Sequence[Requirement], source: Source | None, why: str, *, json: bool, ascii_only: bool
+    needs: Sequence[Requirement], source: Source | None, why: str, *, compat: int, json: bool, ascii_only: bool
 ) -> str:
     """All requirements with their state and remedy, then what would be used.
 
@@ -20,6 +20,7 @@ def doctor_report(
         needs: each requirement of the BPF source.
         source: what opening the source gave; None if none could be opened.
         why: the reason, if none could.
+        compat: how many processes run 32-bit programs.
         json: as one object.
         ascii_only: no other characters.
     """
@@ -32,6 +33,7 @@ def doctor_report(
             ],
             "source": source_document(source) if source else None,
             "error": why or None,
+            "compat_processes": compat,
         }
         return jsonlib.dumps(document, indent=2) + "\n"
     lines = []
@@ -46,6 +48,14 @@ def doctor_report(
         lines.append(f"source: {source.kind}, counts are {'exact' if source.exact else 'lower bounds'}")
         lines.extend(f"  {probe.name:13} {probe.attached_to}" for probe in source.probes)
         lines.append(f"  {'census':13} {source.census_by}")
-        lines.extend(f"  note: {note}" for note in (source.fallback, *source.blind_spots) if note)
+        lines.extend(
+            f"  note: {note}" for note in (source.fallback, *source.blind_spots, *_uncounted(source, compat)) if note
+        )
     text = "\n".join(lines) + "\n"
     return in_ascii(text) if ascii_only else text
+
+
+def _uncounted(source: Source, compat: int) -> Iterator[str]:
+    if source.exact and not source.sees_compat:
+        run = f"{plural(compat, 'process')} {'runs' if compat == 1 else 'run'} one now"
+        yield f"creations by 32-bit programs are not counted ({run}); --compat counts them"

@@ -51,7 +51,7 @@ def snapshot_document(report: Report[Any]) -> Json:
                 create_per_s=round(snapshot.create_per_s, 3),
                 release_per_s=round(snapshot.release_per_s, 3),
             ),
-            "unattributed": snapshot.unattributed,
+            "exact": snapshot.exact,
         },
         "processes": [_process(row, held, snapshot, counted=counted) for row, held in listed.processes],
     }
@@ -121,6 +121,7 @@ def source_document(source: Source) -> Json:
         "lost": source.lost,
         "overflowed": source.overflowed,
         "unattributed": source.unattributed,
+        "sees_compat": source.sees_compat,
     }
 
 
@@ -150,7 +151,8 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, c
             create_per_s=row.known(round(row.create_per_s, 3)),
             release_per_s=row.known(round(row.release_per_s, 3)),
         ),
-        "unattributed": row.unattributed,
+        "exact": snapshot.source.exact and not row.lacking,
+        "compat": row.compat,
         "instances": [_instance(instance, row.key, snapshot) for instance in held],
     }
 

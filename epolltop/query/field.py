@@ -31,8 +31,8 @@ def _always(_snapshot: Snapshot) -> bool:
 
 
 def _may_lack(row: object) -> bool:
-    """Whether what was counted for this row may lack something for want of room in the kernel."""
-    return isinstance(row, ProcessRow) and row.unattributed
+    """Whether what was counted for this row may lack something."""
+    return isinstance(row, ProcessRow) and row.lacking
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def totals_line(snapshot: Snapshot) -> str:
         f"  created {bound}{grouped(totals.created)} ({rate(snapshot.create_per_s)}/s)"
         f"  freed {bound}{grouped(totals.released)} ({rate(snapshot.release_per_s)}/s)"
     )
-    failed = f"  failed {'≥' if snapshot.unattributed else ''}{grouped(totals.failed)}"
+    failed = f"  failed {'≥' if snapshot.lacking else ''}{grouped(totals.failed)}"
     return f"{line}{failed}" if snapshot.source.sees_failures else line
 
 
@@ -88,7 +88,7 @@ def notes(snapshot: Snapshot) -> tuple[str, ...]:
     source = snapshot.source
     unreadable = (f"{plural(source.unreadable, 'process')} could not be read",) if source.unreadable else ()
     fallback = (source.fallback,) if source.fallback else ()
-    return (*_no_room(source), *fallback, *unreadable, *source.blind_spots)
+    return (*_no_room(source), *_uncounted(snapshot), *fallback, *unreadable, *source.blind_spots)
 
 
 def _no_room(source: Source) -> Iterator[str]:
@@ -98,6 +98,13 @@ def _no_room(source: Source) -> Iterator[str]:
         yield f"no room to count for all processes: {grouped(source.unattributed)} acts are in the totals only (≥, ?)"
     if unnoted > 0:
         yield f"no room to note {plural(unnoted, 'creation')}: instances without a create event show as found"
+
+
+def _uncounted(snapshot: Snapshot) -> Iterator[str]:
+    """Whose creations show as instances found, and in no count."""
+    programs = sum(row.compat for row in snapshot.processes)
+    if programs and not snapshot.source.sees_compat:
+        yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?): --compat counts them"
 
 
 def headline(snapshot: Snapshot) -> list[str]:

@@ -59,6 +59,7 @@ class Source(msgspec.Struct):
     lost: _Count
     overflowed: _Count
     unattributed: _Count = 0
+    sees_compat: bool = True
 
 
 class Self(msgspec.Struct):
@@ -87,7 +88,7 @@ class Totals(msgspec.Struct):
     released_by_kernel: _Number | None
     create_per_s: _Rate | None
     release_per_s: _Rate | None
-    unattributed: bool = False
+    exact: bool = True
 
 
 class Instance(msgspec.Struct):
@@ -127,7 +128,8 @@ class Process(msgspec.Struct):
     instances: list[Instance]
     container: _Text | None = None
     ns_pid: _Count | None = None
-    unattributed: bool = False
+    exact: bool = True
+    compat: bool = False
 
 
 class Argument(msgspec.Struct):

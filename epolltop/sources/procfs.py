@@ -14,6 +14,8 @@ from __future__ import annotations
 import functools
 import os
 import pwd
+import struct
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -41,6 +43,9 @@ class _Stat(NamedTuple):
     start: int
 
 
+_COMPAT_MAY_BE = struct.calcsize("P") == 8
+
+
 @dataclass(slots=True)
 class _Static:
     """Facts of one process that seldom change."""
@@ -54,6 +59,7 @@ class _Static:
     cgroup: Cgroup
     fd_limit: int | None
     ns_pid: int | None
+    compat: bool
 
 
 class Procfs:
@@ -146,7 +152,12 @@ class Procfs:
             static.fd_limit,
             static.cgroup.container,
             static.ns_pid,
+            static.compat,
         )
+
+    def compat_pids(self) -> list[int]:
+        """Processes that are known to run a 32-bit program on a 64-bit kernel; 10 µs each to find out."""
+        return [pid for pid in self.pids() if self._is_compat(pid)]
 
     def forget(self, alive: Collection[ProcessKey]) -> None:
         """Drops what is cached about all other processes. Wants a set or a mapping: it is searched once an entry."""
@@ -223,7 +234,17 @@ class Procfs:
             fd_limit=_fd_limit(self._read(pid, "limits", 4096)),
             # A process stays in its namespace for life.
             ns_pid=before.ns_pid if before else next(reversed(self.ns_pids(pid)), None),
+            compat=self._is_compat(pid),
         )
+
+    def _is_compat(self, pid: int) -> bool:
+        """Whether it is known to run a 32-bit program: one whose auxiliary vector is made of 32-bit words.
+
+        The first two words of such a one are a type and a value, read as one of 64 bits; the types of others are small.
+        Not from the program's file, which may be on a server that does not answer.
+        """
+        first = self._read(pid, "auxv", 8)
+        return _COMPAT_MAY_BE and int.from_bytes(first, sys.byteorder) >> 32 != 0
 
     def _fd_count(self, pid: int, stat: _Stat) -> int | None:
         if stat.state == b"Z" and stat.threads > 1:

@@ -66,26 +66,28 @@ def _snapshot(document: forms.Document) -> Snapshot:
     events = tuple(_event(event, clocks) for event in document.events)
     if document.view.of == "events":  # they stand in the order of that view
         events = tuple(sorted(events, key=attrgetter("time_ns")))
+    told = Source(
+        kind="replay",
+        host=Host(*(printable(text) for text in msgspec.structs.astuple(document.host))),
+        probes=tuple(Probe(printable(p.name), printable(p.attached_to), p.traces) for p in source.probes),
+        census_by=printable(source.census_by),
+        fallback=printable(source.fallback or ""),
+        blind_spots=(*map(printable, source.blind_spots), *notes),
+        unreadable=source.unreadable,
+        events=source.events,
+        lost=source.lost,
+        sampled_out=source.sampled_out,
+        untold_releases=source.untold_releases,
+        overflowed=source.overflowed,
+        unattributed=source.unattributed,
+        sees_compat=source.sees_compat,
+    )
     return Snapshot(
         now_ns=clocks.boottime_ns,
         wall_ns=clocks.realtime_ns,
         observed_s=document.observed_s,
         window_s=document.window_s,
-        source=Source(
-            kind="replay",
-            host=Host(*(printable(text) for text in msgspec.structs.astuple(document.host))),
-            probes=tuple(Probe(printable(p.name), printable(p.attached_to), p.traces) for p in source.probes),
-            census_by=printable(source.census_by),
-            fallback=printable(source.fallback or ""),
-            blind_spots=(*map(printable, source.blind_spots), *notes),
-            unreadable=source.unreadable,
-            events=source.events,
-            lost=source.lost,
-            sampled_out=source.sampled_out,
-            untold_releases=source.untold_releases,
-            overflowed=source.overflowed,
-            unattributed=source.unattributed,
-        ),
+        source=told,
         totals=Totals(
             totals.created or 0, totals.create_failed or 0, totals.released or 0, totals.released_by_kernel or 0
         ),
@@ -93,13 +95,15 @@ def _snapshot(document: forms.Document) -> Snapshot:
         unheld=tuple(holders.instance(instance) for instance in document.in_flight),
         create_per_s=totals.create_per_s or 0.0,
         release_per_s=totals.release_per_s or 0.0,
-        processes=tuple(_row(process, key, holders) for key, process in zip(keys, document.processes, strict=True)),
+        processes=tuple(
+            _row(process, key, holders, told) for key, process in zip(keys, document.processes, strict=True)
+        ),
         journal=events,
         journal_end=len(events),
         news=events,
         cost=Cost(document.self.cpu_ns, document.self.rss_bytes),
         cpu_share=document.self.cpu_share,
-        unattributed=totals.unattributed,
+        lacking=told.exact and not totals.exact,
     )
 
 
@@ -154,7 +158,7 @@ def _argument(written: forms.Instance) -> tuple[Syscall, int | None]:
     return Syscall.UNKNOWN, None
 
 
-def _row(process: forms.Process, key: ProcessKey, holders: _Holders) -> ProcessRow:
+def _row(process: forms.Process, key: ProcessKey, holders: _Holders, told: Source) -> ProcessRow:
     return ProcessRow(
         key=key,
         ppid=process.ppid,
@@ -177,7 +181,8 @@ def _row(process: forms.Process, key: ProcessKey, holders: _Holders) -> ProcessR
         release_per_s=process.release_per_s or 0.0,
         history=(),
         instances=tuple(holders.instance(instance) for instance in process.instances),
-        unattributed=process.unattributed,
+        lacking=told.exact and not process.exact,
+        compat=process.compat,
     )
 
 
@@ -248,7 +253,7 @@ def _selected(snapshot: Snapshot, selection: Selection) -> Snapshot:
         "unheld": (),
         "create_per_s": sum(row.create_per_s for row in rows),
         "release_per_s": sum(row.release_per_s for row in rows),
-        "unattributed": bool(snapshot.source.unattributed),
+        "lacking": snapshot.lacking or bool(snapshot.source.unattributed),
         "journal": events,
         "journal_end": len(events),
         "news": events,

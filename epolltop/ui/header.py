@@ -50,7 +50,7 @@ class Header(Lines):
             line(loss_line(shown), "bold reverse" if is_lossy(shown) else "")
             lines[-1].append(f"  {cost_line(shown)}  {self._readable(pace)}", "not bold not reverse")
             said = notes(shown)
-            if said and (shown.source.overflowed or not shown.source.exact):
+            if said:
                 line(f"note: {'; '.join(said)}", "italic")
         if filter_text:
             line(f"filter: {filter_text}   (Esc clears it)", "bold")

@@ -145,7 +145,7 @@ def test_a_storm_into_the_least_buffer(ladders: Ladders) -> None:
                 assert (row.created, row.failed, row.open) == (20_605, 0, 100)
                 if snapshot.source.traces("files_free"):
                     assert 0 <= 20_505 - row.released <= observing.charged_elsewhere(*pids)
-                assert (row.unattributed, row.sampled_out) == (False, 0)
+                assert (row.lacking, row.sampled_out) == (False, 0)
                 assert sorted(fd for one in row.instances for fd in one.fds_of(row.key)) == kept[pid][:100]
             return True
 
@@ -234,7 +234,7 @@ def test_more_instances_than_can_be_noted(ladders: Ladders) -> None:
             snapshot = observing.refresh()
             agrees(snapshot, [actor.pid])
             row = row_of(snapshot, actor.pid)
-            assert (row.created, row.open, row.unattributed) == (created, open_, False)
+            assert (row.created, row.open, row.lacking) == (created, open_, False)
             return True
 
         healed(observing, lambda: right(200, 200), "200 where 64 can be noted")
@@ -307,7 +307,7 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
         made[pids[-1]] += 70
         rows = {pid: row_of(snapshot, pid) for pid in pids}
         # Another process of this machine may have taken a place.
-        counted = {pid for pid in pids if not rows[pid].unattributed}
+        counted = {pid for pid in pids if not rows[pid].lacking}
         assert len(counted) <= 8
         for pid in pids:
             if pid in counted:
@@ -333,7 +333,7 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
             late = stack.enter_context(Actor())
             late.do("hold", count=6)
             row = observing.row(late.pid)
-            assert (row.created, row.open, row.unattributed) == (6, 6, False)
+            assert (row.created, row.open, row.lacking) == (6, 6, False)
             return True
 
         eventually(counted_wholly)
@@ -342,7 +342,7 @@ def test_more_processes_than_can_be_counted(ladders: Ladders) -> None:
         row = observing.row(pids[-1])
         assert row.open == 120
         if pids[-1] not in counted:
-            assert row.unattributed
+            assert row.lacking
             assert row.created in (9, 0)
 
 
@@ -355,7 +355,7 @@ def _is_not_claimed(snapshot: Snapshot, uncounted: Collection[int]) -> None:
         (line,) = [line for line in lines if line.split()[:1] == [str(pid)]]
         created, *_ = itertools.islice(line.split(), 5, None)
         assert created == "?" or created.startswith("≥"), line
-        assert documents[pid]["unattributed"]
+        assert not documents[pid]["exact"]
         assert documents[pid]["created"] != 0
     assert any(line.startswith("note: no room to count") for line in lines)
 

@@ -175,7 +175,7 @@ def _truth(kernel: Kernel) -> set[tuple[int, int | None, ProcessKey]]:
     }
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(STEPS, FATES)
 def test_late_doubled_and_lost_events_leave_the_truth(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
     kernel = _run(steps)
@@ -195,7 +195,7 @@ def test_late_doubled_and_lost_events_leave_the_truth(steps: list[Step], fates: 
     }
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(STEPS)
 def test_events_in_time_are_enough(steps: list[Step]) -> None:
     everything = [(what, at, who, True) for what, at, who, _ in steps]
@@ -209,7 +209,7 @@ def test_events_in_time_are_enough(steps: list[Step]) -> None:
     assert not [event for event in snapshot.journal if event.kind > 3], "nothing had to be inferred"
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(STEPS, st.randoms(use_true_random=False), st.data())
 def test_any_order_loss_and_duplication_of_batches_is_survived(
     steps: list[Step], random: Random, data: st.DataObject
@@ -239,7 +239,7 @@ def test_any_order_loss_and_duplication_of_batches_is_survived(
     assert snapshot.in_flight == 0
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(STEPS, FATES, st.booleans(), st.sampled_from([(), (P.pid, GONE.pid)]), st.data())
 def test_a_copy_goes_on_by_itself_and_ends_up_the_same(
     steps: list[Step], fates: list[tuple[int, ...]], exact: bool, pids: Sequence[int], data: st.DataObject
@@ -287,7 +287,7 @@ class _Thorough(Instances):
         return super().apply_census(census, release_told=release_told)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(STEPS, FATES, st.booleans(), st.data())
 def test_looking_only_at_what_differs_finds_the_same(
     steps: list[Step], fates: list[tuple[int, ...]], in_order: bool, data: st.DataObject

@@ -16,7 +16,7 @@ LATER = ProcessKey(400, 10_000)
 
 
 def _bounded(snapshot: Snapshot) -> dict[int, bool]:
-    return {row.pid: row.unattributed for row in snapshot.processes}
+    return {row.pid: row.lacking for row in snapshot.processes}
 
 
 def _now(world: World) -> Snapshot:

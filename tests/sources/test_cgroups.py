@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.sources.cgroups import cgroup
@@ -104,7 +104,6 @@ def test_a_hostile_name_is_made_safe() -> None:
     assert cgroup(b"0::/lxc.payload.\x1b[31m\xff\n").container == r"\x1b[31m\xff"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text("/:0abcdlxc.-payload", max_size=300).map(str.encode))
 def test_any_lines_are_a_path_and_perhaps_a_name_in_one(lines: bytes) -> None:
     path, container = cgroup(lines)

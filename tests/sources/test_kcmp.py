@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.sources import kcmp
@@ -107,7 +107,6 @@ def test_real_files_are_grouped() -> None:
     assert sorted(place for group in groups for place in group) == sorted(places)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=80))
 def test_groups_come_in_order_with_few_calls(files: list[int]) -> None:
     kernel = Kernel({(1, fd): file for fd, file in enumerate(files)})
@@ -119,7 +118,6 @@ def test_groups_come_in_order_with_few_calls(files: list[int]) -> None:
     assert kernel.calls <= len(files) * max(1, (len(files) - 1).bit_length())
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 20), min_size=2, max_size=50),
     st.dictionaries(st.integers(1, 150), st.integers(0, 49), max_size=20),

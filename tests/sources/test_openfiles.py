@@ -43,7 +43,7 @@ def _truth(table: dict[int, int]) -> set[frozenset[Place]]:
     return {frozenset((1, fd) for fd in table if table[fd] == address) for address in table.values()}
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(scans=SCANS)
 def test_descriptors_of_one_file_are_together_and_others_apart(scans: list[dict[int, int]]) -> None:
     kernel = _Kernel()

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Batch, Holding
@@ -347,7 +347,6 @@ PLACES = st.tuples(st.integers(1, 3), st.integers(3, 12))
 SCANS = st.lists(st.dictionaries(PLACES, st.integers(0, 14)), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(SCANS)
 def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
     with kernels() as kernel:
@@ -366,7 +365,6 @@ def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
             assert all(instances.file(place) == 0 for place in before.keys() - files.keys())
 
 
-@settings(deadline=None)
 @given(SCANS)
 def test_silently_reopened_descriptors_are_found_out(scans: list[dict[Place, int]]) -> None:
     with kernels() as kernel:

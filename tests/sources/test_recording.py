@@ -60,7 +60,7 @@ def test_batches_come_back_from_a_stream() -> None:
     assert read_stream(content(TICKS)) == ([as_told(tick) for tick in TICKS], "")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(STEPS, FATES)
 def test_whatever_happens_the_world_becomes_the_same(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
     ticks = _deliver(_run(steps), fates)
@@ -248,8 +248,8 @@ def test_a_recording_from_before_containers_were_told_is_read() -> None:
     facts = process(P, container="web", ns_pid=7)
     frame = msgspec.msgpack.decode(Encoder().encode(dataclasses.replace(TICKS[0], processes={P: facts})), strict=False)
     written = frame[FRAME_FIELDS.index("processes")]
-    assert [fields[-2:] for fields in written.values()] == [["web", 7]]
-    frame[FRAME_FIELDS.index("processes")] = {key: fields[:-2] for key, fields in written.items()}
+    assert [fields[-3:] for fields in written.values()] == [["web", 7, False]]
+    frame[FRAME_FIELDS.index("processes")] = {key: fields[:-3] for key, fields in written.items()}
     assert Decoder().decode(msgspec.msgpack.encode(frame)).processes == {P: process(P)}
 
 
@@ -317,13 +317,13 @@ JUNK = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(FRAME_FIELDS), JUNK)
 def test_junk_in_a_field_is_damage_or_does_no_harm(name: str, junk: object) -> None:
     survives(altered(**{name: junk}))
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.randoms(use_true_random=False))
 def test_changed_bytes_are_damage_or_do_no_harm(at_random: random.Random) -> None:
     raw = bytearray(Encoder().encode(TICKS[0]))

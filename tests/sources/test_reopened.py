@@ -65,7 +65,7 @@ def test_every_format_is_the_same_but_for_trends(format: str) -> None:
     assert after.replace('"kind": "replay"', '"kind": "bpf"') == before
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(STEPS, FATES)
 def test_whatever_happened(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
     world = World(tell_all=True)
@@ -164,7 +164,7 @@ VALUES = (
 )
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(max_examples=1000)
 @given(st.sampled_from(paths(WHOLE)), VALUES)
 def test_any_other_value_is_refused_or_does_no_harm(path: tuple[Any, ...], value: object) -> None:
     changed: Any = copy.deepcopy(WHOLE)

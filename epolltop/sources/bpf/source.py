@@ -203,7 +203,7 @@ class BpfSource:
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
-        blind = [] if created.sees_compat else ["instances created by 32-bit tasks show as found, uncounted"]
+        blind = []
         if self._levels_up is not None and not self._whole:
             blind.append(PART)
         if self._levels_up:
@@ -228,6 +228,7 @@ class BpfSource:
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
             unattributed=totals.unattributed,
+            sees_compat=created.sees_compat,
             unreadable=self._census.unreadable,
         )
 

@@ -1,0 +1,87 @@
+"""A 32-bit program: counted with the others, or said not to be."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from epolltop.model.batch import Kind, Syscall
+from epolltop.query.fields import PROCESS_FIELDS, lookup
+from epolltop.query.headline import notes, totals_line
+from tests.waiting import eventually
+from tests.workloads.client import Actor
+
+from .observing import Observing, observe
+
+pytestmark = pytest.mark.kernel
+
+PROGRAM = Path(__file__).parent.parent / "workloads" / "compat.c"
+_FREESTANDING = ("-m32", "-O1", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector")
+
+
+@pytest.fixture(name="program", scope="module")
+def _program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("built") / "compat"
+    subprocess.run(["gcc", *_FREESTANDING, "-fcf-protection=none", "-o", program, PROGRAM], check=True)
+    try:
+        with _running(program):
+            return program
+    except (OSError, AssertionError):
+        pytest.skip("this kernel runs no 32-bit programs")
+
+
+@contextmanager
+def _running(program: Path) -> Iterator[int]:
+    """It has created three instances, closed one, failed once, and holds the others; its pid."""
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"made\n"
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def _shown(observing: Observing, pid: int) -> dict[str, str]:
+    snapshot = observing.refresh()
+    (row,) = (row for row in snapshot.processes if row.pid == pid)
+    names = ("open", "created", "failed", "released", "create_per_s")
+    return {name: lookup(PROCESS_FIELDS, name).show(row, snapshot) for name in names}
+
+
+def test_where_tracepoints_leave_it_out_its_counts_are_unknown_and_that_is_said(program: Path) -> None:
+    with observe() as observing, Actor() as actor:
+        if observing.refresh().source.sees_compat:
+            pytest.skip("the probes here see 32-bit programs")
+        actor.create()
+        assert not any("32-bit" in note for note in notes(observing.refresh()))
+        with _running(program) as pid:
+            shown = _shown(observing, pid)
+            assert (shown["open"], shown["created"], shown["failed"], shown["create_per_s"]) == ("2", "?", "?", "?")
+            assert shown["released"] in ("≥1", "?")  # its release is seen, its creation was not
+            snapshot = observing.refresh()
+            assert any(note.startswith("creations by 1 32-bit process are not counted") for note in notes(snapshot))
+            assert "created ≥" in totals_line(snapshot)
+            assert not snapshot.exact
+            assert _shown(observing, actor.pid)["created"] == "1"
+
+
+def test_with_compat_it_is_counted_like_others(program: Path) -> None:
+    with observe(compat=True) as observing, _running(program) as pid:
+        assert _shown(observing, pid) | {"create_per_s": ""} == {
+            "open": "2", "created": "3", "failed": "1", "released": "1", "create_per_s": "",
+        }  # fmt: skip
+        created = eventually(lambda: observing.events(pid, Kind.CREATE, Kind.CREATE_FAILED))
+        assert [(event.syscall, event.argument) for event in created or ()] == [
+            (Syscall.EPOLL_CREATE, 77),
+            (Syscall.EPOLL_CREATE1, 0o2000000),
+            (Syscall.EPOLL_CREATE1, 0),
+            (Syscall.EPOLL_CREATE1, 4),
+        ]
+        snapshot = observing.refresh()
+        assert not any("32-bit" in note for note in notes(snapshot))
+        assert snapshot.exact == snapshot.source.exact

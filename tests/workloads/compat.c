@@ -1,0 +1,29 @@
+/* A 32-bit program without a library: creates three instances, closes one, says so on stdout, waits for stdin to end. */
+
+#define READ 3
+#define WRITE 4
+#define CLOSE 6
+#define EXIT 1
+#define EPOLL_CREATE 254
+#define EPOLL_CREATE1 329
+
+static long call(long number, long first, long second, long third)
+{
+	long answer;
+
+	__asm__ volatile("int $0x80" : "=a"(answer) : "a"(number), "b"(first), "c"(second), "d"(third) : "memory");
+	return answer;
+}
+
+void _start(void)
+{
+	char end;
+
+	call(EPOLL_CREATE, 77, 0, 0);
+	call(EPOLL_CREATE1, 02000000, 0, 0);
+	call(CLOSE, call(EPOLL_CREATE1, 0, 0, 0), 0, 0);
+	call(EPOLL_CREATE1, 4, 0, 0);
+	call(WRITE, 1, (long)"made\n", 5);
+	call(READ, 0, (long)&end, 1);
+	call(EXIT, 0, 0, 0);
+}
