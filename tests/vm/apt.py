@@ -7,9 +7,12 @@ import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _KERNEL_PACKAGE = re.compile(r"linux-(image|base|binary|modules)-\d\S+")
+_ENVIRONMENT = os.environ | {"LC_ALL": "C.UTF-8"}
+DEPENDS_ONLY = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
 _ARCHIVE = re.compile(r"'\S+' (\S+\.deb) ")
 
 
@@ -77,13 +80,13 @@ class Suite:
         (folder / "sources.list").write_text(sources(name, mirrors, _KEYRING if _KEYRING.exists() else None))
         places = {f"Dir::Etc::{name}": "/dev/null" for name in ("sourceparts", "preferences", "preferencesparts")}
         self._options = _private(folder, places | {"Dir::Etc::sourcelist": f"{folder}/sources.list"})
+        self._hosts = [host for host in map(_host, (mirrors.main, mirrors.security or "")) if host]
         self._doubt = ""
 
     def update(self) -> None:
         """Fetches the indexes. What could not be had is told with the first package that is missing."""
-        done = subprocess.run(
-            ["apt-get", *self._options, "update"], check=False, capture_output=True, text=True, env=_ENVIRONMENT
-        )
+        command = ["apt-get", *self._options, "update"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=_ENVIRONMENT)
         self._doubt = complaint(done.stdout + done.stderr)
 
     def kernel_packages(self, meta: str) -> tuple[str, ...]:
@@ -92,20 +95,26 @@ class Suite:
         Raises:
             AptError: the suite has no such package, or its index could not be had or verified.
         """
-        kinds = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
-        wanted = [f"--no-{kind}" for kind in kinds]
-        try:
-            return kernel_packages(_ask(["apt-cache", *self._options, "depends", "--recurse", *wanted, meta]))
-        except AptError as error:
-            raise AptError(self._doubt or str(error)) from None
+        answer = self._apt("apt-cache", "depends", "--recurse", *DEPENDS_ONLY, meta)
+        return kernel_packages(answer)
 
     def archives(self, packages: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the files that `download` would fetch."""
-        return archives(_ask(["apt-get", *self._options, "download", "--print-uris", *packages]))
+        return archives(self._apt("apt-get", "download", "--print-uris", *packages))
 
     def download(self, packages: tuple[str, ...], into: Path) -> None:
         """Fetches and verifies the packages' files."""
-        _ask(["apt-get", *self._options, "download", *packages], into)
+        self._apt("apt-get", "download", *packages, folder=into)
+
+    def _apt(self, command: str, *arguments: str, folder: Path | None = None) -> str:
+        """The mirror's name stays out of what goes wrong: that may end up in a table that is published."""
+        try:
+            return _ask([command, *self._options, *arguments], folder)
+        except AptError as error:
+            told = self._doubt or str(error)
+            for host in self._hosts:
+                told = told.replace(host, "MIRROR")
+            raise AptError(re.sub(r" \[IP: [^]]*\]", "", told)) from None
 
 
 def sources(suite: str, mirrors: Mirrors, keyring: Path | None) -> str:
@@ -123,9 +132,17 @@ def sources(suite: str, mirrors: Mirrors, keyring: Path | None) -> str:
 
 
 def complaint(answer: str) -> str:
-    """The first error in what apt said, else the first warning, else nothing."""
-    told = [line for line in answer.splitlines() if line.startswith(("E:", "W:", "Err:"))]
-    return min(told, key=lambda line: ("E:", "W:", "Err:").index(line.partition(":")[0] + ":"), default="")
+    """The line in what apt said that tells most: a key that is missing, else an error, else a warning, else nothing."""
+    lines = [line.strip() for line in answer.splitlines()]
+    for telling in ("NO_PUBKEY", "E: ", "W: ", "Err:"):
+        for line in lines:
+            if telling in line:
+                return line
+    return ""
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or ""
 
 
 def _private(folder: Path, places: dict[str, str]) -> list[str]:
@@ -144,9 +161,6 @@ def _private(folder: Path, places: dict[str, str]) -> list[str]:
     lines = [f"#clear {name};" for name in forgotten] + [f'{name} "{value}";' for name, value in settings.items()]
     (folder / "apt.conf").write_text("\n".join(lines) + "\n")
     return ["-c", str(folder / "apt.conf"), "-q"]
-
-
-_ENVIRONMENT = os.environ | {"LC_ALL": "C.UTF-8"}
 
 
 def _ask(command: list[str], folder: Path | None = None) -> str:

@@ -56,7 +56,7 @@ def run(image: Image, guest: Guest, console: Path) -> bytes:
         disks = ((guest.programs, True), (guest.checkout, True), (result, False))
         command = [*_machine(console), *_kernel(image, guest, Path(folder, "initramfs")), *_disks(disks)]
         ended = _run(command, guest.timeout_s)
-        return _archived(result, ended, console)
+        return archived(result, ended, console)
 
 
 def _machine(console: Path) -> list[str]:
@@ -94,7 +94,7 @@ def _run(command: list[str], timeout_s: float) -> str:
     return f"QEMU: {done.stderr.strip()[-200:]}" if done.returncode else ""
 
 
-def _archived(result: Path, ended: str, console: Path) -> bytes:
+def archived(result: Path, ended: str, console: Path) -> bytes:
     try:
         with tarfile.open(result) as archive:
             files = {member.name: archive.extractfile(member) for member in archive}

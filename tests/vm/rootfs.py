@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from .apt import DEPENDS_ONLY
 from .kernels import CACHE
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +78,7 @@ def checkout(image: Path) -> None:
 
 def _closure() -> list[str]:
     """All installed packages that ours depend on."""
-    kinds = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
-    wanted = [f"--no-{kind}" for kind in kinds]
-    answer = _ask(["apt-cache", "depends", "--recurse", "--installed", *wanted, *_PACKAGES])
+    answer = _ask(["apt-cache", "depends", "--recurse", "--installed", *DEPENDS_ONLY, *_PACKAGES])
     named = {line for line in answer.splitlines() if re.match(r"[a-z0-9]", line) and not _LEFT_OUT.fullmatch(line)}
     shown = _ask(["dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Status}\n", *sorted(named)], tolerant=True)
     return sorted(line.split()[0] for line in shown.splitlines() if line.endswith(" installed"))

@@ -150,4 +150,6 @@ def _rung(name: str) -> str:
 
 
 def _line(text: str) -> str:
-    return printable(" ".join(text.split()))[:_WHY_LENGTH]
+    """On one line; of a long one beginning and end, where what went wrong stands."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= _WHY_LENGTH else f"{line[: _WHY_LENGTH // 3]} … {line[-_WHY_LENGTH * 2 // 3 :]}"
