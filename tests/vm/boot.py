@@ -65,10 +65,9 @@ def _machine(console: Path) -> list[str]:
 
 
 def _kernel(image: Image, guest: Guest, initial: Path) -> list[str]:
-    """The kernel's command line: variables that it does not know, and what follows --, go to the first process."""
-    words = (_WORDS, f"EPOLLTOP_SEEDS={guest.seeds}", "--", *guest.arguments)
-    initial.write_bytes(initramfs(image.modules))
-    return ["-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", " ".join(words)]
+    """Variables that the kernel does not know are the first process's environment."""
+    initial.write_bytes(initramfs(image.modules, guest.arguments))
+    return ["-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", f"{_WORDS} EPOLLTOP_SEEDS={guest.seeds}"]
 
 
 def _disks(disks: Sequence[tuple[Path, bool]]) -> list[str]:

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# The first process of a guest, once the root is there. Arguments go to pytest.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# The first process of a guest, once the root is there.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 TERM=dumb
 b=/bin/busybox
 ulimit -Hn 524288 # what init systems give
 $b mkdir -p /dev/pts /dev/shm
@@ -13,7 +13,7 @@ $b mount -t debugfs debugfs /sys/kernel/debug
 $b mount -t bpf bpf /sys/fs/bpf
 $b ip link set lo up
 cd /epolltop
-/venv/bin/python -m pytest -p no:cacheprovider -p no:hypothesispytest -v --color=no --junitxml=/run/junit.xml tests/rungs "$@"
+/venv/bin/python -m pytest -p no:cacheprovider -p no:hypothesispytest -v --color=no --junitxml=/run/junit.xml tests/rungs @/run/arguments
 echo $? >/run/code
 $b tar -C /run -cf - code junit.xml >/run/result
 $b sync

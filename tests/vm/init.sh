@@ -14,7 +14,7 @@ disk() {
 $b mount -t ext4 -o ro "/dev/$(disk 1)" /root
 $b mount -t ext4 -o ro "/dev/$(disk 2)" /root/epolltop
 $b mount -t tmpfs run /root/run
-$b cp /guest /root/run/guest
+$b cp /guest /arguments /root/run
 $b ln -s "/dev/$(disk 3)" /root/run/result
 for place in proc sys dev; do $b mount --move /$place /root/$place; done
-exec $b switch_root /root /run/guest "$@"
+exec $b switch_root /root /run/guest

@@ -45,6 +45,15 @@ def test_one_failure_is_enough_and_names_the_test() -> None:
     }
 
 
+def test_of_a_long_message_the_end_is_told() -> None:
+    long = (
+        '<failure message="AssertionError: EPOLLTOP_SEED=0 repeats it:&#10;first fork() -&gt; 170&#10;'
+        '[+28 more lines; full report in element text]">    raise\nE   AssertionError: EPOLLTOP_SEED=0\n'
+        "E   P171: released 3, expected 4\n\ntests/rungs/test_torture.py:40: AssertionError</failure>"
+    )
+    assert told(case("test_torture[kprobe-0]", long))["kprobe"].endswith("… P171: released 3, expected 4")
+
+
 def test_an_error_of_the_set_up_is_a_failure() -> None:
     error = '<error message="failed on setup with &quot;OSError&quot;">…</error>'
     assert told(case("test_torture[proc-0]", error))["proc"].startswith("6.1.0 proc failed 1 of 1;")

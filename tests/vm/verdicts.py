@@ -29,6 +29,7 @@ OTHER = "other"
 Outcome = Literal["passed", "failed", "notrun"]
 
 _PARAMETER = re.compile(r"\[(.*)\]$")
+_LEFT_OUT = "full report in element text]"
 _WHY_LENGTH = 300
 _MARKS = "<!-- matrix -->", "<!-- /matrix -->"
 
@@ -132,13 +133,22 @@ def _verdict(release: str, rung: str, cases: Sequence[_Case], refused: bool, who
 
 def _case(element: ElementTree.Element) -> _Case:
     name = element.get("name", "")
-    parts = {part.tag: part.get("message") or "" for part in element}
+    parts = {part.tag: _message(part) for part in element}
     for tag in ("error", "failure"):
         if tag in parts:
             return _Case(name, _rung(name), "failed", parts[tag])
     if "skipped" in parts:
         return _Case(name, _rung(name), "notrun", parts["skipped"])
     return _Case(name, _rung(name), "passed", "")
+
+
+def _message(part: ElementTree.Element) -> str:
+    """Where pytest left out the end of it, the last line of the full report's."""
+    message = part.get("message") or ""
+    if not message.endswith(_LEFT_OUT):
+        return message
+    lines = [line[1:].strip() for line in (part.text or "").splitlines() if line.startswith("E ")]
+    return f"{message.rpartition('[+')[0]} … {lines[-1] if lines else ''}"
 
 
 def _rung(name: str) -> str:
