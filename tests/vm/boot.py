@@ -94,6 +94,11 @@ def _run(command: list[str], timeout_s: float) -> str:
 
 
 def archived(result: Path, ended: str, console: Path) -> bytes:
+    """The report on a guest's third disk.
+
+    Raises:
+        GuestFailed: there is none, or pytest says that it is not whole.
+    """
     try:
         with tarfile.open(result) as archive:
             files = {member.name: archive.extractfile(member) for member in archive}

@@ -152,11 +152,11 @@ def _message(part: ElementTree.Element) -> str:
 
 
 def _rung(name: str) -> str:
-    """Of `test_name[RUNG-more]`; names of rungs have hyphens themselves."""
+    """Of `test_name[RUNG-more]`; names of those that we know have hyphens themselves."""
     match = _PARAMETER.search(name)
     given = match[1] if match else ""
     fitting = [rung for rung in RUNGS if given == rung or given.startswith(f"{rung}-")]
-    return max(fitting, key=len, default=OTHER)
+    return max(fitting, key=len, default=given.partition("-")[0] or OTHER)
 
 
 def _line(text: str) -> str:
