@@ -26,15 +26,16 @@ def main(arguments: list[str]) -> int:
     if options.markdown and (options.names or theirs):
         parser.error("--markdown is for all tests on all kernels")
     kernels = [kernel for kernel in KERNELS if kernel.name in (options.names or [kernel.name])]
-    found = []
-    for verdicts in Matrix(kernels, options.seeds, options.timeout, tuple(theirs)).verdicts(_say):
+    found = {}
+    for kernel, verdicts in Matrix(kernels, options.seeds, options.timeout, tuple(theirs)).verdicts(_say):
         for verdict in verdicts:
             print(verdict, flush=True)
-        found += verdicts
+        found[kernel] = verdicts
     _say(f"took {time.monotonic() - started:.0f} s")
     if options.markdown:
-        PAGE.write_text(placed(PAGE.read_text(encoding="utf-8"), markdown(found)), encoding="utf-8")
-    outcomes = {verdict.outcome for verdict in found}
+        table = markdown(verdict for kernel in kernels for verdict in found[kernel])
+        PAGE.write_text(placed(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")
+    outcomes = {verdict.outcome for verdicts in found.values() for verdict in verdicts}
     return 0 if "passed" in outcomes and "failed" not in outcomes else 1
 
 

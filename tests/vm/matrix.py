@@ -34,27 +34,27 @@ class Matrix:
     timeout_s: float
     arguments: tuple[str, ...] = ()
 
-    def verdicts(self, say: Say) -> Iterator[list[Verdict]]:
+    def verdicts(self, say: Say) -> Iterator[tuple[Kernel, list[Verdict]]]:
         """Of one kernel after another, as they are done; as many guests at a time as there are processors."""
         KEPT.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-            asked = []
+            asked = {}
             with _alone():
                 try:
                     guest = self._guest(Path(folder, "checkout"))
                 except rootfs.NoImage as error:
-                    yield from (all_rungs(kernel.name, "notrun", str(error)) for kernel in self.kernels)
+                    yield from ((kernel, all_rungs(kernel.name, "notrun", str(error))) for kernel in self.kernels)
                     return
                 mirrors = functools.cache(lambda: configured_mirrors(CACHE / "apt" / "machine"))
                 for kernel in self.kernels:
                     try:
                         image = obtain(kernel, mirrors, say)
                     except AptError as error:
-                        yield all_rungs(kernel.name, "notrun", str(error))
+                        yield kernel, all_rungs(kernel.name, "notrun", str(error))
                     else:
-                        asked.append(pool.submit(self._ask, kernel, image, guest, say))
+                        asked[pool.submit(self._ask, kernel, image, guest, say)] = kernel
             for done in as_completed(asked):
-                yield done.result()
+                yield asked[done], done.result()
 
     def _guest(self, checkout: Path) -> boot.Guest:
         why = boot.missing()
