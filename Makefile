@@ -10,13 +10,14 @@ ARGS ?=
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo env \
   $(foreach name,NO_COLOR COLORTERM,$(if $($(name)),$(name)=$($(name))))))
 
-.PHONY: help run setup test test-bcc check bench clean
+.PHONY: help run setup test test-bcc test-vm check bench clean
 
 help:
 	@echo "make run    install what is missing, then start epolltop live"
 	@echo "make setup  install only; afterwards .venv/bin/epolltop works"
 	@echo "make test   the whole test suite"
-	@echo "make test-bcc  checks with each BCC from 0.18 to the newest (docs/bcc.md)"
+	@echo "make test-vm  every way to observe, on other kernels, under QEMU"
+	@echo "make test-bcc  the probes with each BCC from 0.18 to the newest"
 	@echo "make check  lint, types, import contracts, tests that need no root"
 	@echo "make bench  the benchmark table"
 
@@ -31,6 +32,9 @@ test: .venv/.test
 test-bcc: .venv/.test
 	@exec $(AS_ROOT) .venv/bin/python -m tests.bcc $(ARGS)
 
+test-vm: .venv/.vm
+	.venv/bin/python -m tests.vm $(ARGS)
+
 check: .venv/.check
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -42,7 +46,7 @@ bench: .venv/.test
 	@exec $(AS_ROOT) .venv/bin/python -m bench $(ARGS)
 
 # Stamps: while they are newer than what the set-up reads, nothing is asked again.
-.venv/.run .venv/.check .venv/.test: .venv/.%: pyproject.toml constraints.txt scripts/set-up
+.venv/.run .venv/.check .venv/.test .venv/.vm: .venv/.%: pyproject.toml constraints.txt scripts/set-up
 	@PYTHON="$(PYTHON)" scripts/set-up $*
 
 clean:

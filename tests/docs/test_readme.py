@@ -19,7 +19,14 @@ from .pages import blocks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/dependencies.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/dependencies.md",
+    "docs/kernels.md",
+)
 COLUMNS: dict[str, Sequence[Field[Any]]] = {
     "View 1: processes": PROCESS_FIELDS,
     "View 2: instances": INSTANCE_FIELDS,

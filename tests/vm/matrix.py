@@ -1,0 +1,87 @@
+"""Has kernels, images and guests at work at the same time, and collects what they say."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import boot, rootfs
+from .apt import AptError, configured_mirrors
+from .kernels import CACHE, Image, Kernel, obtain
+from .verdicts import Verdict, all_rungs, read_junit
+
+KEPT = Path(__file__).parents[2] / ".cache" / "vm"
+"""The console and the report of each guest."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What is asked: kernels, and of each the same tests. Arguments select among these, as pytest reads them."""
+
+    kernels: Sequence[Kernel]
+    seeds: int
+    timeout_s: float
+    arguments: tuple[str, ...] = ()
+
+    def verdicts(self, say: Say) -> Iterator[tuple[Kernel, list[Verdict]]]:
+        """Of one kernel after another, as they are done; as many guests at a time as there are processors."""
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+            asked = {}
+            with _alone():
+                try:
+                    guest = self._guest(Path(folder, "checkout"))
+                except rootfs.NoImage as error:
+                    yield from ((kernel, all_rungs(kernel.name, "notrun", str(error))) for kernel in self.kernels)
+                    return
+                mirrors = functools.cache(lambda: configured_mirrors(CACHE / "apt" / "machine"))
+                for kernel in self.kernels:
+                    try:
+                        image = obtain(kernel, mirrors, say)
+                    except AptError as error:
+                        yield kernel, all_rungs(kernel.name, "notrun", str(error))
+                    else:
+                        asked[pool.submit(self._ask, kernel, image, guest, say)] = kernel
+            for done in as_completed(asked):
+                yield asked[done], done.result()
+
+    def _guest(self, checkout: Path) -> boot.Guest:
+        why = boot.missing()
+        if platform.machine() != "x86_64":
+            why = f"kernels are of x86_64, and guests are made of what is installed here, on {platform.machine()}"
+        if why:
+            raise rootfs.NoImage(why)
+        rootfs.checkout(checkout)
+        return boot.Guest(rootfs.programs(), checkout, self.timeout_s, self.seeds, self.arguments)
+
+    def _ask(self, kernel: Kernel, image: Image, guest: boot.Guest, say: Say) -> list[Verdict]:
+        console, report = KEPT / f"{kernel.name}.console", KEPT / f"{kernel.name}.xml"
+        report.unlink(missing_ok=True)
+        started = time.monotonic()
+        try:
+            report.write_bytes(boot.run(image, guest, console))
+        except boot.GuestFailed as error:
+            return all_rungs(image.release, "failed", f"{error} ({console})")
+        finally:
+            say(f"{image.release}: {time.monotonic() - started:.0f} s, it printed {console}")
+        return read_junit(report.read_bytes(), kernel, image.release, whole=not self.arguments)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """While no other matrix fills the cache."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

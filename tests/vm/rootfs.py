@@ -1,0 +1,158 @@
+"""The guests' disks, made of what is installed here: one with programs, cached, and one with the checkout.
+
+Both are read-only to guests, so that several share them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from .apt import DEPENDS_ONLY
+from .kernels import CACHE
+
+ROOT = Path(__file__).parents[2]
+CHECKOUT = "/epolltop"  # where guests have it
+
+_PACKAGES = (
+    *("python3", "python3-bpfcc", "busybox-static"),
+    *("dash", "bash", "coreutils", "util-linux", "mount", "procps", "base-files"),
+)
+_LEFT_OUT = re.compile(r"debconf.*|perl.*|libperl.*|dpkg|install-info|tar|gcc-\d+-base")
+_USELESS = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|doc-base)/|/__pycache__/")
+_MADE_HERE = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "passwd", "group", "nsswitch.conf")
+_TOOLS = re.compile(r"(mypyc?|ruff|grimp|import_?linter|pip|setuptools|pkg_resources|epolltop)\b|.*\.pth|__pycache__")
+_TREES = ("bpf", "docs", "epolltop", "tests")
+
+
+class NoImage(Exception):
+    """The image cannot be made here; the message says why."""
+
+
+def programs() -> Path:
+    """An image with the distribution's Python and BCC, and .venv's packages; made when one of these is another.
+
+    Raises:
+        NoImage: .venv is of another Python.
+    """
+    if Path(sys.base_prefix) != Path("/usr"):
+        raise NoImage(f"guests get the distribution's Python, and .venv has that of {sys.base_prefix}")
+    closure = _closure()
+    site = Path(*[path for path in map(Path, sys.path) if path.name == "site-packages"][:1])
+    parts = sorted(path for path in site.iterdir() if not _TOOLS.match(path.name))
+    image = CACHE / "images" / f"{_digest(_versions(closure), [path.name for path in parts])}.ext4"
+    if image.exists():
+        image.touch()
+        return image
+    image.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=image.parent) as folder:
+        stage = Path(folder, "root")
+        _copy_packages(closure, stage)
+        _copy_environment(parts, site, stage)
+        _compile(stage, *stage.glob("usr/lib/python3*"), stage / "venv")
+        _filesystem(stage, Path(folder, "image"))
+        Path(folder, "image").rename(image)
+    for old in sorted(image.parent.glob("*.ext4"), key=lambda path: path.stat().st_mtime)[:-2]:
+        old.unlink()
+    return image
+
+
+def checkout(image: Path) -> None:
+    """Makes an image of the working tree as it stands."""
+    with tempfile.TemporaryDirectory(dir=image.parent) as folder:
+        stage = Path(folder)
+        for tree in _TREES:
+            shutil.copytree(ROOT / tree, stage / tree, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.md")):
+            shutil.copy(path, stage)
+        _compile(stage, stage / "epolltop", stage / "tests", at=CHECKOUT)
+        _filesystem(stage, image)
+
+
+def _closure() -> list[str]:
+    """All installed packages that ours depend on."""
+    answer = _ask(["apt-cache", "depends", "--recurse", "--installed", *DEPENDS_ONLY, *_PACKAGES])
+    named = {line for line in answer.splitlines() if re.match(r"[a-z0-9]", line) and not _LEFT_OUT.fullmatch(line)}
+    shown = _ask(["dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Status}\n", *sorted(named)], tolerant=True)
+    return sorted(line.split()[0] for line in shown.splitlines() if line.endswith(" installed"))
+
+
+def _versions(packages: list[str]) -> list[str]:
+    return _ask(["dpkg-query", "-W", *packages]).splitlines()
+
+
+def _digest(*lists: list[str]) -> str:
+    told = "\n\n".join("\n".join(names) for names in lists).encode()
+    return hashlib.sha256(Path(__file__).read_bytes() + told).hexdigest()[:16]
+
+
+def _copy_packages(packages: list[str], stage: Path) -> None:
+    """Directories that are links at the top (/bin, /lib) are so in the image."""
+    for top in Path("/").iterdir():
+        if top.is_symlink() and top.resolve().is_relative_to("/usr"):
+            stage.mkdir(parents=True, exist_ok=True)
+            (stage / top.name).symlink_to(top.readlink())
+    for folder in ("proc", "sys", "dev", "tmp", "run", "root", "etc", CHECKOUT[1:]):
+        (stage / folder).mkdir(parents=True)
+    for line in _ask(["dpkg-query", "-L", *packages]).splitlines():
+        if line.startswith("/") and not _USELESS.search(line):
+            _copy(Path(line), stage)
+    for name in _MADE_HERE:
+        path = Path("/etc", name)
+        if path.is_dir():
+            shutil.copytree(path, stage / "etc" / name, symlinks=True, dirs_exist_ok=True)
+        elif path.exists():
+            shutil.copy(path, stage / "etc" / name)
+
+
+def _copy(path: Path, stage: Path) -> None:
+    """A file or a link, where it really is."""
+    real = path.parent.resolve() / path.name
+    if real.is_symlink() or real.is_file():
+        copied = stage / real.relative_to("/")
+        if not os.path.lexists(copied):
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(real, copied, follow_symlinks=False)
+
+
+def _copy_environment(parts: list[Path], site: Path, stage: Path) -> None:
+    """A virtual environment /venv, to which the checkout belongs."""
+    packages = stage / "venv" / site.relative_to(sys.prefix)
+    packages.mkdir(parents=True)
+    for part in parts:
+        if part.is_dir():
+            shutil.copytree(part, packages / part.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(part, packages)
+    (packages / "checkout.pth").write_text(CHECKOUT)
+    (stage / "venv" / "bin").mkdir()
+    (stage / "venv" / "bin" / "python").symlink_to("/usr/bin/python3")
+    (stage / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+
+
+def _compile(stage: Path, *trees: Path, at: str = "/") -> None:
+    """Compiled ahead and never looked at again: guests are slow, and cannot write."""
+    command = [sys.executable, "-m", "compileall", "-qq", "-j0", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*command, "-s", stage, "-p", at, *trees], check=False)  # some files are examples of bad syntax
+
+
+def _filesystem(stage: Path, image: Path) -> None:
+    kilobytes = int(_ask(["du", "-sk", str(stage)]).split()[0])
+    image.unlink(missing_ok=True)
+    with image.open("wb") as file:
+        file.truncate((kilobytes * 115 // 100 + 8192) * 1024)
+    _ask(["/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(stage), str(image)])
+
+
+def _ask(command: Iterable[str], *, tolerant: bool = False) -> str:
+    done = subprocess.run(list(command), check=False, capture_output=True, text=True)
+    if done.returncode and not tolerant:
+        raise NoImage(f"{' '.join(list(command)[:2])}: {done.stderr.strip()[-300:]}")
+    return done.stdout
