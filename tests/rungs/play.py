@@ -59,11 +59,9 @@ class Play:
         while self.oracle.processes:
             _kill(self, self.oracle.processes[-1].threads[0])
         self.collect()
-        for name in self.channels:
-            self.stage.forget(name)
 
-    def abandon(self) -> None:
-        """Ends everybody, whatever they are about."""
+    def close(self) -> None:
+        """Ends those that are left, whatever they are about."""
         for process in self.oracle.processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)

@@ -5,11 +5,16 @@ A rung stands for the best that some kernel allows. One that the running kernel 
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from epolltop.sources import SourceUnavailable
+import pytest
+
+from epolltop.sources import SourceUnavailable, openfiles
 from epolltop.sources.bpf import ladder
 from epolltop.sources.bpf.census import CensusTaker, IteratorCensus, ScanCensus
 from epolltop.sources.bpf.program import AttachError, Program
@@ -33,6 +38,8 @@ class Sight:
     """Descriptor tables of threads that left their process', or that have outlived their leader."""
     addresses: bool = True
     """The census names instances as events do. Otherwise by the places in which it saw them."""
+    identities: bool = True
+    """An instance is known again from one census to the next, as far as places tell. Otherwise that is a guess."""
     blind_spot: str = ""
     """Part of a sentence that it says about itself."""
 
@@ -71,8 +78,11 @@ _TRACEPOINT = Sight(compat=False, blind_spot="32-bit tasks show as found, uncoun
 _DERIVED = Sight(compat=False, releases=False, blind_spot="no probe sees releases here")
 
 
+_PROC = Sight(False, False, False, False, False, False, True, "are not seen, so rates are lower bounds")
+
+
 def _by_scan(sight: Sight) -> Sight:
-    return Sight(sight.creations, sight.compat, sight.refused, sight.releases, False, False, sight.blind_spot)
+    return dataclasses.replace(sight, tables=False, addresses=False, identities=sight.releases)
 
 
 RUNGS = {
@@ -84,7 +94,7 @@ RUNGS = {
     "scan-kprobe": Rung(_ladders(1, 1, _scanning), _by_scan(_FUNCTIONS)),
     "scan-slab": Rung(_ladders(2, 2, _scanning), _by_scan(_TRACEPOINT)),
     "scan-derived": Rung(_ladders(2, None, _scanning), _by_scan(_DERIVED)),
-    "proc": Rung(None, Sight(False, False, False, False, False, False, "are not seen, so rates are lower bounds")),
+    "proc": Rung(None, _PROC),
 }
 """By name, as test ids and `make test-vm` have them."""
 
@@ -96,19 +106,21 @@ def opened(rung: Rung) -> Iterator[Observing]:
     Raises:
         Refused: the kernel does not have one of its hooks.
     """
-    if rung.ladders is None:
-        with observe_by_proc() as observing:
+    with pytest.MonkeyPatch.context() as patch:
+        # Where others hold very many instances, a scan would check what it knows in several turns.
+        patch.setattr(openfiles, "_CHECKS", math.inf)
+        with _observed(rung) as observing:
+            refusals = observing.refusals() if rung.ladders else ()
+            if rung.sight.releases and refusals:
+                raise Refused(" ".join("; ".join(refusals).split()))
             yield observing
-        return
-    opening = observe(rung.ladders)
-    try:
-        observing = opening.__enter__()
-    except (SourceUnavailable, AttachError) as error:
-        raise Refused(" ".join(str(error).split())) from error
-    try:
-        refusals = observing.refusals()
-        if rung.sight.releases and refusals:
-            raise Refused(" ".join("; ".join(refusals).split()))
+
+
+@contextmanager
+def _observed(rung: Rung) -> Iterator[Observing]:
+    with contextlib.ExitStack() as stack:
+        try:
+            observing = stack.enter_context(observe(rung.ladders) if rung.ladders else observe_by_proc())
+        except (SourceUnavailable, AttachError) as error:
+            raise Refused(" ".join(str(error).split())) from error
         yield observing
-    finally:
-        opening.__exit__(None, None, None)
