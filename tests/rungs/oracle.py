@@ -15,11 +15,16 @@ Bounds = tuple[int, int]
 """Something happened not before the one and not after the other."""
 
 
+LATE_NS = 10_000_000_000
+"""What threads of the kernel do is done by then."""
+
+
 class Kind(enum.Enum):
     """What an open file is."""
 
     EPOLL = "epoll"
     SOCKET = "socket"
+    RING = "ring"
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class File:
     number: int
     kind: Kind
     messages: list[list[File]] = field(default_factory=list)
-    """Of a socket: what waits to be received."""
+    """Of a socket: what waits to be received. Of a ring: what is registered."""
     peer: File | None = None
     inode: int = 0
     released: bool = False
@@ -128,6 +133,8 @@ class Released:
     by: Process | None
     """Who dropped the last reference; None: a thread of the kernel."""
     when: Bounds
+    perhaps_kernel: bool = False
+    """The kernel may have left it to a thread of its own, which does it later."""
 
 
 class Oracle:
@@ -144,6 +151,7 @@ class Oracle:
         """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them."""
         self._files: list[File] = []
         self._numbers = 0
+        self._torn: set[File] = set()  # registered with a ring that let go of them, now or later
 
     # What there is.
 
@@ -220,6 +228,20 @@ class Oracle:
         for fd, file in zip(fds, files, strict=True):
             self._put(thread, fd, Slot(file, cloexec))
 
+    def ring(self, thread: Thread, fd: int) -> None:
+        """It is always close-on-exec."""
+        self._put(thread, fd, Slot(self._new(Kind.RING), True))
+
+    def register(self, thread: Thread, ring: int, fds: list[int]) -> None:
+        """A ring refers to files."""
+        thread.table.slots[ring].file.messages.append([thread.table.slots[fd].file for fd in fds])
+
+    def unregister(self, thread: Thread, ring: int, when: Bounds) -> None:
+        """It lets go of them."""
+        file = thread.table.slots[ring].file
+        self._torn.update(file.messages.pop())
+        self._settle(thread.process, when)
+
     def begin(self, process: Process, tid: int, table: Table, channel: str, *, like: Thread | None = None) -> Thread:
         """A thread, maybe the first of its process."""
         if process not in self.processes:
@@ -283,10 +305,13 @@ class Oracle:
 
     def _release(self, file: File, by: Process | None, when: Bounds) -> None:
         file.released = True
+        if file.kind is Kind.RING:
+            self._torn.update(*file.messages)
         file.messages.clear()
         self._files.remove(file)
         if file.kind is Kind.EPOLL:
-            self.released.append(Released(file, by, when))
+            torn = file in self._torn
+            self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn))
 
     def _settle(self, by: Process, when: Bounds) -> None:
         """Ends what nothing refers to any more, and what that referred to."""

@@ -15,7 +15,7 @@ from .stage import Stage
 
 pytestmark = pytest.mark.kernel
 
-LOOKS, MOVES, ATTEMPTS = 6, 8, 5
+LOOKS, MOVES, ATTEMPTS = 6, 10, 5
 
 
 def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
