@@ -17,6 +17,8 @@ from .rungs import Rung
 
 FOREIGN_MAX = 3
 """Releases of one run that may be charged to a process of others that looked just then."""
+KTHREADD = 2
+"""The parent of all threads of the kernel."""
 
 
 class Disturbed(Exception):
@@ -47,6 +49,7 @@ class Comparison:
         self._oracle = oracle
         self._since = 0, 0, 0
         self._told: dict[tuple[ProcessKey, Kind], list[Event]] = defaultdict(list)  # since the last look
+        self._newest: dict[str, str] = {}  # by address: the id of what anybody created there last
         self._ends: dict[str, list[Event]] = defaultdict(list)  # by id: releases
         self._born: dict[File, tuple[ProcessKey, int]] = {}
         self._names: dict[File, str] = {}
@@ -104,6 +107,8 @@ class Comparison:
         snapshot = self._watcher.look()
         cast = {*map(_key, self._oracle.processes), *map(_key, self._oracle.past)}
         for event in snapshot.news:
+            if event.kind is Kind.CREATE and event.instance:
+                self._newest[_address(event.instance)] = event.instance
             if event.kind is Kind.RELEASE and event.instance:
                 self._ends[event.instance].append(event)
             elif event.process in cast:
@@ -200,6 +205,8 @@ class Comparison:
         self._names[file] = instance.id
         creation = self._traced.get(former)
         if creation is None or instance.id != self._traced_as[former]:
+            if not self._sight.identities:
+                return
             if (instance.provenance, instance.creator, instance.argument) != (Provenance.FOUND, None, None):
                 self._differs(f"{file} was found, told is {instance}")
             return
@@ -246,12 +253,18 @@ class Comparison:
             name = names.get(file) or self._naming.lost(file)
             if not self._sight.identities or self._names.get(file) in self._traced_as.values():
                 name = Name.EITHER
-            # An address that is used again tells that too, without an event.
-            reused = not self._sight.releases and file in self._traced
-            (must if name is Name.FRESH and not reused else may)[min(places)[0]] += name is not Name.KEPT
+            (must if name is Name.FRESH else may)[min(places)[0]] += not self._replaced(file) and name is not Name.KEPT
         if not self._sight.releases:
-            may += Counter(_key(each.by) for each in self._fresh if each.file not in held)
+            brief = (each for each in self._fresh if each.file not in held and not self._replaced(each.file))
+            (must if self._sight.identities else may).update(_key(each.by) for each in brief)
         self._gone += self._between(Kind.GONE, must, may)
+
+    def _replaced(self, file: File) -> bool:
+        """Where releases are not told, one whose address is used again is dropped without an event."""
+        if self._sight.releases or file not in self._traced:
+            return False
+        name = self._traced_as[file]
+        return self._newest.get(_address(name), name) != name
 
     def _between(self, kind: Kind, must: Counter[ProcessKey], may: Counter[ProcessKey]) -> Counter[ProcessKey]:
         told = Counter(self._drain(kind))
@@ -311,7 +324,8 @@ class Comparison:
         """Whoever looks at a file when its last descriptor goes (lsof, another epolltop) ends it."""
         ours = {_key(process) for process in (*self._oracle.processes, *self._oracle.past)}
         self._foreign += 1
-        if event.process in ours or event.by_kernel or event.by_census or self._foreign > FOREIGN_MAX:
+        another = end.by is None or event.by_kernel or event.by_census or event.ppid == KTHREADD
+        if another or event.process in ours or self._foreign > FOREIGN_MAX:
             self._differs(f"{what} was by {end.by or 'the kernel'}, told is {event}")
         else:
             warnings.warn(f"{what} by {end.by} went to {event.name} ({event.pid}), which looked", stacklevel=1)
@@ -364,6 +378,10 @@ class Comparison:
 
     def _differs(self, what: str) -> None:
         self._wrong.append(what)
+
+
+def _address(name: str) -> str:
+    return name.partition("@")[0]
 
 
 def _missing(snapshot: Snapshot) -> int:

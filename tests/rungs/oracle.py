@@ -147,8 +147,9 @@ class Oracle:
         self.created: list[Created] = []
         self.failed: list[Failed] = []
         self.released: list[Released] = []
-        self.orphans: list[File] = []
-        """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them."""
+        self.orphans: dict[File, tuple[Process | None, Bounds]] = {}
+        """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them. Since
+        when, and by whose move: one that let go of more than that may come after the collector."""
         self._files: list[File] = []
         self._numbers = 0
         self._torn: set[File] = set()  # registered with a ring that let go of them, now or later
@@ -214,7 +215,7 @@ class Oracle:
         """Descriptors go."""
         for fd in fds:
             del thread.table.slots[fd]
-        self._settle(thread.process, when)
+        self._settle(thread.process, when, several=len(fds) > 1)
 
     def send(self, thread: Thread, through: int, fds: list[int]) -> None:
         """Files go in flight, too."""
@@ -263,7 +264,7 @@ class Oracle:
         self.unshare(thread, when)
         thread.table.slots = {fd: slot for fd, slot in thread.table.slots.items() if not slot.cloexec}
         thread.tid, thread.channel = process.pid, channel
-        self._settle(process, when)
+        self._settle(process, when, several=True)
 
     def end_thread(self, thread: Thread, when: Bounds) -> None:
         """It ends; so does its process, if it was the last."""
@@ -271,14 +272,14 @@ class Oracle:
         if not thread.process.threads:
             self.processes.remove(thread.process)
             self.past.append(thread.process)
-        self._settle(thread.process, when)
+        self._settle(thread.process, when, several=True)
 
     def end(self, process: Process, when: Bounds) -> None:
         """All its threads at once."""
         process.threads.clear()
         self.processes.remove(process)
         self.past.append(process)
-        self._settle(process, when)
+        self._settle(process, when, several=True)
 
     def stop_waiting(self, thread: Thread, when: Bounds) -> None:
         """It lets go of what it waited on."""
@@ -287,9 +288,9 @@ class Oracle:
 
     def collected(self, when: Bounds) -> None:
         """The collector found all there was to find."""
-        for file in self.orphans:
-            self._release(file, None, when)
-        self.orphans = []
+        for file, (by, since) in self.orphans.items():
+            self._release(file, by, (since[0], when[1]), perhaps_kernel=True)
+        self.orphans = {}
 
     # How it follows.
 
@@ -303,17 +304,17 @@ class Oracle:
         assert fd not in thread.table.slots, f"the kernel gave {fd} to {thread}, which has it"
         thread.table.slots[fd] = slot
 
-    def _release(self, file: File, by: Process | None, when: Bounds) -> None:
+    def _release(self, file: File, by: Process | None, when: Bounds, *, perhaps_kernel: bool = False) -> None:
         file.released = True
         if file.kind is Kind.RING:
             self._torn.update(*file.messages)
         file.messages.clear()
         self._files.remove(file)
         if file.kind is Kind.EPOLL:
-            torn = file in self._torn
+            torn = perhaps_kernel or file in self._torn
             self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn))
 
-    def _settle(self, by: Process, when: Bounds) -> None:
+    def _settle(self, by: Process, when: Bounds, *, several: bool = False) -> None:
         """Ends what nothing refers to any more, and what that referred to."""
         while unreferenced := set(self._files).difference(self._referred(), self._inside(self._files)):
             for file in sorted(unreferenced, key=lambda file: file.number):
@@ -321,7 +322,8 @@ class Oracle:
         reached = set(self._referred())
         while more := set(self._inside(reached)) - reached:
             reached |= more
-        self.orphans = [file for file in self._files if file not in reached]
+        lost = (by if several else None), when
+        self.orphans = {file: self.orphans.get(file, lost) for file in self._files if file not in reached}
 
     def _referred(self) -> Iterator[File]:
         for process in self.processes:
