@@ -99,7 +99,11 @@ class Comparison:
         awaited = {name for file in late if (name := self._released_as(file))} if self._sight.releases else set()
         snapshot = self._take()
         deadline = snapshot.now_ns + LATE_NS
-        while not awaited <= self._ends.keys() and snapshot.now_ns < deadline:
+        while snapshot.now_ns < deadline:
+            # Counts are read after events: what others' threads of the kernel released meanwhile is told next time.
+            counted = snapshot.totals.released_by_kernel == self._by_kernel + self._watcher.kernel_releases
+            if counted and awaited <= self._ends.keys():
+                break
             snapshot = self._take()
         return snapshot
 
