@@ -1,4 +1,4 @@
-"""Which creation belongs to which file of a walk: where places contradict each other, no name rather than a wrong one."""
+"""Which creation belongs to which file of a walk: where places contradict each other, none rather than a wrong one."""
 
 from __future__ import annotations
 
