@@ -100,11 +100,14 @@ class Comparison:
         snapshot = self._take()
         deadline = snapshot.now_ns + LATE_NS
         while snapshot.now_ns < deadline:
-            # Counts are read after events: what others' threads of the kernel released meanwhile is told next time.
+            # Counts are read after events: what others did meanwhile is told next time. A storm of theirs delays ours.
             counted = snapshot.totals.released_by_kernel == self._by_kernel + self._watcher.kernel_releases
-            if counted and awaited <= self._ends.keys():
-                break
+            delivered = snapshot.source.events == self._watcher.observing.records
+            if counted and delivered and awaited <= self._ends.keys():
+                return snapshot
             snapshot = self._take()
+        if snapshot.source.events != self._watcher.observing.records:
+            raise Disturbed("others make events faster than they can be read")
         return snapshot
 
     def _take(self) -> Snapshot:

@@ -79,6 +79,8 @@ class Thread:
     waits_on: File | None = None
     refused: int = 0
     """What seccomp answers to epoll_create1; 0: it lets it through."""
+    rings: bool = False
+    """It has used io_uring, whose work may end a wait before its time."""
 
     def __repr__(self) -> str:
         return f"{self.process}/{self.tid}"

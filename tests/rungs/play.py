@@ -19,6 +19,7 @@ from .stage import Stage, name_of, now_ns, start_of
 
 TASKS_MAX = 8
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
+RING_STEPS = {"ring", "register_files", "unregister_files", "close_by_ring"}
 _O_CLOEXEC = 0o2000000
 _TICK_NS = 10_000_000
 
@@ -73,6 +74,7 @@ class Play:
     def do(self, thread: Thread, step: str, /, **arguments: Any) -> tuple[dict[str, Any], Bounds]:
         """A step of a thread; what it answered, and when it happened."""
         before = now_ns()
+        thread.rings |= step in RING_STEPS
         reply = self.stage.do(thread.channel, step, **arguments)
         self._note(f"{thread} {step}", arguments, reply)
         return reply, (before, now_ns())
@@ -295,7 +297,7 @@ def _watch(play: Play, thread: Thread) -> bool:
 @_drawn(4)
 def _wait(play: Play, thread: Thread) -> bool:
     fd = play.pick(thread)
-    if fd is None or len(thread.process.threads) < 2:
+    if fd is None or len(thread.process.threads) < 2 or thread.rings:
         return False
     play.account.append(f"{thread} wait(fd={fd})")
     play.stage.wait(thread.channel, thread.process.pid, thread.tid, fd)

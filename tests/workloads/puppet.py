@@ -157,7 +157,17 @@ def clone(name: str, share_files: bool, pid: int = 0) -> Reply:
     flags = _CLONE_FILES if share_files else 0
     arguments = (ctypes.c_uint64 * 11)(flags, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, *set_tid, 0)
     size = ctypes.c_size_t(ctypes.sizeof(arguments))
-    return _went_on_as(name, lambda: int(_holding_gil.syscall(_CLONE3, ctypes.byref(arguments), size)))
+
+    def fork() -> int:
+        python = (
+            ctypes.pythonapi
+        )  # what os.fork does around the call, or locks of other threads stay taken in the child
+        python.PyOS_BeforeFork()
+        pid = int(_holding_gil.syscall(_CLONE3, ctypes.byref(arguments), size))
+        python.PyOS_AfterFork_Parent() if pid else python.PyOS_AfterFork_Child()
+        return pid
+
+    return _went_on_as(name, fork)
 
 
 def _went_on_as(name: str, fork: Callable[[], int]) -> Reply:
