@@ -17,6 +17,8 @@ from epolltop.sources.kcmp import Compare, Place
 
 # kcmp calls per scan for checking old knowledge: 4 ms.
 _CHECKS = 2000
+# How often what was sorted in is checked in turn: who closes and opens while it is compared misleads the search.
+_ROUNDS = 4
 
 
 class _OpenFile:
@@ -59,14 +61,21 @@ class OpenFiles:
             Pids of which a descriptor's number may have changed.
         """
         self._remove(gone)
-        doubtful = self._check()
-        self._remove(doubtful.keys())
         self._lost.clear()
-        placed = [*doubtful, *fresh]
-        touched = self._place(placed)
-        self._name(touched, doubtful)
-        members = (instance.members for instance in touched)
-        return {pid for descriptors in (placed, self._lost, *members) for pid, _ in descriptors}
+        former: dict[Place, int] = {}
+        touched: dict[int, _OpenFile] = {}
+        placed = list(fresh)
+        for _ in range(_ROUNDS):
+            doubtful = self._check()
+            self._remove(doubtful.keys())
+            former = doubtful | former
+            wrong = [*doubtful, *(placed if not touched else ())]
+            if not wrong:
+                break
+            touched |= {id(instance): instance for instance in self._place(wrong)}
+        self._name(list(touched.values()), former)
+        members = (instance.members for instance in touched.values())
+        return {pid for descriptors in (placed, former, self._lost, *members) for pid, _ in descriptors}
 
     def _remove(self, descriptors: Collection[Place]) -> None:
         touched = {id(instance): instance for d in descriptors if (instance := self._of.pop(d, None))}

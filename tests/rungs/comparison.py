@@ -10,14 +10,19 @@ from typing import Any
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
 from tests.kernel.observing import Observing
-from tests.waiting import eventually
 
 from .naming import Name, Naming
-from .oracle import Bounds, Call, Created, Failed, File, Oracle, Process, Released
+from .oracle import LATE_NS, Bounds, Call, Created, Failed, File, Oracle, Process, Released
 from .rungs import Rung
 
 FOREIGN_MAX = 3
 """Releases of one run that may be charged to a process of others that looked just then."""
+KTHREADD = 2
+"""The parent of all threads of the kernel."""
+
+
+class Disturbed(Exception):
+    """Others on this machine made so many events that some were lost: nothing can be exact."""
 
 
 class Watcher:
@@ -26,13 +31,11 @@ class Watcher:
     def __init__(self, observing: Observing, rung: Rung) -> None:
         self.observing = observing
         self.rung = rung
-        self.events = 0
         self.kernel_releases = 0
 
     def look(self) -> Snapshot:
         """What is known now."""
         snapshot = self.observing.refresh()
-        self.events += len(snapshot.news)
         self.kernel_releases += sum(event.by_kernel for event in snapshot.news)
         return snapshot
 
@@ -46,6 +49,7 @@ class Comparison:
         self._oracle = oracle
         self._since = 0, 0, 0
         self._told: dict[tuple[ProcessKey, Kind], list[Event]] = defaultdict(list)  # since the last look
+        self._newest: dict[str, str] = {}  # by address: the id of what anybody created there last
         self._ends: dict[str, list[Event]] = defaultdict(list)  # by id: releases
         self._born: dict[File, tuple[ProcessKey, int]] = {}
         self._names: dict[File, str] = {}
@@ -61,15 +65,20 @@ class Comparison:
         self._gone: Counter[ProcessKey] = Counter()
         self._foreign = 0
         self._wrong: list[str] = []
-        watcher.look()
+        before = watcher.look()
+        self._missing = _missing(before)
+        self._by_kernel = before.totals.released_by_kernel - watcher.kernel_releases
 
     def look(self) -> None:
         """Compares.
 
         Raises:
             AssertionError: with everything that differs.
+            Disturbed: see there.
         """
         snapshot = self._hear()
+        if _missing(snapshot) != self._missing:
+            raise Disturbed(f"{_missing(snapshot) - self._missing} events were lost")
         created, failed, released = self._since
         self._since = len(self._oracle.created), len(self._oracle.failed), len(self._oracle.released)
         self._fresh = []
@@ -80,29 +89,35 @@ class Comparison:
         self._releases(self._oracle.released[released:])
         self._nothing_more()
         self._counts(snapshot)
-        self._loss(snapshot)
+        self._source(snapshot)
         wrong, self._wrong = self._wrong, []
         assert not wrong, "epolltop differs from what happened:\n" + "\n".join(wrong)
 
     def _hear(self) -> Snapshot:
         """Looks until what threads of the kernel release has arrived: that takes them a moment."""
-        awaited = [end for end in self._oracle.released[self._since[2] :] if end.by is None]
-        if not awaited or not self._sight.releases:
-            return self._take()
-        by_kernel = self._watcher.kernel_releases
-
-        def arrived() -> Snapshot | None:
+        late = [end.file for end in self._oracle.released[self._since[2] :] if end.by is None or end.perhaps_kernel]
+        awaited = {name for file in late if (name := self._released_as(file))} if self._sight.releases else set()
+        snapshot = self._take()
+        deadline = snapshot.now_ns + LATE_NS
+        while snapshot.now_ns < deadline:
+            # Counts are read after events: what others did meanwhile is told next time. A storm of theirs delays ours.
+            counted = snapshot.totals.released_by_kernel == self._by_kernel + self._watcher.kernel_releases
+            delivered = snapshot.source.events == self._watcher.observing.records
+            if counted and delivered and awaited <= self._ends.keys():
+                return snapshot
+            if not delivered and not self._sight.addresses:
+                break  # names are given when a scan is joined with the events up to it, which were late
             snapshot = self._take()
-            return snapshot if self._watcher.kernel_releases >= by_kernel + len(awaited) else None
-
-        snapshot = eventually(arrived, 10)
-        assert snapshot
+        if snapshot.source.events != self._watcher.observing.records:
+            raise Disturbed("others make events faster than they can be read")
         return snapshot
 
     def _take(self) -> Snapshot:
         snapshot = self._watcher.look()
         cast = {*map(_key, self._oracle.processes), *map(_key, self._oracle.past)}
         for event in snapshot.news:
+            if event.kind is Kind.CREATE and event.instance:
+                self._newest[_address(event.instance)] = event.instance
             if event.kind is Kind.RELEASE and event.instance:
                 self._ends[event.instance].append(event)
             elif event.process in cast:
@@ -166,6 +181,7 @@ class Comparison:
         for file in held.keys() - shown.keys():
             self._differs(f"{file}, held at {_sorted(held[file])}, is missing")
         self._changes(held)
+        self._mistaken: set[File] = set()
         for file, instance in shown.items():
             self._one(file, instance)
         self._unheld(snapshot, held.keys())
@@ -177,6 +193,9 @@ class Comparison:
     def _name(self, file: File) -> Name:
         creation = self._traced.get(file)
         born = (_key(creation.by), creation.fd) if creation else None
+        mistaken = self._names.get(file) in {name for each, name in self._traced_as.items() if each is not file}
+        if mistaken or not self._sight.identities:
+            return Name.EITHER
         return self._naming.of(file, born, known=file in self._names)
 
     def _one(self, file: File, instance: Instance) -> None:
@@ -190,11 +209,13 @@ class Comparison:
         former = next((each for each, traced_as in self._traced_as.items() if traced_as == instance.id), file)
         if expected not in (told, Name.EITHER) and instance.id != self._traced_as.get(file):
             self._differs(f"{file}, known as {name}, should be {expected.name}, told is {instance}")
-        if former is not file and not self._taken_for(former, file):
+        if former is not file and not self._taken_for(former, file, name == instance.id):
             self._differs(f"{file}, known as {name}, is told as {former}: {instance}")
         self._names[file] = instance.id
         creation = self._traced.get(former)
         if creation is None or instance.id != self._traced_as[former]:
+            if not self._sight.identities:
+                return
             if (instance.provenance, instance.creator, instance.argument) != (Provenance.FOUND, None, None):
                 self._differs(f"{file} was found, told is {instance}")
             return
@@ -204,10 +225,14 @@ class Comparison:
         if instance.creator not in self._creators(creation):
             self._differs(f"{file} was created by {creation.by}, told is {instance.creator}")
 
-    def _taken_for(self, former: File, file: File) -> bool:
-        """Without addresses and releases, a place is what was created there last."""
-        weak = not self._sight.addresses and not self._sight.releases
-        return weak and self._born.get(former) in self._naming.now[file]
+    def _taken_for(self, former: File, file: File, already: bool) -> bool:
+        """Without addresses, what comes to a place unseen may pass for what was there, if that one went unseen, too."""
+        if self._sight.addresses:
+            return False
+        self._mistaken.add(former)
+        places = self._held.get(former, set()) | {self._born.get(former)}
+        left = file not in self._traced or not places & self._naming.now.get(former, set())
+        return already or not self._sight.identities or (left and bool(places & self._naming.now[file]))
 
     def _creators(self, creation: Created) -> set[ProcessKey | None]:
         """Where releases are derived, one that was in flight comes back without its creator."""
@@ -221,7 +246,7 @@ class Comparison:
         expected = alive & traced - held if self._sight.releases else set()
         if self._sight.releases:  # what was found anew is still held by nobody under its traced id
             expected |= {file for file in alive & self._traced.keys() if self._names[file] != self._traced_as[file]}
-        if told != expected:
+        if told != expected - self._mistaken:
             self._differs(f"held by nobody are {_sorted(expected)}, told are {_sorted(told)}")
 
     def _changes(self, held: dict[File, set[tuple[ProcessKey, int]]]) -> None:
@@ -235,16 +260,24 @@ class Comparison:
             if self._sight.releases and (self._sight.addresses or self._names.get(file) == self._traced_as.get(file)):
                 continue  # its release is told
             name = names.get(file) or self._naming.lost(file)
-            # An address that is used again tells that too, without an event.
-            reused = not self._sight.releases and file in self._traced
-            (must if name is Name.FRESH and not reused else may)[min(places)[0]] += name is not Name.KEPT
+            if not self._sight.identities or self._names.get(file) in self._traced_as.values():
+                name = Name.EITHER
+            (must if name is Name.FRESH else may)[min(places)[0]] += not self._replaced(file) and name is not Name.KEPT
         if not self._sight.releases:
-            may += Counter(_key(each.by) for each in self._fresh if each.file not in held)
+            brief = (each for each in self._fresh if each.file not in held and not self._replaced(each.file))
+            (must if self._sight.identities else may).update(_key(each.by) for each in brief)
         self._gone += self._between(Kind.GONE, must, may)
+
+    def _replaced(self, file: File) -> bool:
+        """Where releases are not told, one whose address is used again is dropped without an event."""
+        if self._sight.releases or file not in self._traced:
+            return False
+        name = self._traced_as[file]
+        return self._newest.get(_address(name), name) != name
 
     def _between(self, kind: Kind, must: Counter[ProcessKey], may: Counter[ProcessKey]) -> Counter[ProcessKey]:
         told = Counter(self._drain(kind))
-        if not must <= told <= must + may:
+        if not must <= told or (self._sight.identities and not told <= must + may):
             self._differs(f"{kind.name} by census must be {must} and may be {may}, told are {told}")
         return told
 
@@ -258,17 +291,22 @@ class Comparison:
         nameless = {key[0]: self._told.pop(key) for key in list(self._told) if key[1] is Kind.RELEASE}
         for end in expected:
             told = self._told_ends(end, nameless)
-            if len(told) != self._sight.releases and (told or end.by):
+            if len(told) != self._sight.releases and (told or (end.by and not end.perhaps_kernel)):
                 self._differs(f"the release of {end.file} is told {len(told)} times")
             for event in told:
                 self._release(end, event, creations[end.file])
         if left := [event for events in nameless.values() for event in events]:
             self._differs(f"releases of nothing: {left}")
 
+    def _released_as(self, file: File) -> str | None:
+        """The id that its release bears; None if no probe can know it."""
+        return self._traced_as.get(file, self._names.get(file) if self._sight.addresses else None)
+
     def _told_ends(self, end: Released, nameless: dict[ProcessKey, list[Event]]) -> list[Event]:
         """The releases of an instance by its name, or else one of nobody knows which by the one who did it."""
-        known = self._names.pop(end.file, None)
-        name = self._traced_as.pop(end.file, known if self._sight.addresses else None)
+        name = self._released_as(end.file)
+        self._names.pop(end.file, None)
+        self._traced_as.pop(end.file, None)
         if name is not None:
             return self._ends.pop(name, [])
         of_its = nameless.get(_key(end.by), []) if end.by else []
@@ -279,7 +317,8 @@ class Comparison:
         self._charged[event.process] += not event.by_kernel
         if not end.when[0] <= event.time_ns <= end.when[1]:
             self._differs(f"{what} is told to be at {event.time_ns}, which is not within {end.when}")
-        if event.by_kernel != (end.by is None) or (end.by and event.process != _key(end.by)):
+        rightly = event.by_kernel if end.by is None else event.process == _key(end.by)
+        if not rightly and not (event.by_kernel and end.perhaps_kernel):
             self._charged_to_another(what, end, event)
         if not self._traces(creation.call):
             if event.lifetime_ns is not None or event.created_ns:
@@ -294,7 +333,8 @@ class Comparison:
         """Whoever looks at a file when its last descriptor goes (lsof, another epolltop) ends it."""
         ours = {_key(process) for process in (*self._oracle.processes, *self._oracle.past)}
         self._foreign += 1
-        if event.process in ours or event.by_kernel or event.by_census or self._foreign > FOREIGN_MAX:
+        another = end.by is None or event.by_kernel or event.by_census or event.ppid == KTHREADD
+        if another or event.process in ours or self._foreign > FOREIGN_MAX:
             self._differs(f"{what} was by {end.by or 'the kernel'}, told is {event}")
         else:
             warnings.warn(f"{what} by {end.by} went to {event.name} ({event.pid}), which looked", stacklevel=1)
@@ -321,13 +361,14 @@ class Comparison:
             if told != (born, failed[key], ended, 0):
                 self._differs(f"{process} created, failed, released {(born, failed[key], ended)}, told are {told}")
 
-    def _loss(self, snapshot: Snapshot) -> None:
-        source, totals = snapshot.source, snapshot.totals
-        if source.lost or source.overflowed:
-            self._differs(f"lost {source.lost}, overflowed {source.overflowed}")
-        if totals.released_by_kernel != self._watcher.kernel_releases:
-            self._differs(f"the kernel released {self._watcher.kernel_releases}, told are {totals.released_by_kernel}")
-        if self._sight.blind_spot and not any(self._sight.blind_spot in each for each in source.blind_spots):
+    def _source(self, snapshot: Snapshot) -> None:
+        by_kernel = self._by_kernel + self._watcher.kernel_releases
+        if snapshot.totals.released_by_kernel != by_kernel:
+            self._differs(f"the kernel released {by_kernel}, told are {snapshot.totals.released_by_kernel}")
+        if self._sight.creations and snapshot.source.sees_compat != self._sight.compat:
+            self._differs(f"32-bit tasks are said to be {'seen' if snapshot.source.sees_compat else 'unseen'}")
+        blind_spots = snapshot.source.blind_spots
+        if self._sight.blind_spot and not any(self._sight.blind_spot in each for each in blind_spots):
             self._differs(f"{self._sight.blind_spot!r} is not said")
 
     def _traces(self, call: Call) -> bool:
@@ -348,6 +389,15 @@ class Comparison:
 
     def _differs(self, what: str) -> None:
         self._wrong.append(what)
+
+
+def _address(name: str) -> str:
+    return name.partition("@")[0]
+
+
+def _missing(snapshot: Snapshot) -> int:
+    source = snapshot.source
+    return source.lost + source.overflowed + source.untold_releases
 
 
 def _key(process: Process) -> ProcessKey:

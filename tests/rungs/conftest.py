@@ -11,7 +11,7 @@ from .comparison import Watcher
 from .rungs import RUNGS, Refused, opened
 from .stage import Stage
 
-SEEDS = 12
+SEEDS = 40
 """A minute for all rungs of a machine of two cores."""
 
 

@@ -15,11 +15,16 @@ Bounds = tuple[int, int]
 """Something happened not before the one and not after the other."""
 
 
+LATE_NS = 10_000_000_000
+"""What threads of the kernel do is done by then."""
+
+
 class Kind(enum.Enum):
     """What an open file is."""
 
     EPOLL = "epoll"
     SOCKET = "socket"
+    RING = "ring"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class Thread:
     waits_on: File | None = None
     refused: int = 0
     """What seccomp answers to epoll_create1; 0: it lets it through."""
+    rings: bool = False
+    """It has used io_uring, whose work may end a wait before its time."""
 
     def __repr__(self) -> str:
         return f"{self.process}/{self.tid}"
@@ -86,7 +93,7 @@ class File:
     number: int
     kind: Kind
     messages: list[list[File]] = field(default_factory=list)
-    """Of a socket: what waits to be received."""
+    """Of a socket: what waits to be received. Of a ring: what is registered."""
     peer: File | None = None
     inode: int = 0
     released: bool = False
@@ -128,6 +135,8 @@ class Released:
     by: Process | None
     """Who dropped the last reference; None: a thread of the kernel."""
     when: Bounds
+    perhaps_kernel: bool = False
+    """The kernel may have left it to a thread of its own, which does it later."""
 
 
 class Oracle:
@@ -140,10 +149,12 @@ class Oracle:
         self.created: list[Created] = []
         self.failed: list[Failed] = []
         self.released: list[Released] = []
-        self.orphans: list[File] = []
-        """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them."""
+        self.orphans: dict[File, tuple[Process | None, Bounds]] = {}
+        """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them. Since
+        when, and by whose move: one that let go of more than that may come after the collector."""
         self._files: list[File] = []
         self._numbers = 0
+        self._torn: set[File] = set()  # registered with a ring that let go of them, now or later
 
     # What there is.
 
@@ -206,7 +217,7 @@ class Oracle:
         """Descriptors go."""
         for fd in fds:
             del thread.table.slots[fd]
-        self._settle(thread.process, when)
+        self._settle(thread.process, when, several=len(fds) > 1)
 
     def send(self, thread: Thread, through: int, fds: list[int]) -> None:
         """Files go in flight, too."""
@@ -219,6 +230,20 @@ class Oracle:
         files = thread.table.slots[through].file.messages.pop(0)
         for fd, file in zip(fds, files, strict=True):
             self._put(thread, fd, Slot(file, cloexec))
+
+    def ring(self, thread: Thread, fd: int) -> None:
+        """It is always close-on-exec."""
+        self._put(thread, fd, Slot(self._new(Kind.RING), True))
+
+    def register(self, thread: Thread, ring: int, fds: list[int]) -> None:
+        """A ring refers to files."""
+        thread.table.slots[ring].file.messages.append([thread.table.slots[fd].file for fd in fds])
+
+    def unregister(self, thread: Thread, ring: int, when: Bounds) -> None:
+        """It lets go of them."""
+        file = thread.table.slots[ring].file
+        self._torn.update(file.messages.pop())
+        self._settle(thread.process, when)
 
     def begin(self, process: Process, tid: int, table: Table, channel: str, *, like: Thread | None = None) -> Thread:
         """A thread, maybe the first of its process."""
@@ -241,7 +266,7 @@ class Oracle:
         self.unshare(thread, when)
         thread.table.slots = {fd: slot for fd, slot in thread.table.slots.items() if not slot.cloexec}
         thread.tid, thread.channel = process.pid, channel
-        self._settle(process, when)
+        self._settle(process, when, several=True)
 
     def end_thread(self, thread: Thread, when: Bounds) -> None:
         """It ends; so does its process, if it was the last."""
@@ -249,14 +274,14 @@ class Oracle:
         if not thread.process.threads:
             self.processes.remove(thread.process)
             self.past.append(thread.process)
-        self._settle(thread.process, when)
+        self._settle(thread.process, when, several=True)
 
     def end(self, process: Process, when: Bounds) -> None:
         """All its threads at once."""
         process.threads.clear()
         self.processes.remove(process)
         self.past.append(process)
-        self._settle(process, when)
+        self._settle(process, when, several=True)
 
     def stop_waiting(self, thread: Thread, when: Bounds) -> None:
         """It lets go of what it waited on."""
@@ -265,9 +290,9 @@ class Oracle:
 
     def collected(self, when: Bounds) -> None:
         """The collector found all there was to find."""
-        for file in self.orphans:
-            self._release(file, None, when)
-        self.orphans = []
+        for file, (by, since) in self.orphans.items():
+            self._release(file, by, (since[0], when[1]), perhaps_kernel=True)
+        self.orphans = {}
 
     # How it follows.
 
@@ -281,14 +306,17 @@ class Oracle:
         assert fd not in thread.table.slots, f"the kernel gave {fd} to {thread}, which has it"
         thread.table.slots[fd] = slot
 
-    def _release(self, file: File, by: Process | None, when: Bounds) -> None:
+    def _release(self, file: File, by: Process | None, when: Bounds, *, perhaps_kernel: bool = False) -> None:
         file.released = True
+        if file.kind is Kind.RING:
+            self._torn.update(*file.messages)
         file.messages.clear()
         self._files.remove(file)
         if file.kind is Kind.EPOLL:
-            self.released.append(Released(file, by, when))
+            torn = perhaps_kernel or file in self._torn
+            self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn))
 
-    def _settle(self, by: Process, when: Bounds) -> None:
+    def _settle(self, by: Process, when: Bounds, *, several: bool = False) -> None:
         """Ends what nothing refers to any more, and what that referred to."""
         while unreferenced := set(self._files).difference(self._referred(), self._inside(self._files)):
             for file in sorted(unreferenced, key=lambda file: file.number):
@@ -296,7 +324,8 @@ class Oracle:
         reached = set(self._referred())
         while more := set(self._inside(reached)) - reached:
             reached |= more
-        self.orphans = [file for file in self._files if file not in reached]
+        lost = (by if several else None), when
+        self.orphans = {file: self.orphans.get(file, lost) for file in self._files if file not in reached}
 
     def _referred(self) -> Iterator[File]:
         for process in self.processes:

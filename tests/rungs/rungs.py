@@ -5,11 +5,15 @@ A rung stands for the best that some kernel allows. One that the running kernel 
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from epolltop.sources import SourceUnavailable
+import pytest
+
+from epolltop.sources import SourceUnavailable, openfiles
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from tests.kernel.observing import Observing, observe, observe_by_proc
 
@@ -30,6 +34,8 @@ class Sight:
     """Descriptor tables of threads that left their process', or that have outlived their leader."""
     addresses: bool = True
     """The census names instances as events do. Otherwise by the places in which it saw them."""
+    identities: bool = True
+    """An instance is known again from one census to the next, as far as places tell. Otherwise that is a guess."""
     blind_spot: str = ""
     """Part of a sentence that it says about itself."""
 
@@ -41,6 +47,8 @@ class Rung:
     ladders: Ladders | None
     """None: /proc alone."""
     sight: Sight
+    compat: bool = False
+    """With the probe on the end of every system call, for 32-bit tasks."""
     spared: frozenset[str] = frozenset()
     """Moves of which it tells what is wrong; tests/rungs/test_defects.py has each of them."""
 
@@ -54,24 +62,28 @@ def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
 
 
 _FUNCTIONS = Sight(refused=False)
-_TRACEPOINT = Sight(compat=False, blind_spot="32-bit tasks show as found, uncounted")
+_TRACEPOINT = Sight(compat=False)
 _DERIVED = Sight(compat=False, releases=False, blind_spot="no probe sees releases here")
 
 
+_PROC = Sight(False, False, False, False, False, False, True, "are not seen, so rates are lower bounds")
+
+
 def _by_scan(sight: Sight) -> Sight:
-    return Sight(sight.creations, sight.compat, sight.refused, sight.releases, False, False, sight.blind_spot)
+    return dataclasses.replace(sight, tables=False, addresses=False, identities=sight.releases)
 
 
 RUNGS = {
     "fentry": Rung(_ladders("fexit", "fentry", "iterator"), _FUNCTIONS),
     "kprobe": Rung(_ladders("kretprobe", "kprobe", "iterator"), _FUNCTIONS),
     "slab": Rung(_ladders("tracepoint", "raw_tracepoint", "iterator"), _TRACEPOINT),
-    "derived": Rung(_ladders("tracepoint", "census", "iterator"), _DERIVED, frozenset({"create_compat"})),
+    "derived": Rung(_ladders("tracepoint", "census", "iterator"), _DERIVED, spared=frozenset({"create_compat"})),
     "scan-fentry": Rung(_ladders("fexit", "fentry", "proc"), _by_scan(_FUNCTIONS)),
     "scan-kprobe": Rung(_ladders("kretprobe", "kprobe", "proc"), _by_scan(_FUNCTIONS)),
     "scan-slab": Rung(_ladders("tracepoint", "raw_tracepoint", "proc"), _by_scan(_TRACEPOINT)),
     "scan-derived": Rung(_ladders("tracepoint", "census", "proc"), _by_scan(_DERIVED)),
-    "proc": Rung(None, Sight(False, False, False, False, False, False, "are not seen, so rates are lower bounds")),
+    "compat": Rung(ALL.only("epoll_create", "tracepoint"), Sight(), compat=True),
+    "proc": Rung(None, _PROC),
 }
 """By name, as test ids and `make test-vm` have them."""
 
@@ -83,13 +95,19 @@ def opened(rung: Rung) -> Iterator[Observing]:
     Raises:
         Refused: the kernel does not have one of its hooks.
     """
-    if rung.ladders is None:
-        with observe_by_proc() as observing:
+    with pytest.MonkeyPatch.context() as patch:
+        # Where others hold very many instances, a scan would check what it knows in several turns.
+        patch.setattr(openfiles, "_CHECKS", math.inf)
+        with _observed(rung) as observing:
             yield observing
-        return
-    with ExitStack() as opening:
+
+
+@contextmanager
+def _observed(rung: Rung) -> Iterator[Observing]:
+    with ExitStack() as stack:
         try:
-            observing = opening.enter_context(observe(rung.ladders))
+            way = observe(rung.ladders, compat=rung.compat) if rung.ladders else observe_by_proc()
+            observing = stack.enter_context(way)
         except SourceUnavailable as error:
             raise Refused(" ".join(str(error).split())) from error
         yield observing

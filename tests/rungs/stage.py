@@ -95,13 +95,17 @@ class Stage:
         """Waits for the end of its process."""
         assert self._poll(self._channels[name].pidfd), f"process {self._channels[name].pid} does not end"
 
-    def waits(self, pid: int, tid: int) -> None:
-        """Waits until a thread is inside epoll_wait."""
+    def wait(self, name: str, pid: int, tid: int, fd: int) -> None:
+        """Has a thread wait on an instance, and waits until it does. What io_uring has left to do may end a wait."""
 
         def inside() -> bool:
+            if self._poll(self._channels[name].replies, patience_s=0):
+                assert self.answer(name) == {"errno": errno.EINTR}
+                self.begin(name, "wait", fd=fd)
             call = Path(f"/proc/{pid}/task/{tid}/syscall").read_text(encoding="ascii").split()[0]
             return call.isdecimal() and int(call) in _WAITS
 
+        self.begin(name, "wait", fd=fd)
         eventually(inside, _PATIENCE_S)
 
     def thread_ended(self, pid: int, tid: int) -> None:
@@ -142,12 +146,12 @@ class Stage:
         return reply
 
     @staticmethod
-    def _poll(wanted: int, pidfd: int = -1) -> bool:
+    def _poll(wanted: int, pidfd: int = -1, patience_s: float = _PATIENCE_S) -> bool:
         poll = select.poll()
         poll.register(wanted, select.POLLIN)
         if pidfd >= 0:
             poll.register(pidfd, select.POLLIN)
-        return wanted in [fd for fd, _ in poll.poll(_PATIENCE_S * 1000)]
+        return wanted in [fd for fd, _ in poll.poll(patience_s * 1000)]
 
     def __enter__(self) -> Stage:
         return self

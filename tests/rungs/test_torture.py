@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from random import Random
 
 import pytest
 
 from tests.kernel.truth import truth
 
-from .comparison import Comparison, Watcher
+from .comparison import Comparison, Disturbed, Watcher
 from .play import Play
 from .stage import Stage
 
 pytestmark = pytest.mark.kernel
 
-LOOKS, MOVES = 6, 8
+LOOKS, MOVES, ATTEMPTS = 6, 10, 5
 
 
 def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
+    for attempt in range(ATTEMPTS):
+        try:
+            _torture(watcher, stage, seed)
+        except Disturbed as disturbed:
+            warnings.warn(f"seed {seed}, attempt {attempt}: {disturbed}", stacklevel=1)
+        else:
+            return
+    pytest.fail("others on this machine make so many events that none of the attempts was exact")
+
+
+def _torture(watcher: Watcher, stage: Stage, seed: int) -> None:
     play = Play(stage, Random(seed), watcher.rung.spared)
     comparison = Comparison(watcher, play.oracle)
     try:
@@ -32,6 +44,9 @@ def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
         play.account.append("-- look at the end")
         comparison.look()
         assert not play.oracle.alive()
-    except BaseException as error:
-        play.abandon()
+    except Disturbed:
+        raise
+    except Exception as error:
         raise AssertionError("\n".join((f"EPOLLTOP_SEED={seed} repeats it:", *play.account, str(error)))) from error
+    finally:
+        play.close()

@@ -9,21 +9,11 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from epolltop.text import printable
+from tests.rungs import rungs
 
 from .kernels import Kernel
 
-RUNGS = (
-    "fentry",
-    "kprobe",
-    "slab",
-    "derived",
-    "scan-fentry",
-    "scan-kprobe",
-    "scan-slab",
-    "scan-derived",
-    "proc",
-    "nobtf",
-)
+RUNGS = (*rungs.RUNGS, "nobtf")
 OTHER = "other"
 """Tests that are of no rung."""
 Outcome = Literal["passed", "failed", "notrun"]

@@ -25,7 +25,11 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.workloads.rings import close_by_ring, register_files, ring, unregister_files
 
 Reply = dict[str, Any]
 
@@ -153,7 +157,17 @@ def clone(name: str, share_files: bool, pid: int = 0) -> Reply:
     flags = _CLONE_FILES if share_files else 0
     arguments = (ctypes.c_uint64 * 11)(flags, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, *set_tid, 0)
     size = ctypes.c_size_t(ctypes.sizeof(arguments))
-    return _went_on_as(name, lambda: int(_holding_gil.syscall(_CLONE3, ctypes.byref(arguments), size)))
+
+    def fork() -> int:
+        python = (
+            ctypes.pythonapi
+        )  # what os.fork does around the call, or locks of other threads stay taken in the child
+        python.PyOS_BeforeFork()
+        pid = int(_holding_gil.syscall(_CLONE3, ctypes.byref(arguments), size))
+        python.PyOS_AfterFork_Parent() if pid else python.PyOS_AfterFork_Child()
+        return pid
+
+    return _went_on_as(name, fork)
 
 
 def _went_on_as(name: str, fork: Callable[[], int]) -> Reply:
@@ -253,7 +267,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
     for step in (
         create1, create, create_without_room, create_compat, has_compat, pairs, hold, close, close_range, dup, dup2,
         dup3, dup_from, watch, wait, fork, clone, thread, unshare_files, execute, end, end_thread, sockets, send,
-        receive, collect, take_from, refuse_creation,
+        receive, collect, take_from, refuse_creation, ring, register_files, unregister_files, close_by_ring,
     )
 }  # fmt: skip
 

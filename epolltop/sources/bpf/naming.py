@@ -12,7 +12,7 @@ Where releases are not told nobody knows what lives: there a place vouches for w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from epolltop.model.batch import Event, Holding, Kind
 
@@ -26,30 +26,37 @@ class Naming:
     """What is known from one walk to the next."""
 
     def __init__(self) -> None:
-        self._creations: dict[_Place, Event] = {}  # since the last walk: the newest at each place
-        self._alive: dict[_Name, Event] = {}  # created, and not known to be released; what no walk finds is forgotten
+        self._creations: dict[_Place, list[_Name]] = {}  # since the last walk, at each place
+        self._alive: dict[int, Event] = {}  # by address: creations; not of what was released, or no walk finds
         self._found: dict[_Place, _Name] = {}  # by the last walk
         self._told = False  # whether releases are
-        self._named: set[_Name] = set()  # of these, what was created under our eyes
         self._last: tuple[Sequence[Holding], Sequence[Holding]] = (), ()
+        self._changed = False  # what is known, since
 
     def learn(self, events: Iterable[Event]) -> None:
         """Takes in what probes saw before the next walk, in order."""
         for event in events:
-            name = event.file, event.created_ns
             if event.kind is Kind.CREATE and event.fd is not None and event.file:
-                self._creations[event.pid, event.start, event.fd] = event
-                self._alive[name] = event
+                self._creations.setdefault((event.pid, event.start, event.fd), []).append(_name(event))
+                self._alive[event.file] = event
+                self._changed = True
             elif event.kind is Kind.RELEASE:
-                self._alive.pop(name, None)
                 self._told = True
+                if self._lives((event.file, event.created_ns)):
+                    del self._alive[event.file]
+                    self._changed = True
 
     def forget(self, is_over: Callable[[Event], bool]) -> None:
         """Takes in which creations left nothing that is still alive, by other knowledge than events."""
-        self._alive = {name: event for name, event in self._alive.items() if not is_over(event)}
-        self._creations = {place: event for place, event in self._creations.items() if not is_over(event)}
+        over = {_name(event) for event in self._alive.values() if is_over(event)}
+        if over:
+            self._alive = {file: event for file, event in self._alive.items() if _name(event) not in over}
+            self._creations = {
+                place: [name for name in names if name not in over] for place, names in self._creations.items()
+            }
+            self._changed = True
 
-    def named(self, scanned: Sequence[Holding], later: Iterable[Event] = ()) -> Sequence[Holding]:
+    def named(self, scanned: Sequence[Holding], later: Sequence[Event] = ()) -> Sequence[Holding]:
         """What a walk found, by the addresses and creations of events where they are known.
 
         Args:
@@ -57,38 +64,52 @@ class Naming:
             later: what probes saw after the walk began, which may have found it already.
         """
         before, known = self._last
-        if scanned is before and not self._creations and self._alive.keys() >= self._named:
+        if scanned is before and not self._changed:
             return known
-        names = _settled(self._evidence(scanned, later))
-        events = self._alive | {(event.file, event.created_ns): event for event in later if event.fd is not None}
-        creations = {number: events.get(name) for number, name in names.items()}
-        self._found = {
-            (holding.pid, holding.start, holding.fd): names.get(holding.file, (holding.file, 0)) for holding in scanned
-        }
-        self._alive = {name: event for name in names.values() if (event := self._alive.get(name))}
+        during = {_place(event): event for event in later if event.kind is Kind.CREATE and event.file}
+        names = _settled(self._evidence(scanned, during))
+        events = {_name(event): event for event in (*self._alive.values(), *during.values())}
+        creations = {number: event for number, name in names.items() if (event := events.get(name))}
+        self._found = {_place(holding): names.get(holding.file, (holding.file, 0)) for holding in scanned}
+        self._alive = {event.file: event for event in creations.values() if self._lives(_name(event))}
         self._creations = {}
-        self._named = set(self._alive)
+        self._changed = False
         holdings = [_of(creations.get(holding.file), holding) for holding in scanned]
         self._last = scanned, holdings
         return holdings
 
-    def _evidence(self, scanned: Sequence[Holding], later: Iterable[Event]) -> dict[int, list[_Name]]:
+    def _evidence(self, scanned: Sequence[Holding], during: Mapping[_Place, Event]) -> dict[int, list[_Name]]:
         """What the places of each file vouch for."""
-        during = {(event.pid, event.start, event.fd): event for event in later if event.kind is Kind.CREATE}
         evidence: dict[int, list[_Name]] = {}
         for holding in scanned:
             place = holding.pid, holding.start, holding.fd
             names = evidence.setdefault(holding.file, [])
-            created, found = _name(self._creations.get(place)), self._found.get(place)
-            candidates = (created, found) if self._told or created is None else (created,)
-            here = [name for name in candidates if name and (not name[1] or name in self._alive)]
-            here = here or [name for name in (_name(during.get(place)),) if name]
+            here = self._vouched(place)
+            if not here and place in during:
+                here = [_name(during[place])]
             names += (name for name in here if name not in names)
         return evidence
 
+    def _vouched(self, place: _Place) -> list[_Name]:
+        created, found = self._creations.get(place), self._found.get(place)
+        if created and not self._told:
+            return created[-1:]
+        candidates = ([found] if found else []) + (created or [])
+        return [name for name in candidates if not name[1] or self._lives(name)]
 
-def _name(created: Event | None) -> _Name | None:
-    return (created.file, created.created_ns) if created is not None and created.file else None
+    def _lives(self, name: _Name) -> bool:
+        """As far as is known: an address that is used again tells, too."""
+        event = self._alive.get(name[0])
+        return event is not None and event.created_ns == name[1]
+
+
+def _name(event: Event) -> _Name:
+    return event.file, event.created_ns
+
+
+def _place(at: Event | Holding) -> _Place:
+    assert at.fd is not None
+    return at.pid, at.start, at.fd
 
 
 def _settled(evidence: dict[int, list[_Name]]) -> dict[int, _Name]:

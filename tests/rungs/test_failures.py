@@ -1,0 +1,46 @@
+"""Failures that a whole machine must be brought to: only a guest is."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from epolltop.model.batch import Kind
+from tests.kernel.observing import Observing
+from tests.workloads.client import Actor
+
+from .comparison import Watcher
+
+FILE_MAX = Path("/proc/sys/fs/file-max")
+UID = 65_534
+"""Root is not limited."""
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(
+        b"/run/guest" not in Path("/proc/1/cmdline").read_bytes().split(b"\0"),
+        reason="only where pid 1 is that of a guest (tests/vm): this machine would have no files left",
+    ),
+]
+
+
+def test_a_machine_without_files_is_told_as_such(watcher: Watcher) -> None:
+    observing: Observing = watcher.observing
+    if not watcher.rung.sight.creations:
+        pytest.skip("failures are not seen by /proc")
+    with Actor() as actor:
+        actor.do("become", uid=UID)
+        observing.refresh()
+        before = FILE_MAX.read_text(encoding="ascii")
+        FILE_MAX.write_text("1", encoding="ascii")
+        try:
+            reply = actor.do("create1", flags=0)
+        finally:
+            FILE_MAX.write_text(before, encoding="ascii")
+        assert reply["errno"] == errno.ENFILE
+        row = observing.row(actor.pid)
+        assert (row.created, row.failed, row.open) == (0, 1, 0)
+        (event,) = observing.events(actor.pid)
+        assert (event.kind, event.errno, event.fd, event.file) == (Kind.CREATE_FAILED, errno.ENFILE, None, 0)
