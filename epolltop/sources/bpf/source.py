@@ -15,7 +15,7 @@ import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from epolltop.model.batch import Batch, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.bcc import load_bcc
@@ -100,6 +100,7 @@ class BpfSource:
             self.close()
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
         give_back_memory()
@@ -141,6 +142,8 @@ class BpfSource:
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
+        if census and not self._released.hooks:
+            self._forget_births(census)
         entries = list(self._counts.items())
         totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
         at_ns, wall_ns = now_ns(), time.time_ns()
@@ -200,6 +203,16 @@ class BpfSource:
         for key in gone & self._gone:
             self._counts.delete(wire.PROCESS.pack(*key))
         self._gone = gone - self._gone
+
+    def _forget_births(self, census: Census) -> None:
+        """Where no probe sees releases, frees the map entries of what a census no longer shows.
+
+        One that is created between reading and freeing, at the same address, shows as found: a window of microseconds.
+        """
+        held = {holding.file for holding in census.holdings}
+        for (file,), (created_ns, *_) in list(self._births.items()):
+            if created_ns < census.started_ns and file not in held:
+                self._births.delete(wire.FILE.pack(file))
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
