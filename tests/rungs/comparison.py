@@ -242,8 +242,8 @@ class Comparison:
         return {_key(creation.by)} if self._sight.releases else {_key(creation.by), None}
 
     def _unheld(self, snapshot: Snapshot, held: Set[File]) -> None:
-        told = {file for file, name in self._traced_as.items() for instance in snapshot.unheld if instance.id == name}
-        told |= {file for file, name in self._names.items() for instance in snapshot.unheld if instance.id == name}
+        by_name = {name: file for file, name in (*self._names.items(), *self._traced_as.items())}  # the latter first
+        told = {by_name[instance.id] for instance in snapshot.unheld if instance.id in by_name}
         alive = set(self._oracle.alive())
         traced = self._traced.keys() if not self._sight.addresses else self._names.keys()
         expected = alive & traced - held if self._sight.releases else set()
