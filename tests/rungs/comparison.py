@@ -76,7 +76,7 @@ class Comparison:
             AssertionError: with everything that differs.
             Disturbed: see there.
         """
-        snapshot = self._hear()
+        snapshot = self._hear(set())
         if _missing(snapshot) != self._missing:
             raise Disturbed(f"{_missing(snapshot) - self._missing} events were lost")
         created, failed, released = self._since
@@ -85,6 +85,10 @@ class Comparison:
         self._born = {}
         self._creations(self._oracle.created[created:])
         self._failures(self._oracle.failed[failed:])
+        late = (end.file for end in self._oracle.released[released:] if end.by is None or end.perhaps_kernel)
+        awaited = {name for file in late if (name := self._released_as(file))} if self._sight.releases else set()
+        if not awaited <= self._ends.keys():
+            snapshot = self._hear(awaited)
         self._holdings(snapshot)
         self._releases(self._oracle.released[released:])
         self._nothing_more()
@@ -93,10 +97,8 @@ class Comparison:
         wrong, self._wrong = self._wrong, []
         assert not wrong, "epolltop differs from what happened:\n" + "\n".join(wrong)
 
-    def _hear(self) -> Snapshot:
-        """Looks until what threads of the kernel release has arrived: that takes them a moment."""
-        late = [end.file for end in self._oracle.released[self._since[2] :] if end.by is None or end.perhaps_kernel]
-        awaited = {name for file in late if (name := self._released_as(file))} if self._sight.releases else set()
+    def _hear(self, awaited: set[str]) -> Snapshot:
+        """Looks until everything told has arrived, and what threads of the kernel release: that takes them a moment."""
         snapshot = self._take()
         deadline = snapshot.now_ns + LATE_NS
         while snapshot.now_ns < deadline:
@@ -166,6 +168,7 @@ class Comparison:
             self._differs(f"{what} was by {number.name} of {given}, told is {syscall.name} of {argument}")
 
     def _holdings(self, snapshot: Snapshot) -> None:
+        self._live = {_address(each.id): each.id for row in snapshot.processes for each in row.instances}
         held = {file: places for file in self._oracle.alive() if (places := self._places(file))}
         by_name = {name: file for file, name in self._names.items() if file in held and self._sight.addresses}
         by_place = {frozenset(places): file for file, places in held.items() if file not in by_name.values()}
@@ -239,8 +242,8 @@ class Comparison:
         return {_key(creation.by)} if self._sight.releases else {_key(creation.by), None}
 
     def _unheld(self, snapshot: Snapshot, held: Set[File]) -> None:
-        told = {file for file, name in self._traced_as.items() for instance in snapshot.unheld if instance.id == name}
-        told |= {file for file, name in self._names.items() for instance in snapshot.unheld if instance.id == name}
+        by_name = {name: file for file, name in (*self._names.items(), *self._traced_as.items())}  # the latter first
+        told = {by_name[instance.id] for instance in snapshot.unheld if instance.id in by_name}
         alive = set(self._oracle.alive())
         traced = self._traced.keys() if not self._sight.addresses else self._names.keys()
         expected = alive & traced - held if self._sight.releases else set()
@@ -273,7 +276,8 @@ class Comparison:
         if self._sight.releases or file not in self._traced:
             return False
         name = self._traced_as[file]
-        return self._newest.get(_address(name), name) != name
+        address = _address(name)
+        return any(others.get(address, name) != name for others in (self._newest, self._live))
 
     def _between(self, kind: Kind, must: Counter[ProcessKey], may: Counter[ProcessKey]) -> Counter[ProcessKey]:
         told = Counter(self._drain(kind))

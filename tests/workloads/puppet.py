@@ -159,9 +159,7 @@ def clone(name: str, share_files: bool, pid: int = 0) -> Reply:
     size = ctypes.c_size_t(ctypes.sizeof(arguments))
 
     def fork() -> int:
-        python = (
-            ctypes.pythonapi
-        )  # what os.fork does around the call, or locks of other threads stay taken in the child
+        python = ctypes.pythonapi  # does what os.fork does: else locks of other threads stay taken
         python.PyOS_BeforeFork()
         pid = int(_holding_gil.syscall(_CLONE3, ctypes.byref(arguments), size))
         python.PyOS_AfterFork_Parent() if pid else python.PyOS_AfterFork_Child()
