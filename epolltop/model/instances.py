@@ -34,6 +34,7 @@ class Instances:
         self._last_holdings: Sequence[Holding] | None = None
         self._looked_ns = 0  # when the last census began
         self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
+        self._succeeded: list[Instance] = []  # since, by another one at the same address, without an event of their end
 
     def copy(self) -> Instances:
         """Others that go on by themselves."""
@@ -45,6 +46,7 @@ class Instances:
         twin._released = dict(self._released)
         twin._untold = set(self._untold)
         twin._open = set(self._open)
+        twin._succeeded = list(self._succeeded)
         return twin
 
     def holders(self) -> Collection[ProcessKey]:
@@ -80,7 +82,7 @@ class Instances:
         if instance is not None and instance.watches != watches:
             self._put(instance._replace(watches=watches))
 
-    def apply_census(self, census: Census, *, release_told: bool) -> list[Event]:
+    def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
         """Heals: adds what was missed, drops what is gone, and knows all holders afterwards.
 
         Only files are looked at for which this census differs from the last, or that something was told about since:
@@ -89,6 +91,7 @@ class Instances:
         Args:
             census: of all processes.
             release_told: every release since the census before last came as an event, but for what a census met first.
+            release_traced: a probe sees releases; else also what others succeeded at its address is gone untold.
 
         Returns:
             FOUND and GONE for each change that no event had announced.
@@ -110,7 +113,11 @@ class Instances:
             for file in missed
             if (instance := self.live.get(file)) is not None
         )
-        return [event for event in (*found, *gone) if event is not None]
+        told = [event for event in (*found, *gone) if event is not None]
+        succeeded, self._succeeded = self._succeeded, []
+        if not release_traced:
+            told += [_inferred(Kind.GONE, instance, census.started_ns) for instance in succeeded]
+        return told
 
     def _doubtful(self, before: Sequence[Holding], now: Sequence[Holding], release_told: bool) -> set[int]:
         """The files that a census must be asked about."""
@@ -133,6 +140,7 @@ class Instances:
         if live is not None:
             if live.since_ns > event.created_ns:
                 return  # its successor overtook it
+            self._succeeded.append(live)
             self._drop(live)
         holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
         made = event.file, event.created_ns, event.process, event.syscall, event.argument
@@ -161,6 +169,7 @@ class Instances:
             if live.since_ns > started_ns:
                 self._open.add(file)
                 return None  # the census saw the former instance at this address
+            self._succeeded.append(live)
             self._drop(live)
             live = None
         if live is not None:

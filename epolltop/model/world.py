@@ -121,9 +121,10 @@ class World:
         if batch.census is not None:
             source = batch.source
             missing = source.lost + source.untold_releases
-            release_told = missing == self._missing[0] and all(probe.traces for probe in source.probes)
+            traced = all(probe.traces for probe in source.probes)
+            release_told = missing == self._missing[0] and traced
             self._missing = (self._missing[1], missing)
-            inferred = self._instances.apply_census(batch.census, release_told=release_told)
+            inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
             self._derived.update((event.process, event.kind) for event in inferred)
             told += inferred
         self._note(told)

@@ -380,3 +380,15 @@ def test_output_that_has_no_line_for_it_says_what_is_missing(command: tuple[str,
                 running.wait(0.2)
         assert running.stderr is not None
         assert re.search(r"^epolltop: not told: .*\d instances sampled out", running.stderr.read(), re.MULTILINE)
+
+
+def test_where_no_probe_sees_releases_there_is_room_for_ever_new_ones() -> None:
+    with observe(ALL.only("files_free", "census"), sizes=Sizes(births=128)) as observing, Actor() as actor:
+        for _ in range(20):
+            actor.do("close", fds=actor.do("hold", count=20)["fds"])
+            observing.refresh()
+        kept = actor.do("hold", count=20)["fds"]
+        row = observing.row(actor.pid)
+        assert (row.created, row.open) == (420, len(kept))
+        assert {one.provenance for one in row.instances} == {Provenance.TRACED}
+        assert observing.batch.source.overflowed == 0

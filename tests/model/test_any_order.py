@@ -282,9 +282,9 @@ def test_a_copy_goes_on_by_itself_and_ends_up_the_same(
 class _Thorough(Instances):
     """Looks at every file in every census."""
 
-    def apply_census(self, census: Census, *, release_told: bool) -> list[Event]:
+    def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
         self._open.update(self.live, (holding.file for holding in census.holdings))
-        return super().apply_census(census, release_told=release_told)
+        return super().apply_census(census, release_told=release_told, release_traced=release_traced)
 
 
 @settings(max_examples=300)

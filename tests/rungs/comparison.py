@@ -49,7 +49,6 @@ class Comparison:
         self._oracle = oracle
         self._since = 0, 0, 0
         self._told: dict[tuple[ProcessKey, Kind], list[Event]] = defaultdict(list)  # since the last look
-        self._newest: dict[str, str] = {}  # by address: the id of what anybody created there last
         self._ends: dict[str, list[Event]] = defaultdict(list)  # by id: releases
         self._born: dict[File, tuple[ProcessKey, int]] = {}
         self._names: dict[File, str] = {}
@@ -118,8 +117,6 @@ class Comparison:
         snapshot = self._watcher.look()
         cast = {*map(_key, self._oracle.processes), *map(_key, self._oracle.past)}
         for event in snapshot.news:
-            if event.kind is Kind.CREATE and event.instance:
-                self._newest[_address(event.instance)] = event.instance
             if event.kind is Kind.RELEASE and event.instance:
                 self._ends[event.instance].append(event)
             elif event.process in cast:
@@ -168,7 +165,6 @@ class Comparison:
             self._differs(f"{what} was by {number.name} of {given}, told is {syscall.name} of {argument}")
 
     def _holdings(self, snapshot: Snapshot) -> None:
-        self._live = {_address(each.id): each.id for row in snapshot.processes for each in row.instances}
         held = {file: places for file in self._oracle.alive() if (places := self._places(file))}
         by_name = {name: file for file, name in self._names.items() if file in held and self._sight.addresses}
         by_place = {frozenset(places): file for file, places in held.items() if file not in by_name.values()}
@@ -265,19 +261,11 @@ class Comparison:
             name = names.get(file) or self._naming.lost(file)
             if not self._sight.identities or self._names.get(file) in self._traced_as.values():
                 name = Name.EITHER
-            (must if name is Name.FRESH else may)[min(places)[0]] += not self._replaced(file) and name is not Name.KEPT
+            (must if name is Name.FRESH else may)[min(places)[0]] += name is not Name.KEPT
         if not self._sight.releases:
-            brief = (each for each in self._fresh if each.file not in held and not self._replaced(each.file))
+            brief = (each for each in self._fresh if each.file not in held)
             (must if self._sight.identities else may).update(_key(each.by) for each in brief)
         self._gone += self._between(Kind.GONE, must, may)
-
-    def _replaced(self, file: File) -> bool:
-        """Where releases are not told, one whose address is used again is dropped without an event."""
-        if self._sight.releases or file not in self._traced:
-            return False
-        name = self._traced_as[file]
-        address = _address(name)
-        return any(others.get(address, name) != name for others in (self._newest, self._live))
 
     def _between(self, kind: Kind, must: Counter[ProcessKey], may: Counter[ProcessKey]) -> Counter[ProcessKey]:
         told = Counter(self._drain(kind))
@@ -393,10 +381,6 @@ class Comparison:
 
     def _differs(self, what: str) -> None:
         self._wrong.append(what)
-
-
-def _address(name: str) -> str:
-    return name.partition("@")[0]
 
 
 def _missing(snapshot: Snapshot) -> int:

@@ -12,6 +12,9 @@ from .rungs import RUNGS, Refused, opened
 pytestmark = pytest.mark.kernel
 
 
+@pytest.mark.xfail(
+    strict=True, reason="where no probe sees releases, births outlive their instances", raises=AssertionError
+)
 @pytest.mark.parametrize("rung", ["derived"])
 def test_a_32_bit_creation_at_an_address_used_before_is_found_not_traced(rung: str) -> None:
     try:
@@ -23,10 +26,8 @@ def test_a_32_bit_creation_at_an_address_used_before_is_found_not_traced(rung: s
             observing.refresh()
             for _ in range(100):
                 actor.do("create_compat")
-            # Another program's address may have come here meanwhile: which it was no census has shown.
-            own = [
-                one for one in observing.row(actor.pid).instances if one.creator in (None, observing.row(actor.pid).key)
-            ]
-            assert {instance.provenance for instance in own} == {Provenance.FOUND}
+            row = observing.row(actor.pid)
+            told = {one.provenance for one in row.instances if one.creator in (None, row.key)}
+            assert told == {Provenance.FOUND}
     except Refused as refused:
         pytest.skip(str(refused))

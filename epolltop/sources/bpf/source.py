@@ -100,6 +100,7 @@ class BpfSource:
             self.close()
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._freed_at = 0  # creations until then
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
@@ -142,10 +143,11 @@ class BpfSource:
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
-        if census and not self._released.hooks:
-            self._forget_births(census)
         entries = list(self._counts.items())
         totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
+        if census and not self._released.hooks and totals.created - self._freed_at >= self._sizes.births // 4:
+            self._free_births(census)
+            self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         actors = {event.process for event in events}
@@ -204,10 +206,10 @@ class BpfSource:
             self._counts.delete(wire.PROCESS.pack(*key))
         self._gone = gone - self._gone
 
-    def _forget_births(self, census: Census) -> None:
-        """Where no probe sees releases, frees the map entries of what a census no longer shows.
+    def _free_births(self, census: Census) -> None:
+        """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
 
-        One that is created between reading and freeing, at the same address, shows as found: a window of microseconds.
+        Not sooner than need be: what is in flight is in no census, and without its entry comes back as found.
         """
         held = {holding.file for holding in census.holdings}
         for (file,), (created_ns, *_) in list(self._births.items()):
