@@ -10,7 +10,7 @@ ARGS ?=
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo env \
   $(foreach name,NO_COLOR COLORTERM,$(if $($(name)),$(name)=$($(name))))))
 
-.PHONY: help run setup test test-bcc test-vm check bench clean
+.PHONY: help run setup test test-bcc test-vm lint check bench clean
 
 help:
 	@echo "make run    install what is missing, then start epolltop live"
@@ -35,11 +35,13 @@ test-bcc: .venv/.test
 test-vm: .venv/.vm
 	.venv/bin/python -m tests.vm $(ARGS)
 
-check: .venv/.check
+lint: .venv/.check
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+check: lint
 	.venv/bin/python -m pytest -m "not kernel and not programs and not terminal"
 
 bench: .venv/.test
