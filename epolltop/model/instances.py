@@ -15,6 +15,7 @@ import copy
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
+from epolltop.model.holders import by_file
 from epolltop.model.snapshot import Held, Holder, Instance, Provenance
 
 PAST = 16
@@ -102,7 +103,7 @@ class Instances:
         last, self._last_holdings = self._last_holdings, census.holdings
         files = None if last is None else self._doubtful(last, census.holdings, release_told)
         self._open = set()
-        shown = _by_file(census.holdings, files)
+        shown = by_file(census.holdings, files)
         missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
         met = [self._meet(holding, holders, census) for holding, holders in shown.values()]
         found = (
@@ -238,31 +239,6 @@ class Instances:
             self.changed.add(process)
 
 
-def _by_file(
-    holdings: Sequence[Holding], files: Collection[int] | None
-) -> dict[int, tuple[Holding, tuple[Holder, ...]]]:
-    """The first holding of each of some files, or of all, and its holders.
-
-    Addresses are bad hashes, their low bits being the same: a look into a large dictionary costs 0.1 us, so that a
-    census of 100,000 takes as few as it can.
-    """
-    shown: dict[int, tuple[Holding, tuple[Holder, ...]]] = {}
-    several: dict[int, list[Holding]] = {}
-    process = ProcessKey(0, 0)
-    for holding in holdings:
-        file = holding.file
-        if files is not None and file not in files:
-            continue
-        if holding.pid != process.pid or holding.start != process.start:  # they come process by process
-            process = ProcessKey(holding.pid, holding.start)
-        one = holding, (Holder(process, (holding.fd,)),)
-        first = shown.setdefault(file, one)
-        if first is not one:
-            several.setdefault(file, [first[0]]).append(holding)
-    shown.update((file, (each[0], _holders(each))) for file, each in several.items())
-    return shown
-
-
 def _handed_on(instance: Instance, holders: tuple[Holder, ...], at_ns: int) -> Instance:
     past = (*instance.past, Held(at_ns, instance.holders))[-PAST:]
     return instance._replace(holders=holders, past=past)
@@ -280,14 +256,6 @@ def _traced(
 ) -> Instance:
     known = argument if syscall is not Syscall.UNKNOWN else None
     return Instance(file, created_ns, Provenance.TRACED, creator, syscall, known, holders, stack=stack)
-
-
-def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:
-    # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
-    fds: dict[ProcessKey, set[int]] = {}
-    for holding in holdings:
-        fds.setdefault(ProcessKey(holding.pid, holding.start), set()).add(holding.fd)
-    return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
 
 
 def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:
