@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tests.bcc.trees import RELEASES, Release, missing, say, tree_of
-from tests.suites import Unavailable
+from tests.debian import Unavailable
 
 CHECKS = "tests/bcc/checks.py"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import os
@@ -13,13 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.suites import Suite, Unavailable, cache, unpack
+from tests.debian import Suite, Unavailable, alone, ask, cache, mirrors, unpack
 
 ROOT = Path(__file__).parents[2]
 FRESH_S = 14 * 24 * 3600.0
@@ -28,7 +26,7 @@ PATIENCE_S = 300.0
 
 _PYTHON = ("python3",)
 _BCC = ("python3-bpfcc",)
-_TESTED_BY = ("pytest", "pytest-asyncio", "pytest-timeout")
+_TESTED_BY = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout")
 _PLACES = ("proc", "sys", "dev", "tmp", "srv/epolltop", "srv/packages")
 # The mounts are private to the process and end with it. $1 tree, $2 checkout, $3 packages, $4 directory for results.
 _ENTER = """
@@ -103,7 +101,7 @@ class Tree:
         paths = [self.directory, ROOT, self.packages, results]
         try:
             with subprocess.Popen(
-                [*enter, *paths, *command], stdin=subprocess.DEVNULL, stdout=2, env=_ENVIRONMENT
+                [*enter, *paths, *command], stdin=subprocess.DEVNULL, stdout=2, env=_environment()
             ) as run:
                 try:
                     return run.wait(PATIENCE_S)
@@ -123,7 +121,7 @@ def tree_of(release: Release) -> Tree:
     Raises:
         Unavailable: it cannot be made here.
     """
-    with _alone():
+    with alone(cache()):
         directory = _made(cache() / f"bcc-{release.name}", lambda new: _lay_out(release, new))
         return Tree(directory, _packages_for(_python(directory)))
 
@@ -131,7 +129,7 @@ def tree_of(release: Release) -> Tree:
 def _lay_out(release: Release, tree: Path) -> None:
     for name, packages in release.parts:
         with tempfile.TemporaryDirectory(dir=tree.parent) as apt:
-            unpack(Suite(name, Path(apt)).fetch(packages), tree)
+            unpack(Suite(name, mirrors(), Path(apt)).fetch(packages), tree)
     for place in _PLACES:
         (tree / place).mkdir(parents=True, exist_ok=True)
 
@@ -144,10 +142,7 @@ def _packages_for(python: str) -> Path:
     where = ("--python-version", python, "--only-binary=:all:", "-c", str(constraints))
 
     def install(new: Path) -> None:
-        command = [sys.executable, "-m", "pip", "install", "-q", "--target", str(new), *where, *wanted]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            raise Unavailable(f"pip: {done.stderr.strip().splitlines()[-1]}")
+        ask(sys.executable, "-m", "pip", "install", "-q", "--target", new, *where, *wanted)
 
     return _made(cache() / f"packages-{python}-{key}", install)
 
@@ -183,15 +178,6 @@ def _made(at: Path, make: Callable[[Path], None]) -> Path:
         shutil.rmtree(at, ignore_errors=True)
         new.rename(at)
     return at
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Keeps others, who have the same cache, from making the same thing."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with open(cache() / "lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def say(*words: object) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .apt import AptError, Mirrors, Suite
+from tests.debian import Suite, Unavailable, ask, cache, mirrors, unpack
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "epolltop" / "vm"
+CACHE = cache() / "vm"
+_PACKAGE = re.compile(r"linux-(image|base|binary|modules)-\d\S+")
 # What the guest's root needs before it is there; the cloud kernels have it built in.
 _FOR_ROOT = ("nvme", "ext4")
 _ASKED_AGAIN_S = 7 * 24 * 3600.0
@@ -52,48 +52,48 @@ class Image:
     modules: tuple[Path, ...]
 
 
-def obtain(kernel: Kernel, mirrors: Callable[[], Mirrors], say: Callable[[str], None]) -> Image:
+def obtain(kernel: Kernel, say: Callable[[str], None]) -> Image:
     """From the cache, or downloaded; asks for a newer one once a week.
 
     Raises:
-        AptError: it is not in the cache and could not be had; the message says why.
+        Unavailable: it is not in the cache and could not be had; the message says why.
     """
     cached = CACHE / "kernels" / kernel.name
     packages = cached / "packages"
     if packages.exists() and time.time() - packages.stat().st_mtime < _ASKED_AGAIN_S:
         return _image(cached)
     try:
-        _refresh(kernel, mirrors(), cached, say)
-    except AptError as error:
+        _refresh(kernel, cached, say)
+    except Unavailable as error:
         if not packages.exists():
             raise
         say(f"{kernel.name}: no newer one can be had, the one from before is taken: {error}")
     return _image(cached)
 
 
-def _refresh(kernel: Kernel, mirrors: Mirrors, cached: Path, say: Callable[[str], None]) -> None:
+def _refresh(kernel: Kernel, cached: Path, say: Callable[[str], None]) -> None:
     say(f"{kernel.name}: asking for {kernel.package} of {kernel.suite}")
-    suite = Suite(kernel.suite, mirrors, CACHE / "apt" / kernel.suite)
-    suite.update()
-    names = suite.kernel_packages(kernel.package)
-    files = "\n".join(suite.archives(names))
     packages = cached / "packages"
-    if packages.exists() and packages.read_text() == files:
-        packages.touch()
-        return
     cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-        made = Path(folder)
+        apt, root, new = (Path(folder, name) for name in ("apt", "root", "kernel"))
+        suite = Suite(kernel.suite, mirrors(), apt)
+        names = kernel_packages(suite.closure(kernel.package))
+        files = "\n".join(suite.versions(names))
+        if packages.exists() and packages.read_text() == files:
+            packages.touch()
+            return
         say(f"{kernel.name}: downloading {', '.join(names)}")
-        suite.download(names, made)
-        root = made / "root"
-        for archive in made.glob("*.deb"):
-            subprocess.run(["dpkg-deb", "-x", archive, root], check=True)
-        new = made / "kernel"
+        unpack(suite.download(names), root)
         _keep_what_boots(root, new)
         (new / "packages").write_text(files)
         shutil.rmtree(cached, ignore_errors=True)
         new.rename(cached)
+
+
+def kernel_packages(closure: Iterable[str]) -> tuple[str, ...]:
+    """Of a meta package's closure, those that hold a kernel, without the meta package."""
+    return tuple(name for name in closure if _PACKAGE.fullmatch(name))
 
 
 def _keep_what_boots(root: Path, kept: Path) -> None:
@@ -109,16 +109,8 @@ def _keep_what_boots(root: Path, kept: Path) -> None:
 
 def _modules(root: Path, release: str) -> tuple[Path, ...]:
     """Dependencies come first. Empty if all is built in."""
-    if not (root / "lib").exists():
-        (root / "lib").symlink_to("usr/lib")
-    subprocess.run(["/sbin/depmod", "-b", root, release], check=True)
-    shown = subprocess.run(
-        ["/sbin/modprobe", "-d", root, "-S", release, "-a", "--show-depends", *_FOR_ROOT],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return insertions(shown.stdout)
+    ask("/sbin/depmod", "-b", root, release)
+    return insertions(ask("/sbin/modprobe", "-d", root, "-S", release, "-a", "--show-depends", *_FOR_ROOT))
 
 
 def insertions(answer: str) -> tuple[Path, ...]:

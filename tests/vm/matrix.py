@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import functools
 import os
 import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.debian import Unavailable, alone
+
 from . import boot, rootfs
-from .apt import AptError, configured_mirrors
 from .kernels import CACHE, Image, Kernel, obtain
 from .verdicts import Verdict, all_rungs, read_junit
 
@@ -39,17 +37,16 @@ class Matrix:
         KEPT.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
             asked = {}
-            with _alone():
+            with alone(CACHE):
                 try:
                     guest = self._guest(Path(folder, "checkout"))
-                except rootfs.NoImage as error:
+                except Unavailable as error:
                     yield from ((kernel, all_rungs(kernel.name, "notrun", str(error))) for kernel in self.kernels)
                     return
-                mirrors = functools.cache(lambda: configured_mirrors(CACHE / "apt" / "machine"))
                 for kernel in self.kernels:
                     try:
-                        image = obtain(kernel, mirrors, say)
-                    except AptError as error:
+                        image = obtain(kernel, say)
+                    except Unavailable as error:
                         yield kernel, all_rungs(kernel.name, "notrun", str(error))
                     else:
                         asked[pool.submit(self._ask, kernel, image, guest, say)] = kernel
@@ -61,7 +58,7 @@ class Matrix:
         if platform.machine() != "x86_64":
             why = f"kernels are of x86_64, and guests are made of what is installed here, on {platform.machine()}"
         if why:
-            raise rootfs.NoImage(why)
+            raise Unavailable(why)
         rootfs.checkout(checkout)
         return boot.Guest(rootfs.programs(), checkout, self.timeout_s, self.seeds, self.arguments)
 
@@ -76,12 +73,3 @@ class Matrix:
         finally:
             say(f"{image.release}: {time.monotonic() - started:.0f} s, it printed {console}")
         return read_junit(report.read_bytes(), kernel, image.release, whole=not self.arguments)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """While no other matrix fills the cache."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -12,10 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
-from .apt import DEPENDS_ONLY
+from tests.debian import DEPENDS_ONLY, Unavailable, ask, names
+
 from .kernels import CACHE
 
 ROOT = Path(__file__).parents[2]
@@ -32,18 +32,14 @@ _TOOLS = re.compile(r"(mypyc?|ruff|grimp|import_?linter|pip|setuptools|pkg_resou
 _TREES = ("bpf", "docs", "epolltop", "tests")
 
 
-class NoImage(Exception):
-    """The image cannot be made here; the message says why."""
-
-
 def programs() -> Path:
     """An image with the distribution's Python and BCC, and .venv's packages; made when one of these is another.
 
     Raises:
-        NoImage: .venv is of another Python.
+        Unavailable: .venv is of another Python, or a tool is missing.
     """
     if Path(sys.base_prefix) != Path("/usr"):
-        raise NoImage(f"guests get the distribution's Python, and .venv has that of {sys.base_prefix}")
+        raise Unavailable(f"guests get the distribution's Python, and .venv has that of {sys.base_prefix}")
     closure = _closure()
     site = Path(*[path for path in map(Path, sys.path) if path.name == "site-packages"][:1])
     parts = sorted(path for path in site.iterdir() if not _TOOLS.match(path.name))
@@ -78,14 +74,15 @@ def checkout(image: Path) -> None:
 
 def _closure() -> list[str]:
     """All installed packages that ours depend on."""
-    answer = _ask(["apt-cache", "depends", "--recurse", "--installed", *DEPENDS_ONLY, *_PACKAGES])
-    named = {line for line in answer.splitlines() if re.match(r"[a-z0-9]", line) and not _LEFT_OUT.fullmatch(line)}
-    shown = _ask(["dpkg-query", "-W", "-f", "${binary:Package} ${db:Status-Status}\n", *sorted(named)], tolerant=True)
-    return sorted(line.split()[0] for line in shown.splitlines() if line.endswith(" installed"))
+    answer = ask("apt-cache", "depends", "--recurse", "--installed", *DEPENDS_ONLY, *_PACKAGES)
+    named = {name for name in names(answer) if not _LEFT_OUT.fullmatch(name)}
+    shown = ask("dpkg-query", "-W", "-f", "${Package} ${binary:Package} ${db:Status-Status}\n")
+    rows = map(str.split, shown.splitlines())
+    return sorted(full for short, full, status in rows if status == "installed" and {short, full} & named)
 
 
 def _versions(packages: list[str]) -> list[str]:
-    return _ask(["dpkg-query", "-W", *packages]).splitlines()
+    return ask("dpkg-query", "-W", *packages).splitlines()
 
 
 def _digest(*lists: list[str]) -> str:
@@ -101,7 +98,7 @@ def _copy_packages(packages: list[str], stage: Path) -> None:
             (stage / top.name).symlink_to(top.readlink())
     for folder in ("proc", "sys", "dev", "tmp", "run", "root", "etc", CHECKOUT[1:]):
         (stage / folder).mkdir(parents=True)
-    for line in _ask(["dpkg-query", "-L", *packages]).splitlines():
+    for line in ask("dpkg-query", "-L", *packages).splitlines():
         if line.startswith("/") and not _USELESS.search(line):
             _copy(Path(line), stage)
     for name in _MADE_HERE:
@@ -144,15 +141,8 @@ def _compile(stage: Path, *trees: Path, at: str = "/") -> None:
 
 
 def _filesystem(stage: Path, image: Path) -> None:
-    kilobytes = int(_ask(["du", "-sk", str(stage)]).split()[0])
+    kilobytes = int(ask("du", "-sk", stage).split()[0])
     image.unlink(missing_ok=True)
     with image.open("wb") as file:
         file.truncate((kilobytes * 115 // 100 + 8192) * 1024)
-    _ask(["/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(stage), str(image)])
-
-
-def _ask(command: Iterable[str], *, tolerant: bool = False) -> str:
-    done = subprocess.run(list(command), check=False, capture_output=True, text=True)
-    if done.returncode and not tolerant:
-        raise NoImage(f"{' '.join(list(command)[:2])}: {done.stderr.strip()[-300:]}")
-    return done.stdout
+    ask("/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", stage, image)
