@@ -22,7 +22,7 @@ KTHREADD = 2
 """The parent of all threads of the kernel."""
 
 COLLECTS_IN_TASK = tuple(map(int, platform.release().split(".")[:2])) < (6, 1)
-"""The collector of descriptors in flight runs in whoever closes a socket (seen on 5.10), not in a thread of its own."""
+"""The collector of descriptors in flight runs in anybody who closes a socket (seen on 5.10), not in a thread of its own."""
 
 
 class Disturbed(Exception):
@@ -316,7 +316,8 @@ class Comparison:
         self._charged[event.process] += not event.by_kernel
         if not end.when[0] <= event.time_ns <= end.when[1]:
             self._differs(f"{what} is told to be at {event.time_ns}, which is not within {end.when}")
-        rightly = self._by_collector(event) if end.by is None else event.process == _key(end.by)
+        by_collector = event.by_kernel or COLLECTS_IN_TASK
+        rightly = by_collector if end.by is None else event.process == _key(end.by)
         if not rightly and not (event.by_kernel and end.perhaps_kernel):
             self._charged_to_another(what, end, event)
         if not self._traces(creation.call):
@@ -327,11 +328,6 @@ class Comparison:
         if event.lifetime_ns is None or not shortest <= event.lifetime_ns <= longest:
             self._differs(f"{what}: it lived {shortest} to {longest}, told is {event.lifetime_ns}")
         self._same_argument(what, event.syscall, event.argument, creation.call)
-
-    def _by_collector(self, event: Event) -> bool:
-        """Of descriptors in flight: a thread of the kernel, or on older ones the process that closed a socket last."""
-        ours = event.process in map(_key, (*self._oracle.processes, *self._oracle.past))
-        return event.by_kernel or (COLLECTS_IN_TASK and ours)
 
     def _charged_to_another(self, what: str, end: Released, event: Event) -> None:
         """Whoever looks at a file when its last descriptor goes (lsof, another epolltop) ends it."""
