@@ -170,7 +170,8 @@ class Instances:
             if live.since_ns > started_ns:
                 self._open.add(file)
                 return None  # the census saw the former instance at this address
-            self._succeeded.append(live)
+            if live.since_ns < created_ns:  # else it is the same, met before its birth was noted
+                self._succeeded.append(live)
             self._drop(live)
             live = None
         if live is not None:

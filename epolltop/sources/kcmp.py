@@ -31,6 +31,7 @@ GREATER = 2
 
 _KCMP_FILE = 0
 _KCMP_VM = 1
+_KCMP_FILES = 2
 # glibc and musl have no wrapper. aarch64 and riscv64 share the generic table.
 _NUMBERS = {"x86_64": 312, "aarch64": 272, "riscv64": 272}
 _NUMBER = _NUMBERS.get(platform.machine(), 0) if struct.calcsize("P") == 8 else 0
@@ -67,6 +68,11 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return order
+
+
+def same_table(pid: int, tid: int) -> bool:
+    """Whether a thread is known to share the descriptor table of its process' main thread."""
+    return bool(_NUMBER) and _syscall(_NUMBER, pid, tid, _KCMP_FILES, 0, 0) == SAME
 
 
 @functools.cache

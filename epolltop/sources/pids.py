@@ -30,7 +30,14 @@ class OwnPids:
         """Whether pids can be translated: not if the tree is of a namespace that does not contain us."""
         self._above = max(0, len(names) - 1)
         """How many namespaces the tree's is above ours; 0: it is ours."""
-        self._ours = self._namespace(me, 0) if me is not None and self._above else None
+        self.ours = self.known and not self._above
+        """Whether pids of the tree are those of our own namespace."""
+        self._ours: tuple[int, int] | None = None
+        if me is not None and self._above:
+            try:
+                self._ours = self._namespace(me, 0)
+            except OSError:
+                self.known = False
         self._own: dict[ProcessKey, int | None] = {}
         self._by_pid: dict[int, int | None] = {}
 

@@ -28,7 +28,11 @@ _EVENTPOLL = "anon_inode:[eventpoll]"
 # One per readable process and second, at the usual interval: a moved cgroup or a changed limit shows within ten.
 _REFRESH_CALLS = 10
 _COMMAND_BYTES = 4096
+_STATUS_BYTES, _STATUS_BYTES_MAX = 8192, 1 << 20
+"""Of /proc/PID/status; a group is up to 11 bytes of it, and a process may have 65,536."""
 _FLAG_KERNEL_THREAD = 0x00200000
+_CGROUP_BYTES = 1 << 16
+"""A path of 4,096 for each of the 13 hierarchies of v1."""
 _GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -85,11 +89,16 @@ class Procfs:
     def ns_pids(self, pid: int) -> tuple[int, ...]:
         """What a process is called in each PID namespace that contains it, from this tree's down to its own.
 
-        Nothing if it is gone, or has so many groups that the kernel says this too late (800 or more).
+        Nothing if it is gone.
         """
-        _, _, rest = self._read(pid, "status", 8192).partition(b"\nNSpid:\t")
+        status = self._read(pid, "status", _STATUS_BYTES)
+        if len(status) == _STATUS_BYTES:  # a process of very many groups
+            status = self._read(pid, "status", _STATUS_BYTES_MAX)
+        _, _, rest = status.partition(b"\nNSpid:\t")
         numbers, end, _ = rest.partition(b"\n")
-        return tuple(map(int, numbers.split())) if end else ()
+        if status and not end:
+            return (pid,)  # a kernel without PID namespaces
+        return tuple(map(int, numbers.split()))
 
     def shows_machine(self) -> bool:
         """Whether the tree is of the machine's own PID namespace: kernel threads are in no other, and 2 starts them."""
@@ -230,7 +239,7 @@ class Procfs:
             command=safe(command) if command else f"[{name}]",
             uid=uid,
             user=user_name(uid),
-            cgroup=cgroup(self._read(pid, "cgroup", 16384)),
+            cgroup=cgroup(self._read(pid, "cgroup", _CGROUP_BYTES)),
             fd_limit=_fd_limit(self._read(pid, "limits", 4096)),
             # A process stays in its namespace for life.
             ns_pid=before.ns_pid if before else next(reversed(self.ns_pids(pid)), None),

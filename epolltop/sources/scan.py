@@ -110,6 +110,10 @@ class Scan:
         elif not self._whole:
             yield PART
 
+    def shares_table(self, pid: int, tid: int) -> bool:
+        """Whether a thread is known to have the descriptors that are shown of its process."""
+        return pid == tid or (self.compares and self._pids.ours and kcmp.same_table(pid, tid))
+
     def _compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
         """As `kcmp.compare`, with pids of the tree."""
         return kcmp.compare(self._pids.own(pid1), fd1, self._pids.own(pid2), fd2)

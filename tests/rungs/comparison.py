@@ -22,7 +22,7 @@ KTHREADD = 2
 """The parent of all threads of the kernel."""
 
 COLLECTS_IN_TASK = tuple(map(int, platform.release().split(".")[:2])) < (6, 1)
-"""The collector of descriptors in flight runs in anybody who closes a socket (seen on 5.10), not in a thread of its own."""
+"""The collector of descriptors in flight runs in anybody who closes a socket (seen on 5.10), not in a kernel thread."""
 
 
 class Disturbed(Exception):

@@ -91,3 +91,21 @@ def test_what_is_created_during_the_walk_has_its_name_at_once() -> None:
     assert _walk(naming, {3: 1}, _create(A, 3, 10)) == {3: A}
     naming.learn([_create(A, 3, 10)])
     assert _walk(naming, {3: 1}) == {3: A}
+
+
+def test_a_creation_at_a_place_where_something_was_found_shows_that_it_left() -> None:
+    naming = _knows()
+    assert _walk(naming, {3: 1}) == {3: 1}, "it was there before"
+    naming.learn([_release(B, 20, 0), _create(A, 3, 21)])
+    assert _walk(naming, {3: 1}) == {3: A}, "whether the walk noticed or not"
+    elsewhere = _knows()
+    assert _walk(elsewhere, {3: 1}) == {3: 1}
+    elsewhere.learn([_create(A, 3, 21)._replace(tid=71)])  # a thread, perhaps with a table of its own
+    assert _walk(elsewhere, {3: 1}) == {3: 1}
+
+
+def test_a_release_whose_creation_found_no_room_ends_what_was_created_before() -> None:
+    naming = _knows(_create(A, 3, 10))
+    assert _walk(naming, {3: 1}) == {3: A}
+    naming.learn([_release(A, 20, 0), _create(B, 3, 21)])
+    assert _walk(naming, {3: 1}) == {3: B}

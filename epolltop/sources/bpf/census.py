@@ -131,7 +131,7 @@ class ScanCensus:
         self._pace = Pace()
         self._births = births
         self._noted = Births(0, {}, whole=False)
-        self._naming = Naming()
+        self._naming = Naming(self._scan.shares_table)
 
     def take(self) -> Census | None:
         """See CensusTaker."""

@@ -87,16 +87,13 @@ class Attached:
     """The hooks that hold."""
 
     hooks: Rung
+    sees_compat: bool
+    """Whether 32-bit tasks are seen, by each of their calls."""
 
     @property
     def attached_to(self) -> str:
         """For the screen and the snapshot; empty for the rung without a hook."""
         return ", ".join(f"{hook.how}:{hook.target}" for hook in self.hooks)
-
-    @property
-    def sees_compat(self) -> bool:
-        """Whether 32-bit tasks are seen."""
-        return any(hook.compat for hook in self.hooks)
 
 
 def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool]) -> Attached:
@@ -122,7 +119,8 @@ def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool
                     if not hook.optional:
                         raise
             if not rung or proof():
-                return Attached(tuple(held))
+                compat = [hook for hook in rung if hook.compat]
+                return Attached(tuple(held), bool(compat) and set(compat) <= set(held))
             refusals.append(f"{name}: attached, but it did not see an instance of epolltop's own")
         except AttachError as error:
             refusals.append(f"{name}: {error}")

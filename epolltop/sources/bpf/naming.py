@@ -2,7 +2,8 @@
 
 A creation returned a descriptor: at that place, until it is closed, the instance is found. Nothing tells when a place
 is closed or taken over by another instance, and a thread may have a table of its own with the same numbers. So a place
-vouches for what was created there since the last walk, and for what the last walk found there, as long as it lives.
+vouches for what was created there since the last walk, and for what the last walk found there, as long as it lives,
+unless a creation in that very table shows that the place had become free.
 Where places of one file vouch for several instances, or files for the same one, those are settled first that are
 certain; what is left over has no name, for unknown is better than wrong.
 
@@ -25,8 +26,15 @@ _Name = tuple[int, int]
 class Naming:
     """What is known from one walk to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares_table: Callable[[int, int], bool] = lambda pid, tid: pid == tid) -> None:
+        """Knows nothing yet.
+
+        Args:
+            shares_table: whether a thread is known to have the descriptors that /proc shows of its process.
+        """
+        self._shares_table = shares_table
         self._creations: dict[_Place, list[_Name]] = {}  # since the last walk, at each place
+        self._taken: set[_Place] = set()  # of these: what was there before is certainly elsewhere or gone
         self._alive: dict[int, Event] = {}  # by address: creations; not of what was released, or no walk finds
         self._found: dict[_Place, _Name] = {}  # by the last walk
         self._told = False  # whether releases are
@@ -40,9 +48,13 @@ class Naming:
                 self._creations.setdefault((event.pid, event.start, event.fd), []).append(_name(event))
                 self._alive[event.file] = event
                 self._changed = True
+                if self._shares_table(event.pid, event.tid):
+                    self._taken.add((event.pid, event.start, event.fd))
             elif event.kind is Kind.RELEASE:
                 self._told = True
-                if self._lives((event.file, event.created_ns)):
+                live = self._alive.get(event.file)
+                # 0: the kernel had no room to note its birth.
+                if live and live.created_ns <= event.time_ns and event.created_ns in (0, live.created_ns):
                     del self._alive[event.file]
                     self._changed = True
 
@@ -73,6 +85,7 @@ class Naming:
         self._found = {_place(holding): names.get(holding.file, (holding.file, 0)) for holding in scanned}
         self._alive = {event.file: event for event in creations.values() if self._lives(_name(event))}
         self._creations = {}
+        self._taken = set()
         self._changed = False
         holdings = [_of(creations.get(holding.file), holding) for holding in scanned]
         self._last = scanned, holdings
@@ -92,6 +105,8 @@ class Naming:
 
     def _vouched(self, place: _Place) -> list[_Name]:
         created, found = self._creations.get(place), self._found.get(place)
+        if place in self._taken:
+            found = None
         if created and not self._told:
             return created[-1:]
         candidates = ([found] if found else []) + (created or [])

@@ -26,7 +26,11 @@ def levels_up(procfs: Procfs) -> int | None:
         raise SourceUnavailable(
             "/proc does not show epolltop itself", "mount the /proc of its PID namespace: mount -t proc proc /proc"
         )
-    return None if os.stat("/proc/self/ns/pid").st_ino == _INITIAL else len(numbers) - 1
+    try:
+        machines_own = os.stat("/proc/self/ns/pid").st_ino == _INITIAL
+    except OSError:
+        machines_own = True  # a kernel without PID namespaces
+    return None if machines_own else len(numbers) - 1
 
 
 def require_machine_clock() -> None:

@@ -259,6 +259,12 @@ class Table:
         values = memoryview(self._values)[: count * self._value.size]
         return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
 
+    def get(self, key: bytes) -> tuple[int, ...] | None:
+        """The value of an entry; None if there is none."""
+        value = ctypes.create_string_buffer(self._value.size)
+        there = self._lib.bpf_lookup_elem(self._fd, ctypes.create_string_buffer(key, len(key)), value) == 0
+        return self._value.unpack(value.raw) if there else None
+
     def delete(self, key: bytes) -> None:
         """Removes an entry if it is there."""
         self._lib.bpf_delete_elem(self._fd, ctypes.create_string_buffer(key, len(key)))

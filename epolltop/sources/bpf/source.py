@@ -120,9 +120,9 @@ class BpfSource:
             if self._compat and not created.sees_compat:
                 what = "no probe sees 32-bit tasks"
                 program.attach(COMPAT.how, COMPAT.program, COMPAT.target)
-                created = Attached((*created.hooks, COMPAT))
+                created = Attached((*created.hooks, COMPAT), sees_compat=True)
             what = "no probe sees instances being released"
-            released = climb(program, ladders.files_free, lambda: self._lesson(program).was_prompt)
+            released = climb(program, ladders.files_free, lambda: self._is_prompt(program))
             what = "no census can be taken"
             self._census = first_census(program, ladders.census, include_self=self._include_self)
         except AttachError as error:
@@ -145,7 +145,7 @@ class BpfSource:
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         entries = list(self._counts.items())
         totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
-        if census and not self._released.hooks and totals.created - self._freed_at >= self._sizes.births // 4:
+        if census and not self._released.hooks and totals.created - self._freed_at >= self._sizes.births // 32:
             self._free_births(census)
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
@@ -193,6 +193,10 @@ class BpfSource:
         select.epoll().close()
         return wire.Lesson._make(program.element("lesson", wire.LESSON))
 
+    def _is_prompt(self, program: Program) -> bool:
+        """Whether releases are seen when they happen: thrice, since once may be luck."""
+        return all(self._lesson(program).was_prompt for _ in range(3))
+
     def _begin(self, program: Program) -> None:
         """From here on everything counts, for all probes at once."""
         learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
@@ -212,9 +216,11 @@ class BpfSource:
         Not sooner than need be: what is in flight is in no census, and without its entry comes back as found.
         """
         held = {holding.file for holding in census.holdings}
-        for (file,), (created_ns, *_) in list(self._births.items()):
-            if created_ns < census.started_ns and file not in held:
-                self._births.delete(wire.FILE.pack(file))
+        for (file,), birth in list(self._births.items()):
+            key = wire.FILE.pack(file)
+            # Asked again, because the address may have been used again meanwhile.
+            if birth[0] < census.started_ns and file not in held and self._births.get(key) == birth:
+                self._births.delete(key)
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released

@@ -72,7 +72,7 @@ def attach_tracepoint(target: str, program: int) -> int:
     Raises:
         OSError: absent, or the kernel refused.
     """
-    event = _perf_event_open(_TYPE_TRACEPOINT, _tracepoint(target), 0, 1)
+    event = _perf_event_open(_TYPE_TRACEPOINT, _tracepoint(target), min(os.sched_getaffinity(0)), 1)  # any, if online
     try:
         fcntl.ioctl(event, _IOC_SET_BPF, program)
         enable(event)
