@@ -21,6 +21,7 @@ class Attribution:
         self._full_ns: int | None = None  # the map may have been full at any time before
         self._noted: Mapping[ProcessKey, Counts] = {}  # who had an entry in the last batch
         self._whole: frozenset[ProcessKey] = frozenset()  # of those: counted from their first act on
+        self._met: frozenset[ProcessKey] = frozenset()  # /proc told about them
         self._unseen: frozenset[ProcessKey] = frozenset()  # 32-bit programs
         self.totals_lack = False
         """Whether the totals, too, may lack something."""
@@ -35,14 +36,20 @@ class Attribution:
             self._whole = self._whole.union(
                 key for key in batch.counts.keys() - self._noted.keys() if self._came_later(key)
             )
+        seen = self._met = self._met | batch.processes.keys()
         self._noted = batch.counts
+        self.totals_lack = self.totals_lack or batch.source.missed > 0
         if not batch.source.sees_compat:
-            self._unseen = frozenset(key for key, process in batch.processes.items() if process.compat)
-            self.totals_lack = self.totals_lack or bool(self._unseen)
+            compat = frozenset(key for key, process in batch.processes.items() if process.compat)
+            self.totals_lack = self.totals_lack or bool(compat)
+            # Who was gone before /proc was asked, and released what nobody saw it create, may have been one.
+            gone = (key for key, own in batch.counts.items() if key not in seen and own.released > own.created)
+            self._unseen = compat.union(gone)
 
     def keep(self, kept: Collection[ProcessKey]) -> None:
         """Forgets all other processes."""
         self._whole = self._whole.intersection(kept)
+        self._met = self._met.intersection(kept)
 
     def may_lack(self, process: ProcessKey) -> bool:
         """Whether something that it did may be counted for nobody."""

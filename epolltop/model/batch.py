@@ -216,6 +216,8 @@ class Source:
     """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
     unattributed: int = 0
     """Of created, failed and released: counted in totals only, because the map of processes was full."""
+    missed: int = 0
+    """Runs of probes that the kernel left out, because one was running on that CPU: so much is in no count."""
     sees_compat: bool = True
     """Whether what 32-bit programs create is counted like what others create."""
 

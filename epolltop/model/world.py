@@ -120,7 +120,7 @@ class World:
         told = [self._instances.apply_event(event) for event in batch.events]
         if batch.census is not None:
             source = batch.source
-            missing = source.lost + source.untold_releases
+            missing = source.lost + source.untold_releases + source.missed
             traced = all(probe.traces for probe in source.probes)
             release_told = missing == self._missing[0] and traced
             self._missing = (self._missing[1], missing)

@@ -121,6 +121,7 @@ def source_document(source: Source) -> Json:
         "lost": source.lost,
         "overflowed": source.overflowed,
         "unattributed": source.unattributed,
+        "missed": source.missed,
         "sees_compat": source.sees_compat,
     }
 

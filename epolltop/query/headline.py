@@ -69,6 +69,7 @@ def missing(snapshot: Snapshot) -> str:
         (source.sampled_out, plural(source.sampled_out, "instance") + " sampled out"),
         (source.untold_releases, plural(source.untold_releases, "release") + " of older instances sampled out"),
         (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
+        (source.missed, plural(source.missed, "run") + " of probes left out"),
     )
     return ", ".join(text for number, text in parts if number)
 
@@ -80,7 +81,7 @@ def cost_line(snapshot: Snapshot) -> str:
 
 def is_lossy(snapshot: Snapshot) -> bool:
     """Whether something is missing that was not left out on purpose."""
-    return bool(snapshot.source.lost or snapshot.source.overflowed)
+    return bool(snapshot.source.lost or snapshot.source.overflowed or snapshot.source.missed)
 
 
 def notes(snapshot: Snapshot) -> tuple[str, ...]:
@@ -102,8 +103,10 @@ def _no_room(source: Source) -> Iterator[str]:
 
 def _uncounted(snapshot: Snapshot) -> Iterator[str]:
     """Whose creations show as instances found, and in no count."""
-    programs = sum(row.compat for row in snapshot.processes)
-    if programs and not snapshot.source.sees_compat:
+    source, programs = snapshot.source, sum(row.compat for row in snapshot.processes)
+    if source.missed:
+        yield f"the kernel left out {plural(source.missed, 'run')} of probes: so much is in no count (≥)"
+    if programs and not source.sees_compat:
         yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?): --compat counts them"
 
 

@@ -59,6 +59,7 @@ class Source(msgspec.Struct):
     lost: _Count
     overflowed: _Count
     unattributed: _Count = 0
+    missed: _Count = 0
     sees_compat: bool = True
 
 

@@ -80,6 +80,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         untold_releases=source.untold_releases,
         overflowed=source.overflowed,
         unattributed=source.unattributed,
+        missed=source.missed,
         sees_compat=source.sees_compat,
     )
     return Snapshot(

@@ -1,12 +1,15 @@
-"""A full map of processes: whose counts are lower bounds, and who is counted wholly all the same."""
+"""What could not be counted: whose counts are lower bounds, and who is counted wholly all the same."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import pytest
 
 from epolltop.model.batch import Counts, ProcessKey, Totals
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
+from epolltop.query.headline import is_lossy, notes, totals_line
 
 from .facts import SECOND, A, P, Q, batch, census, create, holding, source
 
@@ -84,3 +87,25 @@ def test_a_copy_learns_by_itself() -> None:
     world.apply(batch(21 * SECOND, []))
     assert _bounded(_now(twin)) == {P.pid: True}
     assert _bounded(_now(world)) == {P.pid: False}
+
+
+def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
+    world = World()
+    world.apply(batch(20 * SECOND, [], census(10, holding(A)), by=dataclasses.replace(source(), missed=3)))
+    snapshot = _now(world)
+    assert not snapshot.exact
+    assert notes(snapshot) == ("the kernel left out 3 runs of probes: so much is in no count (≥)",)
+    assert "created ≥0" in totals_line(snapshot)
+    assert is_lossy(snapshot)
+
+
+def test_who_released_what_nobody_saw_created_may_have_been_a_32_bit_program() -> None:
+    world = World()
+    blind = dataclasses.replace(source(), sees_compat=False)
+    world.apply(batch(20 * SECOND, [], alive=(P,), counts={P: Counts(), Q: Counts(created=2, released=2)}, by=blind))
+    brief = ProcessKey(401, 10_000)
+    counts = {P: Counts(1), Q: Counts(created=2, released=2), brief: Counts(created=0, released=3)}
+    world.apply(batch(21 * SECOND, [], alive=(P,), counts=counts, by=blind))
+    snapshot = _now(world)
+    assert _bounded(snapshot) == {P.pid: False, Q.pid: False, brief.pid: True}
+    assert (snapshot.exact, notes(snapshot)) == (True, ()), "it may as well have inherited what it released"

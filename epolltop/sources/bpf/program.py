@@ -61,6 +61,7 @@ class Program:
         self._readers: list[ctypes.c_void_p] = []
         self._tracepoints: dict[str, int] = {}
         self._attached: list[tuple[str, str]] = []
+        self._functions: dict[tuple[str, str], int] = {}
         if not is_open(0):
             os.open(os.devnull, os.O_RDONLY)  # else something of ours becomes 0, and libbcc closes that: see silenced
         said = ""
@@ -105,6 +106,17 @@ class Program:
         except Exception as error:  # BCC raises bare Exception for everything
             raise AttachError(str(error)) from None
         self._attached.append((how, target))
+        loaded = {"fentry": self._tracing(b"kfunc__", to), "fexit": self._tracing(b"kretfunc__", to)}.get(how, name)
+        self._functions[how, target] = bpf.funcs[loaded].fd
+
+    def misses(self, how: str, target: str) -> int:
+        """How often the kernel left out a run of what is attached there, as one was running on that CPU.
+
+        0 before Linux 5.12, which does not tell.
+        """
+        with open(f"/proc/self/fdinfo/{self._functions[how, target]}", encoding="ascii") as info:
+            told = (line.split()[1] for line in info if line.startswith("recursion_misses:"))
+            return int(next(told, "0"))
 
     def _tracing(self, prefix: bytes, target: bytes) -> bytes:
         """How BCC named the program: since 0.29 with the module's name, and vmlinux for what is in none."""

@@ -19,7 +19,7 @@ from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Sour
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.bcc import load_bcc
-from epolltop.sources.bpf.census import now_ns
+from epolltop.sources.bpf.census import IteratorCensus, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
@@ -37,7 +37,7 @@ from epolltop.sources.scan import PART
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 
-_OUTSIDE = "what processes outside epolltop's own PID namespace held before it started is in no census"
+_OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 
 
 class BpfSource:
@@ -124,7 +124,10 @@ class BpfSource:
             what = "no probe sees instances being released"
             released = climb(program, ladders.files_free, lambda: self._is_prompt(program))
             what = "no census can be taken"
-            self._census = first_census(program, ladders.census, include_self=self._include_self)
+            # The iterator visits epolltop's own PID namespace, so if /proc shows more, a walk through it is better.
+            census = sorted(ladders.census, key=lambda name: bool(self._levels_up) and name == "iterator")
+            takers = {name: ladders.census[name] for name in census}
+            self._census = first_census(program, takers, include_self=self._include_self)
         except AttachError as error:
             raise SourceUnavailable(f"{what}: {error}", "epolltop doctor says what works here") from None
         self._created, self._released = created, released
@@ -227,7 +230,7 @@ class BpfSource:
         blind = []
         if self._levels_up is not None and not self._whole:
             blind.append(PART)
-        if self._levels_up:
+        if self._levels_up and self._census.by == IteratorCensus.by:
             blind.append(_OUTSIDE)
         blind.extend(spot for spot in self._census.unseen if spot not in blind)
         if not released.hooks:
@@ -251,7 +254,14 @@ class BpfSource:
             unattributed=totals.unattributed,
             sees_compat=created.sees_compat,
             unreadable=self._census.unreadable,
+            missed=self._missed(),
         )
+
+    def _missed(self) -> int:
+        """Runs of probes that were left out. Not of raw tracepoints: those are told of much that is not epoll's."""
+        assert self._program is not None, "described before open"
+        hooks = (*self._created.hooks, *self._released.hooks)
+        return sum(self._program.misses(each.how, each.target) for each in hooks if each.how != "raw_tracepoint")
 
     def _defines(self) -> dict[str, int]:
         require_machine_clock()
