@@ -20,7 +20,7 @@ _RESULT_BYTES = 16 << 20
 _QEMU = "qemu-system-x86_64"
 _PANIC = re.compile(r"Kernel panic[^\r\n]*")
 _MACHINE = "-accel tcg -cpu max,la57=off -M q35 -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot"
-_WORDS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable"
+_WORDS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable preempt=full"
 
 
 @dataclass(frozen=True)
