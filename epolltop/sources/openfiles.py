@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from epolltop.sources import kcmp
 from epolltop.sources.kcmp import Compare, Place
 
-# kcmp calls per scan for checking old knowledge: 4 ms.
+# kcmp calls per round for checking old knowledge: 4 ms.
 _CHECKS = 2000
 # How often what was sorted in is checked in turn: who closes and opens while it is compared misleads the search.
 _ROUNDS = 4
