@@ -8,7 +8,7 @@ What 32-bit programs create may not be counted at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from epolltop.model.batch import NS_PER_TICK, Batch, Counts, ProcessKey
 
@@ -23,10 +23,10 @@ class Attribution:
         self._whole: frozenset[ProcessKey] = frozenset()  # of those: counted from their first act on
         self._unseen: frozenset[ProcessKey] = frozenset()  # 32-bit programs
         self.totals_lack = False
-        """Whether the totals, too, may lack something."""
+        """Whether the totals, too, may lack something that a 32-bit program did."""
 
-    def apply(self, batch: Batch) -> None:
-        """Takes in one batch; batches come in order."""
+    def apply(self, batch: Batch, covers: Callable[[ProcessKey], bool]) -> None:
+        """Takes in one batch; batches come in order. The totals are those of the processes that are covered."""
         if batch.source.unattributed != self._unattributed:
             if self._full_ns is None:
                 self._whole = frozenset(self._noted)
@@ -38,7 +38,7 @@ class Attribution:
         self._noted = batch.counts
         if not batch.source.sees_compat:
             self._unseen = frozenset(key for key, process in batch.processes.items() if process.compat)
-            self.totals_lack = self.totals_lack or bool(self._unseen)
+            self.totals_lack = self.totals_lack or any(map(covers, self._unseen))
 
     def keep(self, kept: Collection[ProcessKey]) -> None:
         """Forgets all other processes."""

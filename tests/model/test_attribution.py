@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from epolltop.model.batch import Counts, ProcessKey, Totals
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
 
-from .facts import SECOND, A, P, Q, batch, census, create, holding, source
+from .facts import SECOND, A, P, Q, batch, census, create, holding, process, source
 
 FULL = source(overflowed=2, unattributed=2)
 LATER = ProcessKey(400, 10_000)
@@ -74,6 +76,18 @@ def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) ->
     snapshot = _now(world)
     assert snapshot.totals.created == (5 if selection.pids else 7)
     assert snapshot.exact == (not selection.pids)
+
+
+@pytest.mark.parametrize(("chosen", "exact"), [((), False), ((P.pid, Q.pid), False), ((Q.pid,), True)])
+def test_a_32_bit_program_leaves_in_doubt_the_totals_that_it_is_part_of(chosen: tuple[int, ...], exact: bool) -> None:
+    world = World(Selection(pids=frozenset(chosen)))
+    blind = replace(source(), sees_compat=False)
+    at_first = batch(20 * SECOND, [], by=blind)
+    world.apply(replace(at_first, processes={P: process(P, compat=True), Q: process(Q)}))
+    assert _now(world).exact == exact
+    # It has ended, but its part in the totals stays.
+    world.apply(batch(21 * SECOND, [], alive=(Q,), by=blind))
+    assert _now(world).exact == exact
 
 
 def test_a_copy_learns_by_itself() -> None:
