@@ -104,7 +104,7 @@ def _uncounted(snapshot: Snapshot) -> Iterator[str]:
     """Whose creations show as instances found, and in no count."""
     programs = sum(row.compat for row in snapshot.processes)
     if programs and not snapshot.source.sees_compat:
-        yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?): --compat counts them"
+        yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?) without --compat"
 
 
 def headline(snapshot: Snapshot) -> list[str]:
