@@ -113,7 +113,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
             parser.error(f"--format, -o and --events go with snapshot, not with {command}")
     subject = EVENTS if command == "events" else SUBJECTS[given.view]
     if given.sort == "help":
-        parser.exit_with_output("".join(f"{field.id:14}{field.help}\n" for field in subject.fields))
+        parser.exit_with_output("".join(f"{field.id:14}{field.title:10}{field.help}\n" for field in subject.fields))
     try:
         sort = lookup(subject.fields, subject.sort if given.sort is None else given.sort).id
     except UnknownField as error:
@@ -137,7 +137,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         include_self=given.include_self,
         stacks=given.stacks,
         compat=given.compat,
-        attach=tuple(given.attach),
+        attach=_attached(parser, given),
         selection=Selection(frozenset(given.pid), frozenset(given.user)),
         view=View(subject, filter=predicate, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
@@ -160,6 +160,15 @@ def _source(parser: _Parser, given: argparse.Namespace) -> str:
     if given.attach and given.source == "proc":
         parser.error("--attach: /proc has no probes")
     return "bpf" if given.attach else str(given.source)
+
+
+def _attached(parser: _Parser, given: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    """The hook of each probe that one is asked for."""
+    hooks = dict(given.attach)
+    for probe, hook in given.attach:
+        if hook != hooks[probe]:
+            parser.error(f"--attach: {probe} has one hook, not {hook} and {hooks[probe]}")
+    return tuple(hooks.items())
 
 
 def _parser() -> _Parser:

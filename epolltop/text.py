@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime
 import functools
 import math
+import re
+import textwrap
 
 import humanize
 from rich.cells import cell_len, set_cell_size
@@ -126,6 +128,13 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1) + ("~" if ascii_only else "…") if width > 0 else ""
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Broken between the parts of a line, which two blanks separate; a note has one part, and breaks anywhere."""
+    bound = re.sub("(?<=[^ ]) (?=[^ ])", "\xa0", line) if "  " in line.strip() else line
+    parts = textwrap.wrap(bound, width, subsequent_indent="    ", break_on_hyphens=False)
+    return [cut(part.replace("\xa0", " "), width) for part in parts]  # a wide character counts as one there
 
 
 def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False) -> str:

@@ -8,7 +8,7 @@ What 32-bit programs create may not be counted at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from epolltop.model.batch import NS_PER_TICK, Batch, Counts, ProcessKey
 
@@ -24,10 +24,10 @@ class Attribution:
         self._met: frozenset[ProcessKey] = frozenset()  # /proc told about them
         self._unseen: frozenset[ProcessKey] = frozenset()  # 32-bit programs
         self.totals_lack = False
-        """Whether the totals, too, may lack something."""
+        """Whether the totals, too, may lack something: what a 32-bit program did, or what no probe was run for."""
 
-    def apply(self, batch: Batch) -> None:
-        """Takes in one batch; batches come in order."""
+    def apply(self, batch: Batch, covers: Callable[[ProcessKey], bool]) -> None:
+        """Takes in one batch; batches come in order. The totals are those of the processes that are covered."""
         if batch.source.unattributed != self._unattributed:
             if self._full_ns is None:
                 self._whole = frozenset(self._noted)
@@ -41,7 +41,7 @@ class Attribution:
         self.totals_lack = self.totals_lack or batch.source.missed > 0
         if not batch.source.sees_compat:
             compat = frozenset(key for key, process in batch.processes.items() if process.compat)
-            self.totals_lack = self.totals_lack or bool(compat)
+            self.totals_lack = self.totals_lack or any(map(covers, compat))
             # Who was gone before /proc was asked, and released what nobody saw it create, may have been one.
             gone = (key for key, own in batch.counts.items() if key not in seen and own.released > own.created)
             self._unseen = compat.union(gone)

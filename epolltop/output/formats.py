@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +14,7 @@ from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Row, Value
 from epolltop.query.headline import headline
 from epolltop.query.lines import plain
 from epolltop.query.view import PROCESSES, instances
-from epolltop.text import cut, in_ascii, safe
+from epolltop.text import in_ascii, safe, wrapped
 
 
 def as_json(report: Report[Any]) -> str:
@@ -63,7 +61,7 @@ def as_markdown(report: Report[Row]) -> str:
 def as_text(report: Report[Row]) -> str:
     """The headline and the aligned table of rows."""
     width, ascii_only = report.width, report.ascii_only
-    lines = [part for line in _headline(report) for part in _wrapped(_spelt(line, report), width)]
+    lines = [part for line in _headline(report) for part in wrapped(_spelt(line, report), width)]
     lines += ["", *plain(report.rows, report.view.subject.fields, report.snapshot, width, ascii_only=ascii_only)]
     return "\n".join(lines) + "\n"
 
@@ -72,13 +70,6 @@ def _headline(report: Report[Any]) -> list[str]:
     """What is above the table: that rows may be missing, too."""
     typed = safe(report.filter_text.strip().encode("utf-8", "surrogateescape"))
     return headline(report.snapshot) + ([f"filter: {typed}"] if typed else [])
-
-
-def _wrapped(line: str, width: int) -> list[str]:
-    """Broken between the parts of a line, which two blanks separate; a note has one part, and breaks anywhere."""
-    bound = re.sub("(?<=[^ ]) (?=[^ ])", "\xa0", line) if "  " in line.strip() else line
-    parts = textwrap.wrap(bound, width, subsequent_indent="    ", break_on_hyphens=False)
-    return [cut(part.replace("\xa0", " "), width) for part in parts]  # a wide character counts as one there
 
 
 def _spelt(text: str, report: Report[Any]) -> str:

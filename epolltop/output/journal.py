@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
+from epolltop.output.remarks import Remarks
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
 from epolltop.query.headline import missing
@@ -35,7 +36,7 @@ async def run_events(
         session: tells all.
         predicate: which events.
         write: takes the lines.
-        say: is told that events are missing, when that begins, and how many, in the end.
+        say: is told what cannot be seen; that events are missing, when that begins, and how many, in the end.
         seconds: how long; None: endless.
         json: a record a line.
         ascii_only: no other characters.
@@ -50,6 +51,8 @@ async def run_events(
     snapshot = await session.open()
     if not json:
         write(plain((), EVENT_FIELDS, snapshot, WIDTH)[0] + "\n")
+    remarks = Remarks(say)
+    remarks.begin(snapshot)
     write(lines(snapshot.news, snapshot))
     said = ""
     async for snapshot in session.ticks(math.inf if seconds is None else seconds):
@@ -58,5 +61,4 @@ async def run_events(
             say(f"not all events are told from here on: {said}")
     snapshot = await session.now()
     write(lines(snapshot.news, snapshot))
-    if missing(snapshot):
-        say(f"not told: {missing(snapshot)}")
+    remarks.end(snapshot)

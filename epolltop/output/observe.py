@@ -8,8 +8,8 @@ from typing import Any
 
 from epolltop.model.batch import Event
 from epolltop.output.formats import FORMATS
+from epolltop.output.remarks import Remarks
 from epolltop.output.report import WIDTH, Report
-from epolltop.query.headline import missing
 from epolltop.query.view import View, look
 from epolltop.session import Session
 
@@ -34,7 +34,7 @@ async def run_snapshot(
         view: of which rows.
         filter_text: the view's filter as typed.
         write: takes it all.
-        say: is told what is missing, where the format has no place for it.
+        say: is told what cannot be seen and what is missing, where the format has no place for it.
         seconds: how long to observe; 0: only what is there now.
         format: a key of FORMATS.
         events: JSON tells the events of the observation, too.
@@ -56,5 +56,5 @@ async def run_snapshot(
     rows, told = look(snapshot, view), seen if events else None
     report = Report(snapshot, view, rows, filter_text, events=told, width=width, ascii_only=ascii_only)
     write(FORMATS[format](report))
-    if format == "csv" and missing(snapshot):
-        say(f"not told: {missing(snapshot)}")
+    if format == "csv":
+        Remarks(say).end(snapshot)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from epolltop.model.snapshot import Instance, Snapshot
-from epolltop.query.headline import missing
+from epolltop.output.remarks import Remarks
 from epolltop.session import Session
 
 MEASURED = 200
@@ -15,12 +15,14 @@ MEASURED = 200
 
 
 async def run_record(session: Session, *, say: Callable[[str], object], seconds: float | None) -> None:
-    """Goes on until the time is over or the session stops; in the end says of what there is no event."""
-    session.focus = _next(await session.open(), ())
+    """Goes on until the time is over or the session stops; says what cannot be seen, and of what there is no event."""
+    snapshot = await session.open()
+    remarks = Remarks(say)
+    remarks.begin(snapshot)
+    session.focus = _next(snapshot, ())
     async for snapshot in session.ticks(math.inf if seconds is None else seconds):
         session.focus = _next(snapshot, session.focus)
-    if said := missing(await session.now()):
-        say(f"not told: {said}")
+    remarks.end(await session.now())
 
 
 def _next(snapshot: Snapshot, measured: Sequence[Instance]) -> tuple[Instance, ...]:

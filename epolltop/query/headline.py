@@ -107,7 +107,7 @@ def _uncounted(snapshot: Snapshot) -> Iterator[str]:
     if source.missed:
         yield f"the kernel left out {plural(source.missed, 'run')} of probes: so much is in no count (≥)"
     if programs and not source.sees_compat:
-        yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?): --compat counts them"
+        yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?) without --compat"
 
 
 def headline(snapshot: Snapshot) -> list[str]:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from epolltop.query.fields import Field, lookup
 from epolltop.query.filter import FilterError, comparison
+from epolltop.query.headline import notes
 from epolltop.query.view import SUBJECTS
 from epolltop.session import Session
 from epolltop.ui.board import Board
@@ -339,8 +340,9 @@ class EpolltopApp(Watching):
     # epolltop.
 
     def action_help(self) -> None:
-        """Shows keys and columns."""
-        self.push_screen(Help(self.readable))
+        """Shows keys and columns, and what cannot be seen."""
+        shown = self.ring.shown
+        self.push_screen(Help(self.readable, notes(shown) if shown else ()))
 
     def action_redraw(self) -> None:
         """Draws all of the screen again."""

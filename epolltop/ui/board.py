@@ -27,6 +27,13 @@ FOCUSED = 200
 """Instances whose interest lists are measured each refresh: each read holds the lock of an instance in use."""
 
 
+def nothing_yet(snapshot: Snapshot) -> str:
+    """Why there are no events."""
+    if snapshot.source.exact:
+        return "No instance was created or released yet."
+    return "Nothing has come or gone yet from one look at /proc to the next; what is shorter is not seen."
+
+
 class Board(Vertical):
     """Each subject has a table; the place's is the main one, and processes have the two others as companions."""
 
@@ -145,7 +152,7 @@ class Board(Vertical):
             [Text("events of all processes, newest first; g goes along with them")]
         )
         journal = self.table(EVENTS.id)
-        journal.empty = "No instance was created or released yet."
+        journal.empty = nothing_yet(snapshot)
         journal.set_sort(None, False)
         journal.show(NewestFirst(snapshot))
 

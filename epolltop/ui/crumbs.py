@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.text import Text
 
 from epolltop.query.view import SUBJECTS
-from epolltop.text import grouped
+from epolltop.text import grouped, plural
 from epolltop.ui.lines import Lines
 from epolltop.ui.place import Trail
 
@@ -39,7 +39,7 @@ class Crumbs(Lines):
             line.append(f" {number}{name} ", "bold reverse" if here else "").append(" ")
         for place in trail.places[1:]:
             line.append(self._readable(f"▸ {place.label} "), "bold")
-        count = grouped(shown) if shown == of else f"{grouped(shown)} of {grouped(of)}"
+        count = plural(of, "row") if shown == of else f"{grouped(shown)} of {plural(of, 'row')}"
         arrow = "▼" if view.descending else "▲"
         line.append(self._readable(f" {count}, by {view.field.title}{arrow}"))
         for badge in badges:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
+from rich.table import Column, Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -15,34 +16,46 @@ from textual.widgets import Static
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
 from epolltop.ui.keys import GROUPS, MOVES
 
+SIGNS = (
+    ("?", "Not known, which is not 0."),
+    ("-", "Does not apply."),
+    ("≥", "At least so much; for an age, so long at least."),
+)
+"""What cells have beside values."""
+
 
 class Help(ModalScreen[None]):
     """Any of its keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,h,f1", "dismiss", "Close")]
 
-    def __init__(self, readable: Callable[[str], str]) -> None:
+    def __init__(self, readable: Callable[[str], str], unseen: Sequence[str]) -> None:
+        """With what cannot be seen here, a sentence each."""
         super().__init__()
         self._readable = readable
+        self._unseen = unseen
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
         with VerticalScroll(id="help"):
-            yield Static(self._text())
+            yield from map(Static, self._sections())
 
-    def _text(self) -> Text:
-        lines = Text()
-
-        def section(title: str, pairs: list[tuple[str, str]], width: int) -> None:
-            lines.append(f"{title}\n", "bold")
+    def _sections(self) -> Iterator[Text | Table]:
+        def section(title: str, pairs: Sequence[tuple[str, str]], width: int) -> Iterator[Text | Table]:
+            yield Text(self._readable(title), "bold")
+            table = Table.grid(Column(width=width + 2), Column())
             for left, right in pairs:
-                lines.append(self._readable(f"  {left:<{width}}"), "bold").append(self._readable(f"{right}\n"))
-            lines.append("\n")
+                table.add_row(Text(self._readable(f"  {left}"), "bold"), Text(self._readable(right)))
+            yield table
+            yield Text()
 
+        if self._unseen:
+            yield from section("Not seen here", [("note", note) for note in self._unseen], 6)
+        yield from section("Values", SIGNS, 6)
         for title, keys in GROUPS:
-            section(f"Keys: {title}", [(key.shown, key.help) for key in keys], 20)
-        section("In a table", list(MOVES), 20)
-        section(
+            yield from section(f"Keys: {title}", [(key.shown, key.help) for key in keys], 20)
+        yield from section("In a table", list(MOVES), 20)
+        yield from section(
             "Filter",
             [
                 ("nginx worker", "both words in PID, USER, NAME or COMMAND"),
@@ -58,6 +71,5 @@ class Help(ModalScreen[None]):
             ("Instances", INSTANCE_FIELDS),
             ("Events", EVENT_FIELDS),
         ):
-            section(title, [(field.title, field.help) for field in fields], 10)
-        lines.append("Esc closes this.")
-        return lines
+            yield from section(title, [(field.title, field.help) for field in fields], 10)
+        yield Text("Esc closes this.")

@@ -23,8 +23,9 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.filter import FilterError
 from epolltop.query.view import EVENTS, arranged
 from epolltop.session import Session
+from epolltop.text import plural
 from epolltop.ui.ascii import ASCII
-from epolltop.ui.board import Board
+from epolltop.ui.board import Board, nothing_yet
 from epolltop.ui.clock import clock_of
 from epolltop.ui.crash import report
 from epolltop.ui.crumbs import Crumbs
@@ -254,11 +255,11 @@ class Watching(App[Exception]):
         if place.process:
             return f"{place.label} holds no instance now."
         if place.subject.id == EVENTS.id:
-            if snapshot.source.exact:
-                return "No instance was created or released yet."
-            return "Nothing has come or gone yet from one look at /proc to the next; what is shorter is not seen."
-        unread = f"{snapshot.source.unreadable} processes could not be read." if snapshot.source.unreadable else ""
-        return f"No process holds an epoll instance. {unread}"
+            return nothing_yet(snapshot)
+        unread = f" {plural(snapshot.source.unreadable, 'process')} could not be read." * bool(
+            snapshot.source.unreadable
+        )
+        return f"No process holds an epoll instance.{unread}"
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every painted line goes through, Textual's borders and scroll bars too."""

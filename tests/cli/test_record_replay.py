@@ -24,7 +24,7 @@ from tests.workloads.client import Actor
 from .program import COMMAND, ROOT, environment, run, shell, started
 
 PROC = ("--source", "proc")
-NARRATION = r"epolltop: \d+ ticks?, [\d.]+ (Bytes|KiB) in {}\n"
+NARRATION = r"(epolltop: note: .+\n)*epolltop: \d+ ticks?, [\d.]+ (Bytes|KiB) in {}\n"
 
 
 @pytest.fixture(name="path", scope="module")

@@ -73,6 +73,10 @@ def test_sort_help_lists_the_fields_of_what_is_viewed(arguments: tuple[str, ...]
         (("--source", "ebpf"), "invalid choice: 'ebpf'"),
         (("snapshot", "--format", "xml"), "invalid choice: 'xml'"),
         (("snapshot", "-o", ""), "the file needs a name"),
+        (
+            ("--attach", "census=iterator", "--attach", "files_free=census", "--attach", "census=proc"),
+            "--attach: census has one hook, not iterator and proc",
+        ),
     ],
 )
 def test_bad_usage_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
@@ -212,6 +216,18 @@ def test_auto_without_privileges_reads_proc_and_says_so() -> None:
     assert "source proc" in said
     assert "note: only /proc is read, since privileges: uid 65534, may not load BPF programs" in said
     assert "remedy: run it as root: sudo epolltop" in said
+
+
+@as_root
+@pytest.mark.parametrize("command", [("events", "-d", "0.1"), ("snapshot", "-d", "0", "--format", "csv")])
+def test_output_without_a_headline_says_beside_it_that_only_proc_is_read(command: tuple[str, ...]) -> None:
+    ended = run(*command, **NOBODY)
+    first, *others = ended.stderr.splitlines()
+    assert first.startswith(
+        "epolltop: note: only /proc is read, since privileges: uid 65534, may not load BPF programs"
+    )
+    assert "epolltop: note: who created an instance, when, and with which size or flags is not known" in others
+    assert "note" not in ended.stdout
 
 
 @as_root

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
 from epolltop.query.headline import is_lossy, notes, totals_line
 
-from .facts import SECOND, A, P, Q, batch, census, create, holding, source
+from .facts import SECOND, A, P, Q, batch, census, create, holding, process, source
 
 FULL = source(overflowed=2, unattributed=2)
 LATER = ProcessKey(400, 10_000)
@@ -79,6 +79,18 @@ def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) ->
     assert snapshot.exact == (not selection.pids)
 
 
+@pytest.mark.parametrize(("chosen", "exact"), [((), False), ((P.pid, Q.pid), False), ((Q.pid,), True)])
+def test_a_32_bit_program_leaves_in_doubt_the_totals_that_it_is_part_of(chosen: tuple[int, ...], exact: bool) -> None:
+    world = World(Selection(pids=frozenset(chosen)))
+    blind = replace(source(), sees_compat=False)
+    at_first = batch(20 * SECOND, [], by=blind)
+    world.apply(replace(at_first, processes={P: process(P, compat=True), Q: process(Q)}))
+    assert _now(world).exact == exact
+    # It has ended, but its part in the totals stays.
+    world.apply(batch(21 * SECOND, [], alive=(Q,), by=blind))
+    assert _now(world).exact == exact
+
+
 def test_a_copy_learns_by_itself() -> None:
     world = World()
     world.apply(batch(20 * SECOND, [create(A, 10)]))
@@ -91,7 +103,7 @@ def test_a_copy_learns_by_itself() -> None:
 
 def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, [], census(10, holding(A)), by=dataclasses.replace(source(), missed=3)))
+    world.apply(batch(20 * SECOND, [], census(10, holding(A)), by=replace(source(), missed=3)))
     snapshot = _now(world)
     assert not snapshot.exact
     assert notes(snapshot) == ("the kernel left out 3 runs of probes: so much is in no count (≥)",)
@@ -101,7 +113,7 @@ def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
 
 def test_who_released_what_nobody_saw_created_may_have_been_a_32_bit_program() -> None:
     world = World()
-    blind = dataclasses.replace(source(), sees_compat=False)
+    blind = replace(source(), sees_compat=False)
     world.apply(batch(20 * SECOND, [], alive=(P,), counts={P: Counts(), Q: Counts(created=2, released=2)}, by=blind))
     brief = ProcessKey(401, 10_000)
     counts = {P: Counts(1), Q: Counts(created=2, released=2), brief: Counts(created=0, released=3)}

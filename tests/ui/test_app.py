@@ -250,6 +250,20 @@ async def test_lower_bounds_and_the_reason_for_them_are_told() -> None:
         await screen.sees("created ≥", "note: only /proc is read, since there is no root")
 
 
+async def test_all_of_what_cannot_be_seen_can_be_read_on_a_narrow_screen() -> None:
+    told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
+    async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 36)) as screen:
+        await screen.sees("note: only /proc is read, since nobody may", "… ? has all")
+        await screen.press("question_mark")
+        await screen.sees("Not seen here", "today")
+
+
+async def test_totals_are_not_cut_off_on_a_narrow_screen() -> None:
+    async with on_screen(batch(NGINX), size=(80, 24)) as screen:
+        await screen.tick(batch(Task(42, open=3, created=1_234_567, released=1_234_321, failed=98)))
+        await screen.sees("created 1,234,567", "freed 1,234,321", "failed 98")
+
+
 async def test_loss_is_not_overlooked() -> None:
     async with on_screen(batch(NGINX, lost=7)) as screen:
         await screen.sees("lost 7")

@@ -1,0 +1,29 @@
+"""What is said beside output that has no place for it: what cannot be seen, and of what there is no event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.headline import missing, notes
+
+
+class Remarks:
+    """Each is made once."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._made: set[str] = set()
+
+    def begin(self, snapshot: Snapshot) -> None:
+        """Says what cannot be seen here."""
+        for note in notes(snapshot):
+            if note not in self._made:
+                self._made.add(note)
+                self._say(f"note: {note}")
+
+    def end(self, snapshot: Snapshot) -> None:
+        """Says what could not be seen since, and how much is missing."""
+        self.begin(snapshot)
+        if said := missing(snapshot):
+            self._say(f"not told: {said}")
