@@ -83,10 +83,13 @@ class Play:
     def note(
         self, who: object, step: str, arguments: dict[str, Any] | None = None, reply: dict[str, Any] | None = None
     ) -> None:
-        """A line of the account."""
-        said = ", ".join(f"{name}={value}" for name, value in (arguments or {}).items())
-        came = (name_of(reply["errno"]) if "errno" in reply else reply["done"]) if reply else None
-        self.account.append(f"{who} {step}({said})" + (f" -> {came}" if reply else ""))
+        """A line of the account; names of channels mean nothing there."""
+        line = f"{who} {step}"
+        if arguments is not None:
+            line += f"({', '.join(f'{name}={value}' for name, value in arguments.items() if name != 'name')})"
+        if reply:
+            line += f" -> {name_of(reply['errno']) if 'errno' in reply else reply['done']}"
+        self.account.append(line)
 
     def created(self, thread: Thread, call: Call, reply: dict[str, Any], when: Bounds) -> bool:
         """Tells the oracle how a creation ended; whether it succeeded."""

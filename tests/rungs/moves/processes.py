@@ -66,8 +66,9 @@ def thread(play: Play, thread: Thread) -> bool:
     if not _may_start(play):
         return False
     name = play.channel()
-    play.do(thread, "thread", name=name)
+    play.stage.do(thread.channel, "thread", name=name)
     tid = play.stage.greeting(name)["tid"]
+    play.note(thread, "thread", {}, {"done": tid})
     play.oracle.begin(thread.process, tid, thread.table, name, like=thread)
     return True
 
