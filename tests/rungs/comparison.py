@@ -49,9 +49,8 @@ class Comparison:
         """
         differences = list(self._differences())
         if differences:
-            shown = [f"- {each}" for each in differences[:_SHOWN_MAX]]
-            more = [f"- and {len(differences) - _SHOWN_MAX} more"] if len(differences) > _SHOWN_MAX else []
-            raise Differs("\n".join(["epolltop differs from what happened:", *shown, *more]))
+            head = f"epolltop differs from what happened in {len(differences)} ways; the first {_SHOWN_MAX} at most:"
+            raise Differs("\n- ".join([head, *differences[:_SHOWN_MAX]]))
 
     def _differences(self) -> Iterator[str]:
         snapshot = self._told.hear()
