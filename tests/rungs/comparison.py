@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from epolltop.model.snapshot import Snapshot
 
 from . import calls
+from .files import Process
 from .holdings import Holdings
 from .ids import Ids
 from .oracle import Oracle
@@ -31,14 +32,15 @@ class Differs(AssertionError):
 class Comparison:
     """Of one run. Each look compares what happened since the last one, and what there is."""
 
-    def __init__(self, watcher: Watcher, oracle: Oracle) -> None:
+    def __init__(self, watcher: Watcher, oracle: Oracle, collector: Process) -> None:
+        """Collector: the process that closes sockets to wake the kernel's collector."""
         self._sight = watcher.rung.sight
         self._oracle = oracle
         self._since = 0, 0, 0
         self._ids = Ids()
         self._told = Told(watcher, oracle)
         self._holdings = Holdings(self._sight, oracle, self._told, self._ids)
-        self._releases = Releases(self._sight, oracle, self._told, self._ids)
+        self._releases = Releases(self._sight, oracle, self._told, self._ids, collector)
 
     def look(self) -> None:
         """Compares.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from epolltop.model.batch import Event, Kind, ProcessKey
 
 from . import calls
-from .files import Created, Released
+from .files import Created, Process, Released
 from .ids import Ids
 from .oracle import Oracle
 from .sight import Sight, key_of, keys_of
@@ -28,11 +28,12 @@ COLLECTS_IN_TASK = tuple(map(int, platform.release().split(".")[:2])) < (6, 1)
 class Releases:
     """Of a run, from look to look."""
 
-    def __init__(self, sight: Sight, oracle: Oracle, told: Told, ids: Ids) -> None:
+    def __init__(self, sight: Sight, oracle: Oracle, told: Told, ids: Ids, collector: Process) -> None:
         self._sight = sight
         self._oracle = oracle
         self._told = told
         self._ids = ids
+        self._collector = key_of(collector)
         self._foreign = 0
         self.charged: Counter[ProcessKey] = Counter()
         """As they were told so far."""
@@ -97,7 +98,7 @@ class Releases:
         if event.by_kernel:
             return end.by is None or end.perhaps_kernel
         if end.by is None:
-            return COLLECTS_IN_TASK and event.process in keys_of(self._oracle)
+            return COLLECTS_IN_TASK and event.process in {*keys_of(self._oracle), self._collector}
         return event.process == key_of(end.by)
 
     def _looked(self, end: Released, event: Event) -> bool:

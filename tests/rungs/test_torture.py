@@ -34,7 +34,7 @@ def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.Fixt
 def _torture(watcher: Watcher, stage: Stage, seed: int, test: str) -> None:
     moves = {move: weight for move, weight in MOVES.items() if move.__name__ not in watcher.rung.spared}
     play = Play(stage, Random(seed), moves)
-    comparison = Comparison(watcher, play.oracle)
+    comparison = Comparison(watcher, play.oracle, stage.collector)
     try:
         for number in range(1, LOOKS + 1):
             for _ in range(MOVES_A_LOOK):
