@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from .comparison import Watcher
 from .rungs import RUNGS, Refused, opened
 from .stage import Stage
+from .told import Watcher
 
 SEEDS = 40
 """A minute for all rungs of a machine of two cores."""

@@ -10,12 +10,10 @@ import enum
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from epolltop.model.batch import ProcessKey
+from .files import File
+from .sight import Place, Sight
 
-from .oracle import File
-from .rungs import Sight
-
-Places = Set[tuple[ProcessKey, int]]
+Places = Set[Place]
 
 
 class Name(enum.Enum):
@@ -34,10 +32,10 @@ class Naming:
     before: Mapping[File, Places]
     """Where each instance was held, as far as the rung sees."""
     now: Mapping[File, Places]
-    born: Mapping[File, tuple[ProcessKey, int]]
+    born: Mapping[File, Place]
     """Where those were created that were traced meanwhile, also by threads whose tables the rung does not see."""
 
-    def of(self, file: File, born: tuple[ProcessKey, int] | None, *, known: bool) -> Name:
+    def of(self, file: File, born: Place | None, *, known: bool) -> Name:
         """Of an instance that is held now.
 
         Args:

@@ -1,142 +1,17 @@
 """What a program did with its descriptors, by the rules of open files alone.
 
-Knows nothing of epolltop. A table maps descriptors to files; threads refer to tables, processes are their threads. A
-file lives as long as a table, a waiting thread, or another file that lives refers to it: a socket refers to what was
-sent to it and not yet received. Times are nanoseconds of the boot clock, around a move.
+Knows nothing of epolltop. A file lives as long as a table, a waiting thread, or another file that lives refers to it: a
+socket refers to what was sent to it and not yet received, a ring to what is registered with it.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-Bounds = tuple[int, int]
-"""Something happened not before the one and not after the other."""
-
+from .files import Bounds, Call, Created, Failed, File, Kind, Process, Released, Slot, Table, Thread
 
 LATE_NS = 10_000_000_000
 """What threads of the kernel do is done by then."""
-
-
-class Kind(enum.Enum):
-    """What an open file is."""
-
-    EPOLL = "epoll"
-    SOCKET = "socket"
-    RING = "ring"
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a creation was asked for."""
-
-    size: int | None = None
-    flags: int | None = None
-    compat: bool = False
-    """Through the 32-bit entry."""
-
-
-@dataclass(eq=False)
-class Process:
-    """Its name in /proc, and what lives in it."""
-
-    pid: int
-    start: int
-    """Clock ticks since boot."""
-    threads: list[Thread] = field(default_factory=list)
-
-    def __repr__(self) -> str:
-        return f"P{self.pid}"
-
-
-@dataclass(eq=False)
-class Slot:
-    """One descriptor."""
-
-    file: File
-    cloexec: bool
-
-
-@dataclass(eq=False)
-class Table:
-    """A table of descriptors, of those that matter."""
-
-    slots: dict[int, Slot] = field(default_factory=dict)
-
-    def copy(self) -> Table:
-        return Table({fd: Slot(slot.file, slot.cloexec) for fd, slot in self.slots.items()})
-
-
-@dataclass(eq=False)
-class Thread:
-    """A task."""
-
-    process: Process
-    tid: int
-    table: Table
-    channel: str
-    waits_on: File | None = None
-    refused: int = 0
-    """What seccomp answers to epoll_create1; 0: it lets it through."""
-    rings: bool = False
-    """It has used io_uring, whose work may end a wait before its time."""
-
-    def __repr__(self) -> str:
-        return f"{self.process}/{self.tid}"
-
-
-@dataclass(eq=False)
-class File:
-    """An open file."""
-
-    number: int
-    kind: Kind
-    messages: list[list[File]] = field(default_factory=list)
-    """Of a socket: what waits to be received. Of a ring: what is registered."""
-    peer: File | None = None
-    inode: int = 0
-    released: bool = False
-
-    def __repr__(self) -> str:
-        return f"{self.kind.value}{self.number}"
-
-
-@dataclass(frozen=True)
-class Created:
-    """A creation that succeeded."""
-
-    file: File
-    by: Process
-    tid: int
-    fd: int
-    call: Call
-    when: Bounds
-
-
-@dataclass(frozen=True)
-class Failed:
-    """One that did not."""
-
-    by: Process
-    tid: int
-    errno: int
-    call: Call
-    refused: bool
-    """By a filter, before the call began."""
-    when: Bounds
-
-
-@dataclass(frozen=True)
-class Released:
-    """The end of an instance."""
-
-    file: File
-    by: Process | None
-    """Who dropped the last reference; None: a thread of the kernel."""
-    when: Bounds
-    perhaps_kernel: bool = False
-    """The kernel may have left it to a thread of its own, which does it later."""
 
 
 class Oracle:
@@ -149,11 +24,12 @@ class Oracle:
         self.created: list[Created] = []
         self.failed: list[Failed] = []
         self.released: list[Released] = []
+        self.made: list[File] = []
+        """Files of any kind, by number."""
         self.orphans: dict[File, tuple[Process | None, Bounds]] = {}
         """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them. Since
         when, and by whose move: one that let go of more than that may come after the collector."""
         self._files: list[File] = []
-        self._numbers = 0
         self._torn: set[File] = set()  # registered with a ring that let go of them, now or later
 
     # What there is.
@@ -297,8 +173,8 @@ class Oracle:
     # How it follows.
 
     def _new(self, kind: Kind) -> File:
-        self._numbers += 1
-        file = File(self._numbers, kind)
+        file = File(len(self.made), kind)
+        self.made.append(file)
         self._files.append(file)
         return file
 

@@ -1,4 +1,4 @@
-"""Every rung of every ladder by force, and what each of them sees.
+"""Every rung of every ladder by force.
 
 A rung stands for the best that some kernel allows. One that the running kernel refuses says what the kernel answered.
 """
@@ -17,30 +17,10 @@ from epolltop.sources import SourceUnavailable, openfiles
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from tests.kernel.observing import Observing, observe, observe_by_proc
 
-
-@dataclass(frozen=True)
-class Sight:
-    """What a rung sees; the rest it misses, and must say so."""
-
-    creations: bool = True
-    """When they happen. Otherwise instances are found."""
-    compat: bool = True
-    """Those of 32-bit calls, too."""
-    refused: bool = True
-    """A call that a seccomp filter refuses, too."""
-    releases: bool = True
-    """When they happen. Otherwise instances are gone, some of them unnoticed."""
-    tables: bool = True
-    """Descriptor tables of threads that left their process', or that have outlived their leader."""
-    addresses: bool = True
-    """The census names instances as events do. Otherwise by the places in which it saw them."""
-    identities: bool = True
-    """An instance is known again from one census to the next, as far as places tell. Otherwise that is a guess."""
-    blind_spot: str = ""
-    """Part of a sentence that it says about itself."""
+from .sight import Sight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rung:
     """One way to observe."""
 
@@ -65,26 +45,35 @@ def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
 _FUNCTIONS = Sight(refused=False)
 _TRACEPOINT = Sight(compat=False)
 _DERIVED = Sight(compat=False, releases=False, blind_spot="no probe sees releases here")
-
-
-_PROC = Sight(False, False, False, False, False, False, True, "are not seen, so rates are lower bounds")
+_PROC = Sight(
+    creations=False,
+    compat=False,
+    refused=False,
+    releases=False,
+    tables=False,
+    addresses=False,
+    blind_spot="are not seen, so rates are lower bounds",
+)
 
 
 def _by_scan(sight: Sight) -> Sight:
+    """The same probes with the census of /proc and kcmp(2)."""
     return dataclasses.replace(sight, tables=False, addresses=False, identities=sight.releases)
 
 
 RUNGS = {
-    "fentry": Rung(_ladders("fexit", "fentry", "iterator"), _FUNCTIONS),
-    "kprobe": Rung(_ladders("kretprobe", "kprobe", "iterator"), _FUNCTIONS),
-    "slab": Rung(_ladders("tracepoint", "raw_tracepoint", "iterator"), _TRACEPOINT),
-    "derived": Rung(_ladders("tracepoint", "census", "iterator"), _DERIVED, spared=frozenset({"create_compat"})),
-    "scan-fentry": Rung(_ladders("fexit", "fentry", "proc"), _by_scan(_FUNCTIONS)),
-    "scan-kprobe": Rung(_ladders("kretprobe", "kprobe", "proc"), _by_scan(_FUNCTIONS)),
-    "scan-slab": Rung(_ladders("tracepoint", "raw_tracepoint", "proc"), _by_scan(_TRACEPOINT)),
-    "scan-derived": Rung(_ladders("tracepoint", "census", "proc"), _by_scan(_DERIVED)),
-    "compat": Rung(ALL.only("epoll_create", "tracepoint"), Sight(), compat=True),
-    "proc": Rung(None, _PROC),
+    "fentry": Rung(ladders=_ladders("fexit", "fentry", "iterator"), sight=_FUNCTIONS),
+    "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), sight=_FUNCTIONS),
+    "slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "iterator"), sight=_TRACEPOINT),
+    "derived": Rung(
+        ladders=_ladders("tracepoint", "census", "iterator"), sight=_DERIVED, spared=frozenset({"create_compat"})
+    ),
+    "scan-fentry": Rung(ladders=_ladders("fexit", "fentry", "proc"), sight=_by_scan(_FUNCTIONS)),
+    "scan-kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "proc"), sight=_by_scan(_FUNCTIONS)),
+    "scan-slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "proc"), sight=_by_scan(_TRACEPOINT)),
+    "scan-derived": Rung(ladders=_ladders("tracepoint", "census", "proc"), sight=_by_scan(_DERIVED)),
+    "compat": Rung(ladders=ALL.only("epoll_create", "tracepoint"), sight=Sight(), compat=True),
+    "proc": Rung(ladders=None, sight=_PROC),
 }
 """By name, as test ids and `make test-vm` have them."""
 

@@ -19,6 +19,8 @@ from typing import Any
 
 from tests.waiting import eventually
 
+from .files import Process
+
 PUPPET = Path(__file__).parents[1] / "workloads" / "puppet.py"
 _PATIENCE_S = 40.0
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -54,7 +56,9 @@ class Stage:
         self.first = self.channel()
         command = [sys.executable, "-ISs", str(PUPPET), self._directory.name, self.first]
         self._process = subprocess.Popen(command)
-        self.greeting(self.first)
+        pid = self.greeting(self.first)["pid"]
+        self.collector = Process(pid, start_of(pid))
+        """The first of them: closes sockets when asked to, which wakes the kernel's collector."""
         self.compat = bool(self.do(self.first, "has_compat")["done"])
         """Whether this kernel has a 32-bit entry."""
 

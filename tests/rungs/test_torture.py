@@ -9,19 +9,21 @@ import pytest
 
 from tests.kernel.truth import truth
 
-from .comparison import Comparison, Disturbed, Watcher
+from .comparison import Comparison, Differs
+from .moves import MOVES
 from .play import Play
 from .stage import Stage
+from .told import Disturbed, Watcher
 
 pytestmark = pytest.mark.kernel
 
-LOOKS, MOVES, ATTEMPTS = 6, 10, 5
+LOOKS, MOVES_A_LOOK, ATTEMPTS = 6, 10, 5
 
 
-def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
+def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.FixtureRequest) -> None:
     for attempt in range(ATTEMPTS):
         try:
-            _torture(watcher, stage, seed)
+            _torture(watcher, stage, seed, request.node.nodeid)
         except Disturbed as disturbed:
             warnings.warn(f"seed {seed}, attempt {attempt}: {disturbed}", stacklevel=1)
         else:
@@ -29,16 +31,17 @@ def test_torture(watcher: Watcher, stage: Stage, seed: int) -> None:
     pytest.fail("others on this machine make so many events that none of the attempts was exact")
 
 
-def _torture(watcher: Watcher, stage: Stage, seed: int) -> None:
-    play = Play(stage, Random(seed), watcher.rung.spared)
-    comparison = Comparison(watcher, play.oracle)
+def _torture(watcher: Watcher, stage: Stage, seed: int, test: str) -> None:
+    moves = {move: weight for move, weight in MOVES.items() if move.__name__ not in watcher.rung.spared}
+    play = Play(stage, Random(seed), moves)
+    comparison = Comparison(watcher, play.oracle, stage.collector)
     try:
-        for _ in range(LOOKS):
-            for _ in range(MOVES):
+        for number in range(1, LOOKS + 1):
+            for _ in range(MOVES_A_LOOK):
                 play.move()
             play.collect()
-            play.account.append("-- look")
-            assert play.oracle.table() == truth([process.pid for process in play.oracle.processes]), "the account"
+            play.account.append(f"-- look {number}")
+            _confirm(play)
             comparison.look()
         play.finish()
         play.account.append("-- look at the end")
@@ -46,7 +49,27 @@ def _torture(watcher: Watcher, stage: Stage, seed: int) -> None:
         assert not play.oracle.alive()
     except Disturbed:
         raise
+    except Differs as differences:
+        raise pytest.fail.Exception(_report(play, seed, test, differences), pytrace=False) from None
     except Exception as error:
-        raise AssertionError("\n".join((f"EPOLLTOP_SEED={seed} repeats it:", *play.account, str(error)))) from error
+        raise AssertionError(_report(play, seed, test, error)) from error
     finally:
         play.close()
+
+
+def _confirm(play: Play) -> None:
+    """/proc and kcmp agree with the oracle, so that what differs afterwards is epolltop."""
+    there = truth([process.pid for process in play.oracle.processes])
+    assert play.oracle.table() == there, f"the oracle is wrong: {play.oracle.table()}, there are {there}"
+
+
+def _report(play: Play, seed: int, test: str, error: Exception) -> str:
+    """All that happened, in order, then what is wrong."""
+    return "\n".join(
+        (
+            f"EPOLLTOP_SEED={seed} .venv/bin/python -m pytest '{test}'",
+            "What was done, by process/thread, + what it made, - which instances it ended:",
+            *play.account,
+            str(error) or repr(error),
+        )
+    )

@@ -54,6 +54,14 @@ def test_of_a_long_message_the_end_is_told() -> None:
     assert told(case("test_torture[kprobe-0]", long))["kprobe"].endswith("… P171: released 3, expected 4")
 
 
+def test_of_a_long_message_without_a_traceback_the_end_is_told() -> None:
+    long = (
+        '<failure message="Failed: EPOLLTOP_SEED=0&#10;&#10;[+28 more lines; full report in element '
+        'text]">EPOLLTOP_SEED=0\nfirst fork() -&gt; 170\n-- look 1\n- P171: released 3, expected 4</failure>'
+    )
+    assert told(case("test_torture[kprobe-0]", long))["kprobe"].endswith("… - P171: released 3, expected 4")
+
+
 def test_an_error_of_the_set_up_is_a_failure() -> None:
     error = '<error message="failed on setup with &quot;OSError&quot;">…</error>'
     assert told(case("test_torture[proc-0]", error))["proc"].startswith("6.1.0 proc failed 1 of 1;")

@@ -133,12 +133,13 @@ def _case(element: ElementTree.Element) -> _Case:
 
 
 def _message(part: ElementTree.Element) -> str:
-    """Where pytest left out the end of it, the last line of the full report's."""
+    """Where pytest left out the end of it, the last line of the full report's, which may have no traceback."""
     message = part.get("message") or ""
     if not message.endswith(_LEFT_OUT):
         return message
-    lines = [line[1:].strip() for line in (part.text or "").splitlines() if line.startswith("E ")]
-    return f"{message.rpartition('[+')[0]} … {lines[-1] if lines else ''}"
+    lines = (part.text or "").strip().splitlines()
+    errors = [line[1:].strip() for line in lines if line.startswith("E ")]
+    return f"{message.rpartition('[+')[0]} … {(errors or lines or [''])[-1]}"
 
 
 def _rung(name: str) -> str:

@@ -1,0 +1,133 @@
+"""Open files, descriptors and who has them; and what happens to instances.
+
+A table maps descriptors to files; threads refer to tables, processes are their threads. Times are nanoseconds of the
+boot clock, around a move.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+Bounds = tuple[int, int]
+"""Something happened not before the one and not after the other."""
+
+
+class Kind(enum.Enum):
+    """What an open file is."""
+
+    EPOLL = "epoll"
+    SOCKET = "socket"
+    RING = "ring"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a creation was asked for."""
+
+    size: int | None = None
+    flags: int | None = None
+    compat: bool = False
+    """Through the 32-bit entry."""
+
+
+@dataclass(eq=False)
+class Process:
+    """Its name in /proc, and what lives in it."""
+
+    pid: int
+    start: int
+    """Clock ticks since boot."""
+    threads: list[Thread] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"P{self.pid}"
+
+
+@dataclass(eq=False)
+class Slot:
+    """One descriptor."""
+
+    file: File
+    cloexec: bool
+
+
+@dataclass(eq=False)
+class Table:
+    """A table of descriptors, of those that matter."""
+
+    slots: dict[int, Slot] = field(default_factory=dict)
+
+    def copy(self) -> Table:
+        return Table({fd: Slot(slot.file, slot.cloexec) for fd, slot in self.slots.items()})
+
+
+@dataclass(eq=False)
+class Thread:
+    """A task."""
+
+    process: Process
+    tid: int
+    table: Table
+    channel: str
+    waits_on: File | None = None
+    refused: int = 0
+    """What seccomp answers to epoll_create1; 0: it lets it through."""
+    rings: bool = False
+    """It has used io_uring, whose work may end a wait before its time."""
+
+    def __repr__(self) -> str:
+        return f"{self.process}/{self.tid}"
+
+
+@dataclass(eq=False)
+class File:
+    """An open file."""
+
+    number: int
+    kind: Kind
+    messages: list[list[File]] = field(default_factory=list)
+    """Of a socket: what waits to be received. Of a ring: what is registered."""
+    peer: File | None = None
+    inode: int = 0
+    released: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.kind.value}{self.number}"
+
+
+@dataclass(frozen=True)
+class Created:
+    """A creation that succeeded."""
+
+    file: File
+    by: Process
+    tid: int
+    fd: int
+    call: Call
+    when: Bounds
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One that did not."""
+
+    by: Process
+    tid: int
+    errno: int
+    call: Call
+    refused: bool
+    """By a filter, before the call began."""
+    when: Bounds
+
+
+@dataclass(frozen=True)
+class Released:
+    """The end of an instance."""
+
+    file: File
+    by: Process | None
+    """Who dropped the last reference; None: a thread of the kernel."""
+    when: Bounds
+    perhaps_kernel: bool = False
+    """The kernel may have left it to a thread of its own, which does it later."""

@@ -1,0 +1,48 @@
+"""What puppets may do, by theme, each move with its weight in the draw.
+
+A move is a function of the play and the thread that was drawn. It has the thread take a step, tells the oracle what
+came of it by the kernel's answer, and returns whether anything was done: False if it is not possible now, or if this
+kernel refuses it.
+"""
+
+from __future__ import annotations
+
+from tests.rungs.play import Move
+
+from . import creations, descriptors, failures, processes, rings, sockets
+
+MOVES: dict[Move, float] = {
+    creations.create1: 8,
+    creations.create: 3,
+    creations.create_compat: 1,
+    failures.fail: 4,
+    failures.refuse_creation: 0.3,
+    creations.pairs: 2,
+    creations.hold: 1,
+    descriptors.close: 5,
+    descriptors.close_range: 1.5,
+    descriptors.dup: 3,
+    descriptors.dup_over: 3,
+    descriptors.watch: 1,
+    processes.wait: 4,
+    processes.wake: 8,
+    processes.fork: 2,
+    processes.clone_files: 1,
+    processes.same_pid_again: 1,
+    processes.thread: 2,
+    processes.unshare: 1,
+    processes.execute: 0.5,
+    processes.end: 1,
+    processes.kill: 1,
+    processes.end_thread: 1.5,
+    sockets.sockets: 2,
+    sockets.send: 6,
+    sockets.send_in_circle: 2,
+    sockets.receive: 10,
+    rings.ring: 2,
+    rings.register_files: 5,
+    rings.unregister_files: 6,
+    rings.close_by_ring: 1,
+    descriptors.take_from: 2,
+}
+"""Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""

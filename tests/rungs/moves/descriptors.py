@@ -1,0 +1,92 @@
+"""Copies of descriptors come and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.rungs.files import Process, Thread
+from tests.rungs.play import Play
+
+CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
+_O_CLOEXEC = 0o2000000
+
+
+def close(play: Play, thread: Thread) -> bool:
+    fd = play.pick(thread, None)
+    if fd is None:
+        return False
+    _, when = play.do(thread, "close", fd=fd)
+    play.oracle.close(thread, [fd], when)
+    return True
+
+
+def close_range(play: Play, thread: Thread) -> bool:
+    fds = play.fds(thread, None)
+    if not fds:
+        return False
+    first, last = sorted(play.random.choices(fds, k=2))
+    flags = play.random.choice([0, 0, CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC])
+    reply, when = play.do(thread, "close_range", first=first, last=last, flags=flags)
+    if "errno" in reply:  # Linux 5.9 knows the call, 5.11 the last of its flags
+        return False
+    fds = [fd for fd in fds if first <= fd <= last]
+    if flags & CLOSE_RANGE_UNSHARE:
+        play.oracle.unshare(thread, when)
+    if flags & CLOSE_RANGE_CLOEXEC:
+        for fd in fds:
+            thread.table.slots[fd].cloexec = True
+    else:
+        play.oracle.close(thread, fds, when)
+    return True
+
+
+def dup(play: Play, thread: Thread) -> bool:
+    fd = play.pick(thread, None)
+    if fd is None:
+        return False
+    how, cloexec = play.random.choice([("dup", False), ("dup_from", False), ("dup_from", True)])
+    lowest = play.random.choice([0, 100, 500])
+    arguments: dict[str, Any] = {} if how == "dup" else {"lowest": lowest, "cloexec": cloexec}
+    reply, when = play.do(thread, how, fd=fd, **arguments)
+    play.oracle.put(thread, reply["done"], thread.table.slots[fd].file, when, cloexec=cloexec)
+    return True
+
+
+def dup_over(play: Play, thread: Thread) -> bool:
+    fds = play.fds(thread, None)
+    if len(fds) < 2:
+        return False
+    fd, over = play.random.sample(fds, 2)
+    how, flags = play.random.choice([("dup2", 0), ("dup3", 0), ("dup3", _O_CLOEXEC)])
+    _, when = play.do(thread, how, fd=fd, over=over, **({} if how == "dup2" else {"flags": flags}))
+    play.oracle.put(thread, over, thread.table.slots[fd].file, when, cloexec=bool(flags))
+    return True
+
+
+def watch(play: Play, thread: Thread) -> bool:
+    """One instance watches another: that is no reference, and the kernel may refuse it."""
+    fds = play.fds(thread)
+    if len(fds) < 2:
+        return False
+    fd, target = play.random.sample(fds, 2)
+    reply, _ = play.do(thread, "watch", fd=fd, target=target)
+    return "errno" not in reply
+
+
+def take_from(play: Play, thread: Thread) -> bool:
+    """pidfd_getfd: from the table of another process' first thread."""
+    others = [other for other in play.oracle.processes if other is not thread.process and _leads(other)]
+    if not others:
+        return False
+    victim = play.random.choice(others).threads[0]
+    fd = play.pick(victim, None)
+    if fd is None:
+        return False
+    slot = victim.table.slots[fd]
+    reply, when = play.do(thread, "take_from", pid=victim.process.pid, fd=fd)
+    play.oracle.put(thread, reply["done"], slot.file, when, cloexec=True)
+    return True
+
+
+def _leads(process: Process) -> bool:
+    return process.threads[0].tid == process.pid
