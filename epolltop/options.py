@@ -104,7 +104,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         SystemExit: help or version was asked for (0), or the usage is bad (2), after saying so.
     """
     parser = _parser()
-    given = parser.parse_args(argv)
+    given = _given(parser, argv)
     command = given.command or "live"
     if command == "replay":
         of_snapshot = given.format or given.output or given.events
@@ -153,6 +153,14 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         width=given.width,
         theme=given.theme,
     )
+
+
+def _given(parser: _Parser, argv: list[str]) -> argparse.Namespace:
+    """With what stood before the command and what stood after it in one, of options that may be repeated."""
+    given = parser.parse_args(argv)
+    for repeatable in ("pid", "user", "attach"):
+        setattr(given, repeatable, [*getattr(given, repeatable), *getattr(given, f"more_{repeatable}", [])])
+    return given
 
 
 def _source(parser: _Parser, given: argparse.Namespace) -> str:
@@ -225,9 +233,14 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     def add(*names: str, default: object, **described: Any) -> None:
         parser.add_argument(*names, default=argparse.SUPPRESS if suppress else default, **described)
 
+    def repeatable(*names: str, **described: Any) -> None:
+        dest = names[-1].removeprefix("--")
+        where: dict[str, Any] = {"dest": f"more_{dest}"} if suppress else {"dest": dest}
+        add(*names, default=[], action="append", **where, **described)
+
     add("--source", default="auto", choices=KINDS, help="bpf: exact; proc: no privileges; auto: the best that runs")
-    add("-p", "--pid", default=[], type=_positive, action="append", metavar="PID", help="only this one; repeatable")
-    add("-u", "--user", default=[], type=_uid, action="append", metavar="USER", help="only this user's; repeatable")
+    repeatable("-p", "--pid", type=_positive, metavar="PID", help="only this one; repeatable")
+    repeatable("-u", "--user", type=_uid, metavar="USER", help="only this user's; repeatable")
     add("-F", "--filter", default="", metavar="EXPR", help="only what matches: words, open>10, user:www, !word")
     add("-s", "--sort", default=None, metavar="FIELD", help="sort by FIELD; -s help lists them")
     add("--reverse", default=False, action="store_true", help="sort the other way round")
@@ -250,13 +263,8 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         action="store_true",
         help="count 32-bit programs' creations where tracepoints do not (BPF; costs)",
     )
-    add(
-        "--attach",
-        default=[],
-        type=_attach,
-        action="append",
-        metavar="PROBE=HOOK",
-        help="insist on a hook, as files_free=kprobe; repeatable",
+    repeatable(
+        "--attach", type=_attach, metavar="PROBE=HOOK", help="insist on a hook, as files_free=kprobe; repeatable"
     )
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add("--theme", default=None, type=_theme, metavar="NAME", help="of the screen; ansi-dark: the terminal's colours")

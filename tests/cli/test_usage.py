@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from epolltop import __version__
+from epolltop.options import parse_options
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
 
 from .program import NOBODY, environment, run, shell
@@ -18,6 +19,16 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nob
 def test_version() -> None:
     ended = run("--version")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"epolltop {__version__}\n", "")
+
+
+def test_what_may_be_repeated_adds_up_before_and_after_the_command() -> None:
+    before = ["-p", "1", "-u", "0", "--attach", "census=proc"]
+    after = ["-p", "2", "-u", "65534", "--attach", "files_free=census"]
+    options = parse_options([*before, "events", *after], no_color=False)
+    assert (options.selection.pids, options.selection.uids) == ({1, 2}, {0, 65534})
+    assert dict(options.attach) == {"census": "proc", "files_free": "census"}
+    assert parse_options(["events", "-p", "2"], no_color=False).selection.pids == {2}
+    assert parse_options(["-p", "1"], no_color=False).selection.pids == {1}
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("snapshot", "--help"), ("events", "-h"), ("doctor", "-h")])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workloads.client import Actor
 
-from .comparison import Watcher
+from .told import Watcher
 
 pytestmark = pytest.mark.kernel
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.resources
 import os
+import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -104,7 +105,7 @@ class Program:
             with silenced():
                 calls[how]()
         except Exception as error:  # BCC raises bare Exception for everything
-            raise AttachError(str(error)) from None
+            raise AttachError(_in_words(error)) from None
         self._attached.append((how, target))
         loaded = {"fentry": self._tracing(b"kfunc__", to), "fexit": self._tracing(b"kretfunc__", to)}.get(how, name)
         self._functions[how, target] = bpf.funcs[loaded].fd
@@ -249,6 +250,12 @@ class Program:
             self._lib.perf_reader_free(self._readers.pop())
         with silenced():
             self._object.cleanup()
+
+
+def _in_words(error: Exception) -> str:
+    """BCC's message without Python's marks of bytes. For EPERM it blames missing privileges, of which root has all."""
+    said = re.sub(r"b'([^']*)'", r"\1", str(error))
+    return "the kernel does not permit it" if said.startswith("Need super-user privileges") else said
 
 
 class Table:
