@@ -25,7 +25,7 @@ def test_what_may_be_repeated_adds_up_before_and_after_the_command() -> None:
     before = ["-p", "1", "-u", "0", "--attach", "census=proc"]
     after = ["-p", "2", "-u", "65534", "--attach", "files_free=census"]
     options = parse_options([*before, "events", *after], no_color=False)
-    assert (options.selection.pids, options.selection.uids) == ({1, 2}, {0, 65534})
+    assert (set(options.selection.pids), set(options.selection.uids)) == ({1, 2}, {0, 65534})
     assert dict(options.attach) == {"census": "proc", "files_free": "census"}
     assert parse_options(["events", "-p", "2"], no_color=False).selection.pids == {2}
     assert parse_options(["-p", "1"], no_color=False).selection.pids == {1}
