@@ -25,8 +25,8 @@ class OwnPids:
     def __init__(self, procfs: Procfs) -> None:
         self._procfs = procfs
         me = procfs.own_pid()
-        names = procfs.ns_pids(me) if me is not None else ()
-        self.known = me is not None and bool(names)
+        names = procfs.own_ns_pids()
+        self.known = bool(names)
         """Whether pids can be translated: not if the tree is of a namespace that does not contain us."""
         self._above = max(0, len(names) - 1)
         """How many namespaces the tree's is above ours; 0: it is ours."""

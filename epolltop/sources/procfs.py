@@ -89,16 +89,19 @@ class Procfs:
     def ns_pids(self, pid: int) -> tuple[int, ...]:
         """What a process is called in each PID namespace that contains it, from this tree's down to its own.
 
-        Nothing if it is gone.
+        Nothing if it is gone, or the kernel does not say.
         """
         status = self._read(pid, "status", _STATUS_BYTES)
         if len(status) == _STATUS_BYTES:  # a process of very many groups
             status = self._read(pid, "status", _STATUS_BYTES_MAX)
         _, _, rest = status.partition(b"\nNSpid:\t")
         numbers, end, _ = rest.partition(b"\n")
-        if status and not end:
-            return (pid,)  # a kernel without PID namespaces
-        return tuple(map(int, numbers.split()))
+        return tuple(map(int, numbers.split())) if end else ()
+
+    def own_ns_pids(self) -> tuple[int, ...]:
+        """The same of the caller; nothing if the tree is of a namespace that does not contain it."""
+        me = self.own_pid()
+        return () if me is None else self.ns_pids(me) or (me,)  # the latter on a kernel without PID namespaces
 
     def shows_machine(self) -> bool:
         """Whether the tree is of the machine's own PID namespace: kernel threads are in no other, and 2 starts them."""

@@ -182,8 +182,7 @@ def test_creation_through_the_32_bit_entry_is_found_if_it_is_not_traced(observin
         pytest.skip("this kernel has no 32-bit entry")
     observing.agrees([actor.pid])
     instance = observing.instances(actor.pid)[fd]
-    blind = any("32-bit" in sentence for sentence in observing.batch.source.blind_spots)
-    assert (instance.provenance is Provenance.FOUND) == blind
+    assert (instance.provenance is Provenance.TRACED) == observing.batch.source.sees_compat
     actor.do("close", fds=[fd])
     row = observing.row(actor.pid)
     assert row.open == 0

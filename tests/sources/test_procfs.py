@@ -169,10 +169,16 @@ def test_the_pid_inside_is_the_innermost(tree: Tree, names: tuple[int, ...], ns_
     assert (process.ns_pid, procfs.ns_pids(42)) == (ns_pid, names)
 
 
-@pytest.mark.parametrize("status", ["", "Name:\tworker\n", "Name:\tworker\nNSpid:\t4", "Groups:\t" + "1 " * 5000])
+def test_the_pid_inside_of_a_member_of_very_many_groups_is_read(tree: Tree) -> None:
+    tree.add(42)
+    (tree.root / "42" / "status").write_text("Groups:\t" + "1000000001 " * 65_536 + "\nNSpid:\t42\t7\n")
+    assert Procfs(str(tree.root)).ns_pids(42) == (42, 7)
+
+
+@pytest.mark.parametrize("status", ["", "Name:\tworker\n", "Name:\tworker\nNSpid:\t4"])
 def test_a_status_that_does_not_say_it_leaves_the_pid_inside_unknown(tree: Tree, status: str) -> None:
     tree.add(42)
-    (tree.root / "42" / "status").write_text(status + "\nNSpid:\t42" if "Groups" in status else status)
+    (tree.root / "42" / "status").write_text(status)
     process = Procfs(str(tree.root)).process(ProcessKey(42, 0))
     assert process is not None
     assert process.ns_pid is None

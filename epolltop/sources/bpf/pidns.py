@@ -20,8 +20,7 @@ def levels_up(procfs: Procfs) -> int | None:
     Raises:
         SourceUnavailable: /proc is not mounted, or shows a namespace in which epolltop has no number.
     """
-    me = procfs.own_pid()
-    numbers = procfs.ns_pids(me) if me is not None else ()
+    numbers = procfs.own_ns_pids()
     if not numbers:
         raise SourceUnavailable(
             "/proc does not show epolltop itself", "mount the /proc of its PID namespace: mount -t proc proc /proc"
