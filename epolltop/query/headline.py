@@ -105,7 +105,7 @@ def _uncounted(snapshot: Snapshot) -> Iterator[str]:
     """Whose creations show as instances found, and in no count."""
     source, programs = snapshot.source, sum(row.compat for row in snapshot.processes)
     if source.missed:
-        yield f"the kernel left out {plural(source.missed, 'run')} of probes: so much is in no count (≥)"
+        yield f"the kernel left out {plural(source.missed, 'run')} of probes: up to so much is in no count (≥)"
     if programs and not source.sees_compat:
         yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?) without --compat"
 

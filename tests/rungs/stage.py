@@ -27,6 +27,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _TGKILL, *_WAITS = {"x86_64": (234, 232, 281, 441), "aarch64": (131, 22, 441)}[platform.machine()]
 
 
+class Silent(Exception):
+    """A puppet does not answer. Its memory is a copy of a process' with threads: a lock may have been taken for good."""
+
+
 class _Channel:
     """Both FIFOs of a puppet, held open in both directions, so that opening them waits for nobody."""
 
@@ -50,12 +54,20 @@ class Stage:
     """The channels of all puppets, and the first of them: it creates nothing, and the others are forked from it."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def restart(self) -> None:
+        """Ends all puppets, whatever they are doing, and begins anew."""
+        self.close()
+        self._begin()
+
+    def _begin(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="puppets")
         self._channels: dict[str, _Channel] = {}
         self._names = 0
         self.first = self.channel()
         command = [sys.executable, "-ISs", str(PUPPET), self._directory.name, self.first]
-        self._process = subprocess.Popen(command)
+        self._process = subprocess.Popen(command, start_new_session=True)
         pid = self.greeting(self.first)["pid"]
         self.collector = Process(pid, start_of(pid))
         """The first of them: closes sockets when asked to, which wakes the kernel's collector."""
@@ -135,7 +147,7 @@ class Stage:
 
     def close(self) -> None:
         """Kills all."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for name in list(self._channels):
             self.forget(name)
@@ -144,7 +156,8 @@ class Stage:
     def _line(self, channel: _Channel) -> dict[str, Any]:
         line = b""
         while not line.endswith(b"\n"):
-            assert self._poll(channel.replies, channel.pidfd), f"puppet {channel.pid} does not answer"
+            if not self._poll(channel.replies, channel.pidfd):
+                raise Silent(f"puppet {channel.pid} does not answer")
             line += os.read(channel.replies, 65536)
         reply: dict[str, Any] = json.loads(line)
         return reply

@@ -27,6 +27,10 @@ UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
 _RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 _LOST = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 
+_MAXACTIVE = 1024
+"""Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1, loses
+each call that begins while as many are preempted, and tells nobody."""
+
 
 class AttachError(Exception):
     """A program could not be loaded or attached; the message is BCC's."""
@@ -97,7 +101,7 @@ class Program:
             "fentry": lambda: bpf.attach_kfunc(fn_name=self._tracing(b"kfunc__", to)),
             "fexit": lambda: bpf.attach_kretfunc(fn_name=self._tracing(b"kretfunc__", to)),
             "kprobe": lambda: bpf.attach_kprobe(event=to, fn_name=name),
-            "kretprobe": lambda: bpf.attach_kretprobe(event=to, fn_name=name),
+            "kretprobe": lambda: bpf.attach_kretprobe(event=to, fn_name=name, maxactive=_MAXACTIVE),
             "tracepoint": lambda: self._attach_tracepoint(name, target),
             "raw_tracepoint": lambda: bpf.attach_raw_tracepoint(tp=to, fn_name=name),
         }
