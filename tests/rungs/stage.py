@@ -28,7 +28,7 @@ _TGKILL, *_WAITS = {"x86_64": (234, 232, 281, 441), "aarch64": (131, 22, 441)}[p
 
 
 class Silent(Exception):
-    """A puppet does not answer. Its memory is a copy of a process' with threads: a lock may have been taken for good."""
+    """A puppet does not answer: its memory is a copy of a process' with threads, and a lock may stay taken."""
 
 
 class _Channel:

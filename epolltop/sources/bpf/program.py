@@ -28,8 +28,8 @@ _RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int
 _LOST = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 
 _MAXACTIVE = 1024
-"""Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1, loses
-each call that begins while as many are preempted, and tells nobody."""
+"""Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1,
+loses each call that begins while as many are preempted, and tells nobody."""
 
 
 class AttachError(Exception):
