@@ -20,7 +20,7 @@ _RESULT_BYTES = 16 << 20
 _QEMU = "qemu-system-x86_64"
 _PANIC = re.compile(r"Kernel panic[^\r\n]*")
 _MACHINE = "-accel tcg -cpu max,la57=off -M q35 -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot"
-_WORDS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable preempt=full"
+_WORDS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def _machine(console: Path) -> list[str]:
 def _kernel(image: Image, guest: Guest, initial: Path) -> list[str]:
     """Variables that the kernel does not know are the first process's environment."""
     initial.write_bytes(initramfs(image.modules, guest.arguments))
-    return ["-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", f"{_WORDS} EPOLLTOP_SEEDS={guest.seeds}"]
+    words = f"{_WORDS} {image.words} EPOLLTOP_SEEDS={guest.seeds}"
+    return ["-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", words]
 
 
 def _disks(disks: Sequence[tuple[Path, bool]]) -> list[str]:

@@ -28,6 +28,8 @@ class Kernel:
     package: str
     refuses: frozenset[str] = frozenset()
     """Rungs that this kernel does not have. It must have all others: a test that skips them there is wrong."""
+    words: str = ""
+    """For its command line."""
 
 
 _NO_SLAB = frozenset({"slab", "scan-slab"})
@@ -38,8 +40,9 @@ KERNELS = (
     Kernel("5.10", "bullseye", "linux-image-cloud-amd64", _NO_SLAB),
     Kernel("6.1", "bookworm", "linux-image-cloud-amd64", _NO_SLAB),
     Kernel("6.1-standard", "bookworm", "linux-image-amd64", _NO_SLAB),
-    Kernel("6.12", "trixie", "linux-image-cloud-amd64"),
-    Kernel("newest", "sid", "linux-image-cloud-amd64"),
+    # Where anything may be preempted a probe may be, too, and the kernel leaves out what meets it there.
+    Kernel("6.12", "trixie", "linux-image-cloud-amd64", words="preempt=full"),
+    Kernel("newest", "sid", "linux-image-cloud-amd64", words="preempt=full"),
 )
 
 
@@ -50,6 +53,7 @@ class Image:
     release: str
     vmlinuz: Path
     modules: tuple[Path, ...]
+    words: str = ""
 
 
 def obtain(kernel: Kernel, say: Callable[[str], None]) -> Image:
@@ -61,14 +65,14 @@ def obtain(kernel: Kernel, say: Callable[[str], None]) -> Image:
     cached = CACHE / "kernels" / kernel.name
     packages = cached / "packages"
     if packages.exists() and time.time() - packages.stat().st_mtime < _ASKED_AGAIN_S:
-        return _image(cached)
+        return _image(cached, kernel)
     try:
         _refresh(kernel, cached, say)
     except Unavailable as error:
         if not packages.exists():
             raise
         say(f"{kernel.name}: no newer one can be had, the one from before is taken: {error}")
-    return _image(cached)
+    return _image(cached, kernel)
 
 
 def _refresh(kernel: Kernel, cached: Path, say: Callable[[str], None]) -> None:
@@ -119,5 +123,6 @@ def insertions(answer: str) -> tuple[Path, ...]:
     return tuple(Path(path) for path in dict.fromkeys(paths))
 
 
-def _image(cached: Path) -> Image:
-    return Image((cached / "release").read_text(), cached / "vmlinuz", tuple(sorted((cached / "modules").iterdir())))
+def _image(cached: Path, kernel: Kernel) -> Image:
+    modules = tuple(sorted((cached / "modules").iterdir()))
+    return Image((cached / "release").read_text(), cached / "vmlinuz", modules, kernel.words)
