@@ -142,8 +142,7 @@ def test_the_function_probes_are_there_to_be_tried() -> None:
         for how, target in (("fexit", "__x64_sys_epoll_create1"), ("fentry", "ep_eventpoll_release")):
             with contextlib.suppress(AttachError):
                 program.attach(how, "", target)
-            name = {"fexit": b"kretfunc__", "fentry": b"kfunc__"}[how]
-            assert load_bcc().lib.bpf_function_start(program._object.module, program._tracing(name, target.encode()))
+            assert load_bcc().lib.bpf_function_start(program._object.module, program._tracing(how, target))
     finally:
         program.close()
 

@@ -7,6 +7,7 @@ libbcc prints to descriptors 1 and 2, may close 0, compiles with the process' wo
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib.resources
 import os
 import re
@@ -65,8 +66,7 @@ class Program:
         self._links: list[int] = []
         self._readers: list[ctypes.c_void_p] = []
         self._tracepoints: dict[str, int] = {}
-        self._attached: list[tuple[str, str]] = []
-        self._functions: dict[tuple[str, str], int] = {}
+        self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
         if not is_open(0):
             os.open(os.devnull, os.O_RDONLY)  # else something of ours becomes 0, and libbcc closes that: see silenced
         said = ""
@@ -96,10 +96,10 @@ class Program:
         Raises:
             AttachError: refused or absent.
         """
-        bpf, name, to = self._object, program.encode(), target.encode()
+        bpf, name, to = self._object, self._tracing(how, target) or program.encode(), target.encode()
         calls: dict[str, Callable[[], object]] = {
-            "fentry": lambda: bpf.attach_kfunc(fn_name=self._tracing(b"kfunc__", to)),
-            "fexit": lambda: bpf.attach_kretfunc(fn_name=self._tracing(b"kretfunc__", to)),
+            "fentry": lambda: bpf.attach_kfunc(fn_name=name),
+            "fexit": lambda: bpf.attach_kretfunc(fn_name=name),
             "kprobe": lambda: bpf.attach_kprobe(event=to, fn_name=name),
             "kretprobe": lambda: bpf.attach_kretprobe(event=to, fn_name=name, maxactive=_MAXACTIVE),
             "tracepoint": lambda: self._attach_tracepoint(name, target),
@@ -110,23 +110,27 @@ class Program:
                 calls[how]()
         except Exception as error:  # BCC raises bare Exception for everything
             raise AttachError(_in_words(error)) from None
-        self._attached.append((how, target))
-        loaded = {"fentry": self._tracing(b"kfunc__", to), "fexit": self._tracing(b"kretfunc__", to)}.get(how, name)
-        self._functions[how, target] = bpf.funcs[loaded].fd
+        self._attached[how, target] = bpf.funcs[name].fd
 
     def misses(self, how: str, target: str) -> int:
         """How often the kernel left out a run of what is attached there, as one was running on that CPU.
 
         0 before Linux 5.12, which does not tell.
         """
-        with open(f"/proc/self/fdinfo/{self._functions[how, target]}", encoding="ascii") as info:
+        with open(f"/proc/self/fdinfo/{self._attached[how, target]}", encoding="ascii") as info:
             told = (line.split()[1] for line in info if line.startswith("recursion_misses:"))
             return int(next(told, "0"))
 
-    def _tracing(self, prefix: bytes, target: bytes) -> bytes:
-        """How BCC named the program: since 0.29 with the module's name, and vmlinux for what is in none."""
-        name = prefix + b"vmlinux__" + target
-        return name if self._lib.bpf_function_start(self._object.module, name) else prefix + target
+    def _tracing(self, how: str, target: str) -> bytes:
+        """How BCC named a fentry or fexit program: since 0.29 with the module's name, and vmlinux for what is in none.
+
+        Nothing of other kinds, which bear the names of their functions.
+        """
+        prefix = {"fentry": b"kfunc__", "fexit": b"kretfunc__"}.get(how)
+        if prefix is None:
+            return b""
+        name = prefix + b"vmlinux__" + target.encode()
+        return name if self._lib.bpf_function_start(self._object.module, name) else prefix + target.encode()
 
     def _attach_tracepoint(self, program: bytes, target: str) -> None:
         function = self._object.load_func(program, self._object.TRACEPOINT)
@@ -136,19 +140,19 @@ class Program:
         """Undoes one attach."""
         bpf, to = self._object, target.encode()
         calls: dict[str, Callable[[], object]] = {
-            "fentry": lambda: bpf.detach_kfunc(fn_name=self._tracing(b"kfunc__", to)),
-            "fexit": lambda: bpf.detach_kretfunc(fn_name=self._tracing(b"kretfunc__", to)),
+            "fentry": lambda: bpf.detach_kfunc(fn_name=self._tracing(how, target)),
+            "fexit": lambda: bpf.detach_kretfunc(fn_name=self._tracing(how, target)),
             "kprobe": lambda: bpf.detach_kprobe(event=to),
             "kretprobe": lambda: bpf.detach_kretprobe(event=to),
             "tracepoint": lambda: os.close(self._tracepoints.pop(target)),
             "raw_tracepoint": lambda: bpf.detach_raw_tracepoint(tp=to),
         }
         calls[how]()
-        self._attached.remove((how, target))
+        del self._attached[how, target]
 
     def detach_all(self) -> None:
         """Undoes every attach: nothing fires any more. A syscall tracepoint takes some 70 ms."""
-        for how, target in self._attached[:]:
+        for how, target in list(self._attached):
             self.detach(how, target)
 
     def open_perf_buffer(self, name: str, receive: Callable[[bytes], object], pages: int, wakeup_events: int) -> None:
@@ -268,8 +272,12 @@ class Table:
     def __init__(self, lib: Any, fd: int, max_entries: int, key: struct.Struct, value: struct.Struct) -> None:
         self._lib, self._fd, self._max = lib, fd, max_entries
         self._key, self._value = key, value
-        self._keys = ctypes.create_string_buffer(key.size * max_entries)
-        self._values = ctypes.create_string_buffer(value.size * max_entries)
+
+    @functools.cached_property
+    def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
+        """For all keys and values. Made when it is needed first, for a map that is seldom read whole: 6 MB of births."""
+        make = ctypes.create_string_buffer
+        return make(self._key.size * self._max), make(self._value.size * self._max)
 
     def items(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         """All entries at the time of the call (Linux 5.6).
@@ -277,10 +285,10 @@ class Table:
         Raises:
             OSError: the kernel refused.
         """
-        count = syscalls.read_batch(self._fd, self._keys, self._values, self._max)
-        keys = memoryview(self._keys)[: count * self._key.size]
-        values = memoryview(self._values)[: count * self._value.size]
-        return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
+        keys, values = self._room
+        count = syscalls.read_batch(self._fd, keys, values, self._max)
+        read = memoryview(keys)[: count * self._key.size], memoryview(values)[: count * self._value.size]
+        return zip(self._key.iter_unpack(read[0]), self._value.iter_unpack(read[1]), strict=True)
 
     def get(self, key: bytes) -> tuple[int, ...] | None:
         """The value of an entry; None if there is none."""
