@@ -108,7 +108,7 @@ static __always_inline u64 current_regs(void)
 #ifdef KERNEL_STACK_SIZE
 	return read8(bpf_get_current_task() + TASK_STACK) + KERNEL_STACK_SIZE - PT_REGS_SIZE;
 #else
-	return bpf_task_pt_regs(bpf_get_current_task_btf());
+	return task_pt_regs(bpf_get_current_task_btf());
 #endif
 }
 

@@ -8,6 +8,5 @@
 
 /* Linux 5.15; unknown to BCC 0.18. Takes what bpf_get_current_task_btf() answers. */
 static u64 (*task_pt_regs)(void *task) = (void *)175;
-#define bpf_task_pt_regs task_pt_regs
 
 #endif
