@@ -13,12 +13,14 @@ from typing import NamedTuple, Protocol
 from epolltop.model.batch import Census, Event, Holding
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.naming import Naming
+from epolltop.sources.bpf.pidns import levels_up
 from epolltop.sources.bpf.program import Program
 from epolltop.sources.procfs import Procfs
-from epolltop.sources.scan import Scan
+from epolltop.sources.scan import PART, Scan
 
 SHARE = 0.05
 """Of one core at most: on a machine with 100,000 descriptors a pass takes 0.1 s, so the next one waits 2 s."""
+OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 
 
 class CensusTaker(Protocol):
@@ -63,7 +65,6 @@ class IteratorCensus:
     """The task_file iterator (Linux 5.8)."""
 
     by = "iterator:task_file"
-    unseen: tuple[str, ...] = ()
     unreadable = 0
 
     def __init__(self, program: Program) -> None:
@@ -73,6 +74,9 @@ class IteratorCensus:
             AttachError: the kernel refused it.
         """
         self._read = program.iterator("bpf_iter__task_file")
+        procfs = Procfs()
+        part = () if procfs.shows_machine() else (PART,)
+        self.unseen: tuple[str, ...] = (*part, OUTSIDE) if levels_up(procfs) else part
         self._pace = Pace()
         self._last = b""
         self._holdings: Sequence[Holding] = ()

@@ -5,13 +5,8 @@ In a container, or after unshare(1), these are not the numbers by which BPF know
 
 from __future__ import annotations
 
-import os
-
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.procfs import Procfs
-
-_INITIAL = 0xEFFFFFFC
-"""Inode of the machine's own PID namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h, since Linux 3.8."""
 
 
 def levels_up(procfs: Procfs) -> int | None:
@@ -25,11 +20,8 @@ def levels_up(procfs: Procfs) -> int | None:
         raise SourceUnavailable(
             "/proc does not show epolltop itself", "mount the /proc of its PID namespace: mount -t proc proc /proc"
         )
-    try:
-        machines_own = os.stat("/proc/self/ns/pid").st_ino == _INITIAL
-    except OSError:
-        machines_own = True  # a kernel without PID namespaces
-    return None if machines_own else len(numbers) - 1
+    up = len(numbers) - 1
+    return up if up or not procfs.shows_machine() else None
 
 
 def require_machine_clock() -> None:

@@ -275,7 +275,7 @@ class Table:
 
     @functools.cached_property
     def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
-        """For all keys and values. Made when it is needed first, for a map that is seldom read whole: 6 MB of births."""
+        """For all keys and values; made when they are read first, since those of births are 6 MB and seldom read."""
         make = ctypes.create_string_buffer
         return make(self._key.size * self._max), make(self._value.size * self._max)
 

@@ -20,7 +20,7 @@ from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Sour
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.bcc import load_bcc
-from epolltop.sources.bpf.census import IteratorCensus, now_ns
+from epolltop.sources.bpf.census import now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
@@ -33,12 +33,9 @@ from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
 from epolltop.sources.procfs import Procfs, user_name
-from epolltop.sources.scan import PART
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
-
-_OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 
 
 class BpfSource:
@@ -69,7 +66,6 @@ class BpfSource:
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
         self._procfs = Procfs()
-        self._whole = self._procfs.shows_machine()
         self._preemptible = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 19)
         self._facts = Facts(self._procfs)
         self._program: Program | None = None
@@ -229,12 +225,7 @@ class BpfSource:
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
-        blind = []
-        if self._levels_up is not None and not self._whole:
-            blind.append(PART)
-        if self._levels_up and self._census.by == IteratorCensus.by:
-            blind.append(_OUTSIDE)
-        blind.extend(spot for spot in self._census.unseen if spot not in blind)
+        blind = list(self._census.unseen)
         if not released.hooks:
             blind.append("no probe sees releases here: they are derived from one census to the next")
         if self._no_stacks:
