@@ -8,7 +8,7 @@ What 32-bit programs create may not be counted at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 
 from epolltop.model.batch import NS_PER_TICK, Batch, Counts, ProcessKey
 
@@ -21,13 +21,18 @@ class Attribution:
         self._full_ns: int | None = None  # the map may have been full at any time before
         self._noted: Mapping[ProcessKey, Counts] = {}  # who had an entry in the last batch
         self._whole: frozenset[ProcessKey] = frozenset()  # of those: counted from their first act on
-        self._met: frozenset[ProcessKey] = frozenset()  # /proc told about them
         self._unseen: frozenset[ProcessKey] = frozenset()  # 32-bit programs
         self.totals_lack = False
         """Whether the totals, too, may lack something: what a 32-bit program did, or what no probe was run for."""
 
-    def apply(self, batch: Batch, covers: Callable[[ProcessKey], bool]) -> None:
-        """Takes in one batch; batches come in order. The totals are those of the processes that are covered."""
+    def apply(self, batch: Batch, met: Container[ProcessKey], covers: Callable[[ProcessKey], bool]) -> None:
+        """Takes in one batch; batches come in order.
+
+        Args:
+            batch: the next.
+            met: processes that /proc told about.
+            covers: whether the totals are about a process, too.
+        """
         if batch.source.unattributed != self._unattributed:
             if self._full_ns is None:
                 self._whole = frozenset(self._noted)
@@ -36,20 +41,18 @@ class Attribution:
             self._whole = self._whole.union(
                 key for key in batch.counts.keys() - self._noted.keys() if self._came_later(key)
             )
-        seen = self._met = self._met | batch.processes.keys()
         self._noted = batch.counts
         self.totals_lack = self.totals_lack or batch.source.missed > 0
         if not batch.source.sees_compat:
             compat = frozenset(key for key, process in batch.processes.items() if process.compat)
             self.totals_lack = self.totals_lack or any(map(covers, compat))
             # Who was gone before /proc was asked, and released what nobody saw it create, may have been one.
-            gone = (key for key, own in batch.counts.items() if key not in seen and own.released > own.created)
+            gone = (key for key, own in batch.counts.items() if key not in met and own.released > own.created)
             self._unseen = compat.union(gone)
 
     def keep(self, kept: Collection[ProcessKey]) -> None:
         """Forgets all other processes."""
         self._whole = self._whole.intersection(kept)
-        self._met = self._met.intersection(kept)
 
     def may_lack(self, process: ProcessKey) -> bool:
         """Whether something that it did may be counted for nobody."""

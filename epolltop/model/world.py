@@ -210,7 +210,7 @@ class World:
     def _count(self, batch: Batch) -> None:
         before = self._counts
         self._counts = {**before, **batch.counts}
-        self._attribution.apply(batch, self._covers)
+        self._attribution.apply(batch, self._facts, self._covers)
         if not batch.source.exact:
             self._count_derived(batch)
         window_s = (batch.now_ns - self._counted_ns) / 1e9 if self._counted_ns else 0.0

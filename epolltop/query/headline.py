@@ -102,7 +102,7 @@ def _no_room(source: Source) -> Iterator[str]:
 
 
 def _uncounted(snapshot: Snapshot) -> Iterator[str]:
-    """Whose creations show as instances found, and in no count."""
+    """What is in no count, although the probes are there."""
     source, programs = snapshot.source, sum(row.compat for row in snapshot.processes)
     if source.missed:
         yield f"the kernel left out {plural(source.missed, 'run')} of probes: up to so much is in no count (≥)"

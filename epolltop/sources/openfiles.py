@@ -65,14 +65,15 @@ class OpenFiles:
         former: dict[Place, int] = {}
         touched: dict[int, _OpenFile] = {}
         placed = list(fresh)
+        waiting = placed
         for _ in range(_ROUNDS):
             doubtful = self._check()
             self._remove(doubtful.keys())
             former = doubtful | former
-            wrong = [*doubtful, *(placed if not touched else ())]
-            if not wrong:
+            if not (waiting or doubtful):
                 break
-            touched |= {id(instance): instance for instance in self._place(wrong)}
+            touched |= {id(instance): instance for instance in self._place([*doubtful, *waiting])}
+            waiting = []
         self._name(list(touched.values()), former)
         members = (instance.members for instance in touched.values())
         return {pid for descriptors in (placed, former, self._lost, *members) for pid, _ in descriptors}

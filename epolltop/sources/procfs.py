@@ -33,6 +33,7 @@ _STATUS_BYTES, _STATUS_BYTES_MAX = 8192, 1 << 20
 _FLAG_KERNEL_THREAD = 0x00200000
 _CGROUP_BYTES = 1 << 16
 """A path of 4,096 for each of the 13 hierarchies of v1."""
+_MAY_BE_COMPAT = struct.calcsize("P") == 8
 _GONE = (FileNotFoundError, ProcessLookupError)
 
 
@@ -45,9 +46,6 @@ class _Stat(NamedTuple):
     flags: int
     threads: int
     start: int
-
-
-_COMPAT_MAY_BE = struct.calcsize("P") == 8
 
 
 @dataclass(slots=True)
@@ -255,8 +253,7 @@ class Procfs:
         The first two words of such a one are a type and a value, read as one of 64 bits; the types of others are small.
         Not from the program's file, which may be on a server that does not answer.
         """
-        first = self._read(pid, "auxv", 8)
-        return _COMPAT_MAY_BE and int.from_bytes(first, sys.byteorder) >> 32 != 0
+        return _MAY_BE_COMPAT and int.from_bytes(self._read(pid, "auxv", 8), sys.byteorder) >> 32 != 0
 
     def _fd_count(self, pid: int, stat: _Stat) -> int | None:
         if stat.state == b"Z" and stat.threads > 1:

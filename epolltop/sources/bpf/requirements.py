@@ -10,9 +10,8 @@ from pathlib import Path
 from epolltop.sources import Requirement, SourceUnavailable
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX
+from epolltop.sources.bpf.syscalls import TRACEFS
 
-TRACEFS = Path("/sys/kernel/tracing")
-_DEBUGFS = Path("/sys/kernel/debug/tracing")
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
 # include/uapi/linux/capability.h
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
@@ -42,7 +41,7 @@ def privileges() -> Requirement:
 
 def tracefs() -> Requirement:
     """Whether tracepoints can be found."""
-    for path in (TRACEFS, _DEBUGFS):
+    for path in map(Path, TRACEFS):
         # os.path, because Path.is_dir raises where it may not look: both directories are root's.
         if os.path.isdir(path / "events" / "syscalls"):
             return Requirement("tracefs", True, f"mounted at {path}")
@@ -54,7 +53,7 @@ def tracefs() -> Requirement:
         return Requirement("tracefs", False, "mounted, but only root may read it", "run it as root: sudo epolltop")
     if mounted:
         return Requirement("tracefs", False, "has no syscall tracepoints", "a kernel with CONFIG_FTRACE_SYSCALLS=y")
-    remedy = f"sudo mount -t tracefs tracefs {TRACEFS}"
+    remedy = f"sudo mount -t tracefs tracefs {TRACEFS[0]}"
     return Requirement("tracefs", False, "not mounted (epolltop mounts it when it runs as root)", remedy)
 
 
@@ -91,7 +90,7 @@ def require() -> None:
         SourceUnavailable: with the first requirement that is not met.
     """
     if os.geteuid() == 0 and not tracefs().met:
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", str(TRACEFS)], check=False, capture_output=True)
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS[0]], check=False, capture_output=True)
     for check in (privileges, lockdown, tracefs, btf):
         need = check()
         if not need.met:

@@ -13,6 +13,7 @@ import platform
 import struct
 
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+"""Where tracepoints may be found; the first is where tracefs belongs."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
