@@ -21,7 +21,7 @@ from epolltop.ui.clipboard import Clip, clip_row, clip_rows
 from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
-from epolltop.ui.keys import KEYS, bindings
+from epolltop.ui.keys import KEYS, in_app
 from epolltop.ui.manual import Manual
 from epolltop.ui.picker import Choice, Picker, Question
 from epolltop.ui.place import Place, Trail, root
@@ -35,7 +35,7 @@ _SCREEN = "svg"
 class EpolltopApp(Watching):
     """The live screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [*in_app()]
 
     def __init__(self, session: Session, start: Place, exports: Exports, readable: Callable[[str], str] = str) -> None:
         super().__init__(session, start, readable)
@@ -60,13 +60,11 @@ class EpolltopApp(Watching):
         return lambda: self.call_later(self.run_action, action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys that open the filter bar are characters in it, and in dialogs; at the root there is no way back."""
-        if action == "back":
-            zoomed = any(board.has_class("-zoomed") for board in self.query(Board))
-            return zoomed or not self.trail.is_root or bool(self.trail.here.filter_text)
-        if action != "filter":
+        """At the root there is no way back."""
+        if action != "back":
             return True
-        return self.screen is self.default_screen and not any(bar.is_open for bar in self.query(FilterBar))
+        zoomed = any(board.is_zoomed for board in self.query(Board))
+        return zoomed or not self.trail.is_root or bool(self.trail.here.filter_text)
 
     # Where.
 
@@ -78,20 +76,29 @@ class EpolltopApp(Watching):
         self._roots[left.subject.id] = left
         self.go(Trail((self._roots[list(SUBJECTS)[number - 1]],)))
 
+    def action_open(self) -> None:
+        """Goes to what the row under the cursor is about."""
+        table = self.screen.focused
+        if isinstance(table, VirtualTable) and table.cursor_row is not None:
+            self._drill(table.cursor_row)
+
     @on(VirtualTable.RowActivated)
-    def _drill(self, message: VirtualTable.RowActivated) -> None:
+    def _clicked_twice(self, message: VirtualTable.RowActivated) -> None:
+        self._drill(message.row)
+
+    def _drill(self, row: Any) -> None:
         left = self.trail.at(replace(self.trail.here, cursor=self.board.main.cursor_key))
-        deeper = left.into(message.row)
+        deeper = left.into(row)
         if deeper is left:
-            self.query_one(Board).toggle_class("-zoomed")
+            self.board.zoom(not self.board.is_zoomed)
         else:
             self.go(deeper)
 
     async def action_back(self) -> None:
         """One step, never out of the program."""
-        board, here = self.query_one(Board), self.trail.here
-        if board.has_class("-zoomed"):
-            board.remove_class("-zoomed")
+        here = self.trail.here
+        if self.board.is_zoomed:
+            self.board.zoom(False)
         elif here.filter_text:
             self.move_to(here.filtered(""))
         else:
@@ -99,7 +106,7 @@ class EpolltopApp(Watching):
 
     def action_up(self) -> None:
         """Back the way one drilled down."""
-        self.query_one(Board).remove_class("-zoomed")
+        self.board.zoom(False)
         self.go(self.trail.back())
 
     def action_row(self, rows: int) -> None:
@@ -120,7 +127,6 @@ class EpolltopApp(Watching):
     def action_filter(self) -> None:
         """Opens the filter bar."""
         self.query_one(FilterBar).open(self.trail.here.filter_text)
-        self.refresh_bindings()
 
     @on(FilterBar.Changed)
     def _filter(self, message: FilterBar.Changed) -> None:
@@ -137,13 +143,12 @@ class EpolltopApp(Watching):
     def on_mouse_down(self) -> None:
         """Whoever reaches for something else has typed all."""
         for bar in self.query(FilterBar):
-            if bar.is_open and not bar.has_focus_within:
+            if not bar.has_focus_within:
                 bar.close()
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
-        self.board.main.focus()
-        self.refresh_bindings()
+        self.board.focus_main()
 
     def action_filter_cell(self, negate: bool) -> None:
         """Filters by the cell under the cursor, as text that can be changed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from epolltop.model.batch import Event
@@ -19,6 +20,7 @@ from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.glow import Glow
+from epolltop.ui.keys import at_tables
 from epolltop.ui.lines import Lines
 from epolltop.ui.place import Place
 from epolltop.ui.table import VirtualTable
@@ -36,6 +38,8 @@ def nothing_yet(snapshot: Snapshot) -> str:
 
 class Board(Vertical):
     """Each subject has a table; the place's is the main one, and processes have the two others as companions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*at_tables()]
 
     def __init__(self, readable: Callable[[str], str]) -> None:
         super().__init__(id="board")
@@ -78,6 +82,25 @@ class Board(Vertical):
     def main(self) -> VirtualTable[Any]:
         """The table of the place."""
         return self.table(self._place.subject.id if self._place else PROCESSES.id)
+
+    def focus_main(self) -> None:
+        """Gives the main table the focus, unless somebody is typing a filter."""
+        if not any(bar.is_open for bar in self.screen.query(FilterBar)):
+            self.screen.set_focus(self.main)  # now: focus() may come after the next key
+
+    @property
+    def is_zoomed(self) -> bool:
+        """Whether the detail is shown in full."""
+        return self.has_class("-zoomed")
+
+    def zoom(self, full: bool) -> None:
+        """Shows the detail in full, or the tables."""
+        if full != self.is_zoomed:
+            self.set_class(full, "-zoomed")
+            if full:
+                self.screen.set_focus(self.query_one("#page"))
+            else:
+                self.focus_main()
 
     def table(self, id: str) -> VirtualTable[Any]:
         """The table of a subject."""
@@ -122,8 +145,7 @@ class Board(Vertical):
                 self.set_class(id == place.subject.id, f"-{id}")
             self._accompanied = None
             self.main.forget()
-            if not any(bar.is_open for bar in self.screen.query(FilterBar)):
-                self.main.focus()
+            self.focus_main()
         for table in self.query(VirtualTable) if moved else (self.main,):
             self._choose_columns(table)
         self.set_class(place.instance is not None, "-one")

@@ -7,11 +7,15 @@ import platform
 import tempfile
 import traceback
 
+from textual.worker import WorkerFailed
+
 from epolltop import __version__
 
 
 def report(error: BaseException) -> str:
     """Writes it, readable by its owner only; what happened, in a line."""
+    if isinstance(error, WorkerFailed):
+        error = error.error  # where it happened; a worker's own traceback says nothing
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     try:
         fd, path = tempfile.mkstemp(prefix="epolltop-report-", suffix=".txt")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -25,36 +25,47 @@ class _Line(Input):
         Binding("escape", "give_up", show=False),
     ]
 
-    @dataclass
-    class Recalled(Message):
-        """Up or Down."""
+    def __init__(self, bar: FilterBar) -> None:
+        # What was typed before the focus arrives stays: it is not selected and typed over.
+        placeholder = "words, open>10, user:www, !word"
+        super().__init__(id="filter", placeholder=placeholder, compact=True, select_on_focus=False)
+        self._bar = bar
 
-        step: int
+    async def on_key(self, event: events.Key) -> None:
+        """Every key in its turn.
 
-    class GivenUp(Message):
-        """Esc."""
+        Left to itself Textual inserts characters at once, but edits only when a key has come all the way up to the app:
+        of keys that arrive together, as over a slow line, those after Enter would be text.
+        """
+        event.stop()
+        if not self._bar.is_open:
+            event.prevent_default()
+            self.app.post_message(events.Key(event.key, event.character))
+            return
+        for binding in _BOUND.key_to_bindings.get(event.key, ()):
+            event.prevent_default()
+            await self.run_action(binding.action)
 
-    class Left(Message):
-        """It no longer has the focus."""
+    async def action_submit(self) -> None:
+        self._bar.keep()
 
     def action_older(self) -> None:
-        self.post_message(self.Recalled(-1))
+        self._bar.recall(-1)
 
     def action_newer(self) -> None:
-        self.post_message(self.Recalled(1))
+        self._bar.recall(1)
 
     def action_give_up(self) -> None:
-        self.post_message(self.GivenUp())
+        self._bar.give_up()
 
-    def on_blur(self) -> None:
-        self.post_message(self.Left())
+
+_BOUND = BindingsMap([*Input.BINDINGS, *_Line.BINDINGS])
 
 
 class FilterBar(Vertical):
     """Tells what is typed while it is typed; Enter keeps it, Esc clears it, Up and Down recall.
 
-    While it is open the keys are its own: what was typed before it and comes later (a Tab that a table handles, a view
-    that is shown) does not take the focus away.
+    While it is open the keys are its own. What it tells goes to the app at once, before any key that was typed later.
     """
 
     @dataclass
@@ -64,7 +75,7 @@ class FilterBar(Vertical):
         text: str
 
     class Closed(Message):
-        """The bar is no longer there; what was told last stays."""
+        """The bar, which had the focus, is no longer there; what was told last stays."""
 
     def __init__(self, check: Callable[[str], FilterError | None], id: str) -> None:
         """Closed.
@@ -75,13 +86,14 @@ class FilterBar(Vertical):
         """
         super().__init__(id=id)
         self._check = check
+        self._line = _Line(self)
         self._past: list[str] = []
         self._at = 0
 
     def compose(self) -> ComposeResult:
         """Two lines, the lower one only while something is wrong."""
         yield Static(id="filter_error", markup=False)
-        yield _Line(id="filter", placeholder="words, open>10, user:www, !word", compact=True)
+        yield self._line
 
     @property
     def is_open(self) -> bool:
@@ -90,12 +102,14 @@ class FilterBar(Vertical):
 
     def open(self, text: str) -> None:
         """Shows it with that text, ready to be changed."""
-        line = self.query_one(_Line)
-        line.value = text
-        line.cursor_position = len(text)
+        self._put(text)
         self._at = len(self._past)
         self.display = True
-        self.screen.set_focus(line)  # now: focus() is too late for who types on
+        self.screen.set_focus(self._line)  # now: focus() is too late for who types on
+
+    def _put(self, text: str) -> None:
+        self._line.value = text
+        self._line.cursor_position = len(text)
 
     def complain(self, error: FilterError | None) -> None:
         """Points at what is wrong; None: nothing is."""
@@ -108,41 +122,38 @@ class FilterBar(Vertical):
         """Hides it."""
         if not self.is_open:
             return
-        text = self.query_one(_Line).value.strip()
+        text = self._line.value.strip()
         if text and not self._check(text) and (not self._past or self._past[-1] != text):
             self._past = [*self._past, text][-REMEMBERED:]
         self.display = False
         self.complain(None)
-        self.post_message(self.Closed())
+        if self._line.has_focus:
+            self.app.post_message(self.Closed())
 
-    @on(Input.Changed)
-    def _tell(self, message: Input.Changed) -> None:
-        message.stop()
-        if self.is_open:
-            self.post_message(self.Changed(message.value))
-
-    @on(Input.Submitted)
-    def _keep(self, message: Input.Submitted) -> None:
-        message.stop()
-        error = self._check(message.value)
+    def keep(self) -> None:
+        """Closes it if the text is good, else says what is wrong."""
+        error = self._check(self._line.value)
         self.complain(error)
         if error is None:
+            self._tell()
             self.close()
 
-    @on(_Line.Left)
-    def _regain(self) -> None:
-        if self.is_open and self.screen.is_current:
-            self.screen.set_focus(self.query_one(_Line))
-
-    @on(_Line.GivenUp)
-    def _clear(self) -> None:
-        self.query_one(_Line).value = ""
-        self.post_message(self.Changed(""))
+    def give_up(self) -> None:
+        """Closes it without a text."""
+        self._line.value = ""
+        self._tell()
         self.close()
 
-    @on(_Line.Recalled)
-    def _recall(self, message: _Line.Recalled) -> None:
-        self._at = max(0, min(self._at + message.step, len(self._past)))
-        line = self.query_one(_Line)
-        line.value = self._past[self._at] if self._at < len(self._past) else ""
-        line.cursor_position = len(line.value)
+    def recall(self, step: int) -> None:
+        """Goes through what was typed before; after the last of it the line is empty."""
+        self._at = max(0, min(self._at + step, len(self._past)))
+        self._put(self._past[self._at] if self._at < len(self._past) else "")
+
+    def _tell(self) -> None:
+        self.app.post_message(self.Changed(self._line.value))
+
+    @on(Input.Changed)
+    def _typed(self, message: Input.Changed) -> None:
+        message.stop()
+        if self.is_open:
+            self._tell()

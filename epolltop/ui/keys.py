@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 
@@ -22,16 +23,15 @@ class Key:
     help: str
     footer: bool = False
     everywhere: tuple[str, ...] = ()
-    """Those of the keys that the app looks at before the focused widget does: in the filter bar and in dialogs too."""
+    """Those of the keys that are good in the filter bar and in dialogs, too."""
 
-
-_FILTER = ("slash", "backslash", "f4")
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Where", (
         Key("view(1)", ("1",), "1", "Processes", "All processes that hold instances, or just made or released some."),
         Key("view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
         Key("view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
+        Key("open", ("enter",), "Enter", "Open", "A process, an instance, an event; at the end the detail in full."),
         Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter, else go back. Never quits.",
             footer=True),
         Key("up", ("backspace",), "Backspace", "Up", "Back the way one drilled down."),
@@ -43,8 +43,8 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("manual", ("d",), "d", "What is it", "What the selected kind of event is: arguments, hooks, limits."),
     )),
     ("What", (
-        Key("filter", _FILTER, "/ \\ F4", "Filter", "Show only rows that match; Enter keeps it, Esc clears it.",
-            footer=True, everywhere=_FILTER),
+        Key("filter", ("slash", "backslash", "f4"), "/ \\ F4", "Filter",
+            "Show only rows that match; Enter keeps it, Esc clears it.", footer=True),
         Key("filter_cell(False)", ("f",), "f", "Only this", "Filter by the value of the cell under the cursor."),
         Key("filter_cell(True)", ("exclamation_mark",), "!", "Not this", "Filter out the value of that cell."),
         Key("pick('user')", ("u",), "u", "User", "Choose a user to filter by."),
@@ -93,27 +93,32 @@ MOVES = (
     ("PgUp PgDn ^U ^D", "Move by a page, by half a page."),
     ("g Home, G End", "First row, last row."),
     ("← →", "Move along the cells of a row, and scroll the columns."),
-    ("Enter", "Open: a process, an instance, an event; at the end of the way, the detail in full."),
     ("mouse", "A click selects, two open; on a heading it sorts, again it reverses; the wheel scrolls."),
 )
 """Keys that the tables have of their own."""
 
 
-def bindings() -> list[Binding]:
-    """For the app."""
-    made = []
+def at_tables() -> Iterator[Binding]:
+    """For what holds the tables and panes.
+
+    They have priority: without it a key acts only after it has come up from the focused widget to the app, when keys
+    that were typed later may have gone where it takes the focus from.
+    """
     for key in KEYS:
-        elsewhere = [bound for bound in key.keys if bound not in key.everywhere]
-        for bound, everywhere in ((elsewhere, False), (key.everywhere, True)):
-            if bound:
-                made.append(
-                    Binding(
-                        ",".join(bound),
-                        key.action,
-                        key.label,
-                        show=key.footer and not (everywhere and elsewhere),
-                        key_display=key.shown.split()[0],
-                        priority=everywhere,
-                    )
-                )
-    return made
+        keys = tuple(bound for bound in key.keys if bound not in key.everywhere)
+        if keys:
+            yield _binding(key, keys, shown=key.footer, priority=True)
+
+
+def in_app() -> Iterator[Binding]:
+    """For the app: those that are good everywhere, and the others for when nothing has the focus."""
+    for key in KEYS:
+        if key.everywhere:
+            yield _binding(key, key.everywhere, shown=key.footer and key.everywhere == key.keys, priority=True)
+    for binding in at_tables():
+        yield replace(binding, priority=False)
+
+
+def _binding(key: Key, keys: tuple[str, ...], *, shown: bool, priority: bool) -> Binding:
+    display = key.shown.split()[0]
+    return Binding(",".join(keys), f"app.{key.action}", key.label, shown, display, priority)

@@ -31,17 +31,16 @@ class VirtualTable(Sheet[Row], can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("ctrl+u", "page(-1, 2)", "Half a page up", show=False),
-        Binding("ctrl+d", "page(1, 2)", "Half a page down", show=False),
-        Binding("home,g", "first", "First row", show=False),
-        Binding("end,G", "last", "Last row", show=False),
-        Binding("left", "cell(-1)", "Cell to the left", show=False),
-        Binding("right", "cell(1)", "Cell to the right", show=False),
-        Binding("enter", "activate", "Open", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, priority=True),
+        Binding("down,j", "move(1)", "Down", show=False, priority=True),
+        Binding("pageup", "page(-1)", "Page up", show=False, priority=True),
+        Binding("pagedown", "page(1)", "Page down", show=False, priority=True),
+        Binding("ctrl+u", "page(-1, 2)", "Half a page up", show=False, priority=True),
+        Binding("ctrl+d", "page(1, 2)", "Half a page down", show=False, priority=True),
+        Binding("home,g", "first", "First row", show=False, priority=True),
+        Binding("end,G", "last", "Last row", show=False, priority=True),
+        Binding("left", "cell(-1)", "Cell to the left", show=False, priority=True),
+        Binding("right", "cell(1)", "Cell to the right", show=False, priority=True),
     ]
 
     @dataclass
@@ -222,11 +221,6 @@ class VirtualTable(Sheet[Row], can_focus=True):
         self._move(self._rows.at)
         self.scroll_to(x=left, animate=False, force=True)
 
-    def action_activate(self) -> None:
-        """Report the row under the cursor as chosen."""
-        if self._rows.current is not None:
-            self.post_message(self.RowActivated(self, self._rows.current))
-
     def on_resize(self) -> None:
         """The columns take the new width, and the cursor stays on screen."""
         self.set_columns(self._layout.columns)
@@ -248,7 +242,7 @@ class VirtualTable(Sheet[Row], can_focus=True):
             self._column = column.id if column else self._column
             self._move(at)
             if event.chain == 2:
-                self.action_activate()
+                self.post_message(self.RowActivated(self, self._rows.shown[at]))
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """The view moves, the cursor stays on its row."""

@@ -47,6 +47,8 @@ class Looked(NamedTuple):
     place: Place
     snapshot: Snapshot
     rows: Sequence[Any]
+    glow: Glow
+    """What is new among them."""
     of: int
     """Rows there are without the filter."""
     order_held: bool
@@ -102,7 +104,7 @@ class Watching(App[Exception]):
             # Ctrl-C is an ordinary way to leave; the others are told to whoever started us.
             loop.add_signal_handler(number, self._leave, 0 if number == signal.SIGINT else 128 + number)
         self.board.main.empty = "Attaching probes and looking for instances that exist already."
-        self.board.main.focus()
+        self.board.focus_main()
         self.draw_header()
         self._observe()
 
@@ -179,7 +181,7 @@ class Watching(App[Exception]):
             snapshot, trail = self.ring.shown, self.trail
             if snapshot is None:
                 continue
-            looked = await asyncio.to_thread(self._rows, trail.here, snapshot, self._order(trail.here))
+            looked = await asyncio.to_thread(self._rows, trail.here, snapshot, self._glow, self._order(trail.here))
             if self.is_gone():
                 return
             if trail is self.trail and snapshot is self.ring.shown:
@@ -193,19 +195,19 @@ class Watching(App[Exception]):
             return None
         return looked.rows if monotonic() - self.board.main.moved_at < ORDER_HELD_S else None
 
-    def _rows(self, place: Place, snapshot: Snapshot, order: Sequence[Any] | None) -> Looked:
+    def _rows(self, place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | None) -> Looked:
         everything = place.subject.rows(snapshot)
         if self.ring.held is None and place.subject.id != EVENTS.id:
-            self._glow.update(everything, snapshot.now_ns)
-        gone = self._glow.gone
+            glow.update(everything, snapshot.now_ns)
+        gone = glow.gone
         rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)
         if order is not None:
             rows = steady(rows, order, place.subject.key)
-        return Looked(place, snapshot, rows, len(everything) + len(gone), order is not None)
+        return Looked(place, snapshot, rows, glow, len(everything) + len(gone), order is not None)
 
     def _take(self, looked: Looked) -> None:
         self._looked = looked
-        self.board.show(looked.place, looked.snapshot, looked.rows, self._glow, self._why_empty(looked))
+        self.board.show(looked.place, looked.snapshot, looked.rows, looked.glow, self._why_empty(looked))
         self.session.focus = self.board.measured
         self.draw_crumbs()
 
@@ -229,7 +231,7 @@ class Watching(App[Exception]):
 
     def jump(self) -> None:
         """Time did not pass as usual: nothing is new or gone for that."""
-        self._glow.forget()
+        self._glow = Glow(self.trail.here.subject.key)
         self.draw_header()
         self.draw()
 

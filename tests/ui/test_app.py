@@ -613,6 +613,7 @@ async def test_the_screen_goes_on_under_the_help() -> None:
 SPELT = {
     "backslash": "\\",
     "colon": ":",
+    "enter": "Enter",
     "escape": "Esc",
     "greater_than_sign": ">",
     "less_than_sign": "<",

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widgets import Input, OptionList
+from textual.worker import WorkerFailed
 
 from epolltop.model.batch import Kind
 from epolltop.ui import watching
+from epolltop.ui.app import EpolltopApp
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.keys import KEYS
 from epolltop.ui.picker import Picker
@@ -88,6 +92,16 @@ async def test_esc_clears_the_filter_before_it_goes_back() -> None:
         assert "redis-server (77)" in crumbs(screen)
         await screen.press("escape")
         assert screen.rows() == ["77", "42", "99"]
+
+
+async def test_enter_opens_nothing_without_rows_and_in_the_detail_pane() -> None:
+    async with on_screen(batch(NGINX, events=[BORN])) as screen:
+        await screen.press("3", "tab", "enter")
+        assert screen.app.query_one("#events").is_on_screen
+        await screen.press("2", "slash", *"nobody", "enter")
+        before = crumbs(screen)
+        await screen.press("enter")
+        assert crumbs(screen) == before
 
 
 async def test_enter_at_the_end_of_the_way_shows_the_detail_in_full_and_esc_leaves_it() -> None:
@@ -195,6 +209,64 @@ async def test_history_of_filters() -> None:
         await screen.press("down", "enter")
         assert screen.rows() == ["99"]
         assert not screen.app.query_one(FilterBar).is_open
+
+
+SPELT = {"/": "slash", ">": "greater_than_sign"}
+
+
+async def at_once(screen: Screen, *keys: str) -> None:
+    """As a slow line delivers them: all are there before the first one is handled."""
+    for key in keys:
+        screen.app.post_message(events.Key(SPELT.get(key, key), key if len(key) == 1 else None))
+    await screen.settle()
+
+
+@pytest.mark.parametrize("before", [(), ("tab",), ("enter",), ("3",), ("backspace", "2"), ("f", "escape", "j", "m")])
+async def test_keys_that_arrive_together_are_all_in_the_filter(before: tuple[str, ...]) -> None:
+    async with on_screen() as screen:
+        await at_once(screen, *before, "/", *"qqxqq", "backspace", "left", "left", "delete", *"y")
+        assert screen.app.query_one("#filter", Input).value == "qqyq"
+        await screen.sees("filter: qqyq ")
+        assert screen.app.is_running
+
+
+async def test_keys_that_arrive_together_act_in_their_order() -> None:
+    async with on_screen() as screen:
+        await at_once(screen, *"/open>22", "backspace", "enter", *"2/redis")
+        await screen.sees("filter: redis ")
+        assert screen.app.query_one(FilterBar).is_open
+        assert len(rows(screen, "instances")) == 20
+        await at_once(screen, "enter", "1", "r")
+        await screen.sees("filter: open>2 ")
+        assert screen.rows() == ["42", "77"]
+        await at_once(screen, "/", "escape", "j", "/", *"no", "enter", "s", "escape")
+        await screen.sees("filter: no ")
+        assert screen.rows() == ["99"]
+
+
+async def test_a_filter_that_is_opened_again_is_written_on() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"open", "enter", "slash", "greater_than_sign", "2")
+        assert screen.app.query_one("#filter", Input).value == "open>2"
+
+
+async def test_a_view_may_be_left_before_its_rows_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_thread, go_on = asyncio.to_thread, asyncio.Event()
+
+    async def late(function: Callable[..., object], *arguments: object) -> object:
+        await go_on.wait()
+        return await in_thread(function, *arguments)
+
+    async with on_screen() as screen:
+        monkeypatch.setattr(asyncio, "to_thread", late)
+        screen.app.draw()
+        await screen.pilot.pause()
+        screen.app.action_view(2)
+        go_on.set()
+        await screen.settle()
+        await screen.tick(batch(REDIS, NODE))
+        assert any("redis" in row for row in rows(screen, "instances"))
+        assert any("nginx" in row for row in rows(screen, "instances"))  # gone, and not yet taken away
 
 
 async def test_following_says_so_and_says_when_the_row_is_gone() -> None:
@@ -306,27 +378,40 @@ async def test_every_action_is_a_command_of_the_palette() -> None:
         await screen.sees("PAUSED")
 
 
+def divide() -> None:
+    _ = 1 // 0
+
+
+async def divide_in_a_worker() -> None:
+    divide()
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [lambda app: app.call_later(divide), lambda app: app.run_worker(divide_in_a_worker())],
+    ids=["handler", "worker"],
+)
 def test_an_error_of_our_own_ends_the_screen_with_a_report_and_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fail: Callable[[EpolltopApp], object]
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     screens: list[Screen] = []
 
-    async def fail() -> None:
+    async def run() -> None:
         async with on_screen() as screen:
             screens.append(screen)
-            screen.app.call_later(lambda: 1 // 0)
+            fail(screen.app)
             await screen.until(lambda: not screen.app.is_running)
 
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(fail())
+    with pytest.raises((ZeroDivisionError, WorkerFailed)):
+        asyncio.run(run())
     (screen,) = screens
     assert screen.app.return_code == 1
     assert not screen.app._exit_renderables
     (written,) = tmp_path.glob("epolltop-report-*.txt")
     assert str(written) in screen.app.crashed
     assert "ZeroDivisionError" in screen.app.crashed
-    assert "Traceback" in written.read_text()
+    assert "in divide\n" in written.read_text()
     assert written.stat().st_mode & 0o777 == 0o600
 
 

@@ -639,19 +639,6 @@ async def test_it_reports_the_row_under_the_cursor_whenever_it_is_another_record
         assert screen.app.highlighted == [rows[0], rows[1], newer[1], newer[2], None]
 
 
-async def test_enter_activates_the_row_under_the_cursor() -> None:
-    rows = items(3)
-    async with on_screen(rows=rows) as screen:
-        await screen.press("down", "enter")
-        assert screen.app.activated == [rows[1]]
-
-
-async def test_enter_activates_nothing_without_rows() -> None:
-    async with on_screen() as screen:
-        await screen.press("enter")
-        assert screen.app.activated == []
-
-
 async def test_a_click_selects_and_a_double_click_activates() -> None:
     rows = items(100)
     async with on_screen(rows=rows) as screen:
@@ -1042,7 +1029,7 @@ async def test_an_empty_table_says_why_under_its_header() -> None:
         assert screen.lines[1:3] == ["▸     0 name0", ""]
 
 
-KEYS = ("down", "up", "pagedown", "pageup", "ctrl+d", "ctrl+u", "end", "home", "G", "g", "left", "right", "enter")
+KEYS = ("down", "up", "pagedown", "pageup", "ctrl+d", "ctrl+u", "end", "home", "G", "g", "left", "right")
 
 
 async def test_a_table_of_no_height_takes_rows_and_keys() -> None:
