@@ -86,8 +86,7 @@ class Field(Generic[Row]):
         """Raw, in unit; None if unknown."""
         if self.observed and not snapshot.window_s:
             return None
-        value = self.get(row, snapshot)
-        return None if self.observed and not value and _may_lack(row) else value
+        return self.get(row, snapshot)
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
         """For people; '?' if unknown, '≥' before a lower bound."""

@@ -99,7 +99,7 @@ def _descriptor_use(row: ProcessRow) -> Severity | None:
 
 def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
     """What only a probe on the calls can tell."""
-    return lambda row, snapshot: get(row) if snapshot.source.sees_failures else None
+    return lambda row, snapshot: row.known(get(row)) if snapshot.source.sees_failures else None
 
 
 def _seconds_since(at_ns: int | None, snapshot: Snapshot) -> float | None:
@@ -120,10 +120,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("open", "OPEN", 6, "count", lambda row, _: row.open,
           "Epoll instances that the process holds now, each once however many descriptors refer to it.",
           aliases=("instances",)),
-    Field("create_per_s", "NEW/S", 7, "per_s", lambda row, _: row.create_per_s,
+    Field("create_per_s", "NEW/S", 7, "per_s", lambda row, _: row.known(row.create_per_s),
           "Instances created per second over the last window; where no probe traces, what two looks show.",
           aliases=("new",), observed=True),
-    Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.release_per_s,
+    Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.known(row.release_per_s),
           "Instances released per second over the last window, charged to the process that dropped the last reference.",
           observed=True),
     Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,
@@ -131,10 +131,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "characters; the column is there if a process is in one.",
           text=lambda row, _: _container(row),
           worth=lambda snapshot: any(row.container for row in snapshot.processes)),
-    Field("created", "CREATED", 7, "count", lambda row, _: row.created,
+    Field("created", "CREATED", 7, "count", lambda row, _: row.known(row.created),
           "Instances created since the observation began, counted at the return of epoll_create and epoll_create1.",
           observed=True),
-    Field("released", "FREED", 7, "count", lambda row, _: row.released,
+    Field("released", "FREED", 7, "count", lambda row, _: row.known(row.released),
           "Instances released since the observation began: the process dropped the last reference to them.",
           observed=True),
     Field("failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
@@ -152,10 +152,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           worth=lambda snapshot: any(row.is_nested for row in snapshot.processes)),
     Field("age", "AGE", 7, "seconds", lambda row, snapshot: _seconds_since(row.started_ns, snapshot),
           "Time since the process started, in seconds."),
-    Field("history", "TREND", _TREND_CELLS, "per_s", lambda row, _: max(row.history, default=None),
+    Field("history", "TREND", _TREND_CELLS, "per_s",
+          lambda row, _: row.known(max(row.history)) if row.history else None,
           "Instances created per second, a bar per refresh, the newest on the right; as a number the largest of them.",
           text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS)
-          if snapshot.window_s and row.known(max(row.history, default=0.0)) is not None else UNKNOWN,
+          if snapshot.window_s and row.known(sum(row.history)) is not None else UNKNOWN,
           observed=True),
     Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
           aliases=("comm",)),
