@@ -55,16 +55,6 @@ class Batches:
         return documents[-1]
 
 
-@pytest.fixture(name="terminal")
-def _terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path)
-    try:
-        opened.back()
-        yield opened
-    finally:
-        opened.close()
-
-
 def _grandchild(pid: int) -> int:
     """The program behind a shell that would not let it stay stopped, and does not look."""
     children = Path(f"/proc/{pid}/task/{pid}/children")

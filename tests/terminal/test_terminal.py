@@ -30,16 +30,6 @@ GREYS = {0, 7, 8, 15, 16, 59, 102, 145, 188, 231, *range(232, 256)}
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path)
-    try:
-        opened.back()
-        yield opened
-    finally:
-        opened.close()
-
-
-@pytest.fixture
 def actor() -> Iterator[Actor]:
     with Actor() as started:
         started.do("hold", count=3)
