@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from epolltop.descriptors import silenced
 from epolltop.session import Session
 from epolltop.ui.place import Place
 
@@ -70,22 +70,10 @@ def _own_terminal() -> Iterator[Callable[[], str]]:
     gets a stream of its own on the terminal that stdout is; descriptors 1 and 2 go to a file until the screen is gone.
     It also asks sys.__stdout__ for the size of the terminal.
     """
-    own = os.dup(1)
-    with tempfile.TemporaryFile() as log, open(own, "w", encoding="utf-8", errors="backslashreplace") as terminal:
-
-        def said() -> str:
-            log.seek(0)
-            return log.read().decode("utf-8", "backslashreplace")
-
-        kept = [(fd, os.dup(fd)) for fd in (1, 2)]
+    with open(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as terminal, silenced() as said:
         streams = sys.__stdout__, sys.__stderr__
         sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
-        for fd, _ in kept:
-            os.dup2(log.fileno(), fd)
         try:
             yield said
         finally:
-            for fd, copy in kept:
-                os.dup2(copy, fd)
-                os.close(copy)
             sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from epolltop.descriptors import is_open, silenced
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.bpf import syscalls
 from epolltop.sources.bpf.btf import VMLINUX, Btf
-from epolltop.sources.bpf.descriptors import is_open, silenced
 
 UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
 """Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""

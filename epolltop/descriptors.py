@@ -1,4 +1,4 @@
-"""The standard descriptors, kept from native code, which prints to them and worse."""
+"""The standard descriptors, kept from native code, which writes to them and worse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def silenced() -> Iterator[Callable[[], str]]:
-    """Sends what native code writes to descriptors 1 and 2 to a file; the yielded call reads it.
+    """Sends what is written to descriptors 1 and 2 to a file; the yielded call reads it.
 
     Descriptor 0 is as before afterwards: the libbpf inside BCC 0.18 closes it when it cannot read the kernel's BTF.
     """
