@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-
-import pytest
+from dataclasses import replace
 
 from epolltop.model.batch import Batch, Event, Kind
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.world import World
 from epolltop.sources import Descriptor, FactSource
-from epolltop.sources.bpf import census
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.source import BpfSource
@@ -125,12 +123,11 @@ def observe(
     ladders: Ladders = ALL, *, stacks: bool = False, compat: bool = False, sizes: Sizes = SIZES
 ) -> Iterator[Observing]:
     """Opens a source that takes a census each poll, and closes it."""
+    # Another load on this machine may make a census slow, and the next one wait.
+    sizes = replace(sizes, census_share=math.inf)
     source = BpfSource(stacks=stacks, compat=compat, ladders=ladders, sizes=sizes)
-    with pytest.MonkeyPatch.context() as patch:
-        # Another load on this machine may make a census slow, and the next one wait.
-        patch.setattr(census, "SHARE", math.inf)
-        source.open()
-        try:
-            yield Observing(source)
-        finally:
-            source.close()
+    source.open()
+    try:
+        yield Observing(source)
+    finally:
+        source.close()

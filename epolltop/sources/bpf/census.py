@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from epolltop.model.batch import Census, Event, Holding
 from epolltop.sources.bpf import wire
@@ -18,13 +18,13 @@ from epolltop.sources.bpf.program import Program
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import PART, Scan
 
-SHARE = 0.05
-"""Of one core at most: on a machine with 100,000 descriptors a pass takes 0.1 s, so the next one waits 2 s."""
+Done = TypeVar("Done")
+
 OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 
 
 class CensusTaker(Protocol):
-    """Looks at all descriptor tables, as often as its own cost allows."""
+    """Looks at all descriptor tables."""
 
     by: str
     """How, for the screen."""
@@ -33,14 +33,14 @@ class CensusTaker(Protocol):
     unreadable: int
     """Processes whose descriptors the last one could not read."""
 
-    def take(self) -> Census | None:
-        """A census, or None if it is not due."""
+    def take(self) -> Census:
+        """A census of this moment."""
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """The census in the names that events use.
 
         Args:
-            census: what `take` answered.
+            census: what `take` answered, or None if it was not asked.
             events: what probes saw, up to now, since the events of the last call; by time.
         """
 
@@ -48,17 +48,19 @@ class CensusTaker(Protocol):
 class Pace:
     """Keeps work that is repeated within its share of a core."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float) -> None:
+        self._share = share
         self._due_ns = 0
 
-    def is_due(self) -> bool:
-        """Whether it may be done again."""
-        return now_ns() >= self._due_ns
-
-    def spent(self, since_ns: int) -> None:
-        """Tells what it took."""
+    def run(self, work: Callable[[], Done]) -> Done | None:
+        """What the work gives; None if it is not due."""
+        started_ns = now_ns()
+        if started_ns < self._due_ns:
+            return None
+        done = work()
         ended_ns = now_ns()
-        self._due_ns = ended_ns + int((ended_ns - since_ns) / SHARE)
+        self._due_ns = ended_ns + int((ended_ns - started_ns) / self._share)
+        return done
 
 
 class IteratorCensus:
@@ -77,15 +79,12 @@ class IteratorCensus:
         procfs = Procfs()
         part = () if procfs.shows_machine() else (PART,)
         self.unseen: tuple[str, ...] = (*part, OUTSIDE) if levels_up(procfs) else part
-        self._pace = Pace()
         self._last = b""
         self._holdings: Sequence[Holding] = ()
         self._tables: dict[bytes, list[Holding]] = {}
 
-    def take(self) -> Census | None:
+    def take(self) -> Census:
         """See CensusTaker."""
-        if not self._pace.is_due():
-            return None
         started_ns = now_ns()
         raw = self._read()
         if raw != self._last:
@@ -94,7 +93,6 @@ class IteratorCensus:
             self._tables = {table: self._tables.get(table) or wire.decode_census(table) for table in tables}
             self._last = raw
             self._holdings = [holding for table in tables for holding in self._tables[table]]
-        self._pace.spent(started_ns)
         return Census(started_ns, self._holdings, by_address=True)
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
@@ -132,21 +130,17 @@ class ScanCensus:
         self.by = self._scan.by
         self.unseen: tuple[str, ...] = ()
         self.unreadable = 0
-        self._pace = Pace()
         self._births = births
         self._noted = Births(0, {}, whole=False)
         self._naming = Naming(self._scan.shares_table)
 
-    def take(self) -> Census | None:
+    def take(self) -> Census:
         """See CensusTaker."""
-        if not self._pace.is_due():
-            return None
         if self._births is not None:
             self._noted = self._births()  # first: what the scan shows was alive then, or came later
         scanned = self._scan.take()
-        census, self.unseen, self.unreadable = scanned.census, scanned.unseen, scanned.unreadable
-        self._pace.spent(census.started_ns)
-        return census
+        self.unseen, self.unreadable = scanned.unseen, scanned.unreadable
+        return scanned.census
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """See CensusTaker."""

@@ -1,4 +1,4 @@
-"""How much the kernel side holds and tells in detail: what a storm, or a machine full of instances, meets first."""
+"""How much is held, told in detail and looked at: what a storm, or a machine full of instances, meets first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bounds of maps, buffer and detail. Whatever exceeds one is counted."""
+    """Bounds of maps, buffer, detail and work. What finds no room is counted; what is not due waits."""
 
     births: int = 131_072
     """Instances that are alive and were created under our eyes: 16 MB in the kernel."""
@@ -23,6 +23,8 @@ class Sizes:
     """Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
     burst_s: float = 0.25
     """How far a process may run ahead of that rate: 5,000 instances at once."""
+    census_share: float = 0.05
+    """Of one core, for censuses: among 100,000 descriptors one takes 0.1 s, so the next one waits 2 s."""
 
     def pages(self, cpus: int) -> int:
         """Of each CPU's buffer: the largest power of two within both bounds; at least 8, unless less was asked for."""

@@ -20,7 +20,7 @@ from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Sour
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.bcc import load_bcc
-from epolltop.sources.bpf.census import now_ns
+from epolltop.sources.bpf.census import Pace, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
@@ -99,6 +99,7 @@ class BpfSource:
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
         self._freed_at = 0  # creations until then
+        self._pace = Pace(self._sizes.census_share)
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
@@ -134,7 +135,7 @@ class BpfSource:
         """See FactSource."""
         program = self._program
         assert program is not None, "poll before open"
-        scanned = self._census.take()
+        scanned = self._pace.run(self._census.take)
         records = self._drain.take()
         events = [wire.decode_event(record) for record in records]
         if self._stacks is not None:
