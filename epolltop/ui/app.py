@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -21,7 +21,7 @@ from epolltop.ui.clipboard import Clip, clip_row, clip_rows
 from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
-from epolltop.ui.keys import KEYS, in_app
+from epolltop.ui.keys import EVERYWHERE, KEYS, in_app
 from epolltop.ui.manual import Manual
 from epolltop.ui.picker import Choice, Picker, Question
 from epolltop.ui.place import Place, Trail, root
@@ -60,11 +60,36 @@ class EpolltopApp(Watching):
         return lambda: self.call_later(self.run_action, action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """At the root there is no way back."""
-        if action != "back":
-            return True
-        zoomed = any(board.is_zoomed for board in self.query(Board))
-        return zoomed or not self.trail.is_root or bool(self.trail.here.filter_text)
+        """At the root there is no way back; where a filter is typed, and in dialogs, no other one is opened."""
+        if action == "back":
+            zoomed = any(board.is_zoomed for board in self.query(Board))
+            return zoomed or not self.trail.is_root or bool(self.trail.here.filter_text)
+        if action == "filter":
+            return self.screen is self.default_screen and not self._is_filtering
+        return True
+
+    @property
+    def _is_filtering(self) -> bool:
+        return any(bar.is_open for bar in self.query(FilterBar))
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys act in the order in which they were typed, each on the rows that the ones before it led to."""
+        if isinstance(event, events.Key) and not event.is_forwarded and await self._typed(event):
+            return
+        await super().on_event(event)
+
+    async def _typed(self, key: events.Key) -> bool:
+        """Whether the filter bar had use for a key."""
+        if key.key in EVERYWHERE or self.screen is not self.default_screen or self.is_gone():
+            return False
+        if not self._is_filtering:
+            await self.there()
+            return False
+        bar = self.query_one(FilterBar)
+        is_taken = await bar.take(key)
+        if not bar.is_open:
+            self.board.focus_main()
+        return is_taken
 
     # Where.
 
@@ -74,11 +99,12 @@ class EpolltopApp(Watching):
         if self.trail.is_root and self.board.main.sticks_to_row:
             left = replace(left, cursor=self.board.main.cursor_key)
         self._roots[left.subject.id] = left
+        self.board.zoom(False)
         self.go(Trail((self._roots[list(SUBJECTS)[number - 1]],)))
 
     def action_open(self) -> None:
         """Goes to what the row under the cursor is about."""
-        table = self.screen.focused
+        table = self.screen.focused or self.board.main
         if isinstance(table, VirtualTable) and table.cursor_row is not None:
             self._drill(table.cursor_row)
 
@@ -128,27 +154,11 @@ class EpolltopApp(Watching):
         """Opens the filter bar."""
         self.query_one(FilterBar).open(self.trail.here.filter_text)
 
-    @on(FilterBar.Changed)
-    def _filter(self, message: FilterBar.Changed) -> None:
-        """The rows that match while typing; what does not parse leaves the last good rows and says where it fails."""
-        bar = self.query_one(FilterBar)
-        try:
-            place = self.trail.here.filtered(message.text)
-        except FilterError as error:
-            bar.complain(error)
-        else:
-            bar.complain(None)
-            self.move_to(place)
-
     def on_mouse_down(self) -> None:
         """Whoever reaches for something else has typed all."""
         for bar in self.query(FilterBar):
             if not bar.has_focus_within:
                 bar.close()
-
-    @on(FilterBar.Closed)
-    def _filter_closed(self) -> None:
-        self.board.focus_main()
 
     def action_filter_cell(self, negate: bool) -> None:
         """Filters by the cell under the cursor, as text that can be changed."""

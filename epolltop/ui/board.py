@@ -84,9 +84,10 @@ class Board(Vertical):
         return self.table(self._place.subject.id if self._place else PROCESSES.id)
 
     def focus_main(self) -> None:
-        """Gives the main table the focus, unless somebody is typing a filter."""
+        """Gives the main table the focus, or the detail that is shown in full; unless somebody is typing a filter."""
         if not any(bar.is_open for bar in self.screen.query(FilterBar)):
-            self.screen.set_focus(self.main)  # now: focus() may come after the next key
+            # Now: focus() may come after the next key.
+            self.screen.set_focus(self.query_one("#page") if self.is_zoomed else self.main)
 
     @property
     def is_zoomed(self) -> bool:
@@ -97,10 +98,7 @@ class Board(Vertical):
         """Shows the detail in full, or the tables."""
         if full != self.is_zoomed:
             self.set_class(full, "-zoomed")
-            if full:
-                self.screen.set_focus(self.query_one("#page"))
-            else:
-                self.focus_main()
+            self.focus_main()
 
     def table(self, id: str) -> VirtualTable[Any]:
         """The table of a subject."""

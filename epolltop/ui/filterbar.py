@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import Vertical
-from textual.message import Message
 from textual.widgets import Input, Static
 
 from epolltop.query.filter import FilterError
@@ -20,73 +18,52 @@ REMEMBERED = 100
 
 class _Line(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "older", show=False),
-        Binding("down", "newer", show=False),
+        Binding("enter", "keep", show=False),
         Binding("escape", "give_up", show=False),
+        Binding("up", "recall(-1)", show=False),
+        Binding("down", "recall(1)", show=False),
+        Binding("tab,shift+tab", "stay", show=False),
     ]
 
     def __init__(self, bar: FilterBar) -> None:
-        # What was typed before the focus arrives stays: it is not selected and typed over.
         placeholder = "words, open>10, user:www, !word"
         super().__init__(id="filter", placeholder=placeholder, compact=True, select_on_focus=False)
         self._bar = bar
 
-    async def on_key(self, event: events.Key) -> None:
-        """Every key in its turn.
-
-        Left to itself Textual inserts characters at once, but edits only when a key has come all the way up to the app:
-        of keys that arrive together, as over a slow line, those after Enter would be text.
-        """
-        event.stop()
-        if not self._bar.is_open:
-            event.prevent_default()
-            self.app.post_message(events.Key(event.key, event.character))
-            return
-        for binding in _BOUND.key_to_bindings.get(event.key, ()):
-            event.prevent_default()
-            await self.run_action(binding.action)
-
-    async def action_submit(self) -> None:
+    def action_keep(self) -> None:
         self._bar.keep()
-
-    def action_older(self) -> None:
-        self._bar.recall(-1)
-
-    def action_newer(self) -> None:
-        self._bar.recall(1)
 
     def action_give_up(self) -> None:
         self._bar.give_up()
 
+    def action_recall(self, step: int) -> None:
+        self._bar.recall(step)
 
-_BOUND = BindingsMap([*Input.BINDINGS, *_Line.BINDINGS])
+    def action_stay(self) -> None:
+        """There is nowhere to go."""
+
+
+_BOUND = BindingsMap(Input.BINDINGS).key_to_bindings | BindingsMap(_Line.BINDINGS).key_to_bindings
 
 
 class FilterBar(Vertical):
-    """Tells what is typed while it is typed; Enter keeps it, Esc clears it, Up and Down recall.
+    """Applies what is typed while it is typed; Enter keeps it, Esc clears it, Up and Down recall.
 
-    While it is open the keys are its own. What it tells goes to the app at once, before any key that was typed later.
+    While it is open characters and the keys of editing are its own, whatever has the focus.
     """
 
-    @dataclass
-    class Changed(Message):
-        """Another text, to be tried at once."""
-
-        text: str
-
-    class Closed(Message):
-        """The bar, which had the focus, is no longer there; what was told last stays."""
-
-    def __init__(self, check: Callable[[str], FilterError | None], id: str) -> None:
+    def __init__(self, apply: Callable[[str], FilterError | None], id: str) -> None:
         """Closed.
 
         Args:
-            check: what is wrong with a text; such a text is not kept.
+            apply: shows the rows that match a text, or says what is wrong and leaves those of the last good one.
             id: of the widget.
         """
         super().__init__(id=id)
-        self._check = check
+        self._apply = apply
         self._line = _Line(self)
+        self._applied = ""
+        self._error: FilterError | None = None
         self._past: list[str] = []
         self._at = 0
 
@@ -101,47 +78,49 @@ class FilterBar(Vertical):
         return bool(self.display)
 
     def open(self, text: str) -> None:
-        """Shows it with that text, ready to be changed."""
+        """Shows it with that text, which is applied already, ready to be changed."""
+        self._applied = text
+        self._complain(None)
         self._put(text)
         self._at = len(self._past)
         self.display = True
-        self.screen.set_focus(self._line)  # now: focus() is too late for who types on
-
-    def _put(self, text: str) -> None:
-        self._line.value = text
-        self._line.cursor_position = len(text)
-
-    def complain(self, error: FilterError | None) -> None:
-        """Points at what is wrong; None: nothing is."""
-        said = self.query_one("#filter_error", Static)
-        said.set_class(error is not None, "open")
-        if error is not None:
-            said.update(f"{' ' * error.position}v {error.message}")
+        self.screen.set_focus(self._line)
 
     def close(self) -> None:
-        """Hides it."""
+        """Hides it; what was applied last stays."""
         if not self.is_open:
             return
-        text = self._line.value.strip()
-        if text and not self._check(text) and (not self._past or self._past[-1] != text):
+        text = self._applied.strip()
+        if text and not self._error and (not self._past or self._past[-1] != text):
             self._past = [*self._past, text][-REMEMBERED:]
         self.display = False
-        self.complain(None)
-        if self._line.has_focus:
-            self.app.post_message(self.Closed())
+
+    async def take(self, key: events.Key) -> bool:
+        """Does at once what a key does here; False if it does nothing here.
+
+        Left to itself Textual inserts characters in one task and edits in another one: of keys that arrive together, as
+        over a slow line, those after Enter would be text.
+        """
+        bindings = _BOUND.get(key.key, ())
+        if not (bindings or key.is_printable):
+            return False
+        for binding in bindings:
+            await self._line.run_action(binding.action)
+        if not bindings and key.character:
+            self._line.replace(key.character, *sorted(self._line.selection))
+        self._try()
+        return True
 
     def keep(self) -> None:
-        """Closes it if the text is good, else says what is wrong."""
-        error = self._check(self._line.value)
-        self.complain(error)
-        if error is None:
-            self._tell()
+        """Closes it if the text is good."""
+        self._try()
+        if self._error is None:
             self.close()
 
     def give_up(self) -> None:
         """Closes it without a text."""
-        self._line.value = ""
-        self._tell()
+        self._put("")
+        self._try()
         self.close()
 
     def recall(self, step: int) -> None:
@@ -149,11 +128,25 @@ class FilterBar(Vertical):
         self._at = max(0, min(self._at + step, len(self._past)))
         self._put(self._past[self._at] if self._at < len(self._past) else "")
 
-    def _tell(self) -> None:
-        self.app.post_message(self.Changed(self._line.value))
+    def _put(self, text: str) -> None:
+        self._line.value = text
+        self._line.cursor_position = len(text)
 
     @on(Input.Changed)
-    def _typed(self, message: Input.Changed) -> None:
+    def _pasted(self, message: Input.Changed) -> None:
         message.stop()
-        if self.is_open:
-            self._tell()
+        self._try()
+
+    def _try(self) -> None:
+        """Applies the text if it is another one."""
+        text = self._line.value
+        if self.is_open and text != self._applied:
+            self._applied = text
+            self._complain(self._apply(text))
+
+    def _complain(self, error: FilterError | None) -> None:
+        self._error = error
+        said = self.query_one("#filter_error", Static)
+        said.set_class(error is not None, "open")
+        if error is not None:
+            said.update(f"{' ' * error.position}v {error.message}")

@@ -15,10 +15,9 @@ class Glow:
 
     def __init__(self, key: Callable[[Any], Hashable]) -> None:
         self._key = key
-        self.forget()
+        self._forget()
 
-    def forget(self) -> None:
-        """What comes next is not compared with what was before: another list, or a jump in time."""
+    def _forget(self) -> None:
         self._rows: Mapping[Hashable, Any] | None = None
         self._came: dict[Hashable, int] = {}
         self._went: dict[Hashable, tuple[int, Any]] = {}
@@ -26,7 +25,7 @@ class Glow:
     def update(self, rows: Sequence[Any], now_ns: int) -> None:
         """The rows of the next snapshot, taken at now_ns (boot clock)."""
         if len(rows) > TRACKED:
-            self.forget()
+            self._forget()
             return
         fresh = {self._key(row): row for row in rows}
         if self._rows is not None:

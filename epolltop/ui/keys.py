@@ -87,6 +87,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
 )  # fmt: skip
 
 KEYS = tuple(key for _, group in GROUPS for key in group)
+EVERYWHERE = frozenset(bound for key in KEYS for bound in key.everywhere)
 
 MOVES = (
     ("↑ ↓ k j", "Move the cursor."),
@@ -102,7 +103,7 @@ def at_tables() -> Iterator[Binding]:
     """For what holds the tables and panes.
 
     They have priority: without it a key acts only after it has come up from the focused widget to the app, when keys
-    that were typed later may have gone where it takes the focus from.
+    that were typed later may have gone where it takes the focus from. (In dialogs it is so.)
     """
     for key in KEYS:
         keys = tuple(bound for bound in key.keys if bound not in key.everywhere)

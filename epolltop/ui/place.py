@@ -39,6 +39,10 @@ class Place:
         """What to look at."""
         return View(self.subject, self.filter, self.sort, self.reverse, self.rows)
 
+    def shows_rows_of(self, other: Place) -> bool:
+        """Whether both show the same rows, in whatever order."""
+        return self.subject.rows is other.subject.rows and self.filter_text == other.filter_text
+
     def filtered(self, text: str) -> Place:
         """The same with another filter; FilterError if it is none."""
         return replace(self, filter_text=text.strip(), filter=parse_over(self.subject.fields, text))

@@ -62,7 +62,7 @@ class VirtualTable(Sheet[Row], can_focus=True):
 
     @dataclass
     class RowActivated(TableMessage):
-        """Enter on a row, or a double click."""
+        """A double click on a row."""
 
         row: Any
 

@@ -48,7 +48,7 @@ class Looked(NamedTuple):
     snapshot: Snapshot
     rows: Sequence[Any]
     glow: Glow
-    """What is new among them."""
+    """What is new among them, and what is gone."""
     of: int
     """Rows there are without the filter."""
     order_held: bool
@@ -87,14 +87,16 @@ class Watching(App[Exception]):
         self._trouble = ""
         self._glow = Glow(start.subject.key)
         self._looked: Looked | None = None
-        self._stale = self._looking = False
+        self._stale = False
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     def compose(self) -> ComposeResult:
         """From the general to the particular."""
         yield Header(self.readable, id="header")
         yield Crumbs(self.readable, id="crumbs")
         yield Board(self.readable)
-        yield FilterBar(self.check_filter, id="filterbar")
+        yield FilterBar(self.apply_filter, id="filterbar")
         yield Footer(id="footer", show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -114,12 +116,13 @@ class Watching(App[Exception]):
             self.draw_header()
             self.draw_crumbs()
 
-    def check_filter(self, text: str) -> FilterError | None:
-        """What is wrong with a filter of the rows that are shown."""
+    def apply_filter(self, text: str) -> FilterError | None:
+        """Shows the rows that match; or what is wrong with the text."""
         try:
-            self.trail.here.filtered(text)
+            place = self.trail.here.filtered(text)
         except FilterError as error:
             return error
+        self.move_to(place)
         return None
 
     def _leave(self, code: int) -> None:
@@ -164,29 +167,36 @@ class Watching(App[Exception]):
     def draw(self) -> None:
         """Looks again and shows what there is, soon."""
         self._stale = True
-        if not self._looking:
-            self._looking = True
+        if self._settled.is_set():
+            self._settled.clear()
             self._look()
 
     @property
     def is_settled(self) -> bool:
         """Whether what is on screen is what was asked for."""
-        return not self._looking
+        return self._settled.is_set()
+
+    async def there(self) -> None:
+        """Until the rows on screen are those of the place."""
+        if self._looked is not None and not self._looked.place.shows_rows_of(self.trail.here):
+            await self._settled.wait()
 
     @work
     async def _look(self) -> None:
         """The last wish wins: what was wished for while rows were sorted is looked at next."""
-        while self._stale:
-            self._stale = False
-            snapshot, trail = self.ring.shown, self.trail
-            if snapshot is None:
-                continue
-            looked = await asyncio.to_thread(self._rows, trail.here, snapshot, self._glow, self._order(trail.here))
-            if self.is_gone():
-                return
-            if trail is self.trail and snapshot is self.ring.shown:
-                self._take(looked)
-        self._looking = False
+        try:
+            while self._stale:
+                self._stale = False
+                snapshot, trail = self.ring.shown, self.trail
+                if snapshot is None:
+                    continue
+                looked = await asyncio.to_thread(self._rows, trail.here, snapshot, self._glow, self._order(trail.here))
+                if self.is_gone():
+                    return
+                if trail is self.trail and snapshot is self.ring.shown:
+                    self._take(looked)
+        finally:
+            self._settled.set()
 
     def _order(self, place: Place) -> Sequence[Any] | None:
         """The rows whose order is to be kept, if it is."""

@@ -40,13 +40,6 @@ def test_what_comes_back_is_no_longer_gone() -> None:
     assert (glow.gone, glow.row_class("b")) == ([], "table--bold")
 
 
-def test_after_a_jump_nothing_is_new_or_gone() -> None:
-    glow = glow_of("ab", "a")
-    glow.forget()
-    glow.update(["c"], 9 * SECOND)
-    assert (glow.gone, glow.row_class("c")) == ([], "")
-
-
 def test_a_list_that_is_too_long_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TRACKED", 3)
     assert glow_of("ab", "abcd", "a").gone == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from textual import events
@@ -214,10 +216,14 @@ async def test_history_of_filters() -> None:
 SPELT = {"/": "slash", ">": "greater_than_sign"}
 
 
+def typed(key: str) -> events.Key:
+    return events.Key(SPELT.get(key, key), key if len(key) == 1 else None)
+
+
 async def at_once(screen: Screen, *keys: str) -> None:
     """As a slow line delivers them: all are there before the first one is handled."""
     for key in keys:
-        screen.app.post_message(events.Key(SPELT.get(key, key), key if len(key) == 1 else None))
+        screen.app.post_message(typed(key))
     await screen.settle()
 
 
@@ -239,9 +245,82 @@ async def test_keys_that_arrive_together_act_in_their_order() -> None:
         await at_once(screen, "enter", "1", "r")
         await screen.sees("filter: open>2 ")
         assert screen.rows() == ["42", "77"]
-        await at_once(screen, "/", "escape", "j", "/", *"no", "enter", "s", "escape")
+        await at_once(screen, "/", "escape", "j", "/", *"no", "enter", "m")
         await screen.sees("filter: no ")
         assert screen.rows() == ["99"]
+        assert [row.pid for row in screen.app.board.main.marked_rows()] == [99]
+
+
+@pytest.mark.parametrize(
+    ("keys", "seen"),
+    [
+        (("3", "f"), "filter: time="),
+        (("2", "exclamation_mark"), "filter: age<2 "),
+        (("2", "m", "Y"), "1 row sent to the terminal"),
+        (("3", "e"), "Exported to"),
+        (("3", ">"), "by EVENT"),
+        (("3", "enter"), "instance 9"),
+        (("enter", "enter"), "fd 4"),
+        (("/", *"nginx", "enter", "enter"), "nginx (42)"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+async def test_a_key_is_about_the_rows_that_keys_before_it_led_to(keys: tuple[str, ...], seen: str) -> None:
+    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+        await at_once(screen, *keys)
+        await screen.sees(seen)
+
+
+async def test_keys_that_arrive_in_pieces_act_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[int] = []
+    monkeypatch.setattr(EpolltopApp, "action_row", lambda _, rows: moved.append(rows))
+
+    def type_in_pieces(app: EpolltopApp, keys: list[str]) -> None:
+        for key in keys:
+            if key == "pause":
+                time.sleep(random.choice([0.0005, 0.001, 0.002, 0.004]))
+            else:
+                app._driver.send_message(typed(key))  # type: ignore[union-attr]
+
+    async with on_screen() as screen:
+        random = Random(3)
+        for _ in range(40):
+            tail = random.choices("JK", k=12)
+            keys = ["/", *"no", "enter", *tail, "escape"]
+            for at in sorted(random.sample(range(1, len(keys)), 6), reverse=True):
+                keys.insert(at, "pause")
+            moved.clear()
+            await asyncio.to_thread(type_in_pieces, screen.app, keys)
+            await screen.settle()
+            assert moved == [{"J": 1, "K": -1}[key] for key in tail]
+        assert screen.rows() == ["77", "42", "99"]
+
+
+async def test_keys_of_the_detail_pane_act_in_their_order() -> None:
+    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 16)) as screen:
+        await screen.press("3", "enter", "enter", "v")
+        await at_once(screen, "down", "escape")
+        assert screen.app.query_one("#page").scroll_target_y == 1
+
+
+async def test_help_and_lists_open_over_the_filter_bar() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", "o", "f1")
+        await screen.sees("Keys: Where")
+        await screen.press("escape", "tab", "p", "f6")
+        assert isinstance(screen.app.screen, Picker)
+        await screen.press("escape", *"en>2")
+        await screen.sees("filter: open>2 ")
+        assert "/ Filter" not in screen.lines[-1]
+
+
+async def test_leaving_the_detail_in_full_leaves_it_for_good() -> None:
+    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 24)) as screen:
+        await screen.press("3", "enter", "enter", "slash", "enter")
+        assert screen.app.focused is screen.app.query_one("#page")
+        await screen.press("1")
+        assert screen.app.query_one("#processes").is_on_screen
+        assert screen.app.focused is screen.app.query_one("#processes")
 
 
 async def test_a_filter_that_is_opened_again_is_written_on() -> None:
