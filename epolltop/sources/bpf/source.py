@@ -18,7 +18,7 @@ from operator import attrgetter
 
 from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
-from epolltop.sources.bpf import wire
+from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.census import Pace, now_ns
 from epolltop.sources.bpf.drain import Drain
@@ -66,7 +66,7 @@ class BpfSource:
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
         self._procfs = Procfs()
-        self._preemptible = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 19)
+        self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
         self._facts = Facts(self._procfs)
         self._program: Program | None = None
 
@@ -130,6 +130,8 @@ class BpfSource:
         except AttachError as error:
             raise SourceUnavailable(f"{what}: {error}", "epolltop doctor says what works here") from None
         self._created, self._released = created, released
+        hows = [hook.how for hook in (*created.hooks, *released.hooks)]
+        self._unseen = [preemption.NOTE] * preemption.leaves_out(hows, self._version)
 
     def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
         """See FactSource."""
@@ -226,7 +228,7 @@ class BpfSource:
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
-        blind = list(self._census.unseen)
+        blind = [*self._census.unseen, *self._unseen]
         if not released.hooks:
             blind.append("no probe sees releases here: they are derived from one census to the next")
         if self._no_stacks:
@@ -259,7 +261,7 @@ class BpfSource:
         """
         assert self._program is not None, "described before open"
         hooks = (*self._created.hooks, *self._released.hooks)
-        told = [each for each in hooks if self._preemptible or each.how != "raw_tracepoint"]
+        told = [each for each in hooks if self._version >= (6, 19) or each.how != "raw_tracepoint"]
         return sum(self._program.misses(each.how, each.target) for each in told)
 
     def _defines(self) -> dict[str, int]:
