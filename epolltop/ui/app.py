@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -21,18 +21,18 @@ from epolltop.ui.clipboard import Clip, clip_row, clip_rows
 from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
-from epolltop.ui.keys import EVERYWHERE, KEYS, in_app
+from epolltop.ui.keys import KEYS, in_app
 from epolltop.ui.manual import Manual
 from epolltop.ui.picker import Choice, Picker, Question
 from epolltop.ui.place import Place, Trail, root
 from epolltop.ui.stops import survive_stops
 from epolltop.ui.table import VirtualTable
-from epolltop.ui.watching import Watching
+from epolltop.ui.typist import Typist
 
 _SCREEN = "svg"
 
 
-class EpolltopApp(Watching):
+class EpolltopApp(Typist):
     """The live screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*in_app()]
@@ -65,31 +65,8 @@ class EpolltopApp(Watching):
             zoomed = any(board.is_zoomed for board in self.query(Board))
             return zoomed or not self.trail.is_root or bool(self.trail.here.filter_text)
         if action == "filter":
-            return self.screen is self.default_screen and not self._is_filtering
+            return self.screen is self.default_screen and not self.is_filtering
         return True
-
-    @property
-    def _is_filtering(self) -> bool:
-        return any(bar.is_open for bar in self.query(FilterBar))
-
-    async def on_event(self, event: events.Event) -> None:
-        """Keys act in the order in which they were typed, each on the rows that the ones before it led to."""
-        if isinstance(event, events.Key) and not event.is_forwarded and await self._typed(event):
-            return
-        await super().on_event(event)
-
-    async def _typed(self, key: events.Key) -> bool:
-        """Whether the filter bar had use for a key."""
-        if key.key in EVERYWHERE or self.screen is not self.default_screen or self.is_gone():
-            return False
-        if not self._is_filtering:
-            await self.there()
-            return False
-        bar = self.query_one(FilterBar)
-        is_taken = await bar.take(key)
-        if not bar.is_open:
-            self.board.focus_main()
-        return is_taken
 
     # Where.
 
@@ -144,21 +121,15 @@ class EpolltopApp(Watching):
         self.board.raw = not self.board.raw
         self.board.describe()
 
-    def action_manual(self) -> None:
+    async def action_manual(self) -> None:
         """The page of the selected kind of event."""
-        self.push_screen(Manual(self.board.event_name, self.readable))
+        await self.push_screen(Manual(self.board.event_name, self.readable))
 
     # What.
 
     def action_filter(self) -> None:
         """Opens the filter bar."""
         self.query_one(FilterBar).open(self.trail.here.filter_text)
-
-    def on_mouse_down(self) -> None:
-        """Whoever reaches for something else has typed all."""
-        for bar in self.query(FilterBar):
-            if not bar.has_focus_within:
-                bar.close()
 
     def action_filter_cell(self, negate: bool) -> None:
         """Filters by the cell under the cursor, as text that can be changed."""
@@ -187,7 +158,7 @@ class EpolltopApp(Watching):
         except FilterError as error:
             self.notify(f"Not filtered: {error.message}", severity="warning", markup=False)
 
-    def action_pick(self, field_id: str) -> None:
+    async def action_pick(self, field_id: str) -> None:
         """Chooses one of the values that rows have."""
         here, snapshot = self.trail.here, self.ring.shown
         field = next((field for field in here.subject.fields if field.id == field_id), None)
@@ -201,7 +172,7 @@ class EpolltopApp(Watching):
                 self._narrow(comparison(field, value, negate=False))
 
         choices = [Choice(str(value), str(value)) for value in sorted(found, key=str)]
-        self.push_screen(Picker(f"Only {field.title.lower()}:", choices, self.readable), chosen)
+        await self.push_screen(Picker(f"Only {field.title.lower()}:", choices, self.readable), chosen)
 
     @on(VirtualTable.HeaderClicked)
     def _sort_by(self, message: VirtualTable.HeaderClicked) -> None:
@@ -223,7 +194,7 @@ class EpolltopApp(Watching):
         """Sorts by the column to the left."""
         self._sort_step(-1)
 
-    def action_sort_pick(self) -> None:
+    async def action_sort_pick(self) -> None:
         """Chooses among all fields."""
         here = self.trail.here
 
@@ -232,7 +203,7 @@ class EpolltopApp(Watching):
                 self.move_to(replace(here, sort=field_id, reverse=False))
 
         choices = [Choice(field.id, field.title, field.help) for field in here.subject.fields]
-        self.push_screen(Picker("Sort by:", choices, self.readable, here.view.field.id), chosen)
+        await self.push_screen(Picker("Sort by:", choices, self.readable, here.view.field.id), chosen)
 
     def action_reverse(self) -> None:
         """Turns the order round."""
@@ -273,7 +244,7 @@ class EpolltopApp(Watching):
         """Looks at another time."""
         self._went(await self.clock.step(steps))
 
-    def action_seek(self) -> None:
+    async def action_seek(self) -> None:
         """Asks for a time and goes there."""
         if self.clock.unseekable:
             self._went(self.clock.unseekable)
@@ -283,7 +254,7 @@ class EpolltopApp(Watching):
             if text:
                 self._went(await self.clock.seek(text))
 
-        self.push_screen(Question("Go to:", "12:03:20, or 1m30s after the start, or 50%", self.readable), go)
+        await self.push_screen(Question("Go to:", "12:03:20, or 1m30s after the start, or 50%", self.readable), go)
 
     def _went(self, notice: str) -> None:
         if notice:
@@ -322,7 +293,7 @@ class EpolltopApp(Watching):
         else:
             self.notify(f"Exported to {path}", markup=False)
 
-    def action_export_as(self) -> None:
+    async def action_export_as(self) -> None:
         """Chooses a format."""
         choices = [
             *(Choice(name, name, f"{self.trail.here.subject.id} as shown") for name in self._exports.formats),
@@ -331,9 +302,9 @@ class EpolltopApp(Watching):
 
         def chosen(format: str | None) -> None:
             if format is not None:
-                self.call_after_refresh(self.action_export, format)  # without the dialog on the picture
+                self.action_export(format)
 
-        self.push_screen(Picker("Export as:", choices, self.readable), chosen)
+        await self.push_screen(Picker("Export as:", choices, self.readable), chosen)
 
     def action_copy_row(self) -> None:
         """To the terminal's clipboard."""
@@ -354,10 +325,10 @@ class EpolltopApp(Watching):
 
     # epolltop.
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         """Shows keys and columns, and what cannot be seen."""
         shown = self.ring.shown
-        self.push_screen(Help(self.readable, notes(shown) if shown else ()))
+        await self.push_screen(Help(self.readable, notes(shown) if shown else ()))
 
     def action_redraw(self) -> None:
         """Draws all of the screen again."""

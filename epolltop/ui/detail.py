@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import ClassVar
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from epolltop.query.story import Line
+from epolltop.ui.pager import Pager
 
 
-class Detail(VerticalScroll, can_focus=True):
+class Detail(Pager):
     """Labelled lines, wrapped beside their labels."""
-
-    # In their turn, as those of the tables: see epolltop.ui.keys.
-    BINDINGS: ClassVar[list[BindingType]] = [
-        replace(binding, priority=True) for binding in VerticalScroll.BINDINGS if isinstance(binding, Binding)
-    ]
 
     def __init__(self, readable: Callable[[str], str], id: str) -> None:
         super().__init__(Static(), id=id)

@@ -8,13 +8,13 @@ from typing import ClassVar
 from rich.table import Column, Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
 from epolltop.ui.keys import GROUPS, MOVES
+from epolltop.ui.pager import Pager
 
 SIGNS = (
     ("?", "Not known, which is not 0."),
@@ -27,7 +27,7 @@ SIGNS = (
 class Help(ModalScreen[None]):
     """Any of its keys closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,h,f1", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,h,f1", "dismiss", "Close", priority=True)]
 
     def __init__(self, readable: Callable[[str], str], unseen: Sequence[str]) -> None:
         """With what cannot be seen here, a sentence each."""
@@ -37,8 +37,12 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
-        with VerticalScroll(id="help"):
+        with Pager(id="help"):
             yield from map(Static, self._sections())
+
+    def on_mount(self) -> None:
+        """Keys are the text's from now on."""
+        self.set_focus(self.query_one(Pager))
 
     def _sections(self) -> Iterator[Text | Table]:
         def section(title: str, pairs: Sequence[tuple[str, str]], width: int) -> Iterator[Text | Table]:

@@ -12,10 +12,11 @@ from typing import ClassVar
 
 from rich.markdown import Markdown
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from epolltop.ui.pager import Pager
 
 _PAGES = {
     "epoll_create": "epoll_create",
@@ -52,7 +53,7 @@ def page(event_name: str) -> str:
 class Manual(ModalScreen[None]):
     """One page, scrolled. Links show where they lead, and cannot be opened."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,d", "dismiss", "Close", priority=True)]
 
     def __init__(self, event_name: str, readable: Callable[[str], str]) -> None:
         """Reads the page.
@@ -69,40 +70,9 @@ class Manual(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
-        with _Scroll(id="manual"):
+        with Pager(id="manual"):
             yield Static(Markdown(self._text, code_theme="ansi_dark", hyperlinks=False))
 
-
-class _Scroll(VerticalScroll):
-    """With the keys of a pager beside the arrows, PgUp, PgDn, Home, End and the wheel; what keys do shows at once."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("j", "scroll_down", "Down"),
-        ("k", "scroll_up", "Up"),
-        ("g", "scroll_home", "Top"),
-        ("G", "scroll_end", "Bottom"),
-    ]
-
-    def action_scroll_down(self) -> None:
-        """A line on."""
-        self.scroll_down(animate=False)
-
-    def action_scroll_up(self) -> None:
-        """A line back."""
-        self.scroll_up(animate=False)
-
-    def action_page_down(self) -> None:
-        """What fits on, on."""
-        self.scroll_page_down(animate=False)
-
-    def action_page_up(self) -> None:
-        """What fits on, back."""
-        self.scroll_page_up(animate=False)
-
-    def action_scroll_home(self) -> None:
-        """To the first line."""
-        self.scroll_home(animate=False)
-
-    def action_scroll_end(self) -> None:
-        """To the last line."""
-        self.scroll_end(animate=False)
+    def on_mount(self) -> None:
+        """Keys are the page's from now on."""
+        self.set_focus(self.query_one(Pager))

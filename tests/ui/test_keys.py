@@ -20,6 +20,7 @@ from epolltop.ui import watching
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.keys import KEYS
+from epolltop.ui.pager import Pager
 from epolltop.ui.picker import Picker
 from tests.query.rows import NOW_NS, event
 
@@ -213,7 +214,7 @@ async def test_history_of_filters() -> None:
         assert not screen.app.query_one(FilterBar).is_open
 
 
-SPELT = {"/": "slash", ">": "greater_than_sign"}
+SPELT = {"/": "slash", ">": "greater_than_sign", "?": "question_mark"}
 
 
 def typed(key: str) -> events.Key:
@@ -299,8 +300,36 @@ async def test_keys_that_arrive_in_pieces_act_in_their_order(monkeypatch: pytest
 async def test_keys_of_the_detail_pane_act_in_their_order() -> None:
     async with on_screen(batch(NGINX, events=[BORN]), size=(80, 16)) as screen:
         await screen.press("3", "enter", "enter", "v")
-        await at_once(screen, "down", "escape")
-        assert screen.app.query_one("#page").scroll_target_y == 1
+        await at_once(screen, "down", "down", "escape")
+        assert screen.app.query_one("#page").scroll_target_y == 2
+
+
+async def test_keys_that_open_a_list_and_those_for_it_may_arrive_together() -> None:
+    async with on_screen() as screen:
+        await at_once(screen, "s", *"ppix", "backspace", "d", "enter", "r", "j")
+        assert "by PPID" in crumbs(screen)
+        assert screen.marked() == screen.rows()[1]
+        await at_once(screen, "u", *"redd", "backspace", "enter", "u", "escape", "m")
+        assert screen.rows() == ["77"]
+        assert [row.pid for row in screen.app.board.main.marked_rows()] == [77]
+        await at_once(screen, "E", *"c", "backspace", "down", "down", "up", "enter", "2")
+        await screen.sees("Exported to")
+        (name,) = os.listdir()
+        assert name.endswith(".csv")
+        assert exported(name).splitlines()[1].startswith("77,")
+        assert len(rows(screen, "instances")) > 3
+
+
+async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> None:
+    async with on_screen(batch(*ALL, events=[BORN]), size=(80, 24)) as screen:
+        await at_once(screen, "?", "j", "j", "pagedown", "k")
+        pager = screen.app.screen.query_one(Pager)
+        assert pager.scroll_offset.y == 1 + pager.scrollable_content_region.height
+        await at_once(screen, "G", "escape", "3", "d", "end", "home", "down", "j", "j")
+        pager = screen.app.screen.query_one(Pager)
+        assert (pager.id, pager.scroll_offset.y) == ("manual", 3)
+        await at_once(screen, "q", "/", *"create", "?")
+        await screen.sees("filter: create? ")
 
 
 async def test_help_and_lists_open_over_the_filter_bar() -> None:
@@ -410,6 +439,7 @@ async def test_export_in_a_chosen_format(format: str) -> None:
         (name,) = os.listdir()
         assert name.endswith(f".{format}")
     written = exported(name)
+    assert "Export&#160;as" not in written  # the list of formats
     assert "nginx" in written
     assert "redis-server" not in written
 
