@@ -11,6 +11,7 @@ from epolltop.model.batch import Kind
 from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
 
+from .guest import IN_GUEST
 from .told import Watcher
 
 FILE_MAX = Path("/proc/sys/fs/file-max")
@@ -20,7 +21,7 @@ UID = 65_534
 pytestmark = [
     pytest.mark.kernel,
     pytest.mark.skipif(
-        b"/run/guest" not in Path("/proc/1/cmdline").read_bytes().split(b"\0"),
+        not IN_GUEST,
         reason="only where pid 1 is that of a guest (tests/vm): this machine would have no files left",
     ),
 ]

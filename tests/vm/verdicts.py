@@ -13,7 +13,7 @@ from tests.rungs import rungs
 
 from .kernels import Kernel
 
-RUNGS = (*rungs.RUNGS, "nobtf")
+RUNGS = (*rungs.RUNGS, "nobtf", "notracefs", "capabilities")
 OTHER = "other"
 """Tests that are of no rung."""
 Outcome = Literal["passed", "failed", "notrun"]

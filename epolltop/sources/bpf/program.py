@@ -80,7 +80,7 @@ class Program:
         except Exception as error:
             raise SourceUnavailable(
                 f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
-                "please report this message together with the output of epolltop doctor",
+                _remedy(str(error) + said, "please report this message together with the output of epolltop doctor"),
             ) from None
         finally:
             os.environ.pop("BCC_KERNEL_SOURCE")
@@ -172,16 +172,20 @@ class Program:
         try:
             with silenced():
                 for cpu in self._bcc.utils.get_online_cpus():
+                    event = syscalls.open_output(cpu, wakeup_events)
+                    # Not before: the end of a reader that was never mapped unmaps as many pages from address 0 on,
+                    # where the interpreter may be.
                     reader = lib.perf_reader_new(*self._callbacks, None, pages)
                     self._readers.append(reader)
-                    event = syscalls.open_output(cpu, wakeup_events)
                     lib.perf_reader_set_fd(reader, event)  # whose end closes it
                     if lib.perf_reader_mmap(reader) < 0:
                         raise OSError(ctypes.get_errno(), f"mmap of {pages} pages: {os.strerror(ctypes.get_errno())}")
                     syscalls.enable(event)
                     table[table.Key(cpu)] = table.Leaf(event)
         except OSError as error:
-            raise SourceUnavailable(f"the kernel refused the perf buffer: {error}", "use --source proc") from None
+            raise SourceUnavailable(
+                f"the kernel refused the perf buffer: {error}", _remedy(str(error), "use --source proc")
+            ) from None
 
     def consume(self) -> None:
         """Hands over what the perf buffer holds. May last while producers are quicker than Python."""
@@ -258,6 +262,16 @@ class Program:
             self._lib.perf_reader_free(self._readers.pop())
         with silenced():
             self._object.cleanup()
+
+
+def _remedy(said: str, otherwise: str) -> str:
+    """What may help against what the kernel refused: its reason is not in the answer, but in what this process may."""
+    if "perf_event_open: Permission denied" in said:
+        return "run it as root: sudo epolltop; or sysctl kernel.perf_event_paranoid=2, if it is more now"
+    if "Operation not permitted" in said and "perf_event_open" not in said:
+        # Buffers for CAP_IPC_LOCK; maps for CAP_SYS_RESOURCE before Linux 5.11, where they are locked memory, too.
+        return "run it as root: sudo epolltop; or let it lock memory: ulimit -l unlimited"
+    return otherwise
 
 
 def _in_words(error: Exception) -> str:

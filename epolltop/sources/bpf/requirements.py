@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -40,7 +41,7 @@ def privileges() -> Requirement:
 
 
 def tracefs() -> Requirement:
-    """Whether tracepoints can be found."""
+    """Whether tracepoints can be found; where the kernel permits probes of functions, nothing needs them."""
     for path in map(Path, TRACEFS):
         # os.path, because Path.is_dir raises where it may not look: both directories are root's.
         if os.path.isdir(path / "events" / "syscalls"):
@@ -51,10 +52,10 @@ def tracefs() -> Requirement:
         mounted = False
     if mounted and os.geteuid() != 0:
         return Requirement("tracefs", False, "mounted, but only root may read it", "run it as root: sudo epolltop")
-    if mounted:
+    if any(os.path.isdir(os.path.join(path, "events")) for path in TRACEFS):
         return Requirement("tracefs", False, "has no syscall tracepoints", "a kernel with CONFIG_FTRACE_SYSCALLS=y")
     remedy = f"sudo mount -t tracefs tracefs {TRACEFS[0]}"
-    return Requirement("tracefs", False, "not mounted (epolltop mounts it when it runs as root)", remedy)
+    return Requirement("tracefs", False, "not mounted, so there are no tracepoints to attach to", remedy)
 
 
 def btf() -> Requirement:
@@ -84,14 +85,15 @@ def _bcc() -> Requirement:
 
 
 def require() -> None:
-    """Mounts tracefs if root finds it missing, then insists on what can be told before compiling.
+    """Mounts tracefs if root finds it missing, then insists on what every hook needs and can be told before compiling.
 
     Raises:
         SourceUnavailable: with the first requirement that is not met.
     """
     if os.geteuid() == 0 and not tracefs().met:
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS[0]], check=False, capture_output=True)
-    for check in (privileges, lockdown, tracefs, btf):
+        with contextlib.suppress(OSError):  # no mount(8) here
+            subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS[0]], check=False, capture_output=True)
+    for check in (privileges, lockdown, btf):
         need = check()
         if not need.met:
             raise SourceUnavailable(f"{need.name}: {need.detail}", need.remedy)

@@ -157,4 +157,4 @@ def _tracepoint(target: str) -> int:
                 return int(file.read())
         except FileNotFoundError:
             pass
-    raise FileNotFoundError(f"this kernel has no tracepoint {target}")
+    raise FileNotFoundError(f"no tracepoint {target} in {' or '.join(TRACEFS)}")

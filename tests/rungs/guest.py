@@ -1,0 +1,8 @@
+"""Whether a test runs in a guest of tests/vm, of which it may change what belongs to the whole machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+IN_GUEST = b"/run/guest" in Path("/proc/1/cmdline").read_bytes().split(b"\0")
+"""Pid 1 is that of a guest."""

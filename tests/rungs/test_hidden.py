@@ -1,0 +1,72 @@
+"""A kernel that hides what epolltop learns from: it takes what is left, and says why."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.cli.program import COMMAND, environment
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide a directory")
+
+FUNCTIONS = ("--attach", "epoll_create=fexit", "--attach", "files_free=fentry")
+
+
+def ended(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", env=environment(), timeout=100)
+
+
+def without(directories: list[str], *command: str) -> subprocess.CompletedProcess[str]:
+    """In a mount namespace of its own, so that nobody else misses the directories."""
+    hide = "".join(f"mount -t tmpfs none {directory} && " for directory in directories)
+    return ended("unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh", *command)
+
+
+def without_btf(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return without(["/sys/kernel/btf"], *COMMAND, *arguments)
+
+
+def without_tracefs(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """As in a small container, which has no mount(8) either."""
+    hidden = ["/sys/kernel/tracing", *["/sys/kernel/debug"] * os.path.ismount("/sys/kernel/debug")]
+    return without(hidden, "/usr/bin/env", "PATH=/nowhere", *COMMAND, *arguments)
+
+
+@pytest.mark.parametrize("_rung", ["nobtf"])
+def test_without_types_the_best_source_is_proc(_rung: str) -> None:
+    done = without_btf("snapshot", "-d", "1")
+    assert done.returncode == 0, done.stderr
+    source = json.loads(done.stdout)["source"]
+    assert source["kind"] == "proc"
+    assert source["exact"] is False
+    assert "BTF: /sys/kernel/btf/vmlinux is missing" in source["fallback"]
+
+
+@pytest.mark.parametrize("_rung", ["nobtf"])
+def test_without_types_who_insists_on_bpf_gets_no_other_source(_rung: str) -> None:
+    done = without_btf("snapshot", "--source", "bpf", "-d", "1")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "BTF: /sys/kernel/btf/vmlinux is missing" in done.stderr
+
+
+@pytest.mark.parametrize("_rung", ["notracefs"])
+def test_without_tracepoints_functions_are_probed(_rung: str) -> None:
+    refused = ended(*COMMAND, *FUNCTIONS, "snapshot", "-d", "0")
+    if refused.returncode:
+        pytest.skip(refused.stderr.splitlines()[0])
+    done = without_tracefs("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert {need["name"]: need["met"] for need in document["requirements"]}["tracefs"] is False
+    assert {probe["attached_to"].split(":")[0] for probe in document["source"]["probes"]} == {"fexit", "fentry"}
+    assert document["source"]["exact"] is True
+
+
+@pytest.mark.parametrize("_rung", ["notracefs"])
+def test_without_tracepoints_who_insists_on_them_is_told_where_they_were_looked_for(_rung: str) -> None:
+    done = without_tracefs("--attach", "epoll_create=tracepoint", "snapshot", "-d", "1")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no tracepoint syscalls:sys_exit_epoll_create1 in /sys/kernel/tracing or /sys/kernel/debug" in done.stderr
