@@ -92,6 +92,11 @@ def rate(per_s: float | None) -> str:
     return f"{per_s:.1f}" if per_s < 99.95 else count(round(per_s))
 
 
+def at_least(readable: str) -> str:
+    """A number that is a lower bound; of what rounds to nothing only that it is more."""
+    return ">0" if readable.startswith("<") else f"≥{readable}"
+
+
 def grouped(number: int) -> str:
     """With thousands separators."""
     return humanize.intcomma(number)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.text import UNKNOWN, count, cut, duration, rate
+from epolltop.text import UNKNOWN, at_least, count, cut, duration, rate
 
 Row = TypeVar("Row")
 
@@ -96,7 +96,7 @@ class Field(Generic[Row]):
         readable = self._readable(value)
         if not (self.observed and value) or (snapshot.source.exact and not _may_lack(row)):
             return readable
-        return ">0" if readable.startswith("<") else f"≥{readable}"
+        return at_least(readable)
 
     def _readable(self, value: Value) -> str:
         if value is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from epolltop.model.batch import Probe, Source
 from epolltop.model.snapshot import Snapshot
-from epolltop.text import duration, grouped, plural, rate, size, timestamp
+from epolltop.text import at_least, duration, grouped, plural, rate, size, timestamp
 
 
 def attachment(probe: Probe) -> str:
@@ -41,11 +41,14 @@ def totals_line(snapshot: Snapshot) -> str:
         line += f" ({grouped(snapshot.in_flight)} in flight)"
     if not snapshot.window_s:
         return line
-    bound = "" if snapshot.exact else "≥"
-    line += (
-        f"  created {bound}{grouped(totals.created)} ({rate(snapshot.create_per_s)}/s)"
-        f"  freed {bound}{grouped(totals.released)} ({rate(snapshot.release_per_s)}/s)"
-    )
+    for what, number, per_s in (
+        ("created", totals.created, snapshot.create_per_s),
+        ("freed", totals.released, snapshot.release_per_s),
+    ):
+        counted, often = grouped(number), rate(per_s)
+        if not snapshot.exact:
+            counted, often = at_least(counted), at_least(often) if per_s else often
+        line += f"  {what} {counted} ({often}/s)"
     failed = f"  failed {'≥' if snapshot.lacking else ''}{grouped(totals.failed)}"
     return f"{line}{failed}" if snapshot.source.sees_failures else line
 
