@@ -26,7 +26,7 @@ from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, f
 from epolltop.sources.bpf.layout import layout
 from epolltop.sources.bpf.pidns import levels_up, require_machine_clock
 from epolltop.sources.bpf.program import AttachError, Program, give_back_memory
-from epolltop.sources.bpf.requirements import require
+from epolltop.sources.bpf.requirements import require, tracefs
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
@@ -128,7 +128,8 @@ class BpfSource:
             takers = {name: ladders.census[name] for name in census}
             self._census = first_census(program, takers, include_self=self._include_self)
         except AttachError as error:
-            raise SourceUnavailable(f"{what}: {error}", "epolltop doctor says what works here") from None
+            remedy = tracefs().remedy or "another hook (--attach), or --source proc"
+            raise SourceUnavailable(f"{what}: {error}", remedy) from None
         self._created, self._released = created, released
         hows = [hook.how for hook in (*created.hooks, *released.hooks)]
         self._unseen = [preemption.NOTE] * preemption.leaves_out(hows, self._version)
