@@ -1,7 +1,7 @@
 """The BPF object: one compilation of bpf/*.c, its maps and programs. The only module that talks to libbcc.
 
-libbcc prints to descriptors 1 and 2, may close 0, compiles with the process' working directory changed, and leaves
-90 MB of compiler behind: all of this is contained here. What differs between its versions is in docs/bcc.md.
+libbcc prints to descriptors 1 and 2, may close 0, and compiles with the process' working directory changed: all of this
+is contained here. What differs between its versions is in docs/bcc.md.
 """
 
 from __future__ import annotations
@@ -313,29 +313,3 @@ class Table:
     def delete(self, key: bytes) -> None:
         """Removes an entry if it is there."""
         self._lib.bpf_delete_elem(self._fd, ctypes.create_string_buffer(key, len(key)))
-
-
-def give_back_memory() -> None:
-    """Drops what compiling and attaching left: the heaps and pages of LLVM and libbpf, 80 MB in 8 ms.
-
-    Only mappings without private copies are dropped (Anonymous: 0 in smaps); their pages come back from the file when
-    they are needed again. MADV_DONTNEED on a page that was relocated would lose the relocation.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if hasattr(libc, "malloc_trim"):  # glibc only
-        libc.malloc_trim(0)
-    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    dont_need = 4
-    start = end = 0
-    droppable = False
-    try:
-        with open("/proc/self/smaps", encoding="utf-8", errors="replace") as smaps:
-            for line in smaps:
-                first, _, rest = line.partition(" ")
-                if "-" in first and not first.endswith(":"):
-                    start, end = (int(part, 16) for part in first.split("-"))
-                    droppable = rest[1] == "-" and any(n in rest for n in ("libLLVM", "libclang", "libbcc"))
-                elif droppable and first == "Anonymous:" and rest.split()[0] == "0":
-                    libc.madvise(start, end - start, dont_need)
-    except OSError:
-        return  # memory is only larger without

@@ -24,8 +24,9 @@ from epolltop.sources.bpf.census import Pace, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
+from epolltop.sources.bpf.memory import give_back_memory
 from epolltop.sources.bpf.pidns import levels_up, require_machine_clock
-from epolltop.sources.bpf.program import AttachError, Program, give_back_memory
+from epolltop.sources.bpf.program import AttachError, Program
 from epolltop.sources.bpf.requirements import require, tracefs
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
