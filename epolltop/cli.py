@@ -57,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 0  # whoever read us has enough
     except OSError as error:
+        if error.errno == errno.EMFILE:
+            return _complain(f"{error.strerror}\n  remedy: ulimit -n 1024", FAILED)
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
 
 
@@ -75,7 +77,7 @@ def _run(options: Options) -> int:
         return _doctor(options)
     if options.command == "record":
         return _record(options)
-    tell_all = options.events or options.view.subject is EVENTS
+    tell_all = options.events or options.view.subject.id == EVENTS.id
     on_screen = options.command == "live" and not options.batch and _has_terminal()
     if options.saved is None:
         session = Session(_opener(options), options.selection, options.delay_s or 1.0, tell_all=tell_all)
@@ -248,6 +250,9 @@ def _write(text: str) -> None:
 
 def _has_terminal() -> bool:
     if sys.stdout is None or not sys.stdout.isatty():
+        return False
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        _narrate("this terminal has no cursor that moves (TERM): this is batch output")
         return False
     if sys.stdin is not None and sys.stdin.isatty():
         return True

@@ -73,9 +73,9 @@ class _Listed(NamedTuple):
 def _listed(report: Report[Any]) -> _Listed:
     """The rows, and for context what they belong to."""
     snapshot, subject = report.snapshot, report.view.subject
-    if subject is INSTANCES:
+    if subject.id == INSTANCES.id:  # of one process, too
         return _holding(report.rows, report.events)
-    if subject is EVENTS:
+    if subject.id == EVENTS.id:
         return _Listed([(row, row.instances) for row in PROCESSES.rows(snapshot)], snapshot.unheld, report.rows)
     return _Listed([(row, row.instances) for row in report.rows], snapshot.unheld, report.events)
 

@@ -29,7 +29,7 @@ def as_json_line(report: Report[Any]) -> str:
 
 def as_csv(report: Report[Any]) -> str:
     """A row of all fields for each row; of processes one for each of its instances, or one if it has none."""
-    if report.view.subject is PROCESSES:
+    if report.view.subject.id == PROCESSES.id:
         heading, lines = _with_instances(report)
     else:
         fields = report.view.subject.fields

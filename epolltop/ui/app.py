@@ -163,7 +163,8 @@ class EpolltopApp(Typist):
         here, snapshot = self.trail.here, self.ring.shown
         field = next((field for field in here.subject.fields if field.id == field_id), None)
         if field is None or snapshot is None:
-            self.notify(f"{here.subject.id} have no {field_id}.", severity="warning")
+            said = f"{here.subject.id} have no {field_id}." if snapshot else "There is nothing to choose from yet."
+            self.notify(said, severity="warning")
             return
         found = {field.value(row, snapshot) for row in here.subject.rows(snapshot)} - {None}
 

@@ -77,9 +77,9 @@ class FilterBar(Vertical):
             self._past = [*self._past, text][-REMEMBERED:]
         self.display = False
 
-    async def take(self, key: events.Key) -> bool:
+    async def take(self, typed: events.Key | events.Paste) -> bool:
         """See `TakesKeys`."""
-        return await self._line.take(key)
+        return await self._line.take(typed)
 
     def keep(self) -> None:
         """Closes it if the text is good."""

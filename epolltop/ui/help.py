@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
 
 from rich.table import Column, Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
 from epolltop.ui.keys import GROUPS, MOVES
-from epolltop.ui.pager import Pager
+from epolltop.ui.pager import Page, Pager
 
 SIGNS = (
     ("?", "Not known, which is not 0."),
@@ -24,14 +21,12 @@ SIGNS = (
 """What cells have beside values."""
 
 
-class Help(ModalScreen[None]):
+class Help(Page):
     """Any of its keys closes it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,h,f1", "dismiss", "Close", priority=True)]
 
     def __init__(self, readable: Callable[[str], str], unseen: Sequence[str]) -> None:
         """With what cannot be seen here, a sentence each."""
-        super().__init__()
+        super().__init__(("question_mark", "h", "f1"))
         self._readable = readable
         self._unseen = unseen
 
@@ -39,10 +34,6 @@ class Help(ModalScreen[None]):
         """One scrolling text."""
         with Pager(id="help"):
             yield from map(Static, self._sections())
-
-    def on_mount(self) -> None:
-        """Keys are the text's from now on."""
-        self.set_focus(self.query_one(Pager))
 
     def _sections(self) -> Iterator[Text | Table]:
         def section(title: str, pairs: Sequence[tuple[str, str]], width: int) -> Iterator[Text | Table]:

@@ -31,7 +31,8 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("view(1)", ("1",), "1", "Processes", "All processes that hold instances, or just made or released some."),
         Key("view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
         Key("view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
-        Key("open", ("enter",), "Enter", "Open", "A process, an instance, an event; at the end the detail in full."),
+        Key("open", ("enter", "ctrl+j"), "Enter", "Open",
+            "A process, an instance, an event; at the end the detail in full."),
         Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter, else go back. Never quits.",
             footer=True),
         Key("up", ("backspace",), "Backspace", "Up", "Back the way one drilled down."),
@@ -87,6 +88,8 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
 )  # fmt: skip
 
 KEYS = tuple(key for _, group in GROUPS for key in group)
+ACTIONS = {bound: f"app.{key.action}" for key in KEYS for bound in key.keys}
+"""By key."""
 EVERYWHERE = frozenset(bound for key in KEYS for bound in key.everywhere)
 
 MOVES = (
@@ -103,7 +106,7 @@ def at_tables() -> Iterator[Binding]:
     """For what holds the tables and panes.
 
     They have priority: without it a key acts only after it has come up from the focused widget to the app, when keys
-    that were typed later may have gone where it takes the focus from. (In dialogs it is so.)
+    that were typed later may have gone where it takes the focus from.
     """
     for key in KEYS:
         keys = tuple(bound for bound in key.keys if bound not in key.everywhere)

@@ -8,15 +8,12 @@ from __future__ import annotations
 import importlib.resources
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from rich.markdown import Markdown
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from epolltop.ui.pager import Pager
+from epolltop.ui.pager import Page, Pager
 
 _PAGES = {
     "epoll_create": "epoll_create",
@@ -50,10 +47,8 @@ def page(event_name: str) -> str:
     return (events_directory() / f"{_PAGES[event_name]}.md").read_text(encoding="ascii")
 
 
-class Manual(ModalScreen[None]):
+class Manual(Page):
     """One page, scrolled. Links show where they lead, and cannot be opened."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,d", "dismiss", "Close", priority=True)]
 
     def __init__(self, event_name: str, readable: Callable[[str], str]) -> None:
         """Reads the page.
@@ -65,14 +60,10 @@ class Manual(ModalScreen[None]):
         Raises:
             KeyError: no event bears that name.
         """
-        super().__init__()
+        super().__init__(("d",))
         self._text = readable(page(event_name))
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
         with Pager(id="manual"):
             yield Static(Markdown(self._text, code_theme="ansi_dark", hyperlinks=False))
-
-    def on_mount(self) -> None:
-        """Keys are the page's from now on."""
-        self.set_focus(self.query_one(Pager))

@@ -39,7 +39,7 @@ class _Dialog(ModalScreen[str | None]):
         below: Sequence[Widget] = (),
     ) -> None:
         super().__init__()
-        ends: dict[str, Callable[[], object]] = {"enter": self._answer, "escape": partial(self.dismiss, None)}
+        ends: dict[str, Callable[[], object]] = {"enter": self._answer, "escape": partial(self._end, None)}
         self._entry = Entry({**ends, **keys}, self._typed, hint)
         heading = Static(readable(title), classes="dialog-title", markup=False)
         self._parts: Sequence[Widget] = (heading, self._entry, *below)
@@ -48,9 +48,14 @@ class _Dialog(ModalScreen[str | None]):
         """One under the other."""
         yield Vertical(*self._parts, classes="dialog")
 
-    async def take(self, key: events.Key) -> bool:
+    async def take(self, typed: events.Key | events.Paste) -> bool:
         """See `epolltop.ui.entry.TakesKeys`."""
-        return await self._entry.take(key)
+        return await self._entry.take(typed)
+
+    def _end(self, answer: str | None) -> None:
+        """Once: a second click may be on its way."""
+        if self.is_current:
+            self.dismiss(answer)
 
     def _typed(self, text: str) -> None:
         """What the line holds now."""
@@ -63,7 +68,16 @@ class Question(_Dialog):
     """What was typed, None if nothing was."""
 
     def _answer(self) -> None:
-        self.dismiss(self._entry.value.strip() or None)
+        self._end(self._entry.value.strip() or None)
+
+
+class _Options(OptionList):
+    """Those that are left: a click on one that was narrowed away meanwhile is none."""
+
+    async def _on_click(self, event: events.Click) -> None:
+        event.prevent_default()
+        if event.style.meta.get("option", 0) < self.option_count:
+            await super()._on_click(event)
 
 
 class Picker(_Dialog):
@@ -72,8 +86,13 @@ class Picker(_Dialog):
     def __init__(
         self, title: str, choices: Sequence[Choice], readable: Callable[[str], str], current: str = ""
     ) -> None:
-        options = OptionList(compact=True)
-        moves = {"up": options.action_cursor_up, "down": options.action_cursor_down}
+        options = _Options(compact=True)
+        moves = {
+            "up": options.action_cursor_up,
+            "down": options.action_cursor_down,
+            "pageup": options.action_page_up,
+            "pagedown": options.action_page_down,
+        }
         super().__init__(title, "type to narrow, Enter chooses, Esc closes", readable, moves, below=[options])
         self._choices, self._current, self._readable = choices, current, readable
         self._options = options
@@ -100,8 +119,8 @@ class Picker(_Dialog):
 
     def _answer(self) -> None:
         if self._options.highlighted is not None:
-            self.dismiss(self._options.get_option_at_index(self._options.highlighted).id)
+            self._end(self._options.get_option_at_index(self._options.highlighted).id)
 
     @on(OptionList.OptionSelected)
     def _selected(self, message: OptionList.OptionSelected) -> None:
-        self.dismiss(message.option_id)
+        self._end(message.option_id)

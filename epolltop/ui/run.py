@@ -48,7 +48,9 @@ def run_ui(
             sys.setswitchinterval(0.001)  # the session's thread computes; a key waits for it no longer than that
             session.prepare()  # compiling takes as long as importing Textual: both at once
             from epolltop.ui.app import EpolltopApp
+            from epolltop.ui.keyboard import read_any_bytes
 
+            read_any_bytes()
             app = EpolltopApp(session, start, exports, readable)
             if theme:
                 app.theme = theme

@@ -1,4 +1,4 @@
-"""Typed keys: each acts in its turn, on the rows that the keys before it led to."""
+"""What is typed: each key acts in its turn, on the rows that the keys before it led to."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from textual import events
 
 from epolltop.ui.entry import TakesKeys
 from epolltop.ui.filterbar import FilterBar
-from epolltop.ui.keys import EVERYWHERE
+from epolltop.ui.keys import ACTIONS, EVERYWHERE
+from epolltop.ui.pager import Page
 from epolltop.ui.picker import Picker, Question
 from epolltop.ui.watching import Watching
 
 
 class Typist(Watching):
-    """Handles keys in one task, the app's: what they open takes those that come after.
+    """Handles keys in one task, the app's: what they open takes all that come after, until it closes.
 
-    So a dialog is there when `push_screen` was awaited, its keys have priority or are taken by its line, and it has the
-    focus from the beginning.
+    So what they open is there when `push_screen` was awaited. (The palette is Textual's, and has its own ways.)
     """
 
     @property
@@ -25,29 +25,35 @@ class Typist(Watching):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys act in the order in which they were typed."""
-        if isinstance(event, events.Key) and not event.is_forwarded and await self._typed(event):
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded and await self._typed(event):
             self.app_focus = True  # what types has the focus, as Textual has it with the keys it handles
             return
         await super().on_event(event)
 
-    async def _typed(self, key: events.Key) -> bool:
-        """Whether what has a line had use for a key."""
-        if key.key in EVERYWHERE or self.is_gone():
+    async def _typed(self, typed: events.Key | events.Paste) -> bool:
+        """Whether it was for what is open."""
+        if self.is_gone() or (isinstance(typed, events.Key) and typed.key in EVERYWHERE):
             return False
         taker = self._taker()
         if taker is None:
             if self.screen is self.default_screen:
                 await self.there()
             return False
-        is_taken = await taker.take(key)
-        if isinstance(taker, FilterBar) and not taker.is_open:
-            self.board.focus_main()
-        return is_taken
+        is_taken = await taker.take(typed)
+        if isinstance(taker, FilterBar):
+            if not is_taken and isinstance(typed, events.Key) and typed.key in ACTIONS:
+                await self.run_action(ACTIONS[typed.key])
+            elif not taker.is_open:
+                self.board.focus_main()
+        return True
 
     def _taker(self) -> TakesKeys | None:
-        if isinstance(self.screen, Picker | Question):
-            return self.screen
-        return self.query_one(FilterBar) if self.screen is self.default_screen and self.is_filtering else None
+        match self.screen:
+            case Picker() | Question() | Page() as dialog:
+                return dialog
+            case self.default_screen if self.is_filtering:
+                return self.query_one(FilterBar)
+        return None
 
     def on_mouse_down(self) -> None:
         """Whoever reaches for something else has typed all."""

@@ -283,9 +283,20 @@ class Watching(App[Exception]):
 
     def _handle_exception(self, error: Exception) -> None:
         """An error of our own ends the screen: told once, with a file for the report, not as a traceback over it."""
-        super()._handle_exception(error)
-        self._exit_renderables.clear()
         self.crashed = self.crashed or report(error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        # Textual's makes a traceback with all that local variables refer to, which takes seconds.
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Ends the screen where nobody is left to read keys; told as an error of our own, once."""
+        with self.console.capture() as said:
+            self.console.print(*renderables)
+        self.crashed = self.crashed or said.get()
+        self._return_code = 1
+        self._close_messages_no_wait()
 
 
 def steady(rows: Sequence[Any], order: Sequence[Any], key: Callable[[Any], Hashable]) -> Sequence[Any]:

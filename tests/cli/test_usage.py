@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from epolltop import __version__
 from epolltop.options import parse_options
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
+from tests.kernel.namespaces import missing
 
-from .program import NOBODY, environment, run, shell
+from .program import COMMAND, NOBODY, environment, run, shell
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
 
@@ -271,3 +273,19 @@ def test_text_is_as_wide_as_is_asked_for() -> None:
 
     assert longest() <= 80 < longest("-w", "200") <= 200
     assert run("snapshot", "-w", "3").returncode == 2
+
+
+@pytest.mark.kernel
+def test_with_too_few_descriptors_it_says_how_to_get_more() -> None:
+    ended = shell('ulimit -n 12; exec "$@"', "--source", "bpf", "-b", "-n", "1")
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert re.fullmatch(r"epolltop: .*Too many open files\n  remedy: ulimit -n 1024\n", ended.stderr, re.DOTALL)
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_root_of_a_user_namespace_is_told_that_it_is_not_enough() -> None:
+    inside = ["unshare", "--user", "--map-root-user", *COMMAND]
+    ended = subprocess.run([*inside, "--source", "bpf", "-b"], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "privileges: root of a user namespace, may not load BPF programs" in ended.stderr
+    assert "remedy: run it outside of this user namespace" in ended.stderr

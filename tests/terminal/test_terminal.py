@@ -110,6 +110,21 @@ def test_keys_in_a_burst_stay_in_the_filter_bar(terminal: Terminal, actor: Actor
     assert terminal.status() == 0
 
 
+def test_bytes_that_are_no_text_do_nothing(terminal: Terminal, actor: Actor, tmp_path: Path) -> None:
+    start(terminal, actor)
+    (tmp_path / "bytes").write_bytes(b"\xff\xc3q\xe4")  # a q that is no part of them
+    terminal.tmux("load-buffer", str(tmp_path / "bytes"))
+    terminal.type("/")
+    terminal.sees("words, open>10")
+    terminal.tmux("paste-buffer", "-r")
+    terminal.press("x")
+    terminal.until(lambda text: re.search(r"q.*x", text.splitlines()[-2]))
+    terminal.press("Escape")
+    terminal.until(lambda text: "filter:" not in text)
+    terminal.press("q")
+    assert terminal.status() == 0
+
+
 @pytest.mark.parametrize("key", ["q", "C-c", "F10", "C-q"])
 def test_the_terminal_is_given_back(terminal: Terminal, actor: Actor, key: str) -> None:
     before = terminal.state()
@@ -264,6 +279,12 @@ def test_standard_error_may_go_to_a_file(terminal: Terminal, actor: Actor, tmp_p
     terminal.press("q")
     assert terminal.status() == 0
     assert (tmp_path / "log").read_bytes() == b""
+
+
+def test_without_a_terminal_worth_the_name_it_is_batch_output(terminal: Terminal, actor: Actor) -> None:
+    terminal.command(f"TERM=dumb epolltop -n 1 -d 0.2 -p {actor.pid}")
+    terminal.sees("epolltop: this terminal has no cursor that moves (TERM): this is batch output", f" {actor.pid} ")
+    assert terminal.status() == 0
 
 
 def test_without_a_keyboard_it_is_batch_output(terminal: Terminal, actor: Actor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import time
@@ -12,6 +13,8 @@ from random import Random
 
 import pytest
 from textual import events
+from textual._xterm_parser import XTermParser
+from textual.keys import _character_to_key
 from textual.widgets import Input, OptionList
 from textual.worker import WorkerFailed
 
@@ -214,11 +217,8 @@ async def test_history_of_filters() -> None:
         assert not screen.app.query_one(FilterBar).is_open
 
 
-SPELT = {"/": "slash", ">": "greater_than_sign", "?": "question_mark"}
-
-
 def typed(key: str) -> events.Key:
-    return events.Key(SPELT.get(key, key), key if len(key) == 1 else None)
+    return events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
 
 
 async def at_once(screen: Screen, *keys: str) -> None:
@@ -226,6 +226,24 @@ async def at_once(screen: Screen, *keys: str) -> None:
     for key in keys:
         screen.app.post_message(typed(key))
     await screen.settle()
+
+
+async def sent(screen: Screen, text: str) -> None:
+    """What a terminal sends, in one piece."""
+    assert screen.app._driver is not None
+    for message in XTermParser().feed(text):
+        assert isinstance(message, events.Event)
+        screen.app._driver.process_message(message)
+    await screen.settle()
+
+
+def click(x: int, y: int) -> str:
+    """At a cell, the first one is 0."""
+    return f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m"
+
+
+def pasted(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
 
 
 @pytest.mark.parametrize("before", [(), ("tab",), ("enter",), ("3",), ("backspace", "2"), ("f", "escape", "j", "m")])
@@ -330,6 +348,80 @@ async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> N
         assert (pager.id, pager.scroll_offset.y) == ("manual", 3)
         await at_once(screen, "q", "/", *"create", "?")
         await screen.sees("filter: create? ")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("?eq", {}),
+        ("h 2Fq", {}),
+        ("3d e2q", {"subject": "events"}),
+        ("s\x1b[17~\x1bOP" + "ppid\rm", {"sort": "ppid", "marked": 1}),  # F6, F1
+        ("/ngi\x1b[17~pid\r\rr", {"filter_text": "ngi", "sort": "pid", "reverse": True}),
+        ("/ngi\x1bOPq\r2", {"filter_text": "", "subject": "instances"}),
+        ("/ng\x7f\n1r", {"filter_text": "n", "reverse": True}),
+        ("/a" + pasted("BCD\nnever") + "ef\rr", {"filter_text": "aBCDef", "reverse": True}),
+        ("s\t" + pasted("ppid") + "\rm", {"sort": "ppid", "marked": 1}),
+        ("s\x1b[6~\x1b[5~\x1b[B\rm", {"marked": 1}),  # PgDn, PgUp, Down
+        (pasted("/q\n2q") + "r", {"reverse": True}),
+    ],
+    ids=repr,
+)
+async def test_what_is_open_takes_all_that_is_typed_until_it_closes(text: str, left: dict[str, object]) -> None:
+    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+        await sent(screen, text)
+        here = screen.app.trail.here
+        found = {
+            "subject": here.subject.id,
+            "filter_text": here.filter_text,
+            "sort": here.sort,
+            "reverse": here.reverse,
+            "marked": len(screen.app.board.main.marked_rows()),
+        }
+        before = {"subject": "processes", "filter_text": "", "sort": "", "reverse": False, "marked": 0}
+        expected = before | {"sort": found["sort"]} | left
+        assert found == expected
+        assert screen.app.screen is screen.app.default_screen
+        assert screen.app.ring.held is None
+        assert not os.listdir()
+
+
+async def test_a_click_chooses_once_and_only_what_is_there() -> None:
+    async with on_screen() as screen:
+        await sent(screen, "u")
+        at = next(
+            (line.index("redis"), y) for y, line in enumerate(screen.lines) if "redis" in line and "▸" not in line
+        )
+        await sent(screen, click(*at) * 3)
+        await screen.until(lambda: screen.app.screen is screen.app.default_screen)
+        await sent(screen, "s")
+        await sent(screen, click(30, 15) + "qz")
+        assert isinstance(screen.app.screen, Picker)
+        await sent(screen, "\x7f\x7f" + "ppid\r")
+        assert "by PPID" in crumbs(screen)
+
+
+@pytest.mark.parametrize("way", ["1", "2", "3", "1 enter", "1 enter enter", "2 enter", "3 enter"])
+async def test_every_place_can_be_exported_in_every_format(way: str) -> None:
+    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+        await screen.press(*way.split())
+        place, count = screen.app.trail.here.subject.id, len(screen.app.board.main.rows)
+        for format in ("json", "csv", "md", "txt"):
+            await at_once(screen, "E", *format, "enter")
+        await screen.until(lambda: len(os.listdir()) == 4)
+    written = {name.rsplit(".")[-1]: exported(name) for name in os.listdir()}
+    document = json.loads(written["json"])
+    assert document["view"]["of"] == place
+    unheld = {"instances": document.get("in_flight", ())}
+    listed = {
+        "processes": len(document["processes"]),
+        "instances": sum(len(holder["instances"]) for holder in [*document["processes"], unheld]),
+        "events": len(document["events"]) if place == "events" else 0,
+    }
+    assert listed[place] == count
+    lines = written["csv"].splitlines()
+    assert len(lines) > count if way == "1" else len(lines) == 1 + count  # of processes each instance
+    assert written.keys() == {"json", "csv", "md", "txt"}
 
 
 async def test_help_and_lists_open_over_the_filter_bar() -> None:

@@ -173,8 +173,8 @@ class Program:
             with silenced():
                 for cpu in self._bcc.utils.get_online_cpus():
                     event = syscalls.open_output(cpu, wakeup_events)
-                    # Not before: the end of a reader that was never mapped unmaps as many pages from address 0 on,
-                    # where the interpreter may be.
+                    # The reader not before: the end of one that was never mapped unmaps as many pages from address 0
+                    # on, where the interpreter may be.
                     reader = lib.perf_reader_new(*self._callbacks, None, pages)
                     self._readers.append(reader)
                     lib.perf_reader_set_fd(reader, event)  # whose end closes it
@@ -269,8 +269,9 @@ def _remedy(said: str, otherwise: str) -> str:
     if "perf_event_open: Permission denied" in said:
         return "run it as root: sudo epolltop; or sysctl kernel.perf_event_paranoid=2, if it is more now"
     if "Operation not permitted" in said and "perf_event_open" not in said:
-        # Buffers for CAP_IPC_LOCK; maps for CAP_SYS_RESOURCE before Linux 5.11, where they are locked memory, too.
-        return "run it as root: sudo epolltop; or let it lock memory: ulimit -l unlimited"
+        return "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
+    if "Too many open files" in said:
+        return "ulimit -n 1024"
     return otherwise
 
 

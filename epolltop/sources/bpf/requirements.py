@@ -14,6 +14,7 @@ from epolltop.sources.bpf.btf import VMLINUX
 from epolltop.sources.bpf.syscalls import TRACEFS
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
+_FIRST_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO, include/linux/proc_ns.h
 # include/uapi/linux/capability.h
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
@@ -32,12 +33,23 @@ def privileges() -> Requirement:
         caps = -1 if os.geteuid() == 0 else 0
     able = caps >> _CAP_SYS_ADMIN & 1 or (caps >> _CAP_BPF & 1 and caps >> _CAP_PERFMON & 1)
     who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
+    if able and not _in_first_user_namespace():
+        outside = "run it outside of this user namespace (rootless container), as root"
+        return Requirement("privileges", False, f"{who} of a user namespace, may not load BPF programs", outside)
     return Requirement(
         "privileges",
         bool(able),
         f"{who}, {'may' if able else 'may not'} load BPF programs",
         "" if able else "run it as root: sudo epolltop",
     )
+
+
+def _in_first_user_namespace() -> bool:
+    """In others no capability counts for BPF."""
+    try:
+        return os.stat("/proc/self/ns/user").st_ino == _FIRST_USER_NAMESPACE
+    except OSError:
+        return True
 
 
 def tracefs() -> Requirement:

@@ -87,6 +87,8 @@ class BpfSource:
                 raise
             self._stacks, self._no_stacks = None, f"{NO_STACKS}: {' '.join(str(error).split())}"
             self._attach()
+        finally:
+            give_back_memory()
 
     def _attach(self) -> None:
         program = Program(load_bcc(), self._defines())
@@ -106,7 +108,6 @@ class BpfSource:
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
-        give_back_memory()
         self._gone: set[tuple[int, ...]] = set()
         self._drain.start()
 
