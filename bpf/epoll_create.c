@@ -125,22 +125,18 @@ int epoll_create1_sys_exit(struct sys_exit *args)
  * The same for 32-bit tasks, whose calls have no tracepoint of their own (ARCH_TRACE_IGNORE_COMPAT_SYSCALLS): the raw
  * tracepoint at the end of every system call. Arguments: registers, result. Only on demand, for its cost to all.
  */
-#if defined(COMPAT) && defined(THREAD_INFO_STATUS)
-#define TS_COMPAT	0x0002	/* arch/x86/include/asm/thread_info.h: a 32-bit system call is being made */
-#define IA32_EPOLL_CREATE	254	/* arch/x86/entry/syscalls/syscall_32.tbl */
-#define IA32_EPOLL_CREATE1	329
-
+#ifdef COMPAT
 int compat_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 regs = ctx->args[0];
 
-	/* thread_info is the first member of task_struct (CONFIG_THREAD_INFO_IN_TASK, x86 since 4.9). */
-	if (!(read4(bpf_get_current_task() + THREAD_INFO_STATUS) & TS_COMPAT))
+	/* thread_info is the first member of task_struct (CONFIG_THREAD_INFO_IN_TASK, x86 since 4.9, arm64 since 4.10). */
+	if (!(read4(bpf_get_current_task() + COMPAT_FLAGS) & COMPAT_FLAG))
 		return 0;
 	switch (read4(regs + REGS_NUMBER)) {
-	case IA32_EPOLL_CREATE:
+	case COMPAT_EPOLL_CREATE:
 		return instance_created(ctx, SYSCALL_EPOLL_CREATE, read4(regs + REGS_ARGUMENT_COMPAT), ctx->args[1]);
-	case IA32_EPOLL_CREATE1:
+	case COMPAT_EPOLL_CREATE1:
 		return instance_created(ctx, SYSCALL_EPOLL_CREATE1, read4(regs + REGS_ARGUMENT_COMPAT), ctx->args[1]);
 	}
 	return 0;
@@ -149,7 +145,6 @@ int compat_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 
 struct pt_regs;
 
-#ifdef REGS_RET
 int epoll_create_return(struct pt_regs *regs)
 {
 	return instance_created(regs, SYSCALL_EPOLL_CREATE, current_argument(REGS_ARGUMENT),
@@ -175,23 +170,18 @@ int epoll_create1_compat_return(struct pt_regs *regs)
 }
 
 /* Not through regs: before Linux 5.15 the BTF of some builds knows no struct pt_regs there, and the verifier refuses. */
-KRETFUNC_PROBE(__x64_sys_epoll_create, struct pt_regs *regs, long ret)
-{
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE, current_argument(REGS_ARGUMENT), ret);
-}
+#define RETURN_OF(function, syscall, register_offset)						\
+	KRETFUNC_PROBE(function, struct pt_regs *regs, long ret)				\
+	{											\
+		return instance_created(ctx, syscall, current_argument(register_offset), ret);	\
+	}
 
-KRETFUNC_PROBE(__x64_sys_epoll_create1, struct pt_regs *regs, long ret)
-{
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE1, current_argument(REGS_ARGUMENT), ret);
-}
-
-KRETFUNC_PROBE(__ia32_sys_epoll_create, struct pt_regs *regs, long ret)
-{
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE, current_argument(REGS_ARGUMENT_COMPAT), ret);
-}
-
-KRETFUNC_PROBE(__ia32_sys_epoll_create1, struct pt_regs *regs, long ret)
-{
-	return instance_created(ctx, SYSCALL_EPOLL_CREATE1, current_argument(REGS_ARGUMENT_COMPAT), ret);
-}
+#ifdef MACHINE_X86_64
+RETURN_OF(__x64_sys_epoll_create, SYSCALL_EPOLL_CREATE, REGS_ARGUMENT)
+RETURN_OF(__x64_sys_epoll_create1, SYSCALL_EPOLL_CREATE1, REGS_ARGUMENT)
+RETURN_OF(__ia32_sys_epoll_create, SYSCALL_EPOLL_CREATE, REGS_ARGUMENT_COMPAT)
+RETURN_OF(__ia32_sys_epoll_create1, SYSCALL_EPOLL_CREATE1, REGS_ARGUMENT_COMPAT)
+#else
+RETURN_OF(__arm64_sys_epoll_create, SYSCALL_EPOLL_CREATE, REGS_ARGUMENT)
+RETURN_OF(__arm64_sys_epoll_create1, SYSCALL_EPOLL_CREATE1, REGS_ARGUMENT)
 #endif

@@ -82,7 +82,6 @@ static __always_inline int instance_released(void *ctx, u64 file)
 	return 0;
 }
 
-#ifdef REGS_RET
 int ep_eventpoll_release_entry(struct pt_regs *regs)
 {
 	return instance_released(regs, read8((u64)regs + REGS_SECOND));
@@ -92,7 +91,6 @@ KFUNC_PROBE(ep_eventpoll_release, void *inode, void *file)
 {
 	return instance_released(ctx, (u64)file);
 }
-#endif
 
 /* Arguments: call site, object, cache. */
 int slab_object_freed(struct bpf_raw_tracepoint_args *ctx)

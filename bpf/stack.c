@@ -22,13 +22,14 @@ BPF_PERCPU_ARRAY(with_stack, struct with_stack, 1);
 
 /*
  * Frame pointers do not tell who called the function that enters the kernel, because libraries' wrappers of system calls
- * set up no frame; in those the top of the stack is the return address. Told is what the code before the system call
- * looks like: mov $number,%eax and syscall, after endbr64 or not. Whether a function begins there, so that nothing was
- * pushed before, is for user space to find out, which knows symbols.
+ * set up no frame; in those the top of the stack is the return address, or on arm64 the link register. Told is what the
+ * code before the system call looks like: mov $number,%eax and syscall, after endbr64 or not; mov x8, #number and svc #0,
+ * after bti c, a nop in its place, or neither. Whether a function begins there, so that nothing was pushed before, is for
+ * user space to find out, which knows symbols.
  */
+#ifdef MACHINE_X86_64
 static __always_inline void set_caller(struct stack *stack)
 {
-#ifdef REGS_IP
 	u64 regs = current_regs();
 	u64 top = read8(regs + REGS_SP);
 	u8 code[11] = {};
@@ -40,7 +41,6 @@ static __always_inline void set_caller(struct stack *stack)
 	if (bpf_probe_read_user(&stack->caller, sizeof(stack->caller), (void *)top))
 		return;
 	stack->lead = code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e && code[3] == 0xfa ? 11 : 7;
-#endif
 }
 
 /* Whether the instruction before an address is a call: rel32, or opcode ff /2 with one to six bytes behind it. */
@@ -54,6 +54,31 @@ static __always_inline bool follows_call(u64 address)
 	       (code >> 32 & 0x38ff) == 0x10ff || (code >> 24 & 0x38ff) == 0x10ff ||
 	       (code >> 16 & 0x38ff) == 0x10ff || (code >> 8 & 0x38ff) == 0x10ff;
 }
+#else
+static __always_inline void set_caller(struct stack *stack)
+{
+	u64 regs = current_regs();
+	u32 code[3] = {};
+
+	if (bpf_probe_read_user(code, sizeof(code), (void *)(read8(regs + REGS_IP) - sizeof(code))))
+		return;
+	if ((code[1] & 0xffe0001f) != 0xd2800008 || code[2] != 0xd4000001)
+		return;
+	stack->caller = read8(regs + REGS_LR);
+	stack->lead = code[0] == 0xd503245f || code[0] == 0xd503201f ? 12 : 8; /* bti c, nop */
+}
+
+/* Whether the instruction before an address is a call: bl, blr, or blr that authenticates. */
+static __always_inline bool follows_call(u64 address)
+{
+	u32 code = 0;
+
+	if (bpf_probe_read_user(&code, sizeof(code), (void *)(address - sizeof(code))))
+		return false;
+	return (code & 0xfc000000) == 0x94000000 || (code & 0xfffffc1f) == 0xd63f0000 ||
+	       (code & 0xfefff800) == 0xd63f0800;
+}
+#endif
 
 /*
  * Code that was compiled without frame pointers uses their register for something else, and the kernel follows that into
@@ -63,11 +88,9 @@ static __always_inline u32 sound_frames(struct stack *stack, int taken)
 {
 	u32 depth, frames = taken > 0 ? taken / sizeof(u64) : 0;
 
-#ifdef REGS_IP
 	for (depth = 1; depth < STACK_FRAMES - 1; depth++)
 		if (depth >= frames || !follows_call(stack->frames[depth]))
 			return frames ? depth : 0;
-#endif
 	return frames;
 }
 

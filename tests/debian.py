@@ -96,16 +96,17 @@ def read_mirrors(answer: str) -> Mirrors:
 class Suite:
     """One suite of the archive, such as bullseye or sid, and its security updates."""
 
-    def __init__(self, name: str, mirrors: Mirrors, folder: Path) -> None:
+    def __init__(self, name: str, mirrors: Mirrors, folder: Path, architecture: str = "") -> None:
         """Fetches the indexes. What could not be had is told with the first package that is missing.
 
         Args:
             name: as it is called on mirrors.
             mirrors: which are asked.
             folder: for apt; made if it is not there, and whoever calls removes it.
+            architecture: of the packages, as Debian names it; that of this machine without.
         """
         places = {f"Dir::Etc::{part}": "/dev/null" for part in ("sourceparts", "preferences", "preferencesparts")}
-        self._options = _private(folder, places | {"Dir::Etc::sourcelist": f"{folder}/sources.list"})
+        self._options = _private(folder, places | {"Dir::Etc::sourcelist": f"{folder}/sources.list"}, architecture)
         keyring = next((path for path in _KEYRINGS if path.exists()), None)
         (folder / "sources.list").write_text(sources(name, mirrors, keyring), encoding="utf-8")
         self._archives = folder / "archives"
@@ -190,16 +191,18 @@ def unpack(archives: Iterable[Path], tree: Path) -> None:
         ask("bash", "-c", _UNPACK, archive, "-C", tree, *_LEFT_OUT)
 
 
-def _private(folder: Path, places: dict[str, str]) -> list[str]:
+def _private(folder: Path, places: dict[str, str], architecture: str = "") -> list[str]:
     """Options for apt: its state is in the folder; of the machine's configuration proxies, passwords and keys stay."""
     for part in ("lists/partial", "archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()
+    architecture = architecture or ask("dpkg", "--print-architecture").strip()
     settings = {
         "Dir::State": str(folder),
         "Dir::State::status": f"{folder}/status",
         "Dir::Cache": str(folder),
-        "APT::Architectures": ask("dpkg", "--print-architecture").strip(),
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
         "APT::Sandbox::User": "",  # apt's own user cannot enter a cache directory below a home
         "APT::Update::Error-Mode": "any",  # else a mirror that does not answer is no failure
     }

@@ -56,6 +56,10 @@ class Release:
     name: str
     parts: tuple[tuple[str, tuple[str, ...]], ...]
     """Suites, and packages to take of each; the later lie over the earlier."""
+    architecture: str = ""
+    """Of the packages, as Debian calls it; that of this machine without. Then it can be entered by no chroot here."""
+    machine: str = ""
+    """The same, as uname(2) calls it."""
 
 
 RELEASES = (
@@ -123,28 +127,30 @@ def tree_of(release: Release) -> Tree:
     """
     with alone(cache()):
         directory = _made(cache() / f"bcc-{release.name}", lambda new: _lay_out(release, new))
-        return Tree(directory, _packages_for(_python(directory)))
+        return Tree(directory, _packages_for(_python(directory), release.machine))
 
 
 def _lay_out(release: Release, tree: Path) -> None:
     for name, packages in release.parts:
         with tempfile.TemporaryDirectory(dir=tree.parent) as apt:
-            unpack(Suite(name, mirrors(), Path(apt)).fetch(packages), tree)
+            unpack(Suite(name, mirrors(), Path(apt), release.architecture).fetch(packages), tree)
     for place in _PLACES:
         (tree / place).mkdir(parents=True, exist_ok=True)
 
 
-def _packages_for(python: str) -> Path:
+def _packages_for(python: str, machine: str) -> Path:
     """epolltop's requirements and pytest, in the versions that CI tests with."""
     constraints = ROOT / "constraints.txt"
     wanted = sorted(_requirements())
     key = hashlib.sha256("\n".join([*wanted, constraints.read_text(encoding="utf-8")]).encode()).hexdigest()[:12]
-    where = ("--python-version", python, "--only-binary=:all:", "-c", str(constraints))
+    where: tuple[str, ...] = ("--python-version", python, "--only-binary=:all:", "-c", str(constraints))
+    for built in ("manylinux_2_28", "manylinux_2_17", "manylinux2014") if machine else ():
+        where += ("--platform", f"{built}_{machine}")
 
     def install(new: Path) -> None:
         ask(sys.executable, "-m", "pip", "install", "-q", "--target", new, *where, *wanted)
 
-    return _made(cache() / f"packages-{python}-{key}", install)
+    return _made(cache() / f"packages-{python}-{machine}{'-' * bool(machine)}{key}", install)
 
 
 def _requirements() -> Iterator[str]:

@@ -15,6 +15,7 @@ from epolltop.query.fields import event_name
 from epolltop.query.record import event_record
 from epolltop.sources.bpf import ladder
 from epolltop.sources.bpf.census import IteratorCensus
+from epolltop.sources.bpf.machine import MACHINES
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import Scan
 from epolltop.ui.manual import page
@@ -94,11 +95,17 @@ def rungs(name: str) -> list[list[tuple[str, str, bool]]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "climbed"), [("epoll_create", ladder.EPOLL_CREATE), ("files_free", ladder.FILES_FREE)]
+    ("name", "climbed"), [("epoll_create", ladder.epoll_create(MACHINES["x86_64"])), ("files_free", ladder.FILES_FREE)]
 )
 def test_hooks_are_those_of_the_ladder(name: str, climbed: dict[str, ladder.Rung]) -> None:
     hooked = [rung for rung in climbed.values() if rung]
     assert rungs(name) == [[(hook.how, hook.target, hook.optional) for hook in rung] for rung in hooked]
+
+
+def test_hooks_of_other_machines_are_named_too() -> None:
+    rungs = [rung for machine in MACHINES.values() for rung in ladder.epoll_create(machine).values()]
+    targets = {hook.target for rung in rungs for hook in rung}
+    assert targets == set(re.findall(r"`((?:__\w+_sys_|syscalls:)\w+)`", section("epoll_create", "Hooks")))
 
 
 @pytest.mark.parametrize("name", ["epoll_found", "epoll_gone"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +22,17 @@ from .observing import Observing, observe
 pytestmark = pytest.mark.kernel
 
 PROGRAM = Path(__file__).parent.parent / "workloads" / "compat.c"
-_FREESTANDING = ("-m32", "-O1", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector")
+_ARM = platform.machine() == "aarch64"
+_COMPILER = ("arm-linux-gnueabihf-gcc", "-marm") if _ARM else ("gcc", "-m32", "-fcf-protection=none")
+_FREESTANDING = ("-O1", "-nostdlib", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector")
 
 
 @pytest.fixture(name="program", scope="module")
 def _program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("built") / "compat"
-    subprocess.run(["gcc", *_FREESTANDING, "-fcf-protection=none", "-o", program, PROGRAM], check=True)
+    if not shutil.which(_COMPILER[0]):
+        pytest.skip(f"no {_COMPILER[0]}")
+    subprocess.run([*_COMPILER, *_FREESTANDING, "-o", program, PROGRAM], check=True)
     try:
         with _running(program):
             return program

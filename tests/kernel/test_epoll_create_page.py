@@ -19,6 +19,7 @@ from tests.docs.pages import Proofs
 from tests.workloads.client import Actor
 
 from .allocations import allocated_by_creation
+from .calls import sized
 from .fdinfo import file_flags, interest_list
 from .observing import Observing, observe
 
@@ -39,6 +40,7 @@ def test_a_new_instance_each_time(observing: Observing, actor: Actor) -> None:
 
 
 @PROOFS("`epoll_create` wants a size greater than 0: it fails with `EINVAL` for 0 and for negative numbers.")
+@sized
 @pytest.mark.parametrize("size", [0, -1, -(2**31)])
 def test_no_size_below_one(observing: Observing, actor: Actor, size: int) -> None:
     assert actor.do("create_legacy", size=size)["errno"] == errno.EINVAL

@@ -17,12 +17,12 @@ from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
+from .calls import EPOLL_WAITS
 from .fdinfo import interest_list
 from .observing import Observing, observe
 
 pytestmark = pytest.mark.kernel
 
-EPOLL_WAITS = {"232", "281", "441"}  # epoll_wait, epoll_pwait, epoll_pwait2 on x86-64
 PROOFS = Proofs("files_free", ("Description",), ("Issues",))
 
 

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.kernel
 
 EPOLLTOP = Path(sys.executable).with_name("epolltop")
 
-_SYS_BPF = 321
+_SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 _PROG_GET_FD_BY_ID = 13
 _libc = ctypes.CDLL(None, use_errno=True)
 

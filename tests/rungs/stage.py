@@ -73,6 +73,8 @@ class Stage:
         """The first of them: closes sockets when asked to, which wakes the kernel's collector."""
         self.compat = bool(self.do(self.first, "has_compat")["done"])
         """Whether this kernel has a 32-bit entry."""
+        self.sized = platform.machine() == "x86_64"
+        """Whether epoll_create is a call of its own; elsewhere the C library makes epoll_create1(0) of it."""
 
     def channel(self) -> str:
         """The name of a fresh one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -15,19 +14,21 @@ from pathlib import Path
 
 from .initramfs import initramfs
 from .kernels import Image
+from .machines import Machine
+from .rootfs import Programs
 
 _RESULT_BYTES = 16 << 20
-_QEMU = "qemu-system-x86_64"
 _PANIC = re.compile(r"Kernel panic[^\r\n]*")
-_MACHINE = "-accel tcg -cpu max,la57=off -M q35 -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot"
-_WORDS = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on tsc=reliable"
+_MACHINE = "-accel tcg -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot"
+_WORDS = "quiet panic=-1 mitigations=off random.trust_cpu=on"
 
 
 @dataclass(frozen=True)
 class Guest:
-    """What is the same for all kernels: two disks, how long one may take, and what pytest is told besides."""
+    """What is the same for all kernels of a machine: two disks, how long one may take, what pytest is told besides."""
 
-    programs: Path
+    machine: Machine
+    programs: Programs
     checkout: Path
     timeout_s: float
     seeds: int
@@ -36,11 +37,6 @@ class Guest:
 
 class GuestFailed(Exception):
     """No result came out; the message says what the guest did instead."""
-
-
-def missing() -> str:
-    """Why no guest can be started here; empty if one can."""
-    return "" if shutil.which(_QEMU) else f"there is no {_QEMU} (package qemu-system-x86)"
 
 
 def run(image: Image, guest: Guest, console: Path) -> bytes:
@@ -53,21 +49,22 @@ def run(image: Image, guest: Guest, console: Path) -> bytes:
         result = Path(folder, "result")
         with result.open("wb") as file:
             file.truncate(_RESULT_BYTES)
-        disks = ((guest.programs, True), (guest.checkout, True), (result, False))
-        command = [*_machine(console), *_kernel(image, guest, Path(folder, "initramfs")), *_disks(disks)]
+        disks = ((guest.programs.image, True), (guest.checkout, True), (result, False))
+        command = [*_machine(guest.machine, console), *_kernel(image, guest, Path(folder, "initramfs")), *_disks(disks)]
         ended = _run(command, guest.timeout_s)
         return archived(result, ended, console)
 
 
-def _machine(console: Path) -> list[str]:
+def _machine(machine: Machine, console: Path) -> list[str]:
     """It ends with the process that started it, however that ends."""
-    return ["setpriv", "--pdeathsig", "KILL", _QEMU, *_MACHINE.split(), "-serial", f"file:{console}"]
+    options = f"{_MACHINE} {machine.options}".split()
+    return ["setpriv", "--pdeathsig", "KILL", machine.qemu, *options, "-serial", f"file:{console}"]
 
 
 def _kernel(image: Image, guest: Guest, initial: Path) -> list[str]:
     """Variables that the kernel does not know are the first process's environment."""
-    initial.write_bytes(initramfs(image.modules, guest.arguments))
-    words = f"{_WORDS} {image.words} EPOLLTOP_SEEDS={guest.seeds}"
+    initial.write_bytes(initramfs(guest.programs.busybox, image.modules, guest.arguments))
+    words = f"{_WORDS} {guest.machine.words} {image.words} EPOLLTOP_SEEDS={guest.seeds}"
     return ["-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", words]
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def initramfs(modules: tuple[Path, ...], arguments: tuple[str, ...]) -> bytes:
+def initramfs(busybox: Path, modules: tuple[Path, ...], arguments: tuple[str, ...]) -> bytes:
     """An archive for `qemu -initrd`; the modules are loaded in their order, the arguments are pytest's."""
-    busybox = shutil.which("busybox") or "/bin/busybox"
     with tempfile.TemporaryDirectory() as folder:
         stage = Path(folder)
         for name in ("dev", "proc", "sys", "root", "modules"):
@@ -25,5 +24,5 @@ def initramfs(modules: tuple[Path, ...], arguments: tuple[str, ...]) -> bytes:
             (stage / name).chmod(0o755)
         (stage / "arguments").write_text("".join(f"{argument}\n" for argument in arguments))
         names = "\n".join(str(path.relative_to(stage)) for path in sorted(stage.rglob("*")))
-        command = [busybox, "cpio", "-o", "-H", "newc"]
+        command = [shutil.which("busybox") or "/bin/busybox", "cpio", "-o", "-H", "newc"]
         return subprocess.run(command, check=True, cwd=stage, input=names.encode(), capture_output=True).stdout

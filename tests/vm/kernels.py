@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.debian import Suite, Unavailable, ask, cache, mirrors, unpack
 
+from .machines import AARCH64, X86_64, Machine
+
 CACHE = cache() / "vm"
 _PACKAGE = re.compile(r"linux-(image|base|binary|modules)-\d\S+")
 # What the guest's root needs before it is there; the cloud kernels have it built in.
@@ -30,6 +32,7 @@ class Kernel:
     """Rungs that this kernel does not have. It must have all others: a test that skips them there is wrong."""
     words: str = ""
     """For its command line."""
+    machine: Machine = X86_64
 
 
 _NO_SLAB = frozenset({"slab", "scan-slab"})
@@ -42,6 +45,7 @@ KERNELS = (
     Kernel("6.1-standard", "bookworm", "linux-image-amd64", _NO_SLAB),
     # Where anything may be preempted a probe may be, too, and the kernel leaves out what meets it there.
     Kernel("6.12", "trixie", "linux-image-cloud-amd64", words="preempt=full"),
+    Kernel("6.12-arm64", "trixie", "linux-image-cloud-arm64", machine=AARCH64),
     Kernel("newest", "sid", "linux-image-cloud-amd64", words="preempt=full"),
 )
 
@@ -81,7 +85,7 @@ def _refresh(kernel: Kernel, cached: Path, say: Callable[[str], None]) -> None:
     cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
         apt, root, new = (Path(folder, name) for name in ("apt", "root", "kernel"))
-        suite = Suite(kernel.suite, mirrors(), apt)
+        suite = Suite(kernel.suite, mirrors(), apt, kernel.machine.debian)
         names = kernel_packages(suite.closure(kernel.package))
         files = "\n".join(suite.versions(names))
         if packages.exists() and packages.read_text() == files:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from tests.debian import Unavailable, alone
 
 from . import boot, rootfs
 from .kernels import CACHE, Image, Kernel, obtain
+from .machines import Machine
 from .verdicts import Verdict, all_rungs, read_junit
 
 KEPT = Path(__file__).parents[2] / ".cache" / "vm"
@@ -38,13 +38,10 @@ class Matrix:
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
             asked = {}
             with alone(CACHE):
-                try:
-                    guest = self._guest(Path(folder, "checkout"))
-                except Unavailable as error:
-                    yield from ((kernel, all_rungs(kernel.name, "notrun", str(error))) for kernel in self.kernels)
-                    return
+                guests: dict[Machine, boot.Guest] = {}
                 for kernel in self.kernels:
                     try:
+                        guest = self._guest(kernel.machine, Path(folder, "checkout"), guests)
                         image = obtain(kernel, say)
                     except Unavailable as error:
                         yield kernel, all_rungs(kernel.name, "notrun", str(error))
@@ -53,14 +50,16 @@ class Matrix:
             for done in as_completed(asked):
                 yield asked[done], done.result()
 
-    def _guest(self, checkout: Path) -> boot.Guest:
-        why = boot.missing()
-        if platform.machine() != "x86_64":
-            why = f"kernels are of x86_64, and guests are made of what is installed here, on {platform.machine()}"
-        if why:
+    def _guest(self, machine: Machine, checkout: Path, made: dict[Machine, boot.Guest]) -> boot.Guest:
+        """One is for all kernels of a machine, and the checkout for all machines."""
+        if why := machine.missing():
             raise Unavailable(why)
-        rootfs.checkout(checkout)
-        return boot.Guest(rootfs.programs(), checkout, self.timeout_s, self.seeds, self.arguments)
+        if machine not in made:
+            if not checkout.exists():
+                rootfs.checkout(checkout)
+            programs = rootfs.programs(machine)
+            made[machine] = boot.Guest(machine, programs, checkout, self.timeout_s, self.seeds, self.arguments)
+        return made[machine]
 
     def _ask(self, kernel: Kernel, image: Image, guest: boot.Guest, say: Say) -> list[Verdict]:
         console, report = KEPT / f"{kernel.name}.console", KEPT / f"{kernel.name}.xml"

@@ -1,22 +1,28 @@
-"""The guests' disks, made of what is installed here: one with programs, cached, and one with the checkout.
+"""The guests' disks: one with programs, made of what is installed here, and cached; and one with the checkout.
 
-Both are read-only to guests, so that several share them.
+Both are read-only to guests, so that several share them. For guests of another architecture, programs are those of this
+machine's suite, fetched and unpacked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bcc.trees import Release, tree_of
 from tests.debian import DEPENDS_ONLY, Unavailable, ask, names
 
 from .kernels import CACHE
+from .machines import Machine
 
 ROOT = Path(__file__).parents[2]
 CHECKOUT = "/epolltop"  # where guests have it
@@ -27,35 +33,76 @@ _PACKAGES = (
 )
 _LEFT_OUT = re.compile(r"debconf.*|perl.*|libperl.*|dpkg|install-info|tar|gcc-\d+-base")
 _USELESS = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|doc-base)/|/__pycache__/")
-_MADE_HERE = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "passwd", "group", "nsswitch.conf")
+_MADE_FOR_ALL = ("passwd", "group", "nsswitch.conf")
+_MADE_HERE = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", *_MADE_FOR_ALL)
 _TOOLS = re.compile(r"(mypyc?|ruff|grimp|import_?linter|pip|setuptools|pkg_resources|epolltop)\b|.*\.pth|__pycache__")
 _TREES = ("bpf", "docs", "epolltop", "tests")
 
 
-def programs() -> Path:
-    """An image with the distribution's Python and BCC, and .venv's packages; made when one of these is another.
+@dataclass(frozen=True)
+class Programs:
+    """What guests of one architecture are started with."""
+
+    image: Path
+    busybox: Path
+
+
+def programs(machine: Machine) -> Programs:
+    """An image with the distribution's Python and BCC, and Python's packages; made when one of these is another.
 
     Raises:
-        Unavailable: .venv is of another Python, or a tool is missing.
+        Unavailable: .venv is of another Python, a tool is missing, or packages cannot be had.
     """
+    return _installed() if machine.native else _fetched(machine)
+
+
+def _installed() -> Programs:
     if Path(sys.base_prefix) != Path("/usr"):
         raise Unavailable(f"guests get the distribution's Python, and .venv has that of {sys.base_prefix}")
     closure = _closure()
     site = Path(*[path for path in map(Path, sys.path) if path.name == "site-packages"][:1])
     parts = sorted(path for path in site.iterdir() if not _TOOLS.match(path.name))
-    image = CACHE / "images" / f"{_digest(_versions(closure), [path.name for path in parts])}.ext4"
+
+    def lay_out(stage: Path) -> None:
+        _copy_packages(closure, stage)
+        _copy_environment(parts, site.relative_to(sys.prefix), stage)
+
+    image = _cached(_digest(_versions(closure), [path.name for path in parts]), lay_out)
+    return Programs(image, Path(shutil.which("busybox") or "/bin/busybox"))
+
+
+def _fetched(machine: Machine) -> Programs:
+    suite = platform.freedesktop_os_release().get("VERSION_CODENAME")
+    if not suite:
+        raise Unavailable(f"{machine.name}: packages are of this machine's suite of Debian, and it has none")
+    tree = tree_of(Release(machine.debian, ((suite, _PACKAGES),), machine.debian, machine.name))
+    parts = sorted(path for path in tree.packages.iterdir() if path.name not in ("bin", "__pycache__"))
+
+    def lay_out(stage: Path) -> None:
+        shutil.copytree(tree.directory, stage, symlinks=True)
+        (stage / CHECKOUT[1:]).mkdir()
+        for name in _MADE_FOR_ALL:
+            shutil.copy(Path("/etc", name), stage / "etc")
+        _copy_environment(parts, Path(f"lib/python{tree.python}/site-packages"), stage)
+
+    made = [f"{path} {path.stat().st_mtime_ns}" for path in (tree.directory, tree.packages)]
+    return Programs(_cached(_digest(made, [machine.name]), lay_out), tree.directory / "usr/bin/busybox")
+
+
+def _cached(digest: str, lay_out: Callable[[Path], None]) -> Path:
+    """The image of that digest; of all, those used last are kept, one for each architecture and one more."""
+    image = CACHE / "images" / f"{digest}.ext4"
     if image.exists():
         image.touch()
         return image
     image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=image.parent) as folder:
         stage = Path(folder, "root")
-        _copy_packages(closure, stage)
-        _copy_environment(parts, site, stage)
+        lay_out(stage)
         _compile(stage, *stage.glob("usr/lib/python3*"), stage / "venv")
         _filesystem(stage, Path(folder, "image"))
         Path(folder, "image").rename(image)
-    for old in sorted(image.parent.glob("*.ext4"), key=lambda path: path.stat().st_mtime)[:-2]:
+    for old in sorted(image.parent.glob("*.ext4"), key=lambda path: path.stat().st_mtime)[:-3]:
         old.unlink()
     return image
 
@@ -120,8 +167,8 @@ def _copy(path: Path, stage: Path) -> None:
 
 
 def _copy_environment(parts: list[Path], site: Path, stage: Path) -> None:
-    """A virtual environment /venv, to which the checkout belongs."""
-    packages = stage / "venv" / site.relative_to(sys.prefix)
+    """A virtual environment /venv, to which the checkout belongs, with packages in a directory of it."""
+    packages = stage / "venv" / site
     packages.mkdir(parents=True)
     for part in parts:
         if part.is_dir():

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.debian import names
-from tests.vm.kernels import insertions, kernel_packages
+from tests.vm.kernels import KERNELS, insertions, kernel_packages
+from tests.vm.machines import AARCH64, X86_64
 
 DEPENDS = """\
 linux-image-cloud-amd64
@@ -48,6 +53,15 @@ def test_the_packages_of_a_kernel_are_found_through_its_meta_package() -> None:
         "linux-binary",
         "linux-modules",
     ]
+
+
+def test_where_qemu_is_missing_only_kernels_of_that_machine_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / X86_64.qemu).touch(mode=0o755)
+    assert {kernel.name for kernel in KERNELS if kernel.machine.missing()} == {"6.12-arm64"}
+    assert AARCH64.missing() == "there is no qemu-system-aarch64 (package qemu-system-arm)"
 
 
 def test_a_module_that_several_need_is_loaded_once_and_first() -> None:

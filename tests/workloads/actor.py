@@ -28,8 +28,8 @@ Reply = dict[str, Any]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
-_EPOLL_CREATE1 = {"x86_64": 291, "aarch64": 20}
-_SYS_EXIT, _SYS_CLONE3 = 60, 435
+_EPOLL_CREATE1, _SYS_EXIT = {"x86_64": (291, 60), "aarch64": (20, 93)}[platform.machine()]
+_SYS_CLONE3 = 435
 _CLONE_FILES = 0x400
 _sockets: list[Any] = []
 _children: dict[int, tuple[IO[str], IO[str]]] = {}
@@ -334,9 +334,8 @@ def register(fd: int, target: int) -> Reply:
 
 def refuse_creation(number: int) -> Reply:
     """Has seccomp answer this very errno to each further epoll_create1, in place of the call."""
-    number_of_call = _EPOLL_CREATE1[platform.machine()]
     # struct sock_filter: load the number of the call; if it is not that one, skip one; refuse; allow.
-    program = struct.pack("<HBBI", 0x20, 0, 0, 0) + struct.pack("<HBBI", 0x15, 0, 1, number_of_call)
+    program = struct.pack("<HBBI", 0x20, 0, 0, 0) + struct.pack("<HBBI", 0x15, 0, 1, _EPOLL_CREATE1)
     program += struct.pack("<HBBI", 0x06, 0, 0, 0x00050000 | number) + struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000)
     code = ctypes.create_string_buffer(program, len(program))
     header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code)))

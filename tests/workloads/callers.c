@@ -4,7 +4,7 @@
  *
  *   callers HOW FLAGS COUNT THEN   epoll_create1(FLAGS) COUNT times, says how often it worked
  *
- * HOW: called, through outer, middle and inner; or astray, with a frame pointer that points elsewhere (x86-64).
+ * HOW: called, through outer, middle and inner; or astray, with a frame pointer that points elsewhere.
  * THEN: end; stay, until stdin ends; or a program to execute, with its arguments.
  */
 #include <stdio.h>
@@ -28,22 +28,25 @@ CALLS(inner, epoll_create1)
 CALLS(middle, inner)
 CALLS(outer, middle)
 
-#ifdef __x86_64__
 /* What looks like a frame and is data, as where code without frame pointers uses their register for something else. */
 static void *no_frame[2] = { no_frame, no_frame };
 
 __attribute__((noinline)) int astray(int flags)
 {
+#ifdef __x86_64__
 	long fd = SYS_epoll_create1;
 	void *pointer = no_frame;
 
 	__asm__ volatile("xchg %%rbp, %1\n\tsyscall\n\txchg %%rbp, %1"
 			 : "+a"(fd), "+b"(pointer) : "D"(flags) : "rcx", "r11", "memory");
+#else
+	register long call __asm__("x8") = SYS_epoll_create1, fd __asm__("x0") = flags;
+
+	__asm__ volatile("mov x9, x29\n\tmov x29, %1\n\tsvc #0\n\tmov x29, x9"
+			 : "+r"(fd) : "r"(no_frame), "r"(call) : "x9", "memory");
+#endif
 	return fd;
 }
-#else
-#define astray outer
-#endif
 
 int main(int argc, char **argv)
 {

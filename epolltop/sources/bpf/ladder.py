@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from epolltop.sources.bpf.census import CENSUS, CensusTaker
+from epolltop.sources.bpf.machine import THIS, Machine
 from epolltop.sources.bpf.program import AttachError, Program
 
 
@@ -27,24 +28,31 @@ class Hook:
 
 Rung = tuple[Hook, ...]
 
-EPOLL_CREATE: dict[str, Rung] = {
-    "fexit": (
-        Hook("fexit", "__x64_sys_epoll_create1"),
-        Hook("fexit", "__x64_sys_epoll_create"),
-        Hook("fexit", "__ia32_sys_epoll_create1", optional=True, compat=True),
-        Hook("fexit", "__ia32_sys_epoll_create", optional=True, compat=True),
-    ),
-    "kretprobe": (
-        Hook("kretprobe", "__x64_sys_epoll_create1", "epoll_create1_return"),
-        Hook("kretprobe", "__x64_sys_epoll_create", "epoll_create_return"),
-        Hook("kretprobe", "__ia32_sys_epoll_create1", "epoll_create1_compat_return", optional=True, compat=True),
-        Hook("kretprobe", "__ia32_sys_epoll_create", "epoll_create_compat_return", optional=True, compat=True),
-    ),
-    "tracepoint": (
+
+def epoll_create(machine: Machine | None) -> dict[str, Rung]:
+    """Best rung first; those at functions only of an architecture that is known."""
+    tracepoint = (
         Hook("tracepoint", "syscalls:sys_exit_epoll_create1", "epoll_create1_sys_exit"),
         Hook("tracepoint", "syscalls:sys_exit_epoll_create", "epoll_create_sys_exit", optional=True),
-    ),
-}
+    )
+    if machine is None:
+        return {"tracepoint": tracepoint}
+    kretprobe = _kretprobe(machine)
+    fexit = tuple(replace(hook, how="fexit", program="") for hook in kretprobe)
+    return {"fexit": fexit, "kretprobe": kretprobe, "tracepoint": tracepoint}
+
+
+def _kretprobe(machine: Machine) -> Rung:
+    names, shared = ("epoll_create1", "epoll_create"), machine.calls == machine.compat_calls
+    own = (Hook("kretprobe", machine.calls + name, f"{name}_return", compat=shared) for name in names)
+    compat = (
+        Hook("kretprobe", machine.compat_calls + name, f"{name}_compat_return", optional=True, compat=True)
+        for name in names
+    )
+    return tuple(own) if shared else (*own, *compat)
+
+
+EPOLL_CREATE = epoll_create(THIS)
 
 FILES_FREE: dict[str, Rung] = {
     "fentry": (Hook("fentry", "ep_eventpoll_release"),),

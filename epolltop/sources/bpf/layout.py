@@ -6,6 +6,7 @@ import os
 
 from epolltop.sources import SourceUnavailable
 from epolltop.sources.bpf.btf import VMLINUX, Btf
+from epolltop.sources.bpf.machine import THIS
 
 _Members = dict[str, tuple[str, str]]
 
@@ -30,20 +31,6 @@ _OFFSETS: _Members = {
     "MM_START_STACK": ("mm_struct", "start_stack"),
 }
 _SIZES = {"PT_REGS_SIZE": "pt_regs", "UPID_SIZE": "upid"}
-_REGISTERS: dict[str, _Members] = {
-    "x86_64": {
-        "REGS_ARGUMENT": ("pt_regs", "di"),
-        "REGS_ARGUMENT_COMPAT": ("pt_regs", "bx"),
-        "REGS_SECOND": ("pt_regs", "si"),
-        "REGS_RET": ("pt_regs", "ax"),
-        "REGS_IP": ("pt_regs", "ip"),
-        "REGS_SP": ("pt_regs", "sp"),
-        "REGS_NUMBER": ("pt_regs", "orig_ax"),
-        "THREAD_INFO_STATUS": ("thread_info", "status"),
-    },
-    # x0 holds the result at the end of a call, orig_x0 still the argument. Not verified on a running arm64.
-    "aarch64": {"REGS_ARGUMENT": ("pt_regs", "orig_x0")},
-}
 
 
 def layout() -> dict[str, int]:
@@ -58,13 +45,16 @@ def layout() -> dict[str, int]:
         raise SourceUnavailable(
             f"the kernel's type information cannot be read: {error}", "a kernel built with CONFIG_DEBUG_INFO_BTF=y"
         ) from None
-    machine = os.uname().machine
-    if machine not in _REGISTERS:
-        raise SourceUnavailable(f"the BPF probes are not written for {machine}", "use --source proc")
+    if THIS is None:
+        raise SourceUnavailable(f"the BPF probes are not written for {os.uname().machine}", "use --source proc")
+    registers = {name: ("pt_regs", member) for name, (member, _) in THIS.registers.items()}
     try:
-        constants = btf.offsets(_OFFSETS | _REGISTERS[machine]) | btf.sizes(_SIZES)
+        constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
     except LookupError as error:
         raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
+    for name, (_, into) in THIS.registers.items():
+        constants[name] += into
+    constants |= THIS.constants
     if "BPF_FUNC_task_pt_regs" not in btf.enumerators("bpf_func_id"):
         # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the lesson finds out if it is not.
         constants["KERNEL_STACK_SIZE"] = max(16384, os.sysconf("SC_PAGE_SIZE"))

@@ -16,7 +16,7 @@ def create1(play: Play, thread: Thread) -> bool:
 
 def create(play: Play, thread: Thread) -> bool:
     call = Call(size=play.random.choice([1, 2, 1024, 2**31 - 1]))
-    return play.created(thread, call, *play.do(thread, "create", size=call.size))
+    return play.stage.sized and play.created(thread, call, *play.do(thread, "create", size=call.size))
 
 
 def create_compat(play: Play, thread: Thread) -> bool:

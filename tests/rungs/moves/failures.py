@@ -13,6 +13,8 @@ def fail(play: Play, thread: Thread) -> bool:
     if call is None:
         call, (reply, when) = Call(flags=0), play.do(thread, "create_without_room")
         expected = thread.refused or errno.EMFILE
+    elif call.size is not None and not play.stage.sized:
+        return False
     elif call.size is not None:
         reply, when = play.do(thread, "create", size=call.size)
         expected = errno.EINVAL

@@ -1,0 +1,70 @@
+"""What differs from one architecture to the other: where registers are saved, and what functions are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An architecture that the probes are written for."""
+
+    calls: str
+    """What stands before a system call's name in that of its function."""
+    compat_calls: str
+    """The same for 32-bit tasks; equal, if they share the functions of the others."""
+    registers: Mapping[str, tuple[str, int]]
+    """Members of struct pt_regs, and bytes into them, by constant."""
+    compat_flags: tuple[str, str]
+    """The member that tells whether a 32-bit system call is being made."""
+    constants: Mapping[str, int]
+    """Others, by name."""
+
+
+MACHINES = {
+    "x86_64": Machine(
+        calls="__x64_sys_",
+        compat_calls="__ia32_sys_",
+        registers={
+            "REGS_ARGUMENT": ("di", 0),
+            "REGS_ARGUMENT_COMPAT": ("bx", 0),
+            "REGS_SECOND": ("si", 0),
+            "REGS_RET": ("ax", 0),
+            "REGS_IP": ("ip", 0),
+            "REGS_SP": ("sp", 0),
+            "REGS_NUMBER": ("orig_ax", 0),
+        },
+        compat_flags=("thread_info", "status"),
+        constants={
+            "MACHINE_X86_64": 1,
+            "COMPAT_FLAG": 0x2,  # TS_COMPAT, arch/x86/include/asm/thread_info.h
+            "COMPAT_EPOLL_CREATE": 254,  # arch/x86/entry/syscalls/syscall_32.tbl
+            "COMPAT_EPOLL_CREATE1": 329,
+        },
+    ),
+    # At the end of a call x0 holds the result, orig_x0 still the argument; of 32-bit tasks, too.
+    "aarch64": Machine(
+        calls="__arm64_sys_",
+        compat_calls="__arm64_sys_",
+        registers={
+            "REGS_ARGUMENT": ("orig_x0", 0),
+            "REGS_ARGUMENT_COMPAT": ("orig_x0", 0),
+            "REGS_SECOND": ("regs", 8 * 1),
+            "REGS_RET": ("regs", 8 * 0),
+            "REGS_IP": ("pc", 0),
+            "REGS_LR": ("regs", 8 * 30),
+            "REGS_NUMBER": ("syscallno", 0),
+        },
+        compat_flags=("thread_info", "flags"),
+        constants={
+            "MACHINE_AARCH64": 1,
+            "COMPAT_FLAG": 1 << 22,  # TIF_32BIT, arch/arm64/include/asm/thread_info.h
+            "COMPAT_EPOLL_CREATE": 250,  # arch/arm/tools/syscall.tbl
+            "COMPAT_EPOLL_CREATE1": 357,
+        },
+    ),
+}
+THIS = MACHINES.get(os.uname().machine)
+"""None: there are no probes for it."""
