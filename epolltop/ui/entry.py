@@ -32,14 +32,13 @@ class Entry(Input):
         """Empty.
 
         Args:
-            keys: what they do here, beside those that edit. What is typed before the program runs has Enter as ctrl+j.
+            keys: what they do here, beside those that edit.
             changed: told the text after each key and paste, also if it is the same.
             placeholder: shown while it is empty.
             id: of the widget.
         """
         super().__init__(id=id or None, placeholder=placeholder, compact=True, select_on_focus=False)
-        self._keys = {**keys, "ctrl+j": keys["enter"]}
-        self._changed = changed
+        self._keys, self._changed = keys, changed
 
     def put(self, text: str) -> None:
         """Another text, to be written on; nobody is told."""

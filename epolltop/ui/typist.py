@@ -25,6 +25,8 @@ class Typist(Watching):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys act in the order in which they were typed."""
+        if isinstance(event, events.Key) and event.key == "ctrl+j":
+            event = events.Key("enter", "\r")  # as Enter comes that was typed before the screen was there
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded and await self._typed(event):
             self.app_focus = True  # what types has the focus, as Textual has it with the keys it handles
             return

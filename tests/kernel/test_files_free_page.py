@@ -13,6 +13,7 @@ import pytest
 
 from epolltop.model.batch import Event, Kind
 from epolltop.sources.bpf.ladder import ALL, Hook, Rung
+from epolltop.sources.bpf.sizes import Sizes
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -234,18 +235,19 @@ def test_lifetime(actor: Actor) -> None:
     "then, the release is charged to the creator, `by_census` is true, and the thread and its name are not known.",
 )
 @pytest.mark.skipif(os.cpu_count() == 1, reason="a census meets a close only if both run at once")
-def test_a_census_may_hold_the_last_reference(observing: Observing, actor: Actor, tmp_path: Path) -> None:
-    actor.begin("churn_until_told", path=str(tmp_path / "stop"))
+def test_a_census_may_hold_the_last_reference(actor: Actor, tmp_path: Path) -> None:
+    with observe(sizes=Sizes(census_share=1.0)) as observing:  # at each refresh, that they meet soon
+        actor.begin("churn_until_told", path=str(tmp_path / "stop"))
 
-    def met() -> Event | None:
-        observing.refresh()
-        return next((event for event in observing.batch.events if event.by_census and event.pid == actor.pid), None)
+        def met() -> Event | None:
+            observing.refresh()
+            return next((event for event in observing.batch.events if event.by_census and event.pid == actor.pid), None)
 
-    try:
-        release = eventually(met, 60)
-    finally:
-        (tmp_path / "stop").touch()
-        actor.answer()
+        try:
+            release = eventually(met, 60)
+        finally:
+            (tmp_path / "stop").touch()
+            actor.answer()
     assert release is not None
     assert (release.pid, release.tid, release.name, release.uid) == (actor.pid, 0, "", None)
 

@@ -130,7 +130,7 @@ def _alike(text: str) -> list[list[str]]:
         (r"(?m)( at ).*", r"\1HOOK"),
         (r"(?m)^(note: ).*", r"\1"),
         (r"\b\d+\.\d+s\b", "SECONDS"),
-        (r"(?m)^events \d+ ", "events N "),
+        (r"(?m)^events \S+  sampled out \S+  lost \S+", "events N"),  # of the whole machine
         (r"self \S+ cpu \d+ ", "self N cpu N "),
         ("\N{HORIZONTAL ELLIPSIS}", "..."),
     ):

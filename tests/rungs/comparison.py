@@ -18,7 +18,7 @@ from .ids import Ids
 from .oracle import Oracle
 from .releases import Releases
 from .sight import key_of
-from .told import Told, Watcher
+from .told import Disturbed, Told, Watcher
 from .words import event_in_words
 
 _SHOWN_MAX = 20
@@ -50,6 +50,8 @@ class Comparison:
             Disturbed: see there.
         """
         differences = list(self._differences())
+        if differences and self._told.left_out:
+            raise Disturbed(f"the kernel left out {self._told.left_out} runs of probes, and perhaps: {differences[0]}")
         if differences:
             head = f"epolltop differs from what happened in {len(differences)} ways; the first {_SHOWN_MAX} at most:"
             raise Differs("\n- ".join([head, *differences[:_SHOWN_MAX]]))

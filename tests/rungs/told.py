@@ -15,7 +15,8 @@ from .sight import keys_of
 
 
 class Disturbed(Exception):
-    """Others on this machine made so many events that some were lost: nothing can be exact."""
+    """Others on this machine made so many events that some were lost, or the kernel left out runs of probes: nothing can
+    be exact, and epolltop says so."""
 
 
 class Watcher:
@@ -45,12 +46,18 @@ class Told:
         self._oracle = oracle
         before = watcher.look()
         self._missing = _missing(before)
+        self._left_out = before.source.missed
         self._by_kernel = before.totals.released_by_kernel - watcher.kernel_releases
 
     @property
     def released_by_kernel(self) -> int:
         """What the count of them must be, by the events."""
         return self._by_kernel + self._watcher.kernel_releases
+
+    @property
+    def left_out(self) -> int:
+        """Runs of probes that the kernel says to have left out meanwhile, perhaps for others."""
+        return self._watcher.look().source.missed - self._left_out
 
     def hear(self, awaited: Set[str] = frozenset()) -> Snapshot:
         """Looks until everything that happened has arrived.
