@@ -15,8 +15,10 @@ from .sight import keys_of
 
 
 class Disturbed(Exception):
-    """Others on this machine made so many events that some were lost, or the kernel left out runs of probes: nothing can
-    be exact, and epolltop says so."""
+    """Others on this machine made so many events that some were lost, or the kernel left out runs of probes.
+
+    Nothing can be exact then, and epolltop says so.
+    """
 
 
 class Watcher:
