@@ -221,13 +221,13 @@ def _doctor(options: Options) -> int:
     from epolltop.sources.procfs import Procfs
 
     described, why, code = None, "", 0
-    needs = requirements()
     try:
         source = _opener(options)()
         described = source.poll({}).source
         source.close()
     except SourceUnavailable as error:
         why, code = f"{error}; remedy: {error.remedy}", NO_SOURCE
+    needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
     compat = len(Procfs().compat_pids())
     _write(doctor_report(needs, described, why, compat=compat, json=options.json, ascii_only=options.ascii_only))
     return code

@@ -37,9 +37,11 @@ def doctor_report(
         }
         return jsonlib.dumps(document, indent=2) + "\n"
     lines = []
+    unneeded = source is not None and source.exact  # as tracefs where functions are probed
     for need in needs:
-        lines.append(f"{'ok  ' if need.met else 'FAIL'}  {need.name:11} {need.detail}")
-        if need.remedy:
+        state = "ok" if need.met else "none" if unneeded else "FAIL"
+        lines.append(f"{state:6}{need.name:11} {need.detail}{'; nothing here needs it' * (state == 'none')}")
+        if state == "FAIL" and need.remedy:
             lines.append(f"{'':18}remedy: {need.remedy}")
     lines.append("")
     if source is None:

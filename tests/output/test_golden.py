@@ -281,5 +281,7 @@ def test_doctor(json: bool) -> None:
     agree(f"doctor.{suffix}", doctor_report(NEEDS, bounded().source, "", compat=0, json=json, ascii_only=False))
     exactly = dataclasses.replace(exact().source, sees_compat=False)
     agree(f"doctor-exact.{suffix}", doctor_report(NEEDS[2:], exactly, "", compat=1, json=json, ascii_only=False))
+    unneeded = (Requirement("tracefs", False, "not mounted", "mount it"), *NEEDS[2:])
+    agree(f"doctor-unneeded.{suffix}", doctor_report(unneeded, exactly, "", compat=0, json=json, ascii_only=False))
     why = "privileges: uid 65534; remedy: be root"
     agree(f"doctor-none.{suffix}", doctor_report(NEEDS, None, why, compat=0, json=json, ascii_only=True))
