@@ -181,7 +181,9 @@ RETURN_OF(__x64_sys_epoll_create, SYSCALL_EPOLL_CREATE, REGS_ARGUMENT)
 RETURN_OF(__x64_sys_epoll_create1, SYSCALL_EPOLL_CREATE1, REGS_ARGUMENT)
 RETURN_OF(__ia32_sys_epoll_create, SYSCALL_EPOLL_CREATE, REGS_ARGUMENT_COMPAT)
 RETURN_OF(__ia32_sys_epoll_create1, SYSCALL_EPOLL_CREATE1, REGS_ARGUMENT_COMPAT)
-#else
+#elif defined(MACHINE_AARCH64)
 RETURN_OF(__arm64_sys_epoll_create, SYSCALL_EPOLL_CREATE, REGS_ARGUMENT)
 RETURN_OF(__arm64_sys_epoll_create1, SYSCALL_EPOLL_CREATE1, REGS_ARGUMENT)
+#else
+#error "no functions of this machine"
 #endif

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import tempfile
 import traceback
+from collections.abc import Iterable
 
+from rich.console import Console, RenderableType
 from textual.worker import WorkerFailed
 
 from epolltop import __version__
@@ -16,12 +19,24 @@ def report(error: BaseException) -> str:
     """Writes it, readable by its owner only; what happened, in a line."""
     if isinstance(error, WorkerFailed):
         error = error.error  # where it happened; a worker's own traceback says nothing
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return _write(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exception(error))
+
+
+def report_rendered(*renderables: RenderableType) -> str:
+    """The same of what is only to be had as Textual draws it; its last line, as in a traceback, says what happened."""
+    plain = Console(file=io.StringIO(), color_system=None, force_terminal=False, width=100)
+    with plain.capture() as drawn:
+        plain.print(*renderables)
+    text = drawn.get().rstrip()
+    return _write(text.rpartition("\n")[2], [text, "\n"])
+
+
+def _write(what: str, lines: Iterable[str]) -> str:
     try:
         fd, path = tempfile.mkstemp(prefix="epolltop-report-", suffix=".txt")
         with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"epolltop {__version__}, Python {platform.python_version()}, Linux {platform.release()}\n\n")
-            file.writelines(traceback.format_exception(error))
+            file.writelines(lines)
     except OSError as unwritten:
         return f"an error of its own ended epolltop: {what} (and no report could be written: {unwritten.strerror})"
     return f"an error of its own ended epolltop: {what}; please report it with {path}"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from epolltop.descriptors import silenced
@@ -72,10 +73,20 @@ def _own_terminal() -> Iterator[Callable[[], str]]:
     gets a stream of its own on the terminal that stdout is; descriptors 1 and 2 go to a file until the screen is gone.
     It also asks sys.__stdout__ for the size of the terminal.
     """
-    with open(os.dup(1), "w", encoding="utf-8", errors="backslashreplace") as terminal, silenced() as said:
+    with _on_terminal() as terminal, silenced() as said:
         streams = sys.__stdout__, sys.__stderr__
         sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
         try:
             yield said
         finally:
             sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def _on_terminal() -> Iterator[TextIOWrapper]:
+    terminal = open(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+    try:
+        yield terminal
+    finally:
+        with contextlib.suppress(OSError):  # it hung up, and takes no more of what was drawn
+            terminal.close()

@@ -27,7 +27,7 @@ from epolltop.text import plural
 from epolltop.ui.ascii import ASCII
 from epolltop.ui.board import Board, nothing_yet
 from epolltop.ui.clock import clock_of
-from epolltop.ui.crash import report
+from epolltop.ui.crash import report, report_rendered
 from epolltop.ui.crumbs import Crumbs
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.glow import Glow
@@ -292,9 +292,9 @@ class Watching(App[Exception]):
 
     def panic(self, *renderables: RenderableType) -> None:
         """Ends the screen where nobody is left to read keys; told as an error of our own, once."""
-        with self.console.capture() as said:
-            self.console.print(*renderables)
-        self.crashed = self.crashed or said.get()
+        if self._exit:
+            return  # it ends already, and the code says why: a hang-up takes the terminal from who reads keys, too
+        self.crashed = self.crashed or report_rendered(*renderables)
         self._return_code = 1
         self._close_messages_no_wait()
 

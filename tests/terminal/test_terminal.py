@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import stat
+import struct
+import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.program import COMMAND, environment
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -169,6 +175,22 @@ def test_a_terminal_that_goes_away_ends_it(terminal: Terminal, actor: Actor) -> 
     pid = terminal.child()
     terminal.tmux("respawn-pane", "-k", "sleep 1000")
     eventually(lambda: not os.path.exists(f"/proc/{pid}"), PATIENCE_S)
+
+
+def test_a_hang_up_is_told_as_one(actor: Actor) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    screen = ["setsid", "--ctty", *COMMAND, "-p", str(actor.pid)]
+    with subprocess.Popen(screen, stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environment()) as program:
+        try:
+            os.close(slave)
+            seen = b""
+            while b"by OPEN" not in seen:
+                seen += os.read(master, 65536)
+            os.close(master)
+            assert (program.wait(PATIENCE_S), program.communicate()[1]) == (129, b"")
+        finally:
+            program.kill()
 
 
 def test_killed_it_leaves_nothing_behind_in_the_kernel(terminal: Terminal, actor: Actor) -> None:

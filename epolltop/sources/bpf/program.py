@@ -269,7 +269,9 @@ def _remedy(said: str, otherwise: str) -> str:
     if "perf_event_open: Permission denied" in said:
         return "run it as root: sudo epolltop; or sysctl kernel.perf_event_paranoid=2, if it is more now"
     if "Operation not permitted" in said and "perf_event_open" not in said:
-        return "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
+        memory = "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
+        refusal = "; or nothing that refuses bpf(2), as seccomp does in most containers"
+        return memory if "mmap of" in said else memory + refusal
     if "Too many open files" in said:
         return "ulimit -n 1024"
     return otherwise

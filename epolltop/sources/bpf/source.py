@@ -132,8 +132,10 @@ class BpfSource:
             takers = {name: ladders.census[name] for name in census}
             self._census = first_census(program, takers, include_self=self._include_self)
         except AttachError as error:
-            remedy = tracefs().remedy or "another hook (--attach), or --source proc"
-            raise SourceUnavailable(f"{what}: {error}", remedy) from None
+            missing = tracefs().remedy if "tracepoint" in str(error) else ""
+            raise SourceUnavailable(
+                f"{what}: {error}", missing or "another hook (--attach), or --source proc"
+            ) from None
         self._created, self._released = created, released
         hows = [hook.how for hook in (*created.hooks, *released.hooks)]
         self._unseen = [preemption.NOTE] * preemption.leaves_out(hows, self._version)
