@@ -11,7 +11,7 @@ import pytest
 from epolltop import __version__
 from epolltop.options import parse_options
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
-from tests.kernel.namespaces import missing
+from tests.kernel.namespaces import OWN_USERS, missing
 
 from .program import COMMAND, NOBODY, environment, run, shell
 
@@ -282,10 +282,9 @@ def test_with_too_few_descriptors_it_says_how_to_get_more() -> None:
     assert re.fullmatch(r"epolltop: .*Too many open files\n  remedy: ulimit -n 1024\n", ended.stderr, re.DOTALL)
 
 
-@pytest.mark.skipif(bool(missing()), reason=missing())
+@pytest.mark.skipif(bool(missing(*OWN_USERS)), reason=missing(*OWN_USERS))
 def test_root_of_a_user_namespace_is_told_that_it_is_not_enough() -> None:
-    inside = ["unshare", "--user", "--map-root-user", *COMMAND]
-    ended = subprocess.run([*inside, "--source", "bpf", "-b"], check=False, capture_output=True, text=True)
+    ended = subprocess.run([*OWN_USERS, *COMMAND, "--source", "bpf", "-b"], check=False, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "privileges: root of a user namespace, may not load BPF programs" in ended.stderr
     assert "remedy: run it outside of this user namespace" in ended.stderr

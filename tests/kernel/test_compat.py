@@ -14,6 +14,7 @@ import pytest
 from epolltop.model.batch import Kind, Syscall
 from epolltop.query.fields import PROCESS_FIELDS, lookup
 from epolltop.query.headline import notes, totals_line
+from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -21,6 +22,7 @@ from .observing import Observing, observe
 
 pytestmark = pytest.mark.kernel
 
+TRACEPOINT = ALL.only("epoll_create", "tracepoint")
 PROGRAM = Path(__file__).parent.parent / "workloads" / "compat.c"
 _ARM = platform.machine() == "aarch64"
 _COMPILER = ("arm-linux-gnueabihf-gcc", "-marm") if _ARM else ("gcc", "-m32", "-fcf-protection=none")
@@ -60,9 +62,7 @@ def _shown(observing: Observing, pid: int) -> dict[str, str]:
 
 
 def test_where_tracepoints_leave_it_out_its_counts_are_unknown_and_that_is_said(program: Path) -> None:
-    with observe() as observing, Actor() as actor:
-        if observing.refresh().source.sees_compat:
-            pytest.skip("the probes here see 32-bit programs")
+    with observe(TRACEPOINT) as observing, Actor() as actor:
         actor.create()
         assert not any("32-bit" in note for note in notes(observing.refresh()))
         with _running(program) as pid:
@@ -77,7 +77,7 @@ def test_where_tracepoints_leave_it_out_its_counts_are_unknown_and_that_is_said(
 
 
 def test_with_compat_it_is_counted_like_others(program: Path) -> None:
-    with observe(compat=True) as observing, _running(program) as pid:
+    with observe(TRACEPOINT, compat=True) as observing, _running(program) as pid:
         assert _shown(observing, pid) | {"create_per_s": ""} == {
             "open": "2", "created": "3", "failed": "1", "released": "1", "create_per_s": "",
         }  # fmt: skip

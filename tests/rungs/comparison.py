@@ -49,15 +49,17 @@ class Comparison:
             Differs: something does.
             Disturbed: see there.
         """
-        differences = list(self._differences())
-        if differences and self._told.left_out:
-            raise Disturbed(f"the kernel left out {self._told.left_out} runs of probes, and perhaps: {differences[0]}")
+        snapshot = self._told.hear()
+        differences = list(self._differences(snapshot))
+        left_out = self._told.left_out if differences else 0
+        if left_out:
+            raise Disturbed(f"the kernel left out {left_out} runs of probes, and perhaps: {differences[0]}")
+        differences += self._said(snapshot)
         if differences:
             head = f"epolltop differs from what happened in {len(differences)} ways; the first {_SHOWN_MAX} at most:"
             raise Differs("\n- ".join([head, *differences[:_SHOWN_MAX]]))
 
-    def _differences(self) -> Iterator[str]:
-        snapshot = self._told.hear()
+    def _differences(self, snapshot: Snapshot) -> Iterator[str]:
         created, failed, released = self._since
         self._since = len(self._oracle.created), len(self._oracle.failed), len(self._oracle.released)
         creations, ended = self._oracle.created[created:], self._oracle.released[released:]
@@ -71,7 +73,9 @@ class Comparison:
         yield from self._releases.compare(ended)
         yield from (f"nobody did what is told: {event_in_words(event)}" for event in self._told.take_rest())
         yield from self._counts(snapshot)
-        yield from self._source(snapshot)
+        if snapshot.totals.released_by_kernel != self._told.released_by_kernel:
+            counted = snapshot.totals.released_by_kernel
+            yield f"the kernel released {self._told.released_by_kernel} by events, counted are {counted}"
 
     def _counts(self, snapshot: Snapshot) -> Iterator[str]:
         """Creations and failures are counted as they happened, releases as they were charged, and nothing is missing.
@@ -91,11 +95,8 @@ class Comparison:
                 expected = began[key], failed[key], ended[key]
                 yield f"{process} created, failed, released {expected}, sampled out 0; told are {told}"
 
-    def _source(self, snapshot: Snapshot) -> Iterator[str]:
-        """It counts what threads of the kernel release, and says what it cannot see."""
-        if snapshot.totals.released_by_kernel != self._told.released_by_kernel:
-            counted = snapshot.totals.released_by_kernel
-            yield f"the kernel released {self._told.released_by_kernel} by events, counted are {counted}"
+    def _said(self, snapshot: Snapshot) -> Iterator[str]:
+        """It says what it cannot see; whatever was left out."""
         if self._sight.creations and snapshot.source.sees_compat != self._sight.compat:
             yield f"32-bit tasks are said to be {'seen' if snapshot.source.sees_compat else 'unseen'}"
         if self._sight.blind_spot not in " ".join(snapshot.source.blind_spots):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.sources.bpf.sizes import SIZES
 from tests.cli.program import COMMAND, ROOT, environment
 
 from .guest import IN_GUEST
@@ -19,6 +20,7 @@ from .guest import IN_GUEST
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give some of it away")
 
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+GRANTED_KB, PAGE_KB = Path("/proc/sys/kernel/perf_event_mlock_kb"), os.sysconf("SC_PAGE_SIZE") // 1024
 EARLY = tuple(map(int, os.uname().release.split(".")[:2])) < (5, 11)
 
 
@@ -74,6 +76,8 @@ def test_they_are_enough(_rung: str) -> None:
 def test_without_locked_memory_it_is_said_how_to_get_it(_rung: str) -> None:
     if int(PARANOID.read_text()) < 0:
         pytest.skip("kernel.perf_event_paranoid is -1: buffers are not counted as locked memory")
+    if SIZES.pages(os.cpu_count() or 1) * PAGE_KB < int(GRANTED_KB.read_text()):
+        pytest.skip("buffers on so many CPUs are no larger than what anybody may lock for each")
     with permissive():
         source = source_with(named() - {"sys_resource" if EARLY else "ipc_lock"})
     assert source["kind"] == "proc"
@@ -82,7 +86,7 @@ def test_without_locked_memory_it_is_said_how_to_get_it(_rung: str) -> None:
 
 @pytest.mark.parametrize("_rung", ["capabilities"])
 def test_where_perf_events_are_for_root_alone_it_is_said_how_to_get_them(_rung: str) -> None:
-    if int(PARANOID.read_text()) <= 2:
+    if int(PARANOID.read_text()) <= 2 or not IN_GUEST:  # only Debian's kernels are known to go by more than 2
         pytest.skip("this kernel lets whoever has CAP_PERFMON open them")
     source = source_with(named())
     assert source["kind"] == "proc"

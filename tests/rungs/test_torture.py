@@ -21,16 +21,18 @@ LOOKS, MOVES_A_LOOK, ATTEMPTS = 6, 10, 5
 
 
 def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.FixtureRequest) -> None:
+    why = ""
     for attempt in range(ATTEMPTS):
         try:
             _torture(watcher, stage, seed, request.node.nodeid)
         except (Disturbed, Silent) as error:
-            warnings.warn(f"seed {seed}, attempt {attempt}: {error}", stacklevel=1)
+            why = f"seed {seed}, attempt {attempt}: {error}"
+            warnings.warn(why, stacklevel=1)
             if isinstance(error, Silent):
                 stage.restart()
         else:
             return
-    pytest.fail("none of the attempts was exact: others on this machine make too many events, or puppets do not answer")
+    pytest.fail(f"no attempt was exact, because of others on this machine, or of puppets that do not answer; {why}")
 
 
 def _torture(watcher: Watcher, stage: Stage, seed: int, test: str) -> None:

@@ -75,7 +75,8 @@ def _fetched(machine: Machine) -> Programs:
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME")
     if not suite:
         raise Unavailable(f"{machine.name}: packages are of this machine's suite of Debian, and it has none")
-    tree = tree_of(Release(machine.debian, ((suite, _PACKAGES),), machine.debian, machine.name))
+    name = f"{machine.debian}-{_digest([suite, *_PACKAGES])}"
+    tree = tree_of(Release(name, ((suite, _PACKAGES),), machine.debian, machine.name))
     parts = sorted(path for path in tree.packages.iterdir() if path.name not in ("bin", "__pycache__"))
 
     def lay_out(stage: Path) -> None:

@@ -37,8 +37,9 @@ from epolltop.sources.procfs import Procfs, user_name
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
-_LESSONS = 9
-"""Instances of epolltop's own by which it finds out whether a probe sees releases at once; some 25 us each."""
+_LESSONS, _LEARNT = 9, 7
+"""Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
+many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
 
 
 class BpfSource:
@@ -205,12 +206,8 @@ class BpfSource:
         return wire.Lesson._make(program.element("lesson", wire.LESSON))
 
     def _is_prompt(self, program: Program) -> bool:
-        """Whether releases are seen when they happen, most of the time.
-
-        Once may be luck; and whoever looks at an instance as it is closed, such as another epolltop, takes its release
-        over.
-        """
-        return sum(self._lesson(program).was_prompt for _ in range(_LESSONS)) > _LESSONS / 2
+        """Whether releases are seen when they happen, and from whoever closed last. Once may be luck."""
+        return sum(self._lesson(program).was_prompt for _ in range(_LESSONS)) >= _LEARNT
 
     def _begin(self, program: Program) -> None:
         """From here on everything counts, for all probes at once."""
