@@ -8,5 +8,8 @@ import pytest
 
 EPOLL_WAITS = {"x86_64": {"232", "281", "441"}, "aarch64": {"22", "441"}}[platform.machine()]
 """epoll_wait, epoll_pwait, epoll_pwait2, as /proc/PID/syscall has them."""
+TGKILL = {"x86_64": 234, "aarch64": 131}[platform.machine()]
+SIZED = platform.machine() == "x86_64"
+"""Whether epoll_create is a call of its own; elsewhere the C library makes epoll_create1(0) of it."""
 
-sized = pytest.mark.skipif(platform.machine() != "x86_64", reason="epoll_create(2) is for 32-bit programs alone here")
+sized = pytest.mark.skipif(not SIZED, reason="epoll_create(2) is for 32-bit programs alone here")

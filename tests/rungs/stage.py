@@ -6,7 +6,6 @@ import ctypes
 import errno
 import json
 import os
-import platform
 import select
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.kernel.calls import EPOLL_WAITS, TGKILL
 from tests.waiting import eventually
 
 from .files import Process
@@ -24,7 +24,6 @@ from .files import Process
 PUPPET = Path(__file__).parents[1] / "workloads" / "puppet.py"
 _PATIENCE_S = 40.0
 _libc = ctypes.CDLL(None, use_errno=True)
-_TGKILL, *_WAITS = {"x86_64": (234, 232, 281, 441), "aarch64": (131, 22, 441)}[platform.machine()]
 
 
 class Silent(Exception):
@@ -73,8 +72,6 @@ class Stage:
         """The first of them: closes sockets when asked to, which wakes the kernel's collector."""
         self.compat = bool(self.do(self.first, "has_compat")["done"])
         """Whether this kernel has a 32-bit entry."""
-        self.sized = platform.machine() == "x86_64"
-        """Whether epoll_create is a call of its own; elsewhere the C library makes epoll_create1(0) of it."""
 
     def channel(self) -> str:
         """The name of a fresh one."""
@@ -121,7 +118,7 @@ class Stage:
                 assert self.answer(name) == {"errno": errno.EINTR}
                 self.begin(name, "wait", fd=fd)
             call = Path(f"/proc/{pid}/task/{tid}/syscall").read_text(encoding="ascii").split()[0]
-            return call.isdecimal() and int(call) in _WAITS
+            return call in EPOLL_WAITS
 
         self.begin(name, "wait", fd=fd)
         eventually(inside, _PATIENCE_S)
@@ -140,7 +137,7 @@ class Stage:
 
     def interrupt(self, pid: int, tid: int) -> None:
         """A signal that ends a wait."""
-        if _libc.syscall(_TGKILL, pid, tid, signal.SIGUSR1):
+        if _libc.syscall(TGKILL, pid, tid, signal.SIGUSR1):
             raise OSError(ctypes.get_errno(), "tgkill")
 
     def forget(self, name: str) -> None:

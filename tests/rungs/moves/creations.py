@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 
+from tests.kernel.calls import SIZED
 from tests.rungs.files import Call, Thread
 from tests.rungs.play import Play
 
@@ -16,7 +17,7 @@ def create1(play: Play, thread: Thread) -> bool:
 
 def create(play: Play, thread: Thread) -> bool:
     call = Call(size=play.random.choice([1, 2, 1024, 2**31 - 1]))
-    return play.stage.sized and play.created(thread, call, *play.do(thread, "create", size=call.size))
+    return SIZED and play.created(thread, call, *play.do(thread, "create", size=call.size))
 
 
 def create_compat(play: Play, thread: Thread) -> bool:
