@@ -29,7 +29,7 @@ from epolltop.output.record import run_record
 from epolltop.query.view import EVENTS
 from epolltop.replay import Replay
 from epolltop.session import OpenSource, Session
-from epolltop.sources import SourceEnded, SourceUnavailable, Unplayable
+from epolltop.sources import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
 from epolltop.sources.choose import open_source
 from epolltop.sources.recorder import Recorder
 from epolltop.text import in_ascii, plural, size
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0  # whoever read us has enough
     except OSError as error:
         if error.errno == errno.EMFILE:
-            return _complain(f"{error.strerror}\n  remedy: ulimit -n 1024", FAILED)
+            return _complain(f"{error.strerror}\n  remedy: {MORE_DESCRIPTORS}", FAILED)
         return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
 
 

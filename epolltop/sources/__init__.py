@@ -28,6 +28,10 @@ class Unplayable(Exception):
     """A file that cannot be replayed. The message says why, in a sentence."""
 
 
+MORE_DESCRIPTORS = "ulimit -n 1024"
+"""The remedy where too few descriptors are allowed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """Something that a source needs of the machine, and whether it is there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 import tempfile
@@ -24,7 +23,7 @@ def report(error: BaseException) -> str:
 
 def report_rendered(*renderables: RenderableType) -> str:
     """The same of what is only to be had as Textual draws it; its last line, as in a traceback, says what happened."""
-    plain = Console(file=io.StringIO(), color_system=None, force_terminal=False, width=100)
+    plain = Console(color_system=None, force_terminal=False, width=100)
     with plain.capture() as drawn:
         plain.print(*renderables)
     text = drawn.get().rstrip()

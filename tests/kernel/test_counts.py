@@ -17,7 +17,7 @@ from epolltop.model.snapshot import Provenance
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
-from .calls import EPOLL_WAITS, sized
+from .calls import sized, waits
 from .observing import Observing
 
 pytestmark = pytest.mark.kernel
@@ -224,11 +224,7 @@ def test_closing_while_another_thread_waits_releases_when_the_wait_ends(observin
     fd = actor.create()
     waiter = actor.do("wait_in_thread", fd=fd)["tid"]
 
-    def waits() -> bool:
-        with open(f"/proc/{actor.pid}/task/{waiter}/syscall", encoding="ascii") as call:
-            return call.read().split()[0] in EPOLL_WAITS
-
-    eventually(waits)
+    eventually(lambda: waits(actor.pid, waiter))
     identity = observing.instances(actor.pid)[fd].id
     actor.do("close", fds=[fd])
     eventually(lambda: observing.flies(identity))

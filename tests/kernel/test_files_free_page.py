@@ -18,7 +18,7 @@ from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
-from .calls import EPOLL_WAITS
+from .calls import waits
 from .fdinfo import interest_list
 from .observing import Observing, observe
 
@@ -115,8 +115,7 @@ def test_a_waiting_thread_holds_a_reference(observing: Observing, actor: Actor) 
     fd = actor.create()
     identity = observing.instances(actor.pid)[fd].id
     waiter = actor.do("wait_in_thread", fd=fd)["tid"]
-    call = Path(f"/proc/{actor.pid}/task/{waiter}/syscall")
-    eventually(lambda: call.read_text(encoding="ascii").split()[0] in EPOLL_WAITS)
+    eventually(lambda: waits(actor.pid, waiter))
     actor.do("close", fds=[fd])  # answers, although the thread waits on
     assert releases(observing, actor.pid) == []
     actor.do("wake")

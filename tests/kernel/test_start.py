@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,13 +19,13 @@ from epolltop.sources.bpf.source import BpfSource
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
+from .calls import BPF
 from .observing import observe
 
 pytestmark = pytest.mark.kernel
 
 EPOLLTOP = Path(sys.executable).with_name("epolltop")
 
-_SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 _PROG_GET_FD_BY_ID = 13
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -150,7 +149,7 @@ def _programs(pid: str) -> set[int]:
 def _loaded(program: int) -> bool:
     """Whether the kernel still has a BPF program, by asking it for a descriptor."""
     attribute = (ctypes.c_uint32 * 32)(program)
-    fd = _libc.syscall(_SYS_BPF, _PROG_GET_FD_BY_ID, ctypes.byref(attribute), ctypes.c_uint(ctypes.sizeof(attribute)))
+    fd = _libc.syscall(BPF, _PROG_GET_FD_BY_ID, ctypes.byref(attribute), ctypes.c_uint(ctypes.sizeof(attribute)))
     if fd < 0:
         assert ctypes.get_errno() == errno.ENOENT, os.strerror(ctypes.get_errno())
         return False

@@ -51,10 +51,10 @@ class Comparison:
         """
         snapshot = self._told.hear()
         differences = list(self._differences(snapshot))
-        left_out = self._told.left_out if differences else 0
-        if left_out:
+        said = list(self._said(snapshot))
+        if differences and not said and (left_out := self._told.left_out):
             raise Disturbed(f"the kernel left out {left_out} runs of probes, and perhaps: {differences[0]}")
-        differences += self._said(snapshot)
+        differences += said
         if differences:
             head = f"epolltop differs from what happened in {len(differences)} ways; the first {_SHOWN_MAX} at most:"
             raise Differs("\n- ".join([head, *differences[:_SHOWN_MAX]]))

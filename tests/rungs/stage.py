@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.kernel.calls import EPOLL_WAITS, TGKILL
+from tests.kernel.calls import TGKILL, waits
 from tests.waiting import eventually
 
 from .files import Process
@@ -117,8 +117,7 @@ class Stage:
             if self._poll(self._channels[name].replies, patience_s=0):
                 assert self.answer(name) == {"errno": errno.EINTR}
                 self.begin(name, "wait", fd=fd)
-            call = Path(f"/proc/{pid}/task/{tid}/syscall").read_text(encoding="ascii").split()[0]
-            return call in EPOLL_WAITS
+            return waits(pid, tid)
 
         self.begin(name, "wait", fd=fd)
         eventually(inside, _PATIENCE_S)

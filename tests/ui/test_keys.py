@@ -6,39 +6,24 @@ import asyncio
 import json
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import pytest
-from rich.traceback import Traceback
-from textual import events
-from textual._xterm_parser import XTermParser
-from textual.keys import _character_to_key
 from textual.widgets import Input, OptionList
-from textual.worker import WorkerFailed
 
 from epolltop.model.batch import Kind
-from epolltop.ui import watching
-from epolltop.ui.app import EpolltopApp
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.keys import KEYS
-from epolltop.ui.pager import Pager
 from epolltop.ui.picker import Picker
 from tests.query.rows import NOW_NS, event
 
+from .arrivals import at_once
 from .source import Task, batch, file_of
 from .test_app import ALL, NGINX, NODE, REDIS, Screen, on_screen
 
 BORN = event(time_ns=NOW_NS, created_ns=NOW_NS, since_ns=NOW_NS, file=9, pid=42)
-
-
-@pytest.fixture(autouse=True)
-def in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Exports go to the working directory; rows take their places at once."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(watching, "ORDER_HELD_S", 0)
+pytestmark = pytest.mark.usefixtures("in_a_directory_of_its_own")
 
 
 def crumbs(screen: Screen) -> str:
@@ -218,190 +203,6 @@ async def test_history_of_filters() -> None:
         assert not screen.app.query_one(FilterBar).is_open
 
 
-def typed(key: str) -> events.Key:
-    return events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
-
-
-async def at_once(screen: Screen, *keys: str) -> None:
-    """As a slow line delivers them: all are there before the first one is handled."""
-    for key in keys:
-        screen.app.post_message(typed(key))
-    await screen.settle()
-
-
-async def sent(screen: Screen, text: str) -> None:
-    """What a terminal sends, in one piece."""
-    assert screen.app._driver is not None
-    for message in XTermParser().feed(text):
-        assert isinstance(message, events.Event)
-        screen.app._driver.process_message(message)
-    await screen.settle()
-
-
-def click(x: int, y: int) -> str:
-    """At a cell, the first one is 0."""
-    return f"\x1b[<0;{x + 1};{y + 1}M\x1b[<0;{x + 1};{y + 1}m"
-
-
-def pasted(text: str) -> str:
-    return f"\x1b[200~{text}\x1b[201~"
-
-
-@pytest.mark.parametrize("before", [(), ("tab",), ("enter",), ("3",), ("backspace", "2"), ("f", "escape", "j", "m")])
-async def test_keys_that_arrive_together_are_all_in_the_filter(before: tuple[str, ...]) -> None:
-    async with on_screen() as screen:
-        await at_once(screen, *before, "/", *"qqxqq", "backspace", "left", "left", "delete", *"y")
-        assert screen.app.query_one("#filter", Input).value == "qqyq"
-        await screen.sees("filter: qqyq ")
-        assert screen.app.is_running
-
-
-async def test_keys_that_arrive_together_act_in_their_order() -> None:
-    async with on_screen() as screen:
-        await at_once(screen, *"/open>22", "backspace", "enter", *"2/redis")
-        await screen.sees("filter: redis ")
-        assert screen.app.query_one(FilterBar).is_open
-        assert len(rows(screen, "instances")) == 20
-        await at_once(screen, "enter", "1", "r")
-        await screen.sees("filter: open>2 ")
-        assert screen.rows() == ["42", "77"]
-        await at_once(screen, "/", "escape", "j", "/", *"no", "enter", "m")
-        await screen.sees("filter: no ")
-        assert screen.rows() == ["99"]
-        assert [row.pid for row in screen.app.board.main.marked_rows()] == [99]
-
-
-@pytest.mark.parametrize(
-    ("keys", "seen"),
-    [
-        (("3", "f"), "filter: time="),
-        (("2", "exclamation_mark"), "filter: age<2 "),
-        (("2", "m", "Y"), "1 row sent to the terminal"),
-        (("3", "e"), "Exported to"),
-        (("3", ">"), "by EVENT"),
-        (("3", "enter"), "instance 9"),
-        (("enter", "enter"), "fd 4"),
-        (("/", *"nginx", "enter", "enter"), "nginx (42)"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-async def test_a_key_is_about_the_rows_that_keys_before_it_led_to(keys: tuple[str, ...], seen: str) -> None:
-    async with on_screen(batch(*ALL, events=[BORN])) as screen:
-        await at_once(screen, *keys)
-        await screen.sees(seen)
-
-
-async def test_keys_that_arrive_in_pieces_act_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    moved: list[int] = []
-    monkeypatch.setattr(EpolltopApp, "action_row", lambda _, rows: moved.append(rows))
-
-    def type_in_pieces(app: EpolltopApp, keys: list[str]) -> None:
-        for key in keys:
-            if key == "pause":
-                time.sleep(random.choice([0.0005, 0.001, 0.002, 0.004]))
-            else:
-                app._driver.send_message(typed(key))  # type: ignore[union-attr]
-
-    async with on_screen() as screen:
-        random = Random(3)
-        for _ in range(40):
-            tail = random.choices("JK", k=12)
-            keys = ["/", *"no", "enter", *tail, "escape"]
-            for at in sorted(random.sample(range(1, len(keys)), 6), reverse=True):
-                keys.insert(at, "pause")
-            moved.clear()
-            await asyncio.to_thread(type_in_pieces, screen.app, keys)
-            await screen.settle()
-            assert moved == [{"J": 1, "K": -1}[key] for key in tail]
-        assert screen.rows() == ["77", "42", "99"]
-
-
-async def test_keys_of_the_detail_pane_act_in_their_order() -> None:
-    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 16)) as screen:
-        await screen.press("3", "enter", "enter", "v")
-        await at_once(screen, "down", "down", "escape")
-        assert screen.app.query_one("#page").scroll_target_y == 2
-
-
-async def test_keys_that_open_a_list_and_those_for_it_may_arrive_together() -> None:
-    async with on_screen() as screen:
-        await at_once(screen, "s", *"ppix", "backspace", "d", "enter", "r", "j")
-        assert "by PPID" in crumbs(screen)
-        assert screen.marked() == screen.rows()[1]
-        await at_once(screen, "u", *"redd", "backspace", "enter", "u", "escape", "m")
-        assert screen.rows() == ["77"]
-        assert [row.pid for row in screen.app.board.main.marked_rows()] == [77]
-        await at_once(screen, "E", *"c", "backspace", "down", "down", "up", "enter", "2")
-        await screen.sees("Exported to")
-        (name,) = os.listdir()
-        assert name.endswith(".csv")
-        assert exported(name).splitlines()[1].startswith("77,")
-        assert len(rows(screen, "instances")) > 3
-
-
-async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> None:
-    async with on_screen(batch(*ALL, events=[BORN]), size=(80, 24)) as screen:
-        await at_once(screen, "?", "j", "j", "pagedown", "k")
-        pager = screen.app.screen.query_one(Pager)
-        assert pager.scroll_offset.y == 1 + pager.scrollable_content_region.height
-        await at_once(screen, "G", "escape", "3", "d", "end", "home", "down", "j", "j")
-        pager = screen.app.screen.query_one(Pager)
-        assert (pager.id, pager.scroll_offset.y) == ("manual", 3)
-        await at_once(screen, "q", "/", *"create", "?")
-        await screen.sees("filter: create? ")
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("?eq", {}),
-        ("h 2Fq", {}),
-        ("3d e2q", {"subject": "events"}),
-        ("s\x1b[17~\x1bOP" + "ppid\rm", {"sort": "ppid", "marked": 1}),  # F6, F1
-        ("/ngi\x1b[17~pid\r\rr", {"filter_text": "ngi", "sort": "pid", "reverse": True}),
-        ("/ngi\x1bOPq\r2", {"filter_text": "", "subject": "instances"}),
-        ("/ng\x7f\n1r", {"filter_text": "n", "reverse": True}),
-        ("/a" + pasted("BCD\nnever") + "ef\rr", {"filter_text": "aBCDef", "reverse": True}),
-        ("s\t" + pasted("ppid") + "\rm", {"sort": "ppid", "marked": 1}),
-        ("s\x1b[6~\x1b[5~\x1b[B\rm", {"sort": "open", "marked": 1}),  # PgDn, PgUp, Down
-        ("s\x1b[6~\x1b[A\rm", {"sort": "age", "marked": 1}),  # PgDn, Up
-        (pasted("/q\n2q") + "r", {"reverse": True}),
-    ],
-    ids=repr,
-)
-async def test_what_is_open_takes_all_that_is_typed_until_it_closes(text: str, left: dict[str, object]) -> None:
-    async with on_screen(batch(*ALL, events=[BORN])) as screen:
-        await sent(screen, text)
-        here = screen.app.trail.here
-        found = {
-            "subject": here.subject.id,
-            "filter_text": here.filter_text,
-            "sort": here.sort,
-            "reverse": here.reverse,
-            "marked": len(screen.app.board.main.marked_rows()),
-        }
-        before = {"subject": "processes", "filter_text": "", "sort": "", "reverse": False, "marked": 0}
-        assert found == before | left
-        assert screen.app.screen is screen.app.default_screen
-        assert screen.app.ring.held is None
-        assert not os.listdir()
-
-
-async def test_a_click_chooses_once_and_only_what_is_there() -> None:
-    async with on_screen() as screen:
-        await sent(screen, "u")
-        at = next(
-            (line.index("redis"), y) for y, line in enumerate(screen.lines) if "redis" in line and "▸" not in line
-        )
-        await sent(screen, click(*at) * 3)
-        await screen.until(lambda: screen.app.screen is screen.app.default_screen)
-        await sent(screen, "s")
-        await sent(screen, click(30, 15) + "qz")
-        assert isinstance(screen.app.screen, Picker)
-        await sent(screen, "\x7f\x7f" + "ppid\r")
-        assert "by PPID" in crumbs(screen)
-
-
 @pytest.mark.parametrize("way", ["1", "2", "3", "1 enter", "1 enter enter", "2 enter", "3 enter"])
 async def test_every_place_can_be_exported_in_every_format(way: str) -> None:
     async with on_screen(batch(*ALL, events=[BORN])) as screen:
@@ -578,72 +379,6 @@ async def test_every_action_is_a_command_of_the_palette() -> None:
         assert wanted.items() <= commands.items()
         await screen.press("colon", *"earlier", "enter")
         await screen.sees("PAUSED")
-
-
-def divide() -> None:
-    _ = 1 // 0
-
-
-async def divide_in_a_worker() -> None:
-    divide()
-
-
-@pytest.mark.parametrize(
-    "fail",
-    [lambda app: app.call_later(divide), lambda app: app.run_worker(divide_in_a_worker())],
-    ids=["handler", "worker"],
-)
-def test_an_error_of_our_own_ends_the_screen_with_a_report_and_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fail: Callable[[EpolltopApp], object]
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    screens: list[Screen] = []
-
-    async def run() -> None:
-        async with on_screen() as screen:
-            screens.append(screen)
-            fail(screen.app)
-            await screen.until(lambda: not screen.app.is_running)
-
-    with pytest.raises((ZeroDivisionError, WorkerFailed)):
-        asyncio.run(run())
-    (screen,) = screens
-    assert screen.app.return_code == 1
-    assert not screen.app._exit_renderables
-    (written,) = tmp_path.glob("epolltop-report-*.txt")
-    assert str(written) in screen.app.crashed
-    assert "ZeroDivisionError" in screen.app.crashed
-    assert "in divide\n" in written.read_text()
-    assert written.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_textual_ends_with_is_reported_without_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
-    async def run() -> EpolltopApp:
-        async with on_screen() as screen:
-            with monkeypatch.context() as held:  # the test's own Textual waits for one that has ended
-                held.setattr(screen.app, "_close_messages_no_wait", lambda: None)
-                try:
-                    divide()
-                except ZeroDivisionError:
-                    screen.app.panic(Traceback())
-            return screen.app
-
-    app = asyncio.run(run())
-    (written,) = tmp_path.glob("epolltop-report-*.txt")
-    assert app.return_code == 1
-    assert re.search(rf"ended epolltop: ZeroDivisionError: .* by zero; please report it with {written}$", app.crashed)
-    assert "in divide" in written.read_text()
-    assert "\x1b" not in written.read_text()
-
-
-async def test_an_end_that_has_begun_keeps_its_code() -> None:
-    async with on_screen() as screen:
-        screen.app.exit(return_code=129)
-        screen.app.panic("there is no terminal any more")
-        await screen.until(lambda: not screen.app.is_running)
-        assert (screen.app.return_code, screen.app.crashed) == (129, "")
 
 
 async def test_enter_does_not_take_a_filter_that_is_none() -> None:

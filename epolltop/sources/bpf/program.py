@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from epolltop.descriptors import is_open, silenced
-from epolltop.sources import SourceUnavailable
+from epolltop.sources import MORE_DESCRIPTORS, SourceUnavailable
 from epolltop.sources.bpf import syscalls
 from epolltop.sources.bpf.btf import VMLINUX, Btf
 
@@ -273,7 +273,7 @@ def _remedy(said: str, otherwise: str) -> str:
         refusal = "; or nothing that refuses bpf(2), as seccomp does in most containers"
         return memory if "mmap of" in said else memory + refusal
     if "Too many open files" in said:
-        return "ulimit -n 1024"
+        return MORE_DESCRIPTORS
     return otherwise
 
 

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from epolltop.ui import watching
+
+
+@pytest.fixture(name="in_a_directory_of_its_own")
+def _in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Exports go to the working directory; rows take their places at once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(watching, "ORDER_HELD_S", 0)
