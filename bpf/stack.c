@@ -5,7 +5,9 @@
  * The stack travels in the event's record (bpf_get_stack), not as the id of a stack map: an id may be refused because of
  * a collision, a full map takes no more, and an id that user space frees may name another stack by the time it is read.
  *
- * Blind spot: 32-bit programs on arm64, whose calls look otherwise; their stacks end after the first frame.
+ * Blind spots: 32-bit programs on arm64, whose calls look otherwise; their stacks end after the first frame. Data that by
+ * chance looks like code behind a call (one random word in 150) passes for a frame; of a program that still runs,
+ * user space leaves it out.
  *
  * Memory in the kernel: a record of 0.7 kB a CPU. Only the frames there are go into the perf buffer, 8 bytes each.
  *

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from epolltop.model.batch import Batch, Event, Kind
-from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.model.batch import Batch, Event, Kind, ProcessKey
+from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
 from epolltop.model.world import World
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.bpf.ladder import ALL, Ladders
@@ -27,6 +27,7 @@ class Observing:
         self._source = source
         self._world = World(tell_all=True)
         self._events: dict[int, list[Event]] = {}
+        self._rows: dict[ProcessKey, ProcessRow] = {}  # each as it was shown last
         self.focus: dict[int, Descriptor] = {}
         self.batch: Batch
         """The last one."""
@@ -41,6 +42,7 @@ class Observing:
         snapshot = self._world.freeze(self._world.begin())
         for event in snapshot.news:
             self._events.setdefault(event.pid, []).append(event)
+        self._rows.update((row.key, row) for row in snapshot.processes)
         return snapshot
 
     def row(self, pid: int) -> ProcessRow:
@@ -60,13 +62,12 @@ class Observing:
 
     def released(self, instance: str) -> Event:
         """The release of an instance, whoever did it."""
-        (event,) = [
-            event
-            for events in self._events.values()
-            for event in events
-            if event.kind is Kind.RELEASE and event.instance == instance
-        ]
+        (event,) = [event for event in self.releases() if event.instance == instance]
         return event
+
+    def releases(self) -> list[Event]:
+        """All that came so far, whoever did them."""
+        return [event for events in self._events.values() for event in events if event.kind is Kind.RELEASE]
 
     def agrees(self, pids: Iterable[int]) -> Table:
         """Compares with /proc and kcmp what these processes hold; the table."""
@@ -88,12 +89,13 @@ class Observing:
         return bool(known) and not known[0].holders
 
     def charged_elsewhere(self, *pids: int) -> int:
-        """Releases charged to other processes that they have not created: 0 on a quiet machine.
+        """Releases charged to others that have not created what they released: 0 on a quiet machine.
 
-        Whoever looks at a file at the moment it is closed (lsof, another epolltop) drops the last reference.
+        Whoever looks at a file at the moment it is closed (lsof, another epolltop) drops the last reference. Some of
+        them have ended by now, and what one drops while it ends is released by the kernel.
         """
-        rows = self.refresh().processes
-        return sum(max(0, row.released - row.created) for row in rows if row.pid not in pids)
+        by_kernel = self.refresh().totals.released_by_kernel
+        return by_kernel + sum(_released_of_others(row) for row in self._rows.values() if row.pid not in pids)
 
     def until(self, condition: Callable[[Snapshot], bool], within_s: float = 5.0) -> Snapshot:
         """The first snapshot that fulfils a condition."""
@@ -105,6 +107,11 @@ class Observing:
         snapshot = eventually(look, within_s)
         assert snapshot is not None
         return snapshot
+
+
+def _released_of_others(row: ProcessRow) -> int:
+    still = sum(one.provenance is Provenance.TRACED for one in row.instances)
+    return max(0, row.released + still - row.created)
 
 
 @contextmanager

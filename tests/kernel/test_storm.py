@@ -57,9 +57,9 @@ def test_two_storms_at_once_are_counted_exactly(detail_per_s: int) -> None:
                 assert row.sampled_out > 0
             if shown.lost == 0:
                 # What is left out is left out whole: a creation that is told has its release told.
-                releases = {event.instance for event in observing.events(who.pid, Kind.RELEASE)}
-                assert releases <= creations
-                assert len(creations - releases) == sum(one.id in creations for one in row.instances)
+                releases = {event.instance for event in observing.releases()}
+                assert {event.instance for event in observing.events(who.pid, Kind.RELEASE)} <= creations
+                assert creations - releases == {one.id for one in row.instances} & creations
 
 
 def test_a_census_in_the_middle_of_a_storm_takes_no_release_away(tmp_path: Path) -> None:

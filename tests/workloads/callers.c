@@ -28,8 +28,12 @@ CALLS(inner, epoll_create1)
 CALLS(middle, inner)
 CALLS(outer, middle)
 
-/* What looks like a frame and is data, as where code without frame pointers uses their register for something else. */
-static void *no_frame[2] = { no_frame, no_frame };
+/*
+ * What looks like a frame and is data, as where code without frame pointers uses their register for something else: zeros,
+ * which are no call, and behind them a frame that leads to itself and returns to itself.
+ */
+static void *data[3] = { 0, data + 1, data + 1 };
+static void **no_frame = data + 1;
 
 __attribute__((noinline)) int astray(int flags)
 {
