@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from epolltop.model.batch import Batch, Event, Kind, ProcessKey
-from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.batch import Batch, Event, Kind
+from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.world import World
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.bpf.ladder import ALL, Ladders
@@ -27,7 +28,6 @@ class Observing:
         self._source = source
         self._world = World(tell_all=True)
         self._events: dict[int, list[Event]] = {}
-        self._rows: dict[ProcessKey, ProcessRow] = {}  # each as it was shown last
         self.focus: dict[int, Descriptor] = {}
         self.batch: Batch
         """The last one."""
@@ -42,7 +42,6 @@ class Observing:
         snapshot = self._world.freeze(self._world.begin())
         for event in snapshot.news:
             self._events.setdefault(event.pid, []).append(event)
-        self._rows.update((row.key, row) for row in snapshot.processes)
         return snapshot
 
     def row(self, pid: int) -> ProcessRow:
@@ -88,14 +87,53 @@ class Observing:
         assert not known or known[0].holders or snapshot.in_flight > 0
         return bool(known) and not known[0].holders
 
+    def released_all(self, expected: Mapping[int, int]) -> None:
+        """Waits until each release is counted: for the process that created the instance, or for who took it over.
+
+        Args:
+            expected: how many instances each process created and no longer holds, by pid.
+
+        Raises:
+            AssertionError: one was not seen, by anybody.
+        """
+
+        def seen() -> bool:
+            behind = {pid: number - self.row(pid).released for pid, number in expected.items()}
+            elsewhere = self.charged_elsewhere(*expected)
+            source = self.batch.source
+            account = f"{behind} behind, {elsewhere} charged to others; {self.batch.totals}, missed {source.missed}"
+            assert all(number >= 0 for number in behind.values()), account
+            assert sum(behind.values()) <= elsewhere, account
+            return True
+
+        eventually(seen)
+
     def charged_elsewhere(self, *pids: int) -> int:
         """Releases charged to others that have not created what they released: 0 on a quiet machine.
 
-        Whoever looks at a file at the moment it is closed (lsof, another epolltop) drops the last reference. Some of
-        them have ended by now, and what one drops while it ends is released by the kernel.
+        Whoever looks at a file at the moment it is closed (lsof, another epolltop) drops the last reference, and may
+        be gone, or outside of the PID namespace, when it is asked for. So they are not looked up: what the machine
+        released, and these did not, is more than what others created and no longer have.
         """
-        by_kernel = self.refresh().totals.released_by_kernel
-        return by_kernel + sum(_released_of_others(row) for row in self._rows.values() if row.pid not in pids)
+
+        def settled() -> tuple[Snapshot, int] | None:
+            before = self._alive_of_others(pids)
+            snapshot = self.refresh()
+            return (snapshot, len(before)) if before == self._alive_of_others(pids) else None
+
+        found = eventually(settled)
+        assert found is not None
+        snapshot, alive = found
+        theirs = [row for row in snapshot.processes if row.pid in pids]
+        created = snapshot.totals.created - sum(row.created for row in theirs)
+        released = snapshot.totals.released - sum(row.released for row in theirs)
+        return max(0, released + alive - created)
+
+    def _alive_of_others(self, pids: Collection[int]) -> set[object]:
+        """What others created under the probes' eyes and was not released, by the kernel's own table."""
+        assert isinstance(self._source, BpfSource)
+        births = self._source._births.items()
+        return {(file, created_ns) for file, (created_ns, _, tgid, *_) in births if tgid not in (*pids, os.getpid())}
 
     def until(self, condition: Callable[[Snapshot], bool], within_s: float = 5.0) -> Snapshot:
         """The first snapshot that fulfils a condition."""
@@ -107,11 +145,6 @@ class Observing:
         snapshot = eventually(look, within_s)
         assert snapshot is not None
         return snapshot
-
-
-def _released_of_others(row: ProcessRow) -> int:
-    still = sum(one.provenance is Provenance.TRACED for one in row.instances)
-    return max(0, row.released + still - row.created)
 
 
 @contextmanager

@@ -33,8 +33,6 @@ def test_two_that_preempt_each_other_are_counted(watcher: Watcher) -> None:
         missed = snapshot.source.missed
         assert 2 * PAIRS - missed <= created <= 2 * PAIRS
         if sight.releases:
-            # Whoever looks at a file as it is closed, such as a census of others, takes its release.
-            rest = (row for row in rows.values() if row.pid not in (one.pid, other.pid))
-            others = sum(max(0, row.released - row.created) for row in rest)
+            others = watcher.observing.charged_elsewhere(one.pid, other.pid)
             assert 2 * PAIRS - missed - others <= released <= 2 * PAIRS
         assert not (snapshot.exact and missed)
