@@ -99,13 +99,14 @@ class Instances:
         """
         # What comes later than two censuses ends up right all the same: the next one heals it.
         self._released = {file: last for file, last in self._released.items() if last.time_ns >= self._looked_ns}
+        births_from = 0 if release_traced else self._looked_ns
         self._looked_ns = census.started_ns
         last, self._last_holdings = self._last_holdings, census.holdings
         files = None if last is None else self._doubtful(last, census.holdings, release_told)
         self._open = set()
         shown = by_file(census.holdings, files)
         missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
-        met = [self._meet(holding, holders, census) for holding, holders in shown.values()]
+        met = [self._meet(holding, holders, census, births_from) for holding, holders in shown.values()]
         found = (
             _inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and last is not None
         )
@@ -162,10 +163,16 @@ class Instances:
         self._drop(live)
         return live
 
-    def _meet(self, shown: Holding, holders: tuple[Holder, ...], census: Census) -> Instance | None:
-        """Takes in one instance of a census; the instance if nothing had announced it."""
+    def _meet(self, shown: Holding, holders: tuple[Holder, ...], census: Census, births_from: int) -> Instance | None:
+        """Takes in one instance of a census; the instance if nothing had announced it.
+
+        A birth before `births_from` is of what is known by it, or of a former instance at this address: the kernel's
+        note of it goes with a release that is seen, and the last census did not show it.
+        """
         file, created_ns, started_ns = shown.file, shown.created_ns, census.started_ns
         live = self.live.get(file)
+        if created_ns < births_from and (live is None or live.created_ns != created_ns):
+            created_ns = 0
         if live is not None and created_ns and live.created_ns != created_ns:
             if live.since_ns > started_ns:
                 self._open.add(file)

@@ -331,3 +331,22 @@ def test_a_release_with_a_birth_ends_what_was_found_before_that_was_noted(known:
     told = known.apply_event(release(A, 30, 26))
     assert told.created_ns == 26
     assert not known.live
+
+
+def test_a_birth_that_no_release_ended_is_not_that_of_another_one(known: Instances) -> None:
+    def look(at: int, *created: int) -> list[Kind]:
+        shown = [holding(A, created=each) for each in created]
+        return [one.kind for one in known.apply_census(census(at, *shown), release_told=False, release_traced=False)]
+
+    known.apply_event(create(A, 10))
+    assert look(20, 10) == []
+    assert known.live[A].id == "a00@10"
+    assert look(30) == [Kind.GONE]
+    # The kernel still notes the first one's birth: whether this is it, come back from its flight, nobody knows.
+    assert look(40, 10) == [Kind.FOUND]
+    assert look(50, 10) == []
+    (found,) = known.live.values()
+    assert (found.id, found.provenance, found.creator, found.created_ns) == ("a00@40", Provenance.FOUND, None, None)
+    # One of which only the event was lost was born since the last look.
+    assert look(60, 55) == [Kind.GONE]
+    assert (known.live[A].id, known.live[A].provenance) == ("a00@55", Provenance.TRACED)

@@ -30,7 +30,7 @@ class Rung:
     compat: bool = False
     """With the probe on the end of every system call, for 32-bit tasks."""
     spared: frozenset[str] = frozenset()
-    """Moves of which it cannot tell the outcome: what is created unseen, at an address that was used since the last
+    """Moves of which it cannot tell the outcome: what is created unseen, at an address that was let go since the last
     census, is taken for what was created there."""
 
 

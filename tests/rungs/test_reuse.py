@@ -1,4 +1,4 @@
-"""What the torture found a rung to tell wrongly, each in as few steps as show it."""
+"""An address that was used before, where no probe tells that it was let go."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from .rungs import RUNGS, Refused, opened
 pytestmark = pytest.mark.kernel
 
 
-@pytest.mark.xfail(
-    strict=True, reason="where no probe sees releases, births outlive their instances", raises=AssertionError
-)
 @pytest.mark.parametrize("rung", ["derived"])
 def test_a_32_bit_creation_at_an_address_used_before_is_found_not_traced(rung: str) -> None:
     try:
@@ -26,8 +23,12 @@ def test_a_32_bit_creation_at_an_address_used_before_is_found_not_traced(rung: s
             observing.refresh()
             for _ in range(100):
                 actor.do("create_compat")
-            row = observing.row(actor.pid)
-            told = {one.provenance for one in row.instances if one.creator in (None, row.key)}
-            assert told == {Provenance.FOUND}
+            for _ in range(2):
+                row = observing.row(actor.pid)
+                assert row.open == 101
+                # Another process of this machine may have used an address in between.
+                ours = [one for one in row.instances if one.creator in (None, row.key)]
+                assert len(ours) > 50
+                assert {(one.provenance, one.created_ns) for one in ours} == {(Provenance.FOUND, None)}
     except Refused as refused:
         pytest.skip(str(refused))
