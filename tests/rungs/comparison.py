@@ -13,6 +13,7 @@ from epolltop.model.snapshot import Snapshot
 
 from . import calls
 from .files import Process
+from .guest import IN_GUEST
 from .holdings import Holdings
 from .ids import Ids
 from .oracle import Oracle
@@ -39,6 +40,7 @@ class Comparison:
         self._since = 0, 0, 0
         self._ids = Ids()
         self._told = Told(watcher, oracle)
+        self._began = self._told.totals
         self._holdings = Holdings(self._sight, oracle, self._told, self._ids)
         self._releases = Releases(self._sight, oracle, self._told, self._ids, collector)
 
@@ -94,6 +96,17 @@ class Comparison:
             if told != (began[key], failed[key], ended[key], 0):
                 expected = began[key], failed[key], ended[key]
                 yield f"{process} created, failed, released {expected}, sampled out 0; told are {told}"
+        if IN_GUEST and self._sight.creations and self._sight.releases:
+            yield from self._totals(snapshot, sum(created.values()), sum(failed.values()))
+
+    def _totals(self, snapshot: Snapshot, created: int, failed: int) -> Iterator[str]:
+        """Of the machine: in a guest nobody else does anything."""
+        before, now = self._began, snapshot.totals
+        by_kernel = now.released_by_kernel - before.released_by_kernel
+        expected = created, failed, sum(self._releases.charged.values()) + by_kernel
+        told = now.created - before.created, now.failed - before.failed, now.released - before.released
+        if told != expected:
+            yield f"the machine created, failed, released {expected}; told are {told}"
 
     def _said(self, snapshot: Snapshot) -> Iterator[str]:
         """It says what it cannot see; whatever was left out."""

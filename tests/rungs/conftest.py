@@ -16,11 +16,12 @@ SEEDS = 40
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """EPOLLTOP_SEEDS=n: so many seeds; EPOLLTOP_SEED=n: that one."""
+    """EPOLLTOP_SEEDS=n: so many seeds, EPOLLTOP_SEEDS=m+n: so many from that one on; EPOLLTOP_SEED=n: that one."""
     if "seed" in metafunc.fixturenames:
         one = os.environ.get("EPOLLTOP_SEED")
-        seeds = [int(one)] if one else range(int(os.environ.get("EPOLLTOP_SEEDS", SEEDS)))
-        metafunc.parametrize("seed", seeds)
+        first, _, count = os.environ.get("EPOLLTOP_SEEDS", str(SEEDS)).rpartition("+")
+        many = range(int(first or 0), int(first or 0) + int(count))
+        metafunc.parametrize("seed", [int(one)] if one else many)
 
 
 @pytest.fixture(name="stage", scope="session")

@@ -120,8 +120,11 @@ class Holdings:
 
     def _unheld(self, snapshot: Snapshot, held: Set[File]) -> Iterator[str]:
         """Known to live, though no descriptor is: only where a release would be told. Others are gone."""
-        known, alive = self._ids.known(), set(self._oracle.alive())
+        known, alive, cast = self._ids.known(), set(self._oracle.alive()), keys_of(self._oracle)
         told = {known[instance.id] for instance in snapshot.unheld if instance.id in known}
+        for instance in snapshot.unheld:
+            if instance.id not in known and instance.creator in cast:
+                yield f"a ghost: nobody holds {instance_in_words(instance)}"
         expected: set[File] = set()
         if self._sight.releases:
             traced = self._ids.creations.keys() & alive

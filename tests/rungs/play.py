@@ -17,6 +17,7 @@ from .files import Bounds, Call, File, Kind, Process, Table, Thread
 from .oracle import LATE_NS, Oracle
 from .stage import Stage, name_of, now_ns, start_of
 
+_PREPARATIONS = 500
 RING_STEPS = {"ring", "register_files", "unregister_files", "close_by_ring"}
 
 
@@ -38,16 +39,28 @@ class Play:
 
     def move(self) -> None:
         """Draws moves until one is possible, and makes it."""
-        made, ended = len(self.oracle.made), len(self.oracle.released)
         while True:
-            if not self.oracle.threads():
-                self._start_first()
-            thread = self.random.choice(self.oracle.threads())
             (move,) = self.random.choices(list(self.moves), list(self.moves.values()))
-            if move(self, thread):
-                self._add("+", self.oracle.made[made:])
-                self._add("-", (end.file for end in self.oracle.released[ended:]))
+            if self._makes(move):
                 return
+
+    def reach(self, move: Move) -> bool:
+        """Makes this one, after others if it is not possible yet; whether it was made."""
+        for _ in range(_PREPARATIONS):
+            if self._makes(move):
+                return True
+            self.move()
+        return False
+
+    def _makes(self, move: Move) -> bool:
+        if not self.oracle.threads():
+            self._start_first()
+        made, ended = len(self.oracle.made), len(self.oracle.released)
+        done = move(self, self.random.choice(self.oracle.threads()))
+        if done:
+            self._add("+", self.oracle.made[made:])
+            self._add("-", (end.file for end in self.oracle.released[ended:]))
+        return done
 
     def finish(self) -> None:
         """Ends everybody, one after another."""
@@ -67,11 +80,11 @@ class Play:
 
     def do(self, thread: Thread, step: str, /, **arguments: Any) -> tuple[dict[str, Any], Bounds]:
         """A step of a thread; what it answered, and when it happened."""
-        before = now_ns()
         thread.rings |= step in RING_STEPS
         reply = self.stage.do(thread.channel, step, **arguments)
         self.note(thread, step, arguments, reply)
-        return reply, (before, now_ns())
+        before, after = reply["when"]
+        return reply, (before, after)
 
     def begun(self, thread: Thread, step: str, /, **arguments: Any) -> int:
         """A step that does not end with an answer; when it was about to begin."""
@@ -91,14 +104,25 @@ class Play:
             line += f" -> {name_of(reply['errno']) if 'errno' in reply else reply['done']}"
         self.account.append(line)
 
-    def created(self, thread: Thread, call: Call, reply: dict[str, Any], when: Bounds) -> bool:
-        """Tells the oracle how a creation ended; whether it succeeded."""
+    def call(self, thread: Thread, call: Call) -> dict[str, Any]:
+        """Has a thread make it, and tells the oracle how it ended; what the thread answered."""
+        step = ("create1" if call.size is None else "create") + "_compat" * call.compat
+        argument = {"flags": call.flags} if call.size is None else {"size": call.size}
+        reply, when = self.do(thread, step, **argument)
+        self.created(thread, call, reply, when)
+        return reply
+
+    def created(self, thread: Thread, call: Call, reply: dict[str, Any], when: Bounds) -> None:
+        """Tells the oracle how a call ended."""
         if "errno" in reply:
-            refused = call.size is None and not call.compat and thread.refused != 0
+            refused = self.refusal(thread, call) != 0
             self.oracle.fail(thread, reply["errno"], call, when, refused=refused)
         else:
             self.oracle.create(thread, reply["done"], call, when)
-        return "errno" not in reply
+
+    def refusal(self, thread: Thread, call: Call) -> int:
+        """What seccomp answers to it; 0: it lets it through."""
+        return thread.refused if call.size is None and not call.compat else 0
 
     def channel(self) -> str:
         """A fresh one, forgotten at the end."""

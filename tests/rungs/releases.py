@@ -11,14 +11,15 @@ from epolltop.model.batch import Event, Kind, ProcessKey
 
 from . import calls
 from .files import Created, Process, Released
+from .guest import IN_GUEST
 from .ids import Ids
 from .oracle import Oracle
 from .sight import Sight, key_of, keys_of
 from .told import Told
 from .words import event_in_words
 
-FOREIGN_MAX = 3
-"""Releases of one run that may be charged to a process of others that looked just then."""
+FOREIGN_MAX = 0 if IN_GUEST else 3
+"""Releases of one run that may be charged to a process of others that looked just then; in a guest there are none."""
 KTHREADD = 2
 """The parent of all threads of the kernel."""
 COLLECTS_IN_TASK = tuple(map(int, platform.release().split(".")[:2])) < (6, 1)
@@ -104,7 +105,8 @@ class Releases:
     def _looked(self, end: Released, event: Event) -> bool:
         """Whoever looks at a file when its last descriptor goes (lsof, another epolltop) ends it."""
         self._foreign += 1
-        ours = event.by_kernel or event.by_census or event.ppid == KTHREADD or event.process in keys_of(self._oracle)
+        cast = {key.pid for key in keys_of(self._oracle)}
+        ours = event.by_kernel or event.by_census or event.ppid == KTHREADD or event.pid in cast
         if end.by is None or ours or self._foreign > FOREIGN_MAX:
             return False
         text = f"the release of {end.file} by {end.by} went to {event.name} ({event.pid}), which looked"

@@ -115,7 +115,7 @@ class Stage:
 
         def inside() -> bool:
             if self._poll(self._channels[name].replies, patience_s=0):
-                assert self.answer(name) == {"errno": errno.EINTR}
+                assert self.answer(name)["errno"] == errno.EINTR
                 self.begin(name, "wait", fd=fd)
             return waits(pid, tid)
 

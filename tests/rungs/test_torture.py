@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.kernel.truth import truth
 
 from .comparison import Comparison, Differs
-from .moves import MOVES
+from .moves import MOVES, lacking
 from .play import Play
 from .stage import Silent, Stage
 from .told import Disturbed, Watcher
@@ -18,13 +19,39 @@ from .told import Disturbed, Watcher
 pytestmark = pytest.mark.kernel
 
 LOOKS, MOVES_A_LOOK, ATTEMPTS = 6, 10, 5
+Plan = Callable[[Play], Iterator[None]]
+"""Makes moves, and yields where epolltop is to be asked."""
 
 
 def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.FixtureRequest) -> None:
+    _torture(watcher, stage, seed, _drawn, request.node.nodeid)
+
+
+def test_every_move(watcher: Watcher, stage: Stage, request: pytest.FixtureRequest) -> None:
+    """None is left to chance."""
+    _torture(watcher, stage, 0, _in_turn, request.node.nodeid)
+
+
+def _drawn(play: Play) -> Iterator[None]:
+    for _ in range(LOOKS):
+        for _ in range(MOVES_A_LOOK):
+            play.move()
+        yield
+
+
+def _in_turn(play: Play) -> Iterator[None]:
+    moves = [move for move in play.moves if move not in lacking(play.stage)]
+    play.random.shuffle(moves)
+    for move in moves:
+        assert play.reach(move), f"{move.__name__} was never possible"
+        yield
+
+
+def _torture(watcher: Watcher, stage: Stage, seed: int, plan: Plan, test: str) -> None:
     why = ""
     for attempt in range(ATTEMPTS):
         try:
-            _torture(watcher, stage, seed, request.node.nodeid)
+            _play(watcher, stage, seed, plan, test)
         except (Disturbed, Silent) as error:
             why = f"seed {seed}, attempt {attempt}: {error}"
             warnings.warn(why, stacklevel=1)
@@ -35,14 +62,12 @@ def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.Fixt
     pytest.fail(f"no attempt was exact, because of others on this machine, or of puppets that do not answer; {why}")
 
 
-def _torture(watcher: Watcher, stage: Stage, seed: int, test: str) -> None:
+def _play(watcher: Watcher, stage: Stage, seed: int, plan: Plan, test: str) -> None:
     moves = {move: weight for move, weight in MOVES.items() if move.__name__ not in watcher.rung.spared}
     play = Play(stage, Random(seed), moves)
     comparison = Comparison(watcher, play.oracle, stage.collector)
     try:
-        for number in range(1, LOOKS + 1):
-            for _ in range(MOVES_A_LOOK):
-                play.move()
+        for number, _ in enumerate(plan(play), start=1):
             play.collect()
             play.account.append(f"-- look {number}")
             _confirm(play)

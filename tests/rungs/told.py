@@ -47,6 +47,8 @@ class Told:
         self._watcher = watcher
         self._oracle = oracle
         before = watcher.look()
+        self.totals = before.totals
+        """Of the machine, at the beginning."""
         self._missing = _missing(before)
         self._left_out = before.source.missed
         self._by_kernel = before.totals.released_by_kernel - watcher.kernel_releases

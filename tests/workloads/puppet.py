@@ -4,8 +4,9 @@
 
 A channel is two FIFOs, NAME.steps and NAME.replies, which the other side holds open. A line on the first is a step,
 [name, arguments] as JSON; the line on the second that answers it is an object: `done`, or `errno` if the kernel
-refused. Nothing here creates an instance but the steps that say so, and nothing is wrapped in an object whose end would
-close it: all descriptors are numbers. Those of the channels are kept out of the way of the others.
+refused, and `when` it happened: nanoseconds of the boot clock just before and just after. Nothing here creates an
+instance but the steps that say so, and nothing is wrapped in an object whose end would close it: all descriptors are
+numbers. Those of the channels are kept out of the way of the others.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,10 @@ _EPOLL_CREATE1, _EXIT = {"x86_64": (291, 60), "aarch64": (20, 93)}[platform.mach
 _CLONE3, _CLOSE_RANGE, _PIDFD_OPEN, _PIDFD_GETFD = 435, 436, 434, 438
 _CLONE_FILES = 0x400
 _where: list[str] = []  # the channels
+
+
+def _now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def _did(result: int) -> Reply:
@@ -69,11 +75,19 @@ def create_without_room() -> Reply:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def create_compat() -> Reply:
-    """epoll_create1(0) through the 32-bit entry."""
+def create1_compat(flags: int) -> Reply:
+    return _compat(329, flags)
+
+
+def create_compat(size: int) -> Reply:
+    return _compat(254, size)
+
+
+def _compat(number: int, argument: int) -> Reply:
+    """A call through the 32-bit entry."""
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    # push rbx; mov eax, 329; xor ebx, ebx; int 0x80; pop rbx; ret
-    code.write(b"\x53\xb8\x49\x01\x00\x00\x31\xdb\xcd\x80\x5b\xc3")
+    # push rbx; mov eax, number; mov ebx, argument; int 0x80; pop rbx; ret
+    code.write(struct.pack("<BBIBI", 0x53, 0xB8, number, 0xBB, argument & 0xFFFFFFFF) + b"\xcd\x80\x5b\xc3")
     call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
     result = call()
     return {"done": result} if result >= 0 else {"errno": -result}
@@ -86,27 +100,34 @@ def has_compat() -> Reply:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     trial = os.fork()
     if not trial:
-        os._exit(0 if "done" in create_compat() else 1)
+        os._exit(0 if "done" in create1_compat(0) else 1)
     _, status = os.waitpid(trial, 0)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     return {"done": status == 0}
 
 
 def pairs(count: int) -> Reply:
-    """Creates and closes, one after another; the same descriptor number each time."""
+    """Creates and closes, one after another; the same descriptor number each time. With the times between the calls."""
     new, close = _libc.epoll_create1, _libc.close
     numbers = set()
+    times = [_now_ns()]
     for _ in range(count):
         fd = new(0)
+        times.append(_now_ns())
         numbers.add(fd)
         close(fd)
+        times.append(_now_ns())
     (number,) = numbers
-    return {"done": number}
+    return {"done": number, "times": times}
 
 
 def hold(count: int) -> Reply:
-    """Creates and keeps."""
-    return {"done": [_libc.epoll_create1(0) for _ in range(count)]}
+    """Creates and keeps. With the times between the calls."""
+    fds, times = [], [_now_ns()]
+    for _ in range(count):
+        fds.append(_libc.epoll_create1(0))
+        times.append(_now_ns())
+    return {"done": fds, "times": times}
 
 
 def close(fd: int) -> Reply:
@@ -263,9 +284,10 @@ def refuse_creation(number: int) -> Reply:
 _STEPS: dict[str, Callable[..., Reply]] = {
     step.__name__: step
     for step in (
-        create1, create, create_without_room, create_compat, has_compat, pairs, hold, close, close_range, dup, dup2,
-        dup3, dup_from, watch, wait, fork, clone, thread, unshare_files, execute, end, end_thread, sockets, send,
-        receive, collect, take_from, refuse_creation, ring, register_files, unregister_files, close_by_ring,
+        create1, create, create_without_room, create1_compat, create_compat, has_compat, pairs, hold, close,
+        close_range, dup, dup2, dup3, dup_from, watch, wait, fork, clone, thread, unshare_files, execute, end,
+        end_thread, sockets, send, receive, collect, take_from, refuse_creation, ring, register_files, unregister_files,
+        close_by_ring,
     )
 }  # fmt: skip
 
@@ -289,7 +311,9 @@ def _serve(name: str) -> None:
             pending += os.read(steps, 65536)
         line, pending = pending.split(b"\n", 1)
         step, arguments = json.loads(line)
+        before = _now_ns()
         reply = _STEPS[step](**arguments)
+        reply["when"] = before, _now_ns()
 
 
 if __name__ == "__main__":

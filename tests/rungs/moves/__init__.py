@@ -7,7 +7,9 @@ kernel refuses it.
 
 from __future__ import annotations
 
+from tests.kernel.calls import SIZED
 from tests.rungs.play import Move
+from tests.rungs.stage import Stage
 
 from . import creations, descriptors, failures, processes, rings, sockets
 
@@ -15,7 +17,8 @@ MOVES: dict[Move, float] = {
     creations.create1: 8,
     creations.create: 3,
     creations.create_compat: 1,
-    failures.fail: 4,
+    failures.fail: 3,
+    failures.fail_for_room: 1,
     failures.refuse_creation: 0.3,
     creations.pairs: 2,
     creations.hold: 1,
@@ -46,3 +49,9 @@ MOVES: dict[Move, float] = {
     descriptors.take_from: 2,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
+
+
+def lacking(stage: Stage) -> set[Move]:
+    """Those for which this machine has no system call. Any other must be possible, sooner or later."""
+    there = {creations.create: SIZED, creations.create_compat: stage.compat}
+    return {move for move, possible in there.items() if not possible}

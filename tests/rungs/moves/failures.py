@@ -10,19 +10,20 @@ from tests.rungs.play import Play
 
 
 def fail(play: Play, thread: Thread) -> bool:
-    call = play.random.choice([Call(flags=4), Call(flags=0x80000001), Call(size=0), Call(size=-1), None])
-    if call is None:
-        call, (reply, when) = Call(flags=0), play.do(thread, "create_without_room")
-        expected = thread.refused or errno.EMFILE
-    elif call.size is not None and not SIZED:
-        return False
-    elif call.size is not None:
-        reply, when = play.do(thread, "create", size=call.size)
-        expected = errno.EINVAL
-    else:
-        reply, when = play.do(thread, "create1", flags=call.flags)
-        expected = thread.refused or errno.EINVAL
-    assert reply["errno"] == expected
+    """By an argument that the kernel does not take."""
+    calls = [Call(flags=4), Call(flags=0x80000001)]
+    calls += [Call(size=0), Call(size=-1)] if SIZED else []
+    calls += [Call(flags=4, compat=True), Call(size=-1, compat=True)] if play.stage.compat else []
+    call = play.random.choice(calls)
+    assert play.call(thread, call)["errno"] == (play.refusal(thread, call) or errno.EINVAL)
+    return True
+
+
+def fail_for_room(play: Play, thread: Thread) -> bool:
+    """Because the table of descriptors may not grow."""
+    call = Call(flags=0)
+    reply, when = play.do(thread, "create_without_room")
+    assert reply["errno"] == (play.refusal(thread, call) or errno.EMFILE)
     play.created(thread, call, reply, when)
     return True
 

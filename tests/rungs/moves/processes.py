@@ -32,9 +32,9 @@ def wake(play: Play, _: Thread) -> bool:
     before = now_ns()
     play.stage.interrupt(thread.process.pid, thread.tid)
     reply = play.stage.answer(thread.channel)
-    assert reply == {"errno": errno.EINTR}
+    assert reply["errno"] == errno.EINTR
     play.note(thread, "is woken")
-    play.oracle.stop_waiting(thread, (before, now_ns()))
+    play.oracle.stop_waiting(thread, (before, reply["when"][1]))
     return True
 
 
