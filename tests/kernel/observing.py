@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from epolltop.model.batch import Batch, Event, Kind
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.model.world import World
+from epolltop.model.world import Selection, World
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.source import BpfSource
 from epolltop.sources.proc import ProcSource
+from epolltop.sources.recorder import Recorder
 from tests.waiting import eventually
 
 from .truth import Table, told, truth
@@ -26,6 +29,7 @@ class Observing:
 
     def __init__(self, source: FactSource) -> None:
         self._source = source
+        self._poll = source.poll
         self._world = World(tell_all=True)
         self._events: dict[int, list[Event]] = {}
         self.focus: dict[int, Descriptor] = {}
@@ -34,9 +38,13 @@ class Observing:
         self.records = 0
         """Events that arrived so far."""
 
+    def record(self, path: Path) -> None:
+        """From here on it is also written down."""
+        self._poll = Recorder(self._source, io.FileIO(path, "w"), str(path), Selection()).poll
+
     def refresh(self) -> Snapshot:
         """What is known now."""
-        self.batch = self._source.poll(self.focus)
+        self.batch = self._poll(self.focus)
         self.records += len(self.batch.events)
         self._world.apply(self.batch)
         snapshot = self._world.freeze(self._world.begin())

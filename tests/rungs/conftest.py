@@ -31,10 +31,12 @@ def _stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(name="watcher", scope="session", params=RUNGS)
-def _watcher(request: pytest.FixtureRequest) -> Iterator[Watcher]:
+def _watcher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
     rung = RUNGS[request.param]
+    recording = tmp_path_factory.mktemp(request.param) / "recording"
     try:
         with opened(rung) as observing:
-            yield Watcher(observing, rung)
+            observing.record(recording)
+            yield Watcher(observing, rung, recording)
     except Refused as refused:
         pytest.skip(str(refused)[:400])

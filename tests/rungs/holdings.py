@@ -58,7 +58,11 @@ class Holdings:
 
     def _shown(self, snapshot: Snapshot, held: dict[File, set[Place]], shown: dict[File, Instance]) -> Iterator[str]:
         """Which is which: by id where that is the same in events and census, else by all its places."""
-        by_id = {name: file for file, name in self._ids.last.items() if file in held and self._sight.addresses}
+        by_id = {
+            name: file
+            for file, name in self._ids.last.items()
+            if file in held and self._sight.addresses and self._name(file) is Name.KEPT
+        }
         by_place = {frozenset(where): file for file, where in held.items() if file not in by_id.values()}
         cast = keys_of(self._oracle)
         for row in snapshot.processes:
@@ -88,7 +92,7 @@ class Holdings:
         if set(places_of(instance)) != self._naming.now[file]:
             yield f"{file} is held at {places(self._naming.now[file])}, told is {words}"
         expected, told = self._name(file), Name.KEPT if instance.id == name else Name.FRESH
-        if expected not in (told, Name.EITHER) and instance.id != ids.traced.get(file):
+        if expected not in (told, Name.EITHER):
             yield f"{file}, known as {name}, should be {expected.name}, told is {words}"
         former = next((each for each, traced in ids.traced.items() if traced == instance.id), file)
         if former is not file and not self._may_be_taken_for(former, file, already=name == instance.id):
@@ -100,13 +104,12 @@ class Holdings:
             yield f"{file} was found, told is {words}"
 
     def _traced(self, file: File, instance: Instance, creation: Created) -> Iterator[str]:
-        """What was seen at its creation is told. Where releases are derived, what was in flight returns without it."""
+        """What was seen at its creation is told."""
         words = instance_in_words(instance)
         if instance.provenance is not Provenance.TRACED or instance.since_ns > creation.when[1]:
             yield f"{file} was traced, told is {words}"
         yield from calls.argument(str(file), instance.syscall, instance.argument, creation.call)
-        creators = {key_of(creation.by)} if self._sight.releases else {key_of(creation.by), None}
-        if instance.creator not in creators:
+        if instance.creator != key_of(creation.by):
             yield f"{file} was created by {creation.by}, told is {words}"
 
     def _may_be_taken_for(self, former: File, file: File, *, already: bool) -> bool:

@@ -44,7 +44,8 @@ class Naming:
             known: whether it was told before, or traced.
         """
         if self.sight.addresses:
-            kept = known if self.sight.releases or born else file in self.before
+            # Without releases a birth says nothing of what the last census did not show.
+            kept = known if self.sight.releases else file in self.before or file in self.born
             return Name.KEPT if kept else Name.FRESH
         mine, former = self.now[file], self.before.get(file, set())
         if self._disputed(file):

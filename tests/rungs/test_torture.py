@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+from epolltop.sources import SourceEnded
+from epolltop.sources.recording import Recording
+from tests.kernel.observing import Observing
 from tests.kernel.truth import truth
 
 from .comparison import Comparison, Differs
@@ -30,6 +36,20 @@ def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.Fixt
 def test_every_move(watcher: Watcher, stage: Stage, request: pytest.FixtureRequest) -> None:
     """None is left to chance."""
     _torture(watcher, stage, 0, _in_turn, request.node.nodeid)
+
+
+def test_what_is_recorded_of_it(watcher: Watcher) -> None:
+    """Replays to what was told live, to the last event."""
+    lived = watcher.look()
+    recording = Recording(watcher.recording.open("rb"))
+    recording.open()
+    again = Observing(recording)
+    with closing(recording), contextlib.suppress(SourceEnded):
+        while True:
+            snapshot = again.refresh()
+    cut = (*lived.source.blind_spots, f"the recording was cut off after {len(recording.times)} ticks")
+    assert snapshot == replace(lived, source=replace(lived.source, kind="replay", blind_spots=cut))
+    assert again.records == watcher.observing.records
 
 
 def _drawn(play: Play) -> Iterator[None]:

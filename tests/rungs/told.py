@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Set
+from pathlib import Path
 
 from epolltop.model.batch import Event, Kind, ProcessKey
 from epolltop.model.snapshot import Snapshot
@@ -24,9 +25,11 @@ class Disturbed(Exception):
 class Watcher:
     """A rung at work, for one run after another."""
 
-    def __init__(self, observing: Observing, rung: Rung) -> None:
+    def __init__(self, observing: Observing, rung: Rung, recording: Path) -> None:
         self.observing = observing
         self.rung = rung
+        self.recording = recording
+        """Of all that it was told so far."""
         self.kernel_releases = 0
         """Events of releases by threads of the kernel, so far."""
 

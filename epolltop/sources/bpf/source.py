@@ -225,7 +225,7 @@ class BpfSource:
     def _free_births(self, census: Census) -> None:
         """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
 
-        Not sooner than need be: what is in flight is in no census, and without its entry comes back as found.
+        They only take room: what a census did not show comes back as found, whatever is noted.
         """
         held = {holding.file for holding in census.holdings}
         for (file,), birth in list(self._births.items()):
