@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.resources
+import io
 import os
 import re
 import struct
@@ -31,6 +32,9 @@ _LOST = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 _MAXACTIVE = 1024
 """Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1,
 loses each call that begins while as many are preempted, and tells nobody."""
+
+_ITERATOR_BYTES = 1 << 16
+"""Twice of what the kernel gives at once."""
 
 
 class AttachError(Exception):
@@ -216,7 +220,7 @@ class Program:
             if descriptor < 0:
                 raise OSError(ctypes.get_errno(), f"{program}: cannot start the iterator")
             with open(descriptor, "rb", buffering=0) as passes:
-                return passes.readall() or b""
+                return read_whole(passes)
 
         return read
 
@@ -262,6 +266,14 @@ class Program:
             self._lib.perf_reader_free(self._readers.pop())
         with silenced():
             self._object.cleanup()
+
+
+def read_whole(passes: io.FileIO) -> bytes:
+    """All of it: after a million descriptors of which there is none to tell, the kernel wants to be asked again."""
+    parts = []
+    while (part := passes.read(_ITERATOR_BYTES)) != b"":
+        parts.append(part or b"")  # None: EAGAIN
+    return b"".join(parts)
 
 
 def _remedy(said: str, otherwise: str) -> str:
