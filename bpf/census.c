@@ -48,6 +48,8 @@ BPF_ITER(task_file)
 	birth = births.lookup(&name);
 	if (birth) {
 		holding.created_ns = birth->created_ns;
+		holding.creator_start_ns = birth->start_ns;
+		holding.creator = birth->tgid;
 		holding.argument = birth->argument;
 		holding.syscall = birth->syscall;
 	}

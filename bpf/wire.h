@@ -104,12 +104,15 @@ struct birth {
 /* One descriptor of one process, through the iterator. */
 struct holding {
 	u64 file;
-	u64 created_ns;		/* 0 if the instance is older than the trace */
+	u64 created_ns;		/* 0 if the instance is older than the trace; then nothing is known of its creator */
+	u64 creator_start_ns;
 	u64 start_ns;
 	u32 tgid;
 	u32 fd;
+	u32 creator;
 	u32 argument;
 	u32 syscall;
+	u32 pad;
 };
 
 /*

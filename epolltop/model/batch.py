@@ -115,6 +115,10 @@ class Holding(NamedTuple):
     fd: int
     argument: int
     syscall: int
+    creator: int = 0
+    """Pid of who created the instance; 0 if that is not known."""
+    creator_start: int = 0
+    """As in ProcessKey."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,8 +136,9 @@ class Instances:
         live = self.live.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
-            if event.stack:
-                self._put(live._replace(stack=event.stack))
+            told = live._replace(creator=event.process, stack=event.stack or live.stack)
+            if told != live:
+                self._put(told)
             return
         if live is not None:
             if live.since_ns > event.created_ns:
@@ -192,7 +193,8 @@ class Instances:
         if created_ns or not census.by_address:
             self._untold.add(file)
         if created_ns:
-            self._add(_traced(file, created_ns, None, Syscall(shown.syscall), shown.argument, holders=holders))
+            creator = ProcessKey(shown.creator, shown.creator_start) if shown.creator else None
+            self._add(_traced(file, created_ns, creator, Syscall(shown.syscall), shown.argument, holders=holders))
             return None
         found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
         self._add(found)

@@ -159,7 +159,7 @@ def test_a_storm_into_the_least_buffer(ladders: Ladders) -> None:
             if told_in_time(ladders):
                 assert all(began <= one.created_ns <= ended for one in row.instances if one.created_ns is not None)
             if not scans(ladders):  # the kernel noted what no event told
-                assert {one.provenance for one in row.instances} == {Provenance.TRACED}
+                assert {(one.provenance, one.creator) for one in row.instances} == {(Provenance.TRACED, row.key)}
 
 
 def _hold(actors: Collection[Actor]) -> dict[int, list[int]]:

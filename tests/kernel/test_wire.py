@@ -127,13 +127,13 @@ def test_counts_of_one_pid_within_a_clock_tick_are_added_up(compiled: dict[str, 
 
 
 def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
-    one = _filled(compiled["holding"], start_ns=123_456_789_000, syscall=2)
+    one = _filled(compiled["holding"], start_ns=123_456_789_000, creator_start_ns=98_765_432_100, syscall=2)
     other = _filled(compiled["holding"], file=1, created_ns=0, syscall=0)
     first, second = wire.decode_census(one + other)
-    members = {"file", "created_ns", "argument", "fd"}
+    members = {"file", "created_ns", "argument", "fd", "creator"}
     expected = {name: _member(one, compiled["holding"], name) for name in members}
     pid = _member(one, compiled["holding"], "tgid")
-    assert first == Holding(start=12_345, pid=pid, syscall=2, **expected)
+    assert first == Holding(start=12_345, pid=pid, syscall=2, creator_start=9_876, **expected)
     assert len(set(first)) == len(first)
     assert (second.file, second.created_ns) == (1, 0)
 

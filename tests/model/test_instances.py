@@ -167,13 +167,20 @@ def test_what_was_left_out_above_the_detail_rate_is_traced_all_the_same(known: I
     assert known.live == {}, "its release is left out likewise"
 
 
-def test_a_creation_told_after_a_census_showed_it_changes_nothing(known: Instances) -> None:
+def test_a_creation_told_after_a_census_showed_it_tells_no_more_than_whose_it_was(known: Instances) -> None:
     known.apply_census(census(20, holding(A, created=10), holding(A, Q, 4, created=10)), release_told=True)
-    before = dict(known.live)
+    before = known.live[A]
+    assert before.creator is None
     known.apply_event(create(A, 10))
-    assert known.live == before
+    assert known.live == {A: before._replace(creator=P)}
     known.apply_census(census(30), release_told=True)
     assert _ids(known) == {"a00@10"}, "its release will be told"
+
+
+def test_a_census_tells_the_creator_where_no_event_does(known: Instances) -> None:
+    shown = holding(A, Q, 4, created=10)._replace(creator=P.pid, creator_start=P.start)
+    known.apply_census(census(20, shown), release_told=True)
+    assert (known.live[A].creator, known.live[A].holders) == (P, (Holder(Q, (4,)),))
 
 
 def test_held_by_nobody_it_is_in_flight_until_its_release_is_told(known: Instances) -> None:

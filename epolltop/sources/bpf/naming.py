@@ -146,5 +146,10 @@ def _of(created: Event | None, holding: Holding) -> Holding:
     if created is None:
         return holding
     return holding._replace(
-        file=created.file, created_ns=created.created_ns, argument=created.argument or 0, syscall=created.syscall
+        file=created.file,
+        created_ns=created.created_ns,
+        argument=created.argument or 0,
+        syscall=created.syscall,
+        creator=created.pid,
+        creator_start=created.start,
     )

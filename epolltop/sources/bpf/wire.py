@@ -15,7 +15,7 @@ EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQQ")
-HOLDING = struct.Struct("=QQQIIII")
+HOLDING = struct.Struct("=QQQQIIIII4x")
 BIRTH = struct.Struct("=QQIIBB6x")
 FILE = struct.Struct("=Q")
 """Key of the map births."""
@@ -24,7 +24,7 @@ STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
 _STACK_HEAD = struct.Struct("=QQI4x")
-_HOLDING_TGID = 24 // 4
+_HOLDING_TGID = 32 // 4
 """Where it stands in struct holding, counted in u32."""
 
 _BY_KERNEL, _BY_CENSUS = 1, 2
@@ -156,6 +156,6 @@ def census_tables(raw: bytes) -> list[bytes]:
 def decode_census(raw: bytes) -> list[Holding]:
     """What the iterator wrote: whole struct holding records."""
     return [
-        Holding(file, created_ns, start_ns // NS_PER_TICK, tgid, fd, argument, syscall)
-        for file, created_ns, start_ns, tgid, fd, argument, syscall in HOLDING.iter_unpack(raw)
+        Holding(file, created_ns, start // NS_PER_TICK, tgid, fd, argument, syscall, creator, born // NS_PER_TICK)
+        for file, created_ns, born, start, tgid, fd, creator, argument, syscall in HOLDING.iter_unpack(raw)
     ]
