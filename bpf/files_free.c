@@ -43,8 +43,10 @@ static __always_inline int instance_released(void *ctx, u64 file)
 	}
 	tgid = current_tgid(learnt);
 	/* Older than the trace, and dropped from outside of the PID namespace: nobody's here, or for the census to tell. */
-	if (!tgid && !found)
+	if (!tgid && !found) {
+		add_one(&all->untold_releases);
 		return 0;
+	}
 	if (OWN_TGID && tgid == OWN_TGID) {
 		event.flags = EVENT_BY_CENSUS;
 		event.tgid = birth.tgid;

@@ -215,7 +215,8 @@ class Source:
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
     untold_releases: int = 0
-    """Releases left out likewise, of instances older than the trace: only a census tells which."""
+    """Releases left out likewise, or done outside of the PID namespace, of instances older than the trace: only a census
+    tells which."""
     overflowed: int = 0
     """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
     unattributed: int = 0
@@ -224,6 +225,8 @@ class Source:
     """Runs of probes that the kernel left out, because one was running on that CPU: so much is in no count."""
     sees_compat: bool = True
     """Whether what 32-bit programs create is counted like what others create."""
+    sees_all_releases: bool = True
+    """Whether each release is told, or counted as one that is not. Otherwise a census decides what has ended."""
 
     @property
     def exact(self) -> bool:

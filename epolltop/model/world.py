@@ -122,7 +122,7 @@ class World:
             source = batch.source
             missing = source.lost + source.untold_releases + source.missed
             traced = all(probe.traces for probe in source.probes)
-            release_told = missing == self._missing[0] and traced
+            release_told = missing == self._missing[0] and traced and source.sees_all_releases
             self._missing = (self._missing[1], missing)
             inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
             self._derived.update((event.process, event.kind) for event in inferred)

@@ -70,7 +70,7 @@ def missing(snapshot: Snapshot) -> str:
     parts = (
         (source.lost, plural(source.lost, "event") + " lost"),
         (source.sampled_out, plural(source.sampled_out, "instance") + " sampled out"),
-        (source.untold_releases, plural(source.untold_releases, "release") + " of older instances sampled out"),
+        (source.untold_releases, plural(source.untold_releases, "release") + " of older instances"),
         (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
         (source.missed, plural(source.missed, "run") + " of probes left out"),
     )

@@ -187,6 +187,20 @@ def test_what_was_missed_is_healed_by_the_next_censuses(missed: Source) -> None:
     assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
 
 
+def test_where_releases_may_be_left_out_uncounted_what_nobody_holds_has_ended() -> None:
+    world = World()
+    unsure = dataclasses.replace(source(), sees_all_releases=False)
+    world.apply(batch(10, [create(A, 1)], census(5, holding(A, created=1)), by=unsure))
+    world.apply(batch(20, [], census(15), by=unsure))
+    snapshot = _whole(world)
+    assert (snapshot.open, snapshot.in_flight) == (0, 0)
+    assert [(event.kind, event.instance) for event in snapshot.journal[1:]] == [(Kind.GONE, "a00@1")]
+    # It was in flight.
+    world.apply(batch(30, [], census(25, holding(A, Q, 4, created=1)), by=unsure))
+    (row,) = _whole(world).processes
+    assert (row.pid, [one.id for one in row.instances]) == (Q.pid, ["a00@1"])
+
+
 def test_in_flight_is_counted_and_held_by_no_row() -> None:
     world = World()
     world.apply(batch(SECOND, [create(A, 10)], census(20)))

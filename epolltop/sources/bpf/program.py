@@ -33,6 +33,9 @@ _MAXACTIVE = 1024
 """Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1,
 loses each call that begins while as many are preempted, and tells nobody."""
 
+_MOVING = 1024
+"""Entries of a full map that may come while it is read, in place of others that were read and went: without room for
+them the kernel leaves off before the end."""
 _ITERATOR_BYTES = 1 << 16
 """Twice of what the kernel gives at once."""
 
@@ -299,14 +302,14 @@ class Table:
     """A BPF hash map read by whole batches: 1.7 ms for 10,000 entries where entry by entry takes 45 ms."""
 
     def __init__(self, lib: Any, fd: int, max_entries: int, key: struct.Struct, value: struct.Struct) -> None:
-        self._lib, self._fd, self._max = lib, fd, max_entries
+        self._lib, self._fd, self._most = lib, fd, max_entries + _MOVING
         self._key, self._value = key, value
 
     @functools.cached_property
     def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
         """For all keys and values; made when they are read first, since those of births are 6 MB and seldom read."""
         make = ctypes.create_string_buffer
-        return make(self._key.size * self._max), make(self._value.size * self._max)
+        return make(self._key.size * self._most), make(self._value.size * self._most)
 
     def items(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         """All entries at the time of the call (Linux 5.6).
@@ -315,7 +318,7 @@ class Table:
             OSError: the kernel refused.
         """
         keys, values = self._room
-        count = syscalls.read_batch(self._fd, keys, values, self._max)
+        count = syscalls.read_batch(self._fd, keys, values, self._most)
         read = memoryview(keys)[: count * self._key.size], memoryview(values)[: count * self._value.size]
         return zip(self._key.iter_unpack(read[0]), self._value.iter_unpack(read[1]), strict=True)
 

@@ -138,8 +138,11 @@ class BpfSource:
                 f"{what}: {error}", missing or "another hook (--attach), or --source proc"
             ) from None
         self._created, self._released = created, released
-        hows = [hook.how for hook in (*created.hooks, *released.hooks)]
-        self._unseen = [preemption.NOTE] * preemption.leaves_out(hows, self._version)
+        left_out = [
+            preemption.leaves_out((hook.how for hook in each.hooks), self._version) for each in (created, released)
+        ]
+        self._unseen = [preemption.NOTE] * any(left_out)
+        self._sees_all_releases = not left_out[-1]
 
     def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
         """See FactSource."""
@@ -259,6 +262,7 @@ class BpfSource:
             sees_compat=created.sees_compat,
             unreadable=self._census.unreadable,
             missed=self._missed(),
+            sees_all_releases=self._sees_all_releases,
         )
 
     def _missed(self) -> int:
