@@ -215,8 +215,8 @@ class Source:
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
     untold_releases: int = 0
-    """Releases left out likewise, or done outside of the PID namespace, of instances older than the trace: only a census
-    tells which."""
+    """Releases without an event, of instances older than the trace: left out likewise, or done outside of the PID
+    namespace. Only a census tells which."""
     overflowed: int = 0
     """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
     unattributed: int = 0

@@ -7,13 +7,14 @@ import json
 import os
 import resource
 import select
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.query.record import event_record
-from epolltop.sources.bpf.sizes import SIZES
+from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.cli.program import started
 from tests.docs.pages import Proofs
 from tests.workloads.client import Actor
@@ -213,6 +214,21 @@ def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None
     assert row.created == 100_000
     assert row.sampled_out > 0
     assert len(observing.events(actor.pid, Kind.CREATE)) == 100_000 - row.sampled_out
+
+
+@PROOFS("With more than 32 processors that limit is lower, because each has a smaller part of the buffer.")
+def test_as_much_is_told_as_there_is_room_for(actor: Actor) -> None:
+    assert Sizes().with_room(32).detail_per_s == 20_000
+    # As many pages a processor as it would have among 256.
+    many = replace(Sizes(), pages_per_cpu=Sizes().pages(256)).with_room(256)
+    assert (many.pages(2), many.detail_per_s) == (32, 3_150)
+    with observe(sizes=many) as observing:
+        os.sched_setaffinity(actor.pid, {min(os.sched_getaffinity(0))})
+        actor.do("pairs", count=20_000)
+        row = observing.row(actor.pid)
+        assert observing.batch.source.lost == 0
+        assert 200 < row.created - row.sampled_out < 20_000
+        assert len(observing.events(actor.pid, Kind.CREATE)) == row.created - row.sampled_out
 
 
 @PROOFS("epolltop's own instances are left out, unless it is started with `--include-self`.")

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from epolltop.sources.bpf.drain import INTERVAL_S
+from epolltop.sources.bpf.wire import EVENT
+
+_RECORD_BYTES = EVENT.size + 16
+"""Of the buffer: before an event stand a head and a size, of 12 bytes, and all is padded to 8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,16 @@ class Sizes:
         pages = min(self.pages_per_cpu, self.buffer_bytes // (cpus * os.sysconf("SC_PAGE_SIZE")))
         return max(min(8, self.pages_per_cpu), 1 << max(pages, 1).bit_length() - 1)
 
+    def with_room(self, cpus: int) -> Sizes:
+        """The same, with no process told in so much detail that it alone fills its CPU's buffer.
+
+        Between two turns of the drain that has room for a burst and as much at the steady rate, each of an instance's
+        creation and release.
+        """
+        instances = self.pages(cpus) * os.sysconf("SC_PAGE_SIZE") // _RECORD_BYTES // 4
+        detail_per_s = min(self.detail_per_s, int(instances / INTERVAL_S))
+        return replace(self, detail_per_s=detail_per_s, burst_s=min(self.burst_s, instances / detail_per_s))
+
     def defines(self) -> dict[str, int]:
         """What bpf/common.c is compiled with."""
         return {
@@ -41,5 +57,5 @@ class Sizes:
         }
 
 
-SIZES = Sizes()
-"""Those of the product."""
+SIZES = Sizes().with_room(os.cpu_count() or 1)
+"""Those of the product, on this machine."""
