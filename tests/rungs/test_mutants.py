@@ -1,0 +1,92 @@
+"""The torture notices what it is there for: mistakes that are made on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from epolltop.sources.bpf import program
+
+from .comparison import Differs
+from .guest import IN_GUEST
+from .rungs import RUNGS, Refused, opened
+from .stage import Silent, Stage
+from .told import Disturbed, Watcher
+from .torture import drawn, each_in_turn, torture
+
+pytestmark = pytest.mark.kernel
+
+SEEDS = 12
+"""Runs in which a mistake must show; most do in the first."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake in a file of bpf/."""
+
+    file: str
+    right: str
+    wrong: str
+
+
+MUTANTS = {
+    "births-outlive-their-instances": Mutant("files_free.c", "births.delete(&file);", ""),
+    "born-a-tenth-of-a-millisecond-late": Mutant(
+        "epoll_create.c", "birth.created_ns = now;", "birth.created_ns = now + 100000;"
+    ),
+    "failures-are-creations": Mutant("epoll_create.c", "add_one(&counts->failed);", "add_one(&counts->created);"),
+    "sizes-are-unsigned": Mutant(
+        "epoll_create.c", "event.argument = argument;", "event.argument = argument & 0x7fffffff;"
+    ),
+    "the-process-for-its-thread": Mutant(
+        "common.c", "event->tid = current_tid(learnt);", "event->tid = current_tgid(learnt);"
+    ),
+    "releases-are-the-creators": Mutant(
+        "files_free.c", "event.tgid = tgid;", "event.tgid = found ? birth.tgid : tgid;"
+    ),
+    "threads-of-the-kernel-are-processes": Mutant("files_free.c", "& PF_KTHREAD", "& 0"),
+    "descriptors-above-a-hundred-are-not-found": Mutant(
+        "census.c", "holding.fd = ctx->fd;", "holding.fd = ctx->fd;\n\tif (ctx->fd > 100)\n\t\treturn 0;"
+    ),
+}
+
+CAUGHT = [(rung, "releases-are-the-creators") for rung in ("fentry", "kprobe")]
+"""Where functions are probed, one is enough: the rest of the code is the same."""
+CAUGHT += [] if IN_GUEST else [("slab", name) for name in MUTANTS]  # guests are slow
+
+
+@pytest.mark.parametrize(("rung", "name"), CAUGHT, ids=["-".join(each) for each in CAUGHT])
+def test_a_mistake_is_noticed(
+    rung: str, name: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _breed(MUTANTS[name], tmp_path / "bpf")
+    monkeypatch.setattr(program, "bpf_directory", lambda: tmp_path / "bpf")
+    try:
+        with opened(RUNGS[rung]) as observing:
+            watcher = Watcher(observing, RUNGS[rung], tmp_path / "recording")
+            assert any(_is_noticed(watcher, stage, seed) for seed in range(SEEDS)), "nobody noticed"
+    except Refused as refused:
+        pytest.skip(str(refused)[:400])
+
+
+def _is_noticed(watcher: Watcher, stage: Stage, seed: int) -> bool:
+    try:
+        torture(watcher, stage, seed, drawn if seed else each_in_turn, [])
+    except Silent:
+        stage.restart()
+    except Disturbed:
+        pass
+    except Differs:
+        return True
+    return False
+
+
+def _breed(mutant: Mutant, directory: Path) -> None:
+    shutil.copytree(program.bpf_directory(), directory)
+    file = directory / mutant.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutant.right) == 1, f"{mutant.file} has {mutant.right!r} {text.count(mutant.right)} times"
+    file.write_text(text.replace(mutant.right, mutant.wrong), encoding="utf-8")
