@@ -88,6 +88,8 @@ class File:
     kind: Kind
     messages: list[list[File]] = field(default_factory=list)
     """Of a socket: what waits to be received. Of a ring: what is registered."""
+    polls: list[tuple[Thread, File]] = field(default_factory=list)
+    """Of a ring: on what it waits, and who asked for it."""
     peer: File | None = None
     inode: int = 0
     released: bool = False

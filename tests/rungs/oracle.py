@@ -121,6 +121,11 @@ class Oracle:
         self._torn.update(file.messages.pop())
         self._settle(thread.process, when)
 
+    def poll(self, thread: Thread, ring: int, fd: int) -> None:
+        """A ring waits on a file as long as it lives, also when the thread has ended, if that executes no program."""
+        slots = thread.table.slots
+        slots[ring].file.polls.append((thread, slots[fd].file))
+
     def begin(self, process: Process, tid: int, table: Table, channel: str, *, like: Thread | None = None) -> Thread:
         """A thread, maybe the first of its process."""
         if process not in self.processes:
@@ -138,6 +143,7 @@ class Oracle:
     def execute(self, thread: Thread, channel: str, when: Bounds) -> None:
         """Another program: the other threads end, and what is close-on-exec goes."""
         process = thread.process
+        self._cancel(thread)
         process.threads = [thread]
         self.unshare(thread, when)
         thread.table.slots = {fd: slot for fd, slot in thread.table.slots.items() if not slot.cloexec}
@@ -185,12 +191,19 @@ class Oracle:
     def _release(self, file: File, by: Process | None, when: Bounds, *, perhaps_kernel: bool = False) -> None:
         file.released = True
         if file.kind is Kind.RING:
-            self._torn.update(*file.messages)
+            self._torn.update(self._inside([file]))
         file.messages.clear()
+        file.polls.clear()
         self._files.remove(file)
         if file.kind is Kind.EPOLL:
             torn = perhaps_kernel or file in self._torn
             self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn))
+
+    def _cancel(self, thread: Thread) -> None:
+        """What rings wait on for it is let go of."""
+        for file in self._files:
+            self._torn.update(polled for each, polled in file.polls if each is thread)
+            file.polls = [(each, polled) for each, polled in file.polls if each is not thread]
 
     def _settle(self, by: Process, when: Bounds, *, several: bool = False) -> None:
         """Ends what nothing refers to any more, and what that referred to."""
@@ -214,3 +227,4 @@ class Oracle:
         for file in files:
             for message in file.messages:
                 yield from message
+            yield from (polled for _, polled in file.polls)

@@ -12,13 +12,14 @@ from random import Random
 from typing import Any
 
 from tests.waiting import eventually
+from tests.workloads import rings
 
 from .files import Bounds, Call, File, Kind, Process, Table, Thread
 from .oracle import LATE_NS, Oracle
 from .stage import Stage, name_of, now_ns, start_of
 
 _PREPARATIONS = 500
-RING_STEPS = {"ring", "register_files", "unregister_files", "close_by_ring"}
+RING_STEPS = {step.__name__ for step in rings.STEPS}
 
 
 @dataclass

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.workloads.rings import close_by_ring, register_files, ring, unregister_files
+from tests.workloads import rings
 
 Reply = dict[str, Any]
 
@@ -286,8 +286,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
     for step in (
         create1, create, create_without_room, create1_compat, create_compat, has_compat, pairs, hold, close,
         close_range, dup, dup2, dup3, dup_from, watch, wait, fork, clone, thread, unshare_files, execute, end,
-        end_thread, sockets, send, receive, collect, take_from, refuse_creation, ring, register_files, unregister_files,
-        close_by_ring,
+        end_thread, sockets, send, receive, collect, take_from, refuse_creation, *rings.STEPS,
     )
 }  # fmt: skip
 

@@ -7,6 +7,8 @@ kernel refuses it.
 
 from __future__ import annotations
 
+import platform
+
 from tests.kernel.calls import SIZED
 from tests.rungs.play import Move
 from tests.rungs.stage import Stage
@@ -47,11 +49,19 @@ MOVES: dict[Move, float] = {
     rings.unregister_files: 6,
     rings.close_by_ring: 1,
     descriptors.take_from: 2,
+    rings.watch_by_ring: 0.5,
+    rings.poll_by_ring: 4,
+    rings.install_from_ring: 4,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 
 
 def lacking(stage: Stage) -> set[Move]:
     """Those for which this machine has no system call. Any other must be possible, sooner or later."""
-    there = {creations.create: SIZED, creations.create_compat: stage.compat}
+    version = tuple(map(int, platform.release().split(".")[:2]))
+    there = {
+        creations.create: SIZED,
+        creations.create_compat: stage.compat,
+        rings.install_from_ring: version >= (6, 8),
+    }
     return {move for move, possible in there.items() if not possible}

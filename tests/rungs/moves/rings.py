@@ -1,4 +1,4 @@
-"""io_uring refers to instances, and closes descriptors."""
+"""io_uring refers to instances, waits on them, and makes and closes descriptors."""
 
 from __future__ import annotations
 
@@ -45,4 +45,37 @@ def close_by_ring(play: Play, thread: Thread) -> bool:
     if "errno" in reply:
         return False
     play.oracle.close(thread, [fd], when)
+    return True
+
+
+def watch_by_ring(play: Play, thread: Thread) -> bool:
+    fds = play.fds(thread)
+    if len(fds) < 2:
+        return False
+    fd, target = play.random.sample(fds, 2)
+    reply, _ = play.do(thread, "watch_by_ring", fd=fd, target=target)
+    return "errno" not in reply
+
+
+def poll_by_ring(play: Play, thread: Thread) -> bool:
+    ring, fd = play.pick(thread, Kind.RING), play.pick(thread)
+    if ring is None or fd is None:
+        return False
+    reply, _ = play.do(thread, "poll_by_ring", ring=ring, fd=fd)
+    assert "errno" not in reply
+    play.oracle.poll(thread, ring, fd)
+    return True
+
+
+def install_from_ring(play: Play, thread: Thread) -> bool:
+    used = [fd for fd in play.fds(thread, Kind.RING) if thread.table.slots[fd].file.messages]
+    if not used:
+        return False
+    ring = play.random.choice(used)
+    (registered,) = thread.table.slots[ring].file.messages
+    index = play.random.randrange(len(registered))
+    reply, when = play.do(thread, "install_from_ring", ring=ring, index=index)
+    if "errno" in reply:
+        return False
+    play.oracle.put(thread, reply["done"], registered[index], when, cloexec=True)
     return True
