@@ -17,6 +17,7 @@
 
 #define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */
+#define ENOSPC		28		/* include/uapi/asm-generic/errno-base.h */
 
 BPF_PERF_OUTPUT(events);
 BPF_TABLE("hash", u64, struct birth, births, BIRTHS_MAX);
@@ -173,11 +174,19 @@ static __always_inline void set_actor(struct event *event, struct lesson *learnt
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 }
 
-/* Hands the event over or counts it lost. */
+/* What came of handing an event over. Anything but a full buffer says that this CPU has none. */
+static __always_inline void note_delivery(int error, struct totals *all)
+{
+	if (!error) {
+		add_one(&all->delivered);
+		return;
+	}
+	add_one(&all->lost);
+	if (error != -ENOSPC)
+		add_one(&all->unheard);
+}
+
 static __always_inline void submit(void *ctx, struct event *event, struct totals *all)
 {
-	if (events.perf_submit(ctx, event, sizeof(*event)))
-		add_one(&all->lost);
-	else
-		add_one(&all->delivered);
+	note_delivery(events.perf_submit(ctx, event, sizeof(*event)), all);
 }

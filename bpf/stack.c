@@ -123,10 +123,7 @@ static __always_inline void submit_with_stack(void *ctx, struct event *event, st
 		taken = sound_frames(&record->stack, taken) * sizeof(u64);
 		/* For the verifier: the frames' size is a power of two, and one frame more than was asked for. */
 		size = __builtin_offsetof(struct with_stack, stack.frames) + (taken & (sizeof(record->stack.frames) - 1));
-		if (events.perf_submit(ctx, record, size))
-			add_one(&all->lost);
-		else
-			add_one(&all->delivered);
+		note_delivery(events.perf_submit(ctx, record, size), all);
 	} else {
 		submit(ctx, event, all);
 	}

@@ -85,7 +85,8 @@ struct totals {
 	u64 sampled_out;	/* instances without events */
 	u64 untold_releases;	/* releases without an event, of instances older than the trace */
 	u64 delivered;		/* events handed to the perf buffer */
-	u64 lost;		/* events that found it full */
+	u64 lost;		/* events that found it full, or that there was none for their CPU */
+	u64 unheard;		/* of these: there was none, because the CPU came, or came back, after the buffers */
 	u64 overflowed;		/* entries that found a map full */
 	u64 unattributed;	/* of created, failed and released: counted for no process, its entry found the map full */
 };

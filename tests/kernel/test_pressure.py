@@ -22,7 +22,7 @@ from epolltop.output.report import Report
 from epolltop.query.headline import brief_lines
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.bpf.ladder import ALL, Ladders
-from epolltop.sources.bpf.program import Program
+from epolltop.sources.bpf.perfbuffer import PerfBuffer
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.text import grouped
 from tests.waiting import eventually
@@ -71,14 +71,14 @@ def drain_held_up() -> Iterator[threading.Event]:
     """Sources opened inside empty their buffers only while the event is set."""
     let = threading.Event()
     let.set()
-    consume = Program.consume
+    consume = PerfBuffer.consume
 
-    def held_up(program: Program) -> None:
+    def held_up(buffer: PerfBuffer) -> None:
         let.wait()
-        consume(program)
+        consume(buffer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Program, "consume", held_up)
+        patch.setattr(PerfBuffer, "consume", held_up)
         try:
             yield let
         finally:

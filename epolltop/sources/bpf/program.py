@@ -1,4 +1,4 @@
-"""The BPF object: one compilation of bpf/*.c, its maps and programs. The only module that talks to libbcc.
+"""The BPF object: one compilation of bpf/*.c, its maps and programs. Only it and its perf buffer talk to libbcc.
 
 libbcc prints to descriptors 1 and 2, may close 0, and compiles with the process' working directory changed: all of this
 is contained here. What differs between its versions is in docs/bcc.md.
@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from epolltop.descriptors import is_open, silenced
-from epolltop.sources import MORE_DESCRIPTORS, SourceUnavailable
+from epolltop.sources import SourceUnavailable
 from epolltop.sources.bpf import syscalls
 from epolltop.sources.bpf.btf import VMLINUX, Btf
+from epolltop.sources.bpf.perfbuffer import PerfBuffer
+from epolltop.sources.bpf.refusal import remedy
 
 UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
 """Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""
-
-# src/cc/libbpf.h of BCC: cookie, data, size; cookie, count.
-_RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_LOST = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
 
 _MAXACTIVE = 1024
 """Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1,
@@ -52,7 +50,7 @@ def bpf_directory() -> Path:
 
 
 class Program:
-    """A loaded BPF object. Not thread-safe but for `consume`, which may run in a thread of its own."""
+    """A loaded BPF object. Not thread-safe."""
 
     def __init__(self, bcc: Any, defines: Mapping[str, int]) -> None:
         """Compiles; nothing is attached yet.
@@ -71,7 +69,6 @@ class Program:
         self._bcc = bcc
         self._lib = bcc.lib
         self._links: list[int] = []
-        self._readers: list[ctypes.c_void_p] = []
         self._tracepoints: dict[str, int] = {}
         self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
         if not is_open(0):
@@ -87,7 +84,7 @@ class Program:
         except Exception as error:
             raise SourceUnavailable(
                 f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
-                _remedy(str(error) + said, "please report this message together with the output of epolltop doctor"),
+                remedy(str(error) + said, "please report this message together with the output of epolltop doctor"),
             ) from None
         finally:
             os.environ.pop("BCC_KERNEL_SOURCE")
@@ -162,42 +159,9 @@ class Program:
         for how, target in list(self._attached):
             self.detach(how, target)
 
-    def open_perf_buffer(self, name: str, receive: Callable[[bytes], object], pages: int, wakeup_events: int) -> None:
-        """Makes the buffer and has `consume` hand each record's bytes to receive.
-
-        Raises:
-            SourceUnavailable: the kernel refused, for lack of memory or of privileges.
-        """
-        lib, table, copy = self._lib, self._object[name.encode()], ctypes.string_at
-        lib.perf_reader_new.argtypes = [_RECEIVE, _LOST, ctypes.c_void_p, ctypes.c_int]
-        lib.perf_reader_new.restype = ctypes.c_void_p
-        lib.perf_reader_set_fd.argtypes = [ctypes.c_void_p, ctypes.c_int]
-        lib.perf_reader_mmap.argtypes = [ctypes.c_void_p]
-        lib.perf_reader_event_read.argtypes = [ctypes.c_void_p]
-        # Loss is counted in BPF; without a callback libbcc prints about it.
-        self._callbacks = _RECEIVE(lambda _, data, size: receive(copy(data, size))), _LOST(lambda _, _count: None)
-        try:
-            with silenced():
-                for cpu in self._bcc.utils.get_online_cpus():
-                    event = syscalls.open_output(cpu, wakeup_events)
-                    # The reader not before: the end of one that was never mapped unmaps as many pages from address 0
-                    # on, where the interpreter may be.
-                    reader = lib.perf_reader_new(*self._callbacks, None, pages)
-                    self._readers.append(reader)
-                    lib.perf_reader_set_fd(reader, event)  # whose end closes it
-                    if lib.perf_reader_mmap(reader) < 0:
-                        raise OSError(ctypes.get_errno(), f"mmap of {pages} pages: {os.strerror(ctypes.get_errno())}")
-                    syscalls.enable(event)
-                    table[table.Key(cpu)] = table.Leaf(event)
-        except OSError as error:
-            raise SourceUnavailable(
-                f"the kernel refused the perf buffer: {error}", _remedy(str(error), "use --source proc")
-            ) from None
-
-    def consume(self) -> None:
-        """Hands over what the perf buffer holds. May last while producers are quicker than Python."""
-        for reader in self._readers:
-            self._lib.perf_reader_event_read(reader)
+    def perf_buffer(self, name: str) -> PerfBuffer:
+        """The buffer of that name, not yet open."""
+        return PerfBuffer(self._lib, self._object[name.encode()], self._bcc.utils.get_online_cpus)
 
     def iterator(self, program: str) -> Callable[[], bytes]:
         """Loads and links an iterator program; the answer reads one whole pass of it.
@@ -261,12 +225,10 @@ class Program:
         return Table(self._lib, table.map_fd, most, key, value)
 
     def close(self) -> None:
-        """Detaches everything, and gives back maps and buffers."""
+        """Detaches everything, and gives back maps; buffers are to be closed before."""
         self.detach_all()
         while self._links:  # BCC does not know of these
             os.close(self._links.pop())
-        while self._readers:
-            self._lib.perf_reader_free(self._readers.pop())
         with silenced():
             self._object.cleanup()
 
@@ -277,19 +239,6 @@ def read_whole(passes: io.FileIO) -> bytes:
     while (part := passes.read(_ITERATOR_BYTES)) != b"":
         parts.append(part or b"")  # None: EAGAIN
     return b"".join(parts)
-
-
-def _remedy(said: str, otherwise: str) -> str:
-    """What may help against what the kernel refused: its reason is not in the answer, but in what this process may."""
-    if "perf_event_open: Permission denied" in said:
-        return "run it as root: sudo epolltop; or sysctl kernel.perf_event_paranoid=2, if it is more now"
-    if "Operation not permitted" in said and "perf_event_open" not in said:
-        memory = "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
-        refusal = "; or nothing that refuses bpf(2), as seccomp does in most containers"
-        return memory if "mmap of" in said else memory + refusal
-    if "Too many open files" in said:
-        return MORE_DESCRIPTORS
-    return otherwise
 
 
 def _in_words(error: Exception) -> str:

@@ -95,9 +95,9 @@ class BpfSource:
         program = Program(load_bcc(), self._defines())
         self._program = program
         try:
-            self._drain = Drain(program.consume, self._sizes.records)
-            pages = self._sizes.pages(os.cpu_count() or 1)
-            program.open_perf_buffer("events", self._drain.receive, pages, WAKEUP_EVENTS)
+            self._buffer = program.perf_buffer("events")
+            self._drain = Drain(self._buffer.consume, self._sizes.records)
+            self._buffer.open(self._drain.receive, self._sizes.pages(os.cpu_count() or 1), WAKEUP_EVENTS)
             self._climb(program)
             self._begin(program)
         except BaseException:
@@ -110,6 +110,7 @@ class BpfSource:
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
         self._gone: set[tuple[int, ...]] = set()
+        self._unheard: tuple[int, ...] = ()
         self._drain.start()
 
     def _climb(self, program: Program) -> None:
@@ -159,7 +160,9 @@ class BpfSource:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         entries = list(self._counts.items())
-        totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
+        per_cpu = program.per_cpu("totals", wire.TOTALS)
+        totals = wire.sum_totals(per_cpu)
+        self._listen_again(wire.unheard(per_cpu))
         if census and not self._released.hooks and totals.created - self._freed_at >= self._sizes.births // 32:
             self._free_births(census)
             self._freed_at = totals.created
@@ -193,6 +196,7 @@ class BpfSource:
         program.detach_all()
         # A turn that goes on all the same reads memory that closing would free: then that goes with the process.
         if self._drain.stop():
+            self._buffer.close()
             program.close()
 
     def _lesson(self, program: Program) -> wire.Lesson:
@@ -217,6 +221,13 @@ class BpfSource:
         learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
         self._since_ns = now_ns()
         program.set_element("lesson", wire.LESSON.pack(*learnt._replace(token=0)))
+
+    def _listen_again(self, unheard: tuple[int, ...]) -> None:
+        """Gives those CPUs a buffer that had none: they came after the start, or were switched off for a while."""
+        before, self._unheard = self._unheard or (0,) * len(unheard), unheard
+        for cpu, (then, now) in enumerate(zip(before, unheard, strict=True)):
+            if now > then:
+                self._buffer.listen_again(cpu)
 
     def _forget_the_gone(self, entries: Iterable[tuple[tuple[int, ...], object]], alive: Container[ProcessKey]) -> None:
         """Frees the map entries of processes that were gone a poll ago: releases come after their exit."""

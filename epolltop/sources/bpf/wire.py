@@ -14,7 +14,7 @@ from epolltop.text import safe
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQ")
 PROCESS = struct.Struct("=IIQ")
-TOTALS = struct.Struct("=QQQQQQQQQQ")
+TOTALS = struct.Struct("=QQQQQQQQQQQ")
 HOLDING = struct.Struct("=QQQQIIIII4x")
 BIRTH = struct.Struct("=QQIIBB6x")
 FILE = struct.Struct("=Q")
@@ -44,6 +44,7 @@ class WireTotals(NamedTuple):
     untold_releases: int
     delivered: int
     lost: int
+    unheard: int
     overflowed: int
     unattributed: int
 
@@ -51,6 +52,11 @@ class WireTotals(NamedTuple):
 def sum_totals(per_cpu: Iterable[tuple[int, ...]]) -> WireTotals:
     """Of all CPUs."""
     return WireTotals._make(map(sum, zip(*per_cpu, strict=True)))
+
+
+def unheard(per_cpu: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """Of each CPU, in order: events for which it had no buffer."""
+    return tuple(WireTotals._make(each).unheard for each in per_cpu)
 
 
 class Stack(NamedTuple):
