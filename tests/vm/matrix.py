@@ -15,7 +15,7 @@ from tests.debian import Unavailable, alone
 from . import boot, rootfs
 from .kernels import CACHE, Image, Kernel, obtain
 from .machines import Machine
-from .verdicts import Verdict, all_rungs, read_junit
+from .verdicts import Verdict, all_rungs, of_report
 
 KEPT = Path(__file__).parents[2] / ".cache" / "vm"
 """The console and the report of each guest."""
@@ -71,4 +71,4 @@ class Matrix:
             return all_rungs(image.release, "failed", f"{error} ({console})")
         finally:
             say(f"{image.release}: {time.monotonic() - started:.0f} s, it printed {console}")
-        return read_junit(report.read_bytes(), kernel, image.release, whole=not self.arguments)
+        return of_report(report.read_bytes(), kernel, image.release, whole=not self.arguments)

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests import rungs
 from tests.vm.boot import GuestFailed, archived, last_words
-from tests.vm.kernels import Kernel
-from tests.vm.verdicts import RUNGS, Verdict, all_rungs, markdown, placed, read_junit
+from tests.vm.kernels import KERNELS, Kernel
+from tests.vm.report import RUNGS
+from tests.vm.skips import EVERYWHERE, Skip
+from tests.vm.verdicts import Verdict, all_rungs, markdown, of_report, placed
 
-KERNEL = Kernel("6.1", "bookworm", "linux-image-cloud-amd64", frozenset({"slab", "scan-slab"}))
+KERNEL = Kernel("6.1", "bookworm", "linux-image-cloud-amd64", (Skip(("slab", "scan-slab"), "too late"),))
+(BRIEF,) = EVERYWHERE
 
 
 def report(*cases: str) -> bytes:
@@ -29,8 +33,13 @@ def skipped(why: str) -> str:
     return f'<skipped type="pytest.skip" message="{why}">/epolltop/tests/rungs/conftest.py:31: {why}</skipped>'
 
 
+def expected(why: str) -> str:
+    """A failure that is marked so."""
+    return f'<skipped type="pytest.xfail" message="{why}" />'
+
+
 def told(*cases: str, whole: bool = False) -> dict[str, str]:
-    verdicts = read_junit(report(*cases), KERNEL, "6.1.0", whole=whole)
+    verdicts = of_report(report(*cases), KERNEL, "6.1.0", whole=whole)
     return {verdict.rung: str(verdict) for verdict in verdicts if verdict.why != "no test was selected"}
 
 
@@ -72,18 +81,47 @@ def test_names_of_rungs_that_begin_alike_are_told_apart() -> None:
     assert set(told(*cases)) == {"scan-slab", "scan-fentry", "slab", "unheard"}
 
 
-def test_a_skip_is_notrun_only_where_the_kernel_may_refuse() -> None:
+def test_what_a_kernel_does_not_have_is_notrun() -> None:
     assert told(
-        case("test_torture[slab-0]", skipped("too late")), case("test_torture[kprobe-0]", skipped("EPERM"))
-    ) == {
-        "slab": "6.1.0 slab notrun too late",
-        "kprobe": "6.1.0 kprobe failed this kernel has it, yet it was skipped: EPERM",
-    }
+        case("test_torture[slab-0]", skipped("slab: too late")), case("test_new[slab]", skipped("too late"))
+    ) == {"slab": "6.1.0 slab notrun slab: too late; too late"}
 
 
-def test_skips_among_what_passed_are_told() -> None:
-    some = told(case("test_torture[proc-0]"), case("test_torture[proc-1]", skipped("no 32-bit entry")))
-    assert some == {"proc": "6.1.0 proc passed 1 of 2 skipped: no 32-bit entry"}
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("test_torture[kprobe-0]", "too late"),
+        ("test_torture[slab-0]", "EPERM"),
+        ("test_torture[proc-0]", BRIEF.why),
+        (f"{BRIEF.test}[derived]", BRIEF.why),
+        (f"{BRIEF.test}[proc]", "needs root"),
+    ],
+    ids=["of another rung", "for another reason", "another test", "that test, another rung", "that test, needs root"],
+)
+def test_any_other_skip_fails_its_rung_whatever_else_passed(name: str, why: str) -> None:
+    rung = name.partition("[")[2].rstrip("]").removesuffix("-0")
+    lines = told(case(f"test_other[{rung}]"), case(name, skipped(why)))
+    assert lines[rung] == f"6.1.0 {rung} failed 1 of 2; {name}: skipped, which no guest may: {why}"
+
+
+def test_permitted_skips_among_what_passed_are_told() -> None:
+    some = told(case("test_torture[proc-0]"), case(f"{BRIEF.test}[proc]", skipped(BRIEF.why)))
+    assert some == {"proc": f"6.1.0 proc passed 1 of 2 skipped: {BRIEF.why}"}
+
+
+def test_a_known_defect_has_not_passed_and_was_not_skipped() -> None:
+    defect = case("test_defect[derived]", expected("births outlive"))
+    assert told(defect) == {"derived": "6.1.0 derived notrun known defect: births outlive"}
+    verdicts = of_report(report(defect, case("test_torture[derived-0]")), KERNEL, "6.1.0", whole=False)
+    (derived,) = (verdict for verdict in verdicts if verdict.rung == "derived")
+    assert (derived.outcome, derived.passed, derived.why) == ("passed", 1, "known defect: births outlive")
+
+
+def test_every_skip_that_is_permitted_is_of_a_test_that_there_is_and_says_what_it_says() -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in Path(rungs.__file__).parent.glob("test_*.py")}
+    for skip in (skip for each in (EVERYWHERE, *(kernel.skips for kernel in KERNELS)) for skip in each if skip.test):
+        (source,) = (text for text in sources.values() if f"def {skip.test}(" in text)
+        assert f'"{skip.why}"' in source
 
 
 def test_a_rung_without_a_test_fails_a_whole_run() -> None:
@@ -100,7 +138,7 @@ def test_what_is_of_no_rung_is_told_apart() -> None:
 
 
 def test_a_report_cut_short_is_a_failure_of_all() -> None:
-    verdicts = read_junit(report(case("test_torture[kprobe-0]"))[:-20], KERNEL, "6.1.0", whole=True)
+    verdicts = of_report(report(case("test_torture[kprobe-0]"))[:-20], KERNEL, "6.1.0", whole=True)
     assert [verdict.outcome for verdict in verdicts] == ["failed"] * len(RUNGS)
 
 
@@ -114,9 +152,9 @@ def test_reasons_take_one_line_without_control_characters() -> None:
 def test_the_table_has_a_note_for_all_that_did_not_pass() -> None:
     table = markdown(
         [
-            Verdict("6.1.0", "kprobe", "passed", "", 2, 2),
+            Verdict("6.1.0", "kprobe", "passed", "", 2),
             Verdict("6.1.0", "slab", "notrun", "too late"),
-            Verdict("6.12", "kprobe", "failed", "1 of 2; a | b", 1, 2),
+            Verdict("6.12", "kprobe", "failed", "1 of 2; a | b", 1),
             Verdict("6.12", "slab", "notrun", "too late"),
         ]
     )

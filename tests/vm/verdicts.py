@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from xml.etree import ElementTree
 
 from epolltop.text import printable
-from tests.rungs import rungs
 
 from .kernels import Kernel
+from .report import RUNGS, Case, Unreadable, read_junit
+from .skips import EVERYWHERE, judged
 
-RUNGS = (*rungs.RUNGS, "nobtf", "notracefs", "capabilities")
-OTHER = "other"
-"""Tests that are of no rung."""
 Outcome = Literal["passed", "failed", "notrun"]
 
-_PARAMETER = re.compile(r"\[(.*)\]$")
-_LEFT_OUT = "full report in element text]"
 _WHY_LENGTH = 300
 _MARKS = "<!-- matrix -->", "<!-- /matrix -->"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one rung on one kernel: of so many tests, so many passed. Why says what is not as it should be."""
+    """Of one rung on one kernel: so many tests passed. Why says what is not as it should be."""
 
     kernel: str
     rung: str
     outcome: Outcome
     why: str = ""
     passed: int = 0
-    tests: int = 0
 
     def __str__(self) -> str:
         return f"{self.kernel} {self.rung} {self.outcome} {self.why}".rstrip()
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A test of the report."""
-
-    name: str
-    rung: str
-    outcome: Outcome
-    why: str
 
 
 def all_rungs(kernel: str, outcome: Outcome, why: str) -> list[Verdict]:
@@ -54,24 +37,21 @@ def all_rungs(kernel: str, outcome: Outcome, why: str) -> list[Verdict]:
     return [Verdict(kernel, rung, outcome, _line(why)) for rung in RUNGS]
 
 
-def read_junit(report: bytes, kernel: Kernel, release: str, *, whole: bool) -> list[Verdict]:
+def of_report(report: bytes, kernel: Kernel, release: str, *, whole: bool) -> list[Verdict]:
     """One verdict a rung, and one for tests that are of none, if there are any.
 
     Args:
         report: JUnit's XML, as pytest writes it.
-        kernel: says which rungs it may refuse.
+        kernel: says what it may skip.
         release: how the kernel calls itself.
         whole: all tests ran, so that each rung must be among them.
     """
     try:
-        cases = [_case(element) for element in ElementTree.fromstring(report).iter("testcase")]
-    except ElementTree.ParseError as error:
-        return all_rungs(release, "failed", f"its report is no XML: {error}")
+        cases = [judged(case, (*EVERYWHERE, *kernel.skips)) for case in read_junit(report)]
+    except Unreadable as error:
+        return all_rungs(release, "failed", str(error))
     rungs = [*RUNGS, *dict.fromkeys(case.rung for case in cases if case.rung not in RUNGS)]
-    return [
-        _verdict(release, rung, [case for case in cases if case.rung == rung], rung in kernel.refuses, whole)
-        for rung in rungs
-    ]
+    return [_verdict(release, rung, [case for case in cases if case.rung == rung], whole) for rung in rungs]
 
 
 def markdown(verdicts: Iterable[Verdict]) -> str:
@@ -102,52 +82,27 @@ def placed(page: str, table: str) -> str:
     return f"{head}{_MARKS[0]}\n\n{table}\n{_MARKS[1]}{tail}"
 
 
-def _verdict(release: str, rung: str, cases: Sequence[_Case], refused: bool, whole: bool) -> Verdict:
-    passed = sum(case.outcome == "passed" for case in cases)
+def _verdict(release: str, rung: str, cases: Sequence[Case], whole: bool) -> Verdict:
+    if not cases:
+        if whole:
+            return Verdict(release, rung, "failed", "no test is of this rung")
+        return Verdict(release, rung, "notrun", "no test was selected")
     failed = [case for case in cases if case.outcome == "failed"]
-    skipped = [case for case in cases if case.outcome == "notrun"]
-    counts = passed, len(cases)
+    passed = sum(case.outcome == "passed" for case in cases)
     if failed:
         first = f"{len(failed)} of {len(cases)}; {failed[0].name}: {failed[0].why}"
-        return Verdict(release, rung, "failed", _line(first), *counts)
-    if passed:
-        why = f"{len(skipped)} of {len(cases)} skipped: {skipped[0].why}" if skipped else ""
-        return Verdict(release, rung, "passed", _line(why), *counts)
-    if skipped and not refused:
-        why = f"this kernel has it, yet it was skipped: {skipped[0].why}"
-        return Verdict(release, rung, "failed", _line(why), *counts)
-    if whole and not cases:
-        return Verdict(release, rung, "failed", "no test is of this rung")
-    return Verdict(release, rung, "notrun", _line(skipped[0].why) if skipped else "no test was selected", *counts)
+        return Verdict(release, rung, "failed", _line(first), passed)
+    return Verdict(release, rung, "passed" if passed else "notrun", _line("; ".join(_missing(cases))), passed)
 
 
-def _case(element: ElementTree.Element) -> _Case:
-    name = element.get("name", "")
-    parts = {part.tag: _message(part) for part in element}
-    for tag in ("error", "failure"):
-        if tag in parts:
-            return _Case(name, _rung(name), "failed", parts[tag])
-    if "skipped" in parts:
-        return _Case(name, _rung(name), "notrun", parts["skipped"])
-    return _Case(name, _rung(name), "passed", "")
-
-
-def _message(part: ElementTree.Element) -> str:
-    """Where pytest left out the end of it, the last line of the full report's, which may have no traceback."""
-    message = part.get("message") or ""
-    if not message.endswith(_LEFT_OUT):
-        return message
-    lines = (part.text or "").strip().splitlines()
-    errors = [line[1:].strip() for line in lines if line.startswith("E ")]
-    return f"{message.rpartition('[+')[0]} … {(errors or lines or [''])[-1]}"
-
-
-def _rung(name: str) -> str:
-    """Of `test_name[RUNG-more]`; names of those that we know have hyphens themselves."""
-    match = _PARAMETER.search(name)
-    given = match[1] if match else ""
-    fitting = [rung for rung in RUNGS if given == rung or given.startswith(f"{rung}-")]
-    return max(fitting, key=len, default=given.partition("-")[0] or OTHER)
+def _missing(cases: Sequence[Case]) -> Iterator[str]:
+    """What did neither pass nor fail, and why."""
+    skipped = [case.why for case in cases if case.outcome == "skipped"]
+    reasons = "; ".join(dict.fromkeys(skipped))
+    if skipped:
+        yield reasons if len(skipped) == len(cases) else f"{len(skipped)} of {len(cases)} skipped: {reasons}"
+    for defect in dict.fromkeys(case.why for case in cases if case.outcome == "defect"):
+        yield f"known defect: {defect}"
 
 
 def _line(text: str) -> str:

@@ -1,0 +1,35 @@
+"""What a guest may leave out; any other skip there is a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .report import Case
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Tests that may be skipped."""
+
+    rungs: tuple[str, ...]
+    why: str
+    """What they say then, or a part of it. Skipped for another reason, they fail."""
+    test: str = ""
+    """A function; all of the rung without."""
+
+    def covers(self, case: Case) -> bool:
+        """Whether it is about this one."""
+        return case.rung in self.rungs and self.test in ("", case.test) and self.why in case.why
+
+
+EVERYWHERE = (
+    Skip(("proc",), "what lives so shortly is not seen by /proc", "test_two_that_preempt_each_other_are_counted"),
+)
+
+
+def judged(case: Case, permitted: Iterable[Skip]) -> Case:
+    """As it is, or failed if it was skipped without permission."""
+    if case.outcome != "skipped" or any(skip.covers(case) for skip in permitted):
+        return case
+    return Case(case.name, case.rung, "failed", f"skipped, which no guest may: {case.why}")
