@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 
-def test_a_machine_without_files_is_told_as_such(watcher: Watcher) -> None:
+def test_without_a_free_file(watcher: Watcher) -> None:
     observing: Observing = watcher.observing
     with Actor() as actor:
         actor.do("become", uid=UID)

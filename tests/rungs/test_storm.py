@@ -15,7 +15,7 @@ pytestmark = pytest.mark.kernel
 PAIRS = 2_000
 
 
-def test_two_that_preempt_each_other_are_counted(watcher: Watcher) -> None:
+def test_storm(watcher: Watcher) -> None:
     sight = watcher.rung.sight
     if not sight.creations:
         pytest.skip("what lives so shortly is not seen by /proc")

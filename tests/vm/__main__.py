@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
+
+from tests.debian import Unavailable, ask
 
 from .kernels import KERNELS
 from .matrix import Matrix
-from .verdicts import markdown, placed
+from .table import Run, markdown, placed
+from .verdicts import exit_code
 
-PAGE = Path(__file__).parents[2] / "docs" / "kernels.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "kernels.md"
 
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0 if something passed and nothing failed."""
-    started = time.monotonic()
+    began, started = datetime.now(timezone.utc), time.monotonic()
     ours, theirs = _divided(arguments)
     parser = _parser()
     options = parser.parse_args(ours)
@@ -26,17 +31,27 @@ def main(arguments: list[str]) -> int:
     if options.markdown and (options.names or theirs):
         parser.error("--markdown is for all tests on all kernels")
     kernels = [kernel for kernel in KERNELS if kernel.name in (options.names or [kernel.name])]
+    commit = _commit()
     found = {}
     for kernel, verdicts in Matrix(kernels, options.seeds, options.timeout, tuple(theirs)).verdicts(_say):
-        for verdict in verdicts:
-            print(verdict, flush=True)
+        print(*verdicts, sep="\n", flush=True)
         found[kernel] = verdicts
-    _say(f"took {time.monotonic() - started:.0f} s")
+    took_s = time.monotonic() - started
+    _say(f"took {took_s:.0f} s")
+    verdicts = [verdict for kernel in kernels for verdict in found[kernel]]
     if options.markdown:
-        table = markdown(verdict for kernel in kernels for verdict in found[kernel])
+        table = markdown(Run(began, commit, options.seeds, took_s), verdicts)
         PAGE.write_text(placed(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")
-    outcomes = {verdict.outcome for verdicts in found.values() for verdict in verdicts}
-    return 0 if "passed" in outcomes and "failed" not in outcomes else 1
+    return exit_code(verdicts)
+
+
+def _commit() -> str:
+    """Of the working tree, with what was changed since."""
+    try:
+        commit = ask("git", "rev-parse", "--short", "HEAD", folder=ROOT).strip()
+        return commit + "+changes" * bool(ask("git", "status", "--porcelain", folder=ROOT))
+    except Unavailable:
+        return "?"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,10 +1,11 @@
-"""From pytest's report to lines and a table."""
+"""From pytest's report to lines."""
 
 from __future__ import annotations
 
 import io
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.vm.boot import GuestFailed, archived, last_words
 from tests.vm.kernels import KERNELS, Kernel
 from tests.vm.report import RUNGS
 from tests.vm.skips import EVERYWHERE, Skip
-from tests.vm.verdicts import Verdict, all_rungs, markdown, of_report, placed
+from tests.vm.verdicts import Finding, Verdict, all_rungs, exit_code, of_report
 
 KERNEL = Kernel("6.1", "bookworm", "linux-image-cloud-amd64", (Skip(("slab", "scan-slab"), "too late"),))
 (BRIEF,) = EVERYWHERE
@@ -40,7 +41,7 @@ def expected(why: str) -> str:
 
 def told(*cases: str, whole: bool = False) -> dict[str, str]:
     verdicts = of_report(report(*cases), KERNEL, "6.1.0", whole=whole)
-    return {verdict.rung: str(verdict) for verdict in verdicts if verdict.why != "no test was selected"}
+    return {verdict.rung: str(verdict) for verdict in verdicts if verdict.finding.why != "no test was selected"}
 
 
 def test_a_rung_passes_when_all_its_tests_do() -> None:
@@ -114,7 +115,11 @@ def test_a_known_defect_has_not_passed_and_was_not_skipped() -> None:
     assert told(defect) == {"derived": "6.1.0 derived notrun known defect: births outlive"}
     verdicts = of_report(report(defect, case("test_torture[derived-0]")), KERNEL, "6.1.0", whole=False)
     (derived,) = (verdict for verdict in verdicts if verdict.rung == "derived")
-    assert (derived.outcome, derived.passed, derived.why) == ("passed", 1, "known defect: births outlive")
+    assert derived.finding == Finding("passed", "known defect: births outlive", passed=1)
+    assert derived.tests == (
+        ("test_defect", Finding("defect", "known defect: births outlive")),
+        ("test_torture", Finding("passed", passed=1)),
+    )
 
 
 def test_every_skip_that_is_permitted_is_of_a_test_that_there_is_and_says_what_it_says() -> None:
@@ -142,38 +147,27 @@ def test_a_report_cut_short_is_a_failure_of_all() -> None:
     assert [verdict.outcome for verdict in verdicts] == ["failed"] * len(RUNGS)
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (("passed", "notrun"), 0),
+        (("passed", "failed"), 1),
+        (("notrun", "notrun"), 1),
+        (("defect",), 1),
+        ((), 1),
+    ],
+)
+def test_it_ends_well_if_something_passed_and_nothing_failed(
+    outcomes: tuple[Literal["passed", "failed", "notrun", "defect"], ...], code: int
+) -> None:
+    assert exit_code(Verdict("6.1.0", "kprobe", Finding(outcome)) for outcome in outcomes) == code
+
+
 def test_reasons_take_one_line_without_control_characters() -> None:
     (first, *_) = all_rungs("6.1", "notrun", f"one\n\x1b[31mtwo {'x' * 900} end")
     assert len(str(first).splitlines()) == 1
     assert "\x1b" not in str(first)
     assert str(first).endswith("x end")
-
-
-def test_the_table_has_a_note_for_all_that_did_not_pass() -> None:
-    table = markdown(
-        [
-            Verdict("6.1.0", "kprobe", "passed", "", 2),
-            Verdict("6.1.0", "slab", "notrun", "too late"),
-            Verdict("6.12", "kprobe", "failed", "1 of 2; a | b", 1),
-            Verdict("6.12", "slab", "notrun", "too late"),
-        ]
-    )
-    assert table.splitlines() == [
-        "| rung | 6.1.0 | 6.12 |",
-        "| --- | --- | --- |",
-        "| `kprobe` | passed (2) | failed [2] |",
-        "| `slab` | notrun [1] | notrun [1] |",
-        "",
-        "1. too late",
-        "2. 1 of 2; a \\| b",
-    ]
-
-
-def test_the_table_takes_the_place_of_the_one_before() -> None:
-    page = "# Kernels\n<!-- matrix -->\nold\n<!-- /matrix -->\nend\n"
-    once = placed(page, "| new |\n")
-    assert once == "# Kernels\n<!-- matrix -->\n\n| new |\n\n<!-- /matrix -->\nend\n"
-    assert placed(once, "| new |\n") == once
 
 
 def disk(path: Path, code: bytes, junit: bytes) -> Path:

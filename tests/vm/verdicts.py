@@ -1,4 +1,4 @@
-"""What the tests of a kernel say about its rungs, as lines and as a table."""
+"""What the tests of a kernel say about its rungs."""
 
 from __future__ import annotations
 
@@ -12,29 +12,40 @@ from .kernels import Kernel
 from .report import RUNGS, Case, Unreadable, read_junit
 from .skips import EVERYWHERE, judged
 
-Outcome = Literal["passed", "failed", "notrun"]
-
 _WHY_LENGTH = 300
-_MARKS = "<!-- matrix -->", "<!-- /matrix -->"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Of some tests: so many passed. Why says what is not as it should be."""
+
+    outcome: Literal["passed", "failed", "notrun", "defect"]
+    why: str = ""
+    passed: int = 0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one rung on one kernel: so many tests passed. Why says what is not as it should be."""
+    """Of one rung on one kernel."""
 
     kernel: str
     rung: str
-    outcome: Outcome
-    why: str = ""
-    passed: int = 0
+    finding: Finding
+    tests: tuple[tuple[str, Finding], ...] = ()
+    """Of each function, in the order in which they ran. Empty if the rung was not asked."""
+
+    @property
+    def outcome(self) -> Literal["passed", "failed", "notrun"]:
+        """A rung of which all that was asked is known to be wrong has shown nothing."""
+        return "notrun" if self.finding.outcome == "defect" else self.finding.outcome
 
     def __str__(self) -> str:
-        return f"{self.kernel} {self.rung} {self.outcome} {self.why}".rstrip()
+        return f"{self.kernel} {self.rung} {self.outcome} {self.finding.why}".rstrip()
 
 
-def all_rungs(kernel: str, outcome: Outcome, why: str) -> list[Verdict]:
+def all_rungs(kernel: str, outcome: Literal["failed", "notrun"], why: str) -> list[Verdict]:
     """The same of each, where the tests could not be asked."""
-    return [Verdict(kernel, rung, outcome, _line(why)) for rung in RUNGS]
+    return [Verdict(kernel, rung, Finding(outcome, _line(why))) for rung in RUNGS]
 
 
 def of_report(report: bytes, kernel: Kernel, release: str, *, whole: bool) -> list[Verdict]:
@@ -50,59 +61,45 @@ def of_report(report: bytes, kernel: Kernel, release: str, *, whole: bool) -> li
         cases = [judged(case, (*EVERYWHERE, *kernel.skips)) for case in read_junit(report)]
     except Unreadable as error:
         return all_rungs(release, "failed", str(error))
-    rungs = [*RUNGS, *dict.fromkeys(case.rung for case in cases if case.rung not in RUNGS)]
-    return [_verdict(release, rung, [case for case in cases if case.rung == rung], whole) for rung in rungs]
+    absent = Finding("failed", "no test is of this rung") if whole else Finding("notrun", "no test was selected")
+    rungs = dict.fromkeys((*RUNGS, *(case.rung for case in cases)))
+    return [_verdict(release, rung, [case for case in cases if case.rung == rung], absent) for rung in rungs]
 
 
-def markdown(verdicts: Iterable[Verdict]) -> str:
-    """A row a rung, a column a kernel; whatever did not pass has a note below."""
-    cells: dict[tuple[str, str], str] = {}
-    notes: list[str] = []
-    for verdict in verdicts:
-        cell = f"{verdict.outcome} ({verdict.passed})" if verdict.outcome == "passed" else verdict.outcome
-        if verdict.why:
-            note = verdict.why.replace("|", "\\|")
-            notes += [] if note in notes else [note]
-            cell += f" [{notes.index(note) + 1}]"
-        cells[verdict.rung, verdict.kernel] = cell
-    kernels = list(dict.fromkeys(kernel for _, kernel in cells))
-    rows = [("rung", *kernels), ("---",) * (len(kernels) + 1)]
-    rows += [
-        (f"`{rung}`", *(cells.get((rung, kernel), "") for kernel in kernels))
-        for rung in dict.fromkeys(rung for rung, _ in cells)
-    ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{table}\n" + "".join(f"\n{number}. {note}" for number, note in enumerate(notes, start=1)) + "\n"
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """0 if something passed and nothing failed."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return 0 if "passed" in outcomes and "failed" not in outcomes else 1
 
 
-def placed(page: str, table: str) -> str:
-    """A page with the table between its marks."""
-    head, _, rest = page.partition(_MARKS[0])
-    _, _, tail = rest.partition(_MARKS[1])
-    return f"{head}{_MARKS[0]}\n\n{table}\n{_MARKS[1]}{tail}"
-
-
-def _verdict(release: str, rung: str, cases: Sequence[Case], whole: bool) -> Verdict:
+def _verdict(release: str, rung: str, cases: Sequence[Case], absent: Finding) -> Verdict:
     if not cases:
-        if whole:
-            return Verdict(release, rung, "failed", "no test is of this rung")
-        return Verdict(release, rung, "notrun", "no test was selected")
-    failed = [case for case in cases if case.outcome == "failed"]
-    passed = sum(case.outcome == "passed" for case in cases)
+        return Verdict(release, rung, absent)
+    return Verdict(release, rung, _finding(cases), tuple(_by_test(cases)))
+
+
+def _by_test(cases: Sequence[Case]) -> Iterator[tuple[str, Finding]]:
+    for test in dict.fromkeys(case.test for case in cases):
+        yield test, _finding([case for case in cases if case.test == test])
+
+
+def _finding(cases: Sequence[Case]) -> Finding:
+    failed, skipped, defects = (
+        [case for case in cases if case.outcome == outcome] for outcome in ("failed", "skipped", "defect")
+    )
+    passed = len(cases) - len(failed) - len(skipped) - len(defects)
     if failed:
-        first = f"{len(failed)} of {len(cases)}; {failed[0].name}: {failed[0].why}"
-        return Verdict(release, rung, "failed", _line(first), passed)
-    return Verdict(release, rung, "passed" if passed else "notrun", _line("; ".join(_missing(cases))), passed)
+        return Finding("failed", _line(f"{len(failed)} of {len(cases)}; {failed[0].name}: {failed[0].why}"), passed)
+    why = _line("; ".join(_missing(len(cases), skipped, defects)))
+    return Finding("passed" if passed else "defect" if defects else "notrun", why, passed)
 
 
-def _missing(cases: Sequence[Case]) -> Iterator[str]:
+def _missing(tests: int, skipped: Sequence[Case], defects: Sequence[Case]) -> Iterator[str]:
     """What did neither pass nor fail, and why."""
-    skipped = [case.why for case in cases if case.outcome == "skipped"]
-    reasons = "; ".join(dict.fromkeys(skipped))
     if skipped:
-        yield reasons if len(skipped) == len(cases) else f"{len(skipped)} of {len(cases)} skipped: {reasons}"
-    for defect in dict.fromkeys(case.why for case in cases if case.outcome == "defect"):
-        yield f"known defect: {defect}"
+        reasons = "; ".join(dict.fromkeys(case.why for case in skipped))
+        yield reasons if len(skipped) == tests else f"{len(skipped)} of {tests} skipped: {reasons}"
+    yield from dict.fromkeys(f"known defect: {case.why}" for case in defects)
 
 
 def _line(text: str) -> str:
