@@ -51,8 +51,7 @@ def run(image: Image, guest: Guest, console: Path) -> bytes:
             file.truncate(_RESULT_BYTES)
         disks = ((guest.programs.image, True), (guest.checkout, True), (result, False))
         command = [*_machine(guest.machine, console), *_kernel(image, guest, Path(folder, "initramfs")), *_disks(disks)]
-        ended = _run(command, guest.timeout_s)
-        return archived(result, ended, console)
+        return archived(result, ended(command, guest.timeout_s), console)
 
 
 def _machine(machine: Machine, console: Path) -> list[str]:
@@ -78,7 +77,7 @@ def _disks(disks: Sequence[tuple[Path, bool]]) -> list[str]:
     return options
 
 
-def _run(command: list[str], timeout_s: float) -> str:
+def ended(command: list[str], timeout_s: float) -> str:
     """How QEMU ended, in words; empty if by itself."""
     try:
         done = subprocess.run(
@@ -91,8 +90,13 @@ def _run(command: list[str], timeout_s: float) -> str:
     return f"QEMU: {done.stderr.strip()[-200:]}" if done.returncode else ""
 
 
-def archived(result: Path, ended: str, console: Path) -> bytes:
+def archived(result: Path, end: str, console: Path) -> bytes:
     """The report on a guest's third disk.
+
+    Args:
+        result: the disk.
+        end: how QEMU ended.
+        console: what the guest printed.
 
     Raises:
         GuestFailed: there is none, or pytest says that it is not whole.
@@ -102,7 +106,7 @@ def archived(result: Path, ended: str, console: Path) -> bytes:
             files = {member.name: archive.extractfile(member) for member in archive}
             code, junit = (file.read() for name in ("code", "junit.xml") if (file := files.get(name)))
     except (tarfile.TarError, ValueError):
-        raise GuestFailed(f"{ended or 'no result'}; {last_words(console)}") from None
+        raise GuestFailed(f"{end or 'no result'}; {last_words(console)}") from None
     if code.strip() not in (b"0", b"1"):
         raise GuestFailed(f"pytest ended with {code.decode(errors='replace').strip()}; {last_words(console)}")
     return junit

@@ -41,8 +41,10 @@ class Matrix:
                 guests: dict[Machine, boot.Guest] = {}
                 for kernel in self.kernels:
                     try:
-                        guest = self._guest(kernel.machine, Path(folder, "checkout"), guests)
+                        if why := kernel.machine.missing():
+                            raise Unavailable(why)
                         image = obtain(kernel, say)
+                        guest = self._guest(kernel.machine, Path(folder, "checkout"), guests)
                     except Unavailable as error:
                         yield kernel, all_rungs(kernel.name, "notrun", str(error))
                     else:
@@ -52,8 +54,6 @@ class Matrix:
 
     def _guest(self, machine: Machine, checkout: Path, made: dict[Machine, boot.Guest]) -> boot.Guest:
         """One is for all kernels of a machine, and the checkout for all machines."""
-        if why := machine.missing():
-            raise Unavailable(why)
         if machine not in made:
             if not checkout.exists():
                 rootfs.checkout(checkout)
