@@ -19,7 +19,7 @@ from .rootfs import Programs
 
 _RESULT_BYTES = 16 << 20
 _PANIC = re.compile(r"Kernel panic[^\r\n]*")
-_MACHINE = "-accel tcg -smp 1 -m 1024 -nodefaults -no-user-config -display none -no-reboot"
+_MACHINE = "-accel tcg -m 1024 -nodefaults -no-user-config -display none -no-reboot"
 _WORDS = "quiet panic=-1 mitigations=off random.trust_cpu=on"
 
 
@@ -64,7 +64,7 @@ def _kernel(image: Image, guest: Guest, initial: Path) -> list[str]:
     """Variables that the kernel does not know are the first process's environment."""
     initial.write_bytes(initramfs(guest.programs.busybox, image.modules, guest.arguments))
     words = f"{_WORDS} {guest.machine.words} {image.words} EPOLLTOP_SEEDS={guest.seeds}"
-    return ["-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", words]
+    return ["-smp", str(image.cpus), "-kernel", str(image.vmlinuz), "-initrd", str(initial), "-append", words]
 
 
 def _disks(disks: Sequence[tuple[Path, bool]]) -> list[str]:

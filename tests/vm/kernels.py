@@ -34,6 +34,7 @@ class Kernel:
     words: str = ""
     """For its command line."""
     machine: Machine = X86_64
+    cpus: int = 1
 
 
 _SLAB = ("slab", "scan-slab")
@@ -53,9 +54,10 @@ KERNELS = (
     Kernel("5.10", "bullseye", "linux-image-cloud-amd64", _TELLS_TOO_LITTLE),
     Kernel("6.1", "bookworm", "linux-image-cloud-amd64", _TELLS_TOO_LATE),
     Kernel("6.1-standard", "bookworm", "linux-image-amd64", _TELLS_TOO_LATE),
-    # Where anything may be preempted a probe may be, too, and the kernel leaves out what meets it there.
-    Kernel("6.12", "trixie", "linux-image-cloud-amd64", words="preempt=full"),
+    # As users have it: what several CPUs tell has to be merged.
+    Kernel("6.12", "trixie", "linux-image-cloud-amd64", cpus=2),
     Kernel("6.12-arm64", "trixie", "linux-image-cloud-arm64", _NO_32_BIT_ENTRY, machine=AARCH64),
+    # Where anything may be preempted a probe may be, too, and the kernel leaves out what meets it there.
     Kernel("newest", "sid", "linux-image-cloud-amd64", words="preempt=full"),
 )
 
@@ -68,6 +70,7 @@ class Image:
     vmlinuz: Path
     modules: tuple[Path, ...]
     words: str = ""
+    cpus: int = 1
 
 
 def obtain(kernel: Kernel, say: Callable[[str], None]) -> Image:
@@ -139,4 +142,4 @@ def insertions(answer: str) -> tuple[Path, ...]:
 
 def _image(cached: Path, kernel: Kernel) -> Image:
     modules = tuple(sorted((cached / "modules").iterdir()))
-    return Image((cached / "release").read_text(), cached / "vmlinuz", modules, kernel.words)
+    return Image((cached / "release").read_text(), cached / "vmlinuz", modules, kernel.words, kernel.cpus)
