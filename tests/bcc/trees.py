@@ -49,13 +49,16 @@ _ENVIRONMENT = {
 }
 
 
+Parts = tuple[tuple[str, tuple[str, ...]], ...]
+"""Suites, and packages to take of each; the later lie over the earlier."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A BCC, and where it is from."""
 
     name: str
-    parts: tuple[tuple[str, tuple[str, ...]], ...]
-    """Suites, and packages to take of each; the later lie over the earlier."""
+    parts: Parts
     architecture: str = ""
     """Of the packages, as Debian calls it; that of this machine without. Then it can be entered by no chroot here."""
     machine: str = ""
@@ -90,6 +93,12 @@ class Tree:
     def python(self) -> str:
         """The version, such as 3.13."""
         return _python(self.directory)
+
+    @property
+    def interpreter(self) -> tuple[str, ...]:
+        """The command of its Python outside of it, where programs of its architecture run."""
+        (loader,) = self.directory.glob("usr/lib/*-linux-gnu/ld-linux-*")
+        return (str(loader), "--library-path", str(loader.parent), str(self.directory / "usr/bin/python3"))
 
     def run(self, results: Path, *command: str) -> int:
         """Runs a command inside, with the checkout as working tree; its exit code. What it says goes to stderr.

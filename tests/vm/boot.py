@@ -25,7 +25,7 @@ _WORDS = "quiet panic=-1 mitigations=off random.trust_cpu=on"
 
 @dataclass(frozen=True)
 class Guest:
-    """What is the same for all kernels of a machine: two disks, how long one may take, what pytest is told besides."""
+    """What a kernel is started with: two disks, how long it may take, what pytest is told besides."""
 
     machine: Machine
     programs: Programs

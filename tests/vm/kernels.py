@@ -35,6 +35,8 @@ class Kernel:
     """For its command line."""
     machine: Machine = X86_64
     cpus: int = 1
+    bcc: str = ""
+    """A release of tests/bcc/trees.py, whose BCC and Python its guest has; without, those of this machine's suite."""
 
 
 _SLAB = ("slab", "scan-slab")
@@ -51,14 +53,14 @@ _NO_32_BIT_ENTRY = (
 )
 
 KERNELS = (
-    Kernel("5.10", "bullseye", "linux-image-cloud-amd64", _TELLS_TOO_LITTLE),
+    Kernel("5.10", "bullseye", "linux-image-cloud-amd64", _TELLS_TOO_LITTLE, bcc="0.18"),
     Kernel("6.1", "bookworm", "linux-image-cloud-amd64", _TELLS_TOO_LATE),
     Kernel("6.1-standard", "bookworm", "linux-image-amd64", _TELLS_TOO_LATE),
     # As users have it: what several CPUs tell has to be merged.
     Kernel("6.12", "trixie", "linux-image-cloud-amd64", cpus=2),
     Kernel("6.12-arm64", "trixie", "linux-image-cloud-arm64", _NO_32_BIT_ENTRY, machine=AARCH64),
     # Where anything may be preempted a probe may be, too, and the kernel leaves out what meets it there.
-    Kernel("newest", "sid", "linux-image-cloud-amd64", words="preempt=full"),
+    Kernel("newest", "sid", "linux-image-cloud-amd64", words="preempt=full", bcc="newest"),
 )
 
 

@@ -14,7 +14,6 @@ from tests.debian import Unavailable, alone
 
 from . import boot, rootfs
 from .kernels import CACHE, Image, Kernel, obtain
-from .machines import Machine
 from .verdicts import Verdict, all_rungs, of_report
 
 KEPT = Path(__file__).parents[2] / ".cache" / "vm"
@@ -38,13 +37,12 @@ class Matrix:
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
             asked = {}
             with alone(CACHE):
-                guests: dict[Machine, boot.Guest] = {}
                 for kernel in self.kernels:
                     try:
                         if why := kernel.machine.missing():
                             raise Unavailable(why)
                         image = obtain(kernel, say)
-                        guest = self._guest(kernel.machine, Path(folder, "checkout"), guests)
+                        guest = self._guest(kernel, Path(folder))
                     except Unavailable as error:
                         yield kernel, all_rungs(kernel.name, "notrun", str(error))
                     else:
@@ -52,14 +50,10 @@ class Matrix:
             for done in as_completed(asked):
                 yield asked[done], done.result()
 
-    def _guest(self, machine: Machine, checkout: Path, made: dict[Machine, boot.Guest]) -> boot.Guest:
-        """One is for all kernels of a machine, and the checkout for all machines."""
-        if machine not in made:
-            if not checkout.exists():
-                rootfs.checkout(checkout)
-            programs = rootfs.programs(machine)
-            made[machine] = boot.Guest(machine, programs, checkout, self.timeout_s, self.seeds, self.arguments)
-        return made[machine]
+    def _guest(self, kernel: Kernel, folder: Path) -> boot.Guest:
+        programs = rootfs.programs(kernel.machine, kernel.bcc)
+        checkout = rootfs.checkout(folder, programs.python)
+        return boot.Guest(kernel.machine, programs, checkout, self.timeout_s, self.seeds, self.arguments)
 
     def _ask(self, kernel: Kernel, image: Image, guest: boot.Guest, say: Say) -> list[Verdict]:
         console, report = KEPT / f"{kernel.name}.console", KEPT / f"{kernel.name}.xml"

@@ -1,11 +1,12 @@
 """The guests' disks: one with programs, made of what is installed here, and cached; and one with the checkout.
 
-Both are read-only to guests, so that several share them. For guests of another architecture, programs are those of this
-machine's suite, fetched and unpacked.
+Both are read-only to guests, so that several share them. Programs for another architecture, or with another BCC, are
+fetched and unpacked.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -14,11 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bcc.trees import Release, tree_of
+from tests.bcc.trees import RELEASES, Parts, Release, tree_of
 from tests.debian import DEPENDS_ONLY, Unavailable, ask, names
 
 from .kernels import CACHE
@@ -27,10 +28,8 @@ from .machines import Machine
 ROOT = Path(__file__).parents[2]
 CHECKOUT = "/epolltop"  # where guests have it
 
-_PACKAGES = (
-    *("python3", "python3-bpfcc", "busybox-static"),
-    *("dash", "bash", "coreutils", "util-linux", "mount", "procps", "base-files"),
-)
+_PROGRAMS = ("python3", "busybox-static", "dash", "bash", "coreutils", "util-linux", "mount", "procps", "base-files")
+_PACKAGES = (*_PROGRAMS, "python3-bpfcc")
 _LEFT_OUT = re.compile(r"debconf.*|perl.*|libperl.*|dpkg|install-info|tar|gcc-\d+-base")
 _USELESS = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|doc-base)/|/__pycache__/")
 _MADE_FOR_ALL = ("passwd", "group", "nsswitch.conf")
@@ -41,19 +40,26 @@ _TREES = ("bpf", "docs", "epolltop", "tests")
 
 @dataclass(frozen=True)
 class Programs:
-    """What guests of one architecture are started with."""
+    """What guests are started with."""
 
     image: Path
     busybox: Path
+    python: tuple[str, ...]
+    """The command of a Python here that compiles for theirs."""
 
 
-def programs(machine: Machine) -> Programs:
-    """An image with the distribution's Python and BCC, and Python's packages; made when one of these is another.
+@functools.cache
+def programs(machine: Machine, bcc: str) -> Programs:
+    """An image with Python, BCC, and Python's packages; made when one of these is another.
+
+    Args:
+        machine: which it is for.
+        bcc: a release of tests/bcc/trees.py, to have its BCC and Python; without, those of this machine's suite.
 
     Raises:
         Unavailable: .venv is of another Python, a tool is missing, or packages cannot be had.
     """
-    return _installed() if machine.native else _fetched(machine)
+    return _installed() if machine.native and not bcc else _fetched(machine, of_release(bcc) if bcc else _of_suite())
 
 
 def _installed() -> Programs:
@@ -67,16 +73,30 @@ def _installed() -> Programs:
         _copy_packages(closure, stage)
         _copy_environment(parts, site.relative_to(sys.prefix), stage)
 
-    image = _cached(_digest(_versions(closure), [path.name for path in parts]), lay_out)
-    return Programs(image, Path(shutil.which("busybox") or "/bin/busybox"))
+    busybox = Path(shutil.which("busybox") or "/bin/busybox")
+    made_of = [*_versions(closure), *(path.name for path in parts)]
+    return Programs(_cached(made_of, lay_out, (sys.executable,)), busybox, (sys.executable,))
 
 
-def _fetched(machine: Machine) -> Programs:
+def of_release(name: str) -> Parts:
+    """What a guest needs, with the BCC of a release of tests/bcc/trees.py; programs are of the suite of its Python."""
+    ((*before, (suite, packages)),) = (release.parts for release in RELEASES if release.name == name)
+    return (*before, (suite, tuple(dict.fromkeys((*packages, *_PROGRAMS)))))
+
+
+def _of_suite() -> Parts:
     suite = platform.freedesktop_os_release().get("VERSION_CODENAME")
     if not suite:
-        raise Unavailable(f"{machine.name}: packages are of this machine's suite of Debian, and it has none")
-    name = f"{machine.debian}-{_digest([suite, *_PACKAGES])}"
-    tree = tree_of(Release(name, ((suite, _PACKAGES),), machine.debian, machine.name))
+        raise Unavailable("packages are of this machine's suite of Debian, and it has none")
+    return ((suite, _PACKAGES),)
+
+
+def _fetched(machine: Machine, packages: Parts) -> Programs:
+    """Compiled by their own Python if it runs here, else by this machine's, which is as new if of the same suite."""
+    name = f"{machine.debian}-{_digest(map(repr, packages))}"
+    foreign = ("", "") if machine.native else (machine.debian, machine.name)
+    tree = tree_of(Release(name, packages, *foreign))
+    python = tree.interpreter if machine.native else (sys.executable,)
     parts = sorted(path for path in tree.packages.iterdir() if path.name not in ("bin", "__pycache__"))
 
     def lay_out(stage: Path) -> None:
@@ -86,13 +106,13 @@ def _fetched(machine: Machine) -> Programs:
             shutil.copy(Path("/etc", name), stage / "etc")
         _copy_environment(parts, Path(f"lib/python{tree.python}/site-packages"), stage)
 
-    made = [f"{path} {path.stat().st_mtime_ns}" for path in (tree.directory, tree.packages)]
-    return Programs(_cached(_digest(made, [machine.name]), lay_out), tree.directory / "usr/bin/busybox")
+    made_of = [f"{path} {path.stat().st_mtime_ns}" for path in (tree.directory, tree.packages)]
+    return Programs(_cached(made_of, lay_out, python), tree.directory / "usr/bin/busybox", python)
 
 
-def _cached(digest: str, lay_out: Callable[[Path], None]) -> Path:
-    """The image of that digest; of all, those used last are kept, one for each architecture and one more."""
-    image = CACHE / "images" / f"{digest}.ext4"
+def _cached(made_of: list[str], lay_out: Callable[[Path], None], python: Sequence[str]) -> Path:
+    """The image of these, by this module; of all, those used last are kept, as many as guests need and one more."""
+    image = CACHE / "images" / f"{_digest([Path(__file__).read_text(encoding='utf-8'), *made_of])}.ext4"
     if image.exists():
         image.touch()
         return image
@@ -100,24 +120,27 @@ def _cached(digest: str, lay_out: Callable[[Path], None]) -> Path:
     with tempfile.TemporaryDirectory(dir=image.parent) as folder:
         stage = Path(folder, "root")
         lay_out(stage)
-        _compile(stage, *stage.glob("usr/lib/python3*"), stage / "venv")
+        _compile(python, stage, *stage.glob("usr/lib/python3*"), stage / "venv")
         _filesystem(stage, Path(folder, "image"))
         Path(folder, "image").rename(image)
-    for old in sorted(image.parent.glob("*.ext4"), key=lambda path: path.stat().st_mtime)[:-3]:
+    for old in sorted(image.parent.glob("*.ext4"), key=lambda path: path.stat().st_mtime)[:-5]:
         old.unlink()
     return image
 
 
-def checkout(image: Path) -> None:
-    """Makes an image of the working tree as it stands."""
-    with tempfile.TemporaryDirectory(dir=image.parent) as folder:
-        stage = Path(folder)
+@functools.cache
+def checkout(folder: Path, python: tuple[str, ...]) -> Path:
+    """An image of the working tree as it stands, compiled by this Python, in a folder."""
+    image = folder / f"checkout-{_digest(python)}"
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        stage = Path(temporary)
         for tree in _TREES:
             shutil.copytree(ROOT / tree, stage / tree, ignore=shutil.ignore_patterns("__pycache__"))
         for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.md")):
             shutil.copy(path, stage)
-        _compile(stage, stage / "epolltop", stage / "tests", at=CHECKOUT)
+        _compile(python, stage, stage / "epolltop", stage / "tests", at=CHECKOUT)
         _filesystem(stage, image)
+    return image
 
 
 def _closure() -> list[str]:
@@ -133,9 +156,8 @@ def _versions(packages: list[str]) -> list[str]:
     return ask("dpkg-query", "-W", *packages).splitlines()
 
 
-def _digest(*lists: list[str]) -> str:
-    told = "\n\n".join("\n".join(names) for names in lists).encode()
-    return hashlib.sha256(Path(__file__).read_bytes() + told).hexdigest()[:16]
+def _digest(made_of: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
 
 
 def _copy_packages(packages: list[str], stage: Path) -> None:
@@ -182,9 +204,9 @@ def _copy_environment(parts: list[Path], site: Path, stage: Path) -> None:
     (stage / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
 
 
-def _compile(stage: Path, *trees: Path, at: str = "/") -> None:
+def _compile(python: Sequence[str], stage: Path, *trees: Path, at: str = "/") -> None:
     """Compiled ahead and never looked at again: guests are slow, and cannot write."""
-    command = [sys.executable, "-m", "compileall", "-qq", "-j0", "--invalidation-mode", "unchecked-hash"]
+    command = [*python, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([*command, "-s", stage, "-p", at, *trees], check=False)  # some files are examples of bad syntax
 
 

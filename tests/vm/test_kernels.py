@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.bcc.trees import RELEASES
 from tests.debian import names
 from tests.vm.kernels import KERNELS, insertions, kernel_packages
 from tests.vm.machines import AARCH64, X86_64
+from tests.vm.rootfs import of_release
 
 DEPENDS = """\
 linux-image-cloud-amd64
@@ -67,3 +69,11 @@ def test_where_qemu_is_missing_only_kernels_of_that_machine_are_left_out(
 def test_a_module_that_several_need_is_loaded_once_and_first() -> None:
     assert [path.name for path in insertions(SHOWN)] == ["crct10dif_common.ko", "t10-pi.ko", "nvme-core.ko", "nvme.ko"]
     assert insertions("builtin nvme\nbuiltin ext4\n") == ()
+
+
+@pytest.mark.parametrize("name", sorted({kernel.bcc for kernel in KERNELS} - {""}))
+def test_a_guest_has_all_that_a_release_of_bcc_is_tried_with_and_programs_besides(name: str) -> None:
+    (release,) = (release for release in RELEASES if release.name == name)
+    *before, (suite, packages) = of_release(name)
+    assert [*before, (suite, packages[: len(release.parts[-1][1])])] == list(release.parts)
+    assert {"python3", "busybox-static", "mount"} <= set(packages)
