@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.debian import Suite, Unavailable, ask, cache, mirrors, unpack
 
 from .machines import AARCH64, X86_64, Machine
-from .skips import Skip
+from .skips import EVERYWHERE, WITH_ONE_CPU, Skip
 
 CACHE = cache() / "vm"
 _PACKAGE = re.compile(r"linux-(image|base|binary|modules)-\d\S+")
@@ -37,6 +37,10 @@ class Kernel:
     cpus: int = 1
     bcc: str = ""
     """A release of tests/bcc/trees.py, whose BCC and Python its guest has; without, those of this machine's suite."""
+
+    def permitted(self) -> tuple[Skip, ...]:
+        """All that its guest may leave out."""
+        return (*EVERYWHERE, *(WITH_ONE_CPU if self.cpus == 1 else ()), *self.skips)
 
 
 _SLAB = ("slab", "scan-slab")

@@ -24,6 +24,13 @@ class Skip:
 
 
 EVERYWHERE = (Skip(("proc",), "what lives so shortly is not seen by /proc", "test_storm"),)
+WITH_ONE_CPU = (
+    Skip(
+        ("kprobe",),
+        "only in a guest, and one with a second processor, to switch it off",
+        "test_what_happens_there_afterwards_is_told",
+    ),
+)
 
 
 def judged(case: Case, permitted: Iterable[Skip]) -> Case:

@@ -10,7 +10,7 @@ from epolltop.text import printable
 
 from .kernels import Kernel
 from .report import RUNGS, Case, Unreadable, read_junit
-from .skips import EVERYWHERE, judged
+from .skips import judged
 
 _WHY_LENGTH = 300
 
@@ -58,7 +58,7 @@ def of_report(report: bytes, kernel: Kernel, release: str, *, whole: bool) -> li
         whole: all tests ran, so that each rung must be among them.
     """
     try:
-        cases = [judged(case, (*EVERYWHERE, *kernel.skips)) for case in read_junit(report)]
+        cases = [judged(case, kernel.permitted()) for case in read_junit(report)]
     except Unreadable as error:
         return all_rungs(release, "failed", str(error))
     absent = Finding("failed", "no test is of this rung") if whole else Finding("notrun", "no test was selected")
