@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from epolltop.model.batch import Source
 from epolltop.output.document import source_document
+from epolltop.query.headline import unseen
 from epolltop.sources import Requirement
 from epolltop.text import in_ascii, plural
 
@@ -50,9 +51,7 @@ def doctor_report(
         lines.append(f"source: {source.kind}, counts are {'exact' if source.exact else 'lower bounds'}")
         lines.extend(f"  {probe.name:13} {probe.attached_to}" for probe in source.probes)
         lines.append(f"  {'census':13} {source.census_by}")
-        lines.extend(
-            f"  note: {note}" for note in (source.fallback, *source.blind_spots, *_uncounted(source, compat)) if note
-        )
+        lines.extend(f"  note: {note}" for note in (*unseen(source), *_uncounted(source, compat)))
     text = "\n".join(lines) + "\n"
     return in_ascii(text) if ascii_only else text
 

@@ -89,10 +89,16 @@ def is_lossy(snapshot: Snapshot) -> bool:
 
 def notes(snapshot: Snapshot) -> tuple[str, ...]:
     """What cannot be seen here, a sentence each; the most important first."""
-    source = snapshot.source
-    unreadable = (f"{plural(source.unreadable, 'process')} could not be read",) if source.unreadable else ()
-    fallback = (source.fallback,) if source.fallback else ()
-    return (*_no_room(source), *_uncounted(snapshot), *fallback, *unreadable, *source.blind_spots)
+    return (*_no_room(snapshot.source), *_uncounted(snapshot), *unseen(snapshot.source))
+
+
+def unseen(source: Source) -> Iterator[str]:
+    """What a source does not see of this machine, whatever happens on it."""
+    if source.fallback:
+        yield source.fallback
+    if source.unreadable:
+        yield f"{plural(source.unreadable, 'process')} could not be read"
+    yield from source.blind_spots
 
 
 def _no_room(source: Source) -> Iterator[str]:

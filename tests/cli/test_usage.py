@@ -250,6 +250,7 @@ def test_doctor_without_privileges_says_what_is_missing() -> None:
     assert re.search(r"^FAIL  privileges +uid 65534, may not load BPF programs$", ended.stdout, re.MULTILINE)
     assert "remedy: run it as root: sudo epolltop" in ended.stdout
     assert "source: proc, counts are lower bounds" in ended.stdout
+    assert re.search(r"^  note: [\d,]+ process(es)? could not be read$", ended.stdout, re.MULTILINE)
 
 
 @as_root
