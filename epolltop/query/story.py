@@ -10,6 +10,7 @@ from typing import TypeAlias
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
 from epolltop.query.fields import argument_text, error_name
+from epolltop.query.headline import unseen
 from epolltop.query.record import event_record
 from epolltop.query.view import events_of
 from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
@@ -170,7 +171,9 @@ def _end_of(event: Event, snapshot: Snapshot) -> Event | None:
 
 def _held(instance: Instance, snapshot: Snapshot) -> str:
     if not instance.holders:
-        return "held by no process: in flight in a socket, or kept by a waiting thread"
+        kept = "in flight in a socket, registered with io_uring, or kept by a waiting thread"
+        beyond = "; or held where no census looks" if any(unseen(snapshot.source)) else ""
+        return f"held by no process that the census shows: {kept}{beyond}"
     return f"held by {'; '.join(_holding(holder, snapshot) for holder in instance.holders)}"
 
 

@@ -70,9 +70,9 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> int:
     return order
 
 
-def same_table(pid: int, tid: int) -> bool:
-    """Whether a thread is known to share the descriptor table of its process' main thread."""
-    return bool(_NUMBER) and _syscall(_NUMBER, pid, tid, _KCMP_FILES, 0, 0) == SAME
+def same_table(one: int, other: int) -> bool:
+    """Whether two threads are known to share a descriptor table."""
+    return bool(_NUMBER) and _syscall(_NUMBER, one, other, _KCMP_FILES, 0, 0) == SAME
 
 
 @functools.cache

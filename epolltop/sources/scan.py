@@ -1,6 +1,6 @@
-"""Walks every descriptor table of a /proc tree for epoll instances.
+"""Walks the descriptor table of every process of a /proc tree for epoll instances.
 
-Not seen: descriptors of a thread with a table of its own, or of a process whose main thread has exited.
+Tables of threads that left their process' are not seen: to find out which those are would take a call for each thread.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ UNCOMPARED = (
 )
 FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
 PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
+APART = "what threads hold that left their process' table (unshare(2) with CLONE_FILES) is in no census"
 HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
 
 
@@ -58,6 +59,8 @@ class Scan:
         """Whether shared instances are recognised."""
         self._whole = procfs.shows_machine()
         self._files = OpenFiles(self._compare if self.compares else kcmp.refused)
+        self._threads: dict[int, int] = {}
+        """By which the kernel knows the tables of the last walk, by pid."""
         self._tables: dict[int, _Table] = {}
         self._holdings: list[Holding] = []
 
@@ -76,23 +79,27 @@ class Scan:
         pids = self._procfs.pids()
         found: dict[int, tuple[ProcessKey, list[int]]] = {}
         processes: dict[ProcessKey, Process] = {}
+        threads: dict[int, int] = {}
         unreadable = 0
         own = None if self._include_self else self._procfs.own_pid()
         for pid in pids:
             if pid == own:
                 continue
             try:
-                fds = self._procfs.epoll_fds(pid)
+                thread, fds = self._procfs.table(pid)
             except PermissionError:
                 unreadable += 1
                 continue
             if fds and (process := self._process(pid)):
                 processes[process.key] = process
                 found[pid] = process.key, fds
-        uncompared = self._pids.learn([key for key, _ in found.values()]) if self.compares else 0
+                threads[pid] = thread
+        self._threads = threads
+        holders = [ProcessKey(threads[pid], key.start) for pid, (key, _) in found.items()]
+        uncompared = self._pids.learn(holders) if self.compares else 0
         self._update(found)
         census = Census(started_ns, self._holdings, by_address=False)
-        return Scanned(census, processes, unreadable, (*self._uncompared(uncompared), *self._hidden(pids)))
+        return Scanned(census, processes, unreadable, (*self._uncompared(uncompared), APART, *self._hidden(pids)))
 
     def _uncompared(self, foreign: int) -> Iterator[str]:
         """What kcmp did not tell, where holders in no PID namespace of ours are so many."""
@@ -112,11 +119,13 @@ class Scan:
 
     def shares_table(self, pid: int, tid: int) -> bool:
         """Whether a thread is known to have the descriptors that are shown of its process."""
-        return pid == tid or (self.compares and self._pids.ours and kcmp.same_table(pid, tid))
+        thread = self._threads.get(pid, pid)
+        return thread == tid or (self.compares and self._pids.ours and kcmp.same_table(thread, tid))
 
     def _compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
         """As `kcmp.compare`, with pids of the tree."""
-        return kcmp.compare(self._pids.own(pid1), fd1, self._pids.own(pid2), fd2)
+        one, other = (self._pids.own(self._threads.get(pid, pid)) for pid in (pid1, pid2))
+        return kcmp.compare(one, fd1, other, fd2)
 
     def _process(self, pid: int) -> Process | None:
         known = self._tables.get(pid)

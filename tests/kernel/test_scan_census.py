@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Provenance
+from epolltop.query.headline import notes
+from epolltop.query.story import instance_story
 from epolltop.sources.bpf.ladder import ALL
+from epolltop.sources.scan import APART
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -73,6 +77,37 @@ def test_a_descriptor_number_used_again_is_another_instance(scanning: Observing,
     assert len(scanning.agrees([actor.pid])) == 1
     row = scanning.row(actor.pid)
     assert (row.created, row.released, row.open) == (2, 1, 1)
+
+
+def test_threads_that_outlive_their_leader_show_what_they_hold(scanning: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    copy = actor.do("dup", fd=fd)["fd"]
+    identity = scanning.instances(actor.pid)[fd].id
+    actor.do("outlive_leader", threads=3)
+    eventually(lambda: not os.listdir(f"/proc/{actor.pid}/fd"))
+    assert scanning.agrees([actor.pid]) == {frozenset({(actor.pid, fd), (actor.pid, copy)})}
+    actor.do("close", fds=[fd])
+    more = actor.create()
+    assert more == fd
+    assert scanning.agrees([actor.pid]) == {frozenset({(actor.pid, copy)}), frozenset({(actor.pid, more)})}
+    instances = scanning.instances(actor.pid)
+    assert instances[copy].id == identity != instances[more].id
+    assert {instance.provenance for instance in instances.values()} == {Provenance.TRACED}
+
+
+def test_what_only_a_thread_with_a_table_of_its_own_holds_is_said_to_be_where_no_census_looks(
+    scanning: Observing, actor: Actor
+) -> None:
+    fd = actor.create()
+    identity = scanning.instances(actor.pid)[fd].id
+    assert actor.do("own_table_in_thread")["failed"] == 0
+    actor.do("close", fds=[fd])
+    assert scanning.flies(identity)
+    snapshot = scanning.refresh()
+    assert APART in notes(snapshot)
+    (instance,) = (each for each in snapshot.unheld if each.id == identity)
+    (now,) = (said for label, said in instance_story(instance.file, instance.since_ns, snapshot) if label == "now")
+    assert now.endswith("; or held where no census looks")
 
 
 def test_a_storm_is_counted_exactly_and_leaves_no_ghost(scanning: Observing, actor: Actor) -> None:

@@ -102,8 +102,12 @@ def test_an_instance_older_than_the_trace_is_found() -> None:
 
 def test_an_instance_in_flight_is_held_by_no_process() -> None:
     sent = instance(3, holders=())
-    story = told(instance_story(3, sent.since_ns, replace(snapshot(), unheld=(sent,))))
-    assert "held by no process" in story["now"]
+    world = replace(snapshot(), unheld=(sent,))
+    said = "open, held by no process that the census shows: in flight in a socket, registered with io_uring, or kept "
+    said += "by a waiting thread"
+    assert told(instance_story(3, sent.since_ns, world))["now"] == said
+    short_sighted = replace(world, source=replace(world.source, blind_spots=("threads with tables of their own",)))
+    assert told(instance_story(3, sent.since_ns, short_sighted))["now"] == f"{said}; or held where no census looks"
 
 
 def test_the_history_of_a_released_instance_comes_from_the_journal() -> None:

@@ -26,7 +26,7 @@ class Sight:
     releases: bool = True
     """When they happen. Otherwise instances are gone, some of them unnoticed."""
     tables: bool = True
-    """Descriptor tables of threads that left their process', or that have outlived their leader."""
+    """Those of all threads. Otherwise of each process that of its first: the leader, or who outlived it."""
     addresses: bool = True
     """The census names instances as events do. Otherwise by the places in which it saw them."""
     identities: bool = True
@@ -47,8 +47,7 @@ class Sight:
         return {
             (key_of(process), fd)
             for process in oracle.processes
-            for thread in process.threads
-            if self.tables or thread.tid == process.pid
+            for thread in (process.threads if self.tables else process.threads[:1])
             for fd, slot in thread.table.slots.items()
             if slot.file is file
         }

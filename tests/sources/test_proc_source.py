@@ -20,6 +20,7 @@ from epolltop.sources import Descriptor, SourceUnavailable, kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
 from epolltop.sources.proc import ProcSource
+from epolltop.sources.tables import Table
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -228,18 +229,18 @@ def test_interest_lists_are_measured_for_the_focus_only(watcher: Watcher) -> Non
 
 
 def test_a_process_that_ends_between_two_reads_is_left_out(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = watcher.source._procfs.epoll_fds
+    read = watcher.source._procfs.table
     with children(2) as [doomed, other]:
         for child in (doomed, other):
             child.do("keep = [select.epoll() for _ in range(3)]")
 
-        def read_and_kill(pid: int) -> list[int]:
-            fds = read(pid)
+        def read_and_kill(pid: int) -> Table:
+            table = read(pid)
             if pid == doomed.pid:
                 doomed.end()
-            return fds
+            return table
 
-        monkeypatch.setattr(watcher.source._procfs, "epoll_fds", read_and_kill)
+        monkeypatch.setattr(watcher.source._procfs, "table", read_and_kill)
         assert {pid for pid, _ in watcher.of(doomed.pid, other.pid)} == {other.pid}
 
 

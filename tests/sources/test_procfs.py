@@ -38,6 +38,7 @@ class Tree:
         *,
         start: int = 500,
         state: str = "S",
+        threads: int = 1,
         flags: int = 0x400000,
         cmdline: bytes = b"/usr/bin/worker\0--port\x0080\0",
         cgroup: str = "0::/system.slice/worker.service\n",
@@ -47,8 +48,10 @@ class Tree:
     ) -> None:
         directory = self.root / str(pid)
         (directory / "fd").mkdir(parents=True, exist_ok=True)
+        for thread in range(pid, pid + threads):
+            (directory / "task" / str(thread)).mkdir(parents=True, exist_ok=True)
         numbers = " ".join(str(number) for number in range(23, 53))
-        after = f") {state} 7 1 1 0 -1 {flags} 10 11 12 13 14 15 16 17 20 0 1 0 {start} {numbers}\n"
+        after = f") {state} 7 1 1 0 -1 {flags} 10 11 12 13 14 15 16 17 20 0 {threads} 0 {start} {numbers}\n"
         (directory / "stat").write_bytes(f"{pid} (".encode() + comm + after.encode())
         (directory / "cmdline").write_bytes(cmdline)
         (directory / "cgroup").write_text(cgroup)
@@ -269,7 +272,7 @@ def test_nothing_is_no_process(tree: Tree) -> None:
     for pid in (42, 43):
         assert procfs.process(ProcessKey(pid, 0)) is None
         assert procfs.start_ticks(pid) is None
-        assert procfs.epoll_fds(pid) == []
+        assert procfs.table(pid).fds == []
         assert procfs.watch_count(pid, 3) is None
     with pytest.raises(FileNotFoundError):
         Procfs(str(tree.root / "missing")).pids()
@@ -299,13 +302,14 @@ def test_pids_are_the_numbers(tree: Tree) -> None:
 def test_only_epoll_links_count(tree: Tree) -> None:
     event, poll = "anon_inode:[eventfd]", "anon_inode:[eventpoll]"
     tree.add(42, links={0: "/dev/null", 9: poll, 10: poll, 4: event, 5: "/tmp/anon_inode:[eventpoll]", 6: "\udcff"})
-    assert Procfs(str(tree.root)).epoll_fds(42) == [9, 10]
+    assert Procfs(str(tree.root)).table(42).fds == [9, 10]
 
 
 def test_denied_kernel_threads_and_zombies_hide_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.add(42)
     tree.add(43, flags=KERNEL_THREAD)
     tree.add(44, state="Z")
+    tree.add(45, state="Z", threads=3)
     opened = os.open
 
     def denied(path: str, flags: int) -> int:
@@ -315,9 +319,10 @@ def test_denied_kernel_threads_and_zombies_hide_nothing(tree: Tree, monkeypatch:
 
     monkeypatch.setattr("epolltop.sources.procfs.os.open", denied)
     procfs = Procfs(str(tree.root))
-    with pytest.raises(PermissionError):
-        procfs.epoll_fds(42)
-    assert procfs.epoll_fds(43) == procfs.epoll_fds(44) == []
+    for pid in (42, 45):  # threads that outlive their leader
+        with pytest.raises(PermissionError):
+            procfs.table(pid)
+    assert procfs.table(43).fds == procfs.table(44).fds == []
 
 
 def test_descriptors_that_may_not_be_counted_are_unknown(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +344,7 @@ def test_our_own_lack_of_descriptors_is_not_silence(tree: Tree, monkeypatch: pyt
 
     monkeypatch.setattr("epolltop.sources.procfs.os.open", full)
     with pytest.raises(OSError, match="Too many"):
-        Procfs(str(tree.root)).epoll_fds(42)
+        Procfs(str(tree.root)).table(42)
 
 
 def test_real_child() -> None:
@@ -347,7 +352,7 @@ def test_real_child() -> None:
     with child(code) as process:
         procfs = Procfs()
         facts = procfs.process(key(process.pid))
-        fds = procfs.epoll_fds(process.pid)
+        fds = procfs.table(process.pid).fds
         assert process.pid in procfs.pids()
     assert facts is not None
     assert (facts.ppid, facts.uid) == (ME, os.geteuid())
@@ -363,7 +368,7 @@ def test_real_child_that_dies() -> None:
     with child("keep = select.epoll()") as process:
         procfs = Procfs()
         who = key(process.pid)
-        (fd,) = procfs.epoll_fds(process.pid)
+        (fd,) = procfs.table(process.pid).fds
         assert procfs.watch_count(process.pid, fd) == 0
         process.kill()
         # Waits without reaping: the zombie still has a pid.
@@ -372,27 +377,33 @@ def test_real_child_that_dies() -> None:
         assert zombie is not None
         assert zombie.command == f"[{zombie.name}]"
         assert not zombie.fds
-        assert procfs.epoll_fds(process.pid) == []
+        assert procfs.table(process.pid).fds == []
         process.wait()
         assert procfs.process(who) is None
-        assert procfs.epoll_fds(process.pid) == []
+        assert procfs.table(process.pid).fds == []
         assert procfs.watch_count(process.pid, fd) is None
 
 
-def test_real_threads_that_outlive_their_leader_have_descriptors_nobody_can_count() -> None:
+def test_real_threads_that_outlive_their_leader_show_what_it_no_longer_does() -> None:
     with Actor() as actor:
         procfs = Procfs()
-        before = procfs.process(key(actor.pid))
+        fd, before = actor.create(), procfs.process(key(actor.pid))
         assert before is not None
-        assert before.fds
-
-        def left() -> bool:
-            after = procfs.process(before.key)
-            assert after is not None
-            return after.fds is None
-
+        assert procfs.table(actor.pid) == (actor.pid, [fd])
         actor.do("outlive_leader", threads=3)
-        eventually(left)
+        eventually(lambda: not os.listdir(f"/proc/{actor.pid}/fd"))
+        assert procfs.table(actor.pid) == (min(others(actor.pid)), [fd])
+        after = procfs.process(before.key)
+        assert after is not None
+        assert after.fds == before.fds == len(os.listdir(f"/proc/{min(others(actor.pid))}/fd"))
+        actor.do("watch", fd=fd, count=2)
+        assert procfs.watch_count(actor.pid, fd) == 2
+        assert procfs.watch_count(actor.pid, 999) is None
+
+
+def others(pid: int) -> set[int]:
+    """The threads of a process but for the main one."""
+    return {int(thread) for thread in os.listdir(f"/proc/{pid}/task")} - {pid}
 
 
 def test_real_exec_changes_the_command() -> None:
@@ -439,8 +450,28 @@ def test_real_stranger_is_denied_but_counted() -> None:
         "from epolltop.sources.procfs import Procfs\nfrom epolltop.model.batch import ProcessKey\nprocfs = Procfs()\n"
     )
     code += f"process = procfs.process(ProcessKey({ME}, 0))\nassert process and process.uid == 0\n"
-    code += f"assert procfs.watch_count({ME}, 0) is None\nassert procfs.epoll_fds(2) == []\n"
-    code += f"try:\n    procfs.epoll_fds({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
+    code += f"assert procfs.watch_count({ME}, 0) is None\nassert procfs.table(2).fds == []\n"
+    code += f"try:\n    procfs.table({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
+    word, fds = said_by_nobody(code).split()
+    assert word == "denied"
+    # Since Linux 6.2 the number of descriptors is public.
+    assert fds == "None" or int(fds) > 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_real_threads_of_ones_own_are_read_though_the_table_of_their_leader_went_to_root() -> None:
+    with Actor(through=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")) as own, Actor() as other:
+        fd = own.create()
+        for actor in (own, other):
+            actor.do("outlive_leader", threads=2)
+        eventually(lambda: os.stat(f"/proc/{own.pid}/fd").st_uid == 0)
+        eventually(lambda: not os.listdir(f"/proc/{other.pid}/fd"))
+        code = f"from epolltop.sources.procfs import Procfs\nprint(*Procfs().table({own.pid}).fds)\n"
+        code += f"try:\n    Procfs().table({other.pid})\nexcept PermissionError:\n    print('denied')"
+        assert said_by_nobody(code).split() == [str(fd), "denied"]
+
+
+def said_by_nobody(code: str) -> str:
     root = Path(__file__).parents[2]
     try:
         done = subprocess.run(
@@ -449,7 +480,4 @@ def test_real_stranger_is_denied_but_counted() -> None:
     except PermissionError:
         pytest.skip("the checkout or its Python is private")
     assert done.stderr == ""
-    word, fds = done.stdout.split()
-    assert word == "denied"
-    # Since Linux 6.2 the number of descriptors is public.
-    assert fds == "None" or int(fds) > 2
+    return done.stdout
