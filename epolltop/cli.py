@@ -219,6 +219,7 @@ def _front_end(session: Session, options: Options) -> Coroutine[None, None, None
 def _doctor(options: Options) -> int:
     from epolltop.sources.bpf.requirements import requirements
     from epolltop.sources.procfs import Procfs
+    from epolltop.sources.unlisted import find_unlisted
 
     described, why, code = None, "", 0
     try:
@@ -228,8 +229,16 @@ def _doctor(options: Options) -> int:
     except SourceUnavailable as error:
         why, code = f"{error}; remedy: {error.remedy}", NO_SOURCE
     needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
-    compat = len(Procfs().compat_pids())
-    _write(doctor_report(needs, described, why, compat=compat, json=options.json, ascii_only=options.ascii_only))
+    report = doctor_report(
+        needs,
+        described,
+        why,
+        compat=len(Procfs().compat_pids()),
+        unlisted=find_unlisted(),
+        json=options.json,
+        ascii_only=options.ascii_only,
+    )
+    _write(report)
     return code
 
 

@@ -8,12 +8,19 @@ from collections.abc import Iterator, Sequence
 from epolltop.model.batch import Source
 from epolltop.output.document import source_document
 from epolltop.query.headline import unseen
-from epolltop.sources import Requirement
+from epolltop.sources import Requirement, Unlisted
 from epolltop.text import in_ascii, plural
 
 
 def doctor_report(
-    needs: Sequence[Requirement], source: Source | None, why: str, *, compat: int, json: bool, ascii_only: bool
+    needs: Sequence[Requirement],
+    source: Source | None,
+    why: str,
+    *,
+    compat: int,
+    unlisted: Unlisted,
+    json: bool,
+    ascii_only: bool,
 ) -> str:
     """All requirements with their state and remedy, then what would be used.
 
@@ -22,6 +29,7 @@ def doctor_report(
         source: what opening the source gave; None if none could be opened.
         why: the reason, if none could.
         compat: how many processes run 32-bit programs.
+        unlisted: which references to instances no census shows.
         json: as one object.
         ascii_only: no other characters.
     """
@@ -35,6 +43,7 @@ def doctor_report(
             "source": source_document(source) if source else None,
             "error": why or None,
             "compat_processes": compat,
+            "unlisted": unlisted._asdict(),
         }
         return jsonlib.dumps(document, indent=2) + "\n"
     lines = []
@@ -51,7 +60,7 @@ def doctor_report(
         lines.append(f"source: {source.kind}, counts are {'exact' if source.exact else 'lower bounds'}")
         lines.extend(f"  {probe.name:13} {probe.attached_to}" for probe in source.probes)
         lines.append(f"  {'census':13} {source.census_by}")
-        lines.extend(f"  note: {note}" for note in (*unseen(source), *_uncounted(source, compat)))
+        lines.extend(f"  note: {note}" for note in (*unseen(source), *_uncounted(source, compat), *_unlisted(unlisted)))
     text = "\n".join(lines) + "\n"
     return in_ascii(text) if ascii_only else text
 
@@ -60,3 +69,13 @@ def _uncounted(source: Source, compat: int) -> Iterator[str]:
     if source.exact and not source.sees_compat:
         run = f"{plural(compat, 'process')} {'runs' if compat == 1 else 'run'} one now"
         yield f"creations by 32-bit programs are not counted ({run}); --compat counts them"
+
+
+def _unlisted(found: Unlisted) -> Iterator[str]:
+    flight = f"{plural(found.in_flight, 'descriptor')} in flight in {plural(found.sockets, 'socket')}"
+    kept = [flight] * (found.in_flight > 0)
+    kept += [f"{plural(found.registered, 'registration')} with io_uring"] * (found.registered > 0)
+    if kept:
+        yield f"instances held only by {' or '.join(kept)} are in no census"
+    if not found.complete:
+        yield "there are too many descriptors to look for all that are in flight"

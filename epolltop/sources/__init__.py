@@ -44,6 +44,19 @@ class Requirement:
     """What to do if it is not met; empty if it is, or if nothing can be done."""
 
 
+class Unlisted(NamedTuple):
+    """References to files that no descriptor table shows: at least so many, as far as we may look."""
+
+    in_flight: int
+    """Descriptors of any kind, sent over Unix sockets and not yet received."""
+    sockets: int
+    """In which they wait."""
+    registered: int
+    """Registrations of epoll instances with io_uring."""
+    complete: bool
+    """There was time to look at all descriptors."""
+
+
 class Descriptor(NamedTuple):
     """Where an instance can be reached."""
 

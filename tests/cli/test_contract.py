@@ -478,3 +478,12 @@ def test_doctor_json(source: tuple[str, ...]) -> None:
         check(need, {"name": str, "met": bool, "detail": str, "remedy": (str, NONE)})
     check(document["source"], SOURCE)
     assert document["error"] is None
+    check(document["unlisted"], {"in_flight": int, "sockets": int, "registered": int, "complete": bool})
+
+
+@sources
+def test_the_doctor_says_what_is_in_flight_now(source: tuple[str, ...], actor: Actor) -> None:
+    actor.do("send", fd=actor.create())
+    assert json.loads(run(*source, "doctor", "--json").stdout)["unlisted"]["in_flight"] > 0
+    said = r"^  note: instances held only by [\d,]+ descriptors? in flight in [\d,]+ sockets? .*are in no census$"
+    assert re.search(said, run(*source, "doctor").stdout, re.MULTILINE)

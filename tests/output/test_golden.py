@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -31,7 +32,7 @@ from epolltop.query.record import event_record
 from epolltop.query.view import EVENTS as ALL_EVENTS
 from epolltop.query.view import PROCESSES, SUBJECTS, View, look
 from epolltop.session import Session
-from epolltop.sources import Requirement
+from epolltop.sources import Requirement, Unlisted
 from tests.query.rows import event
 from tests.ui.source import ScriptedSource, Task, batch
 
@@ -45,6 +46,7 @@ NEEDS = (
     Requirement("lockdown", False, "confidentiality"),
     Requirement("BCC", True, "0.26.0 from /usr/lib/python3/dist-packages/bcc"),
 )
+NOTHING = Unlisted(0, 0, 0, True)
 TASKS = (Task(42, open=2, created=3, released=1), Task(77, HOSTILE.name, HOSTILE.command, "日本"))
 
 
@@ -278,10 +280,11 @@ def test_a_snapshot_of_events_has_more_than_a_journal_keeps() -> None:
 @pytest.mark.parametrize("json", [False, True])
 def test_doctor(json: bool) -> None:
     suffix = "json" if json else "txt"
-    agree(f"doctor.{suffix}", doctor_report(NEEDS, bounded().source, "", compat=0, json=json, ascii_only=False))
+    say = functools.partial(doctor_report, json=json, ascii_only=False)
+    agree(f"doctor.{suffix}", say(NEEDS, bounded().source, "", compat=0, unlisted=Unlisted(1234, 2, 1, False)))
     exactly = dataclasses.replace(exact().source, sees_compat=False)
-    agree(f"doctor-exact.{suffix}", doctor_report(NEEDS[2:], exactly, "", compat=1, json=json, ascii_only=False))
+    agree(f"doctor-exact.{suffix}", say(NEEDS[2:], exactly, "", compat=1, unlisted=Unlisted(1, 1, 0, True)))
     unneeded = (Requirement("tracefs", False, "not mounted", "mount it"), *NEEDS[2:])
-    agree(f"doctor-unneeded.{suffix}", doctor_report(unneeded, exactly, "", compat=0, json=json, ascii_only=False))
+    agree(f"doctor-unneeded.{suffix}", say(unneeded, exactly, "", compat=0, unlisted=NOTHING))
     why = "privileges: uid 65534; remedy: be root"
-    agree(f"doctor-none.{suffix}", doctor_report(NEEDS, None, why, compat=0, json=json, ascii_only=True))
+    agree(f"doctor-none.{suffix}", say(NEEDS, None, why, compat=0, unlisted=NOTHING, ascii_only=True))
