@@ -21,6 +21,7 @@ from tests.output.documents import check_document
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
+from .observation import has_probes
 from .program import environment, run, started
 
 NUMBER = (int, float)
@@ -219,11 +220,6 @@ def observe_and_stop(program: subprocess.Popen[str], actor: Actor) -> None:
     eventually(lambda: has_probes(program.pid), 20)
     actor.do("pairs", count=7)
     program.send_signal(signal.SIGINT)
-
-
-def has_probes(pid: int) -> bool:
-    """Whether it is past attaching: next to the main thread and the session's there is the one that drains."""
-    return len(os.listdir(f"/proc/{pid}/task")) >= 3
 
 
 def test_a_bare_word_matches_name_pid_and_command(actor: Actor) -> None:

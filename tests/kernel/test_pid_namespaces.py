@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from epolltop.sources.bpf.census import OUTSIDE
+from epolltop.sources.scan import APART, UNCOMPARED
+from tests.cli.observation import observed, row_of
 from tests.cli.program import COMMAND, ROOT, environment
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
 from . import namespaces
-from .namespaces import FOREIGN_PROC, OWN_PROC, Contained
+from .namespaces import FOREIGN_PROC, OWN_PROC, Contained, last_child
 
 pytestmark = [
     pytest.mark.kernel,
@@ -32,6 +35,13 @@ _SYS_PIDFD_GETFD = 438
 
 Event = dict[str, Any]
 Told = Callable[[str, Callable[[], object], Callable[[Event], bool]], Event]
+
+
+PLACES = pytest.mark.parametrize(
+    ("around", "own_proc", "shown"),
+    [((OWN_PROC,), True, "inner"), ((OWN_PROC, OWN_PROC), True, "inner"), ((FOREIGN_PROC,), False, "outer")],
+    ids=["own /proc", "nested", "/proc of the namespace around it"],
+)
 
 
 def _read(stream: Iterable[str], lines: queue.Queue[str]) -> None:
@@ -73,11 +83,7 @@ def _events(*through: str) -> Iterator[Told]:
             reader.join(5)
 
 
-@pytest.mark.parametrize(
-    ("around", "own_proc", "shown"),
-    [((OWN_PROC,), True, "inner"), ((OWN_PROC, OWN_PROC), True, "inner"), ((FOREIGN_PROC,), False, "outer")],
-    ids=["own /proc", "nested", "/proc of the namespace around it"],
-)
+@PLACES
 def test_pids_are_those_of_its_proc(around: tuple[tuple[str, ...], ...], own_proc: bool, shown: str) -> None:
     with Contained(*around) as contained, Actor() as outside:
         pid = contained.ns_pid if shown == "inner" else contained.pid
@@ -116,3 +122,55 @@ def test_what_ends_outside_was_ended_by_somebody_without_a_number() -> None:
             False,
         )
         assert released["epoll"]["lifetime_ns"] > 0
+
+
+@PLACES
+def test_who_holds_what_and_what_each_did_is_told_by_the_pids_of_its_proc(
+    around: tuple[tuple[str, ...], ...], own_proc: bool, shown: str
+) -> None:
+    with Contained(*around) as contained, Actor() as outside:
+        old = contained.create()
+        forked: list[int] = []
+
+        def act() -> None:
+            outside.do("hold", count=3)
+            contained.do("pairs", count=7)
+            contained.create()
+            forked.append(contained.do("fork")["pid"])
+            contained.child(forked[0], "pairs", count=2)
+            contained.child(forked[0], "close", fds=[old])
+
+        through = contained.beside(proc=own_proc)
+        document = observed(act, through=through)
+        inner, outer = (contained.ns_pid, *forked), (contained.pid, last_child(contained.pid))
+        pids = inner if shown == "inner" else outer
+        parent, child = (row_of(document, pid) for pid in pids)
+        assert (parent["created"], parent["released"], parent["open"], parent["create_failed"]) == (8, 7, 2, 0)
+        assert (child["created"], child["released"], child["open"], child["ppid"]) == (2, 2, 1, pids[0])
+        assert {one["provenance"]: (one["holders"], one["creator"]) for one in parent["instances"]} == {
+            "found": ([pids[0]], None),
+            "traced": ([*pids], pids[0]),
+        }
+        (shared,) = child["instances"]
+        assert shared["id"] in {one["id"] for one in parent["instances"]}
+        strangers = {row["pid"] for row in document["processes"]} - {*pids}
+        assert not strangers if shown == "inner" else outside.pid in strangers
+        alone = observed(lambda: contained.do("pairs", count=5), "-p", str(pids[0]), through=through)
+        assert [(row["pid"], row["created"], row["open"]) for row in alone["processes"]] == [(pids[0], 5, 2)]
+        assert (alone["totals"]["created"], alone["totals"]["instances"]) == (5, 2)
+
+
+def test_where_proc_shows_more_than_the_namespace_the_census_walks_it_and_says_what_it_does_not_know() -> None:
+    with Contained(FOREIGN_PROC) as contained, Actor() as outside:
+        fds = [outside.create()]
+        fds += [outside.do("dup", fd=fds[0])["fd"]]
+        through = contained.beside(proc=False)
+        document = observed(contained.create, through=through)
+        assert document["source"]["census_by"] == "/proc + kcmp"
+        assert {UNCOMPARED, APART} <= {*document["source"]["blind_spots"]}
+        assert sorted(one["fds"] for one in row_of(document, outside.pid)["instances"]) == [[fd] for fd in fds]
+        insisting = observed(contained.create, "--attach", "census=iterator", through=through)
+        assert insisting["source"]["census_by"] == "iterator:task_file"
+        assert OUTSIDE in insisting["source"]["blind_spots"]
+        assert row_of(insisting, contained.pid)["open"] == 2
+        assert outside.pid not in {row["pid"] for row in insisting["processes"]}

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from epolltop.sources.bpf.sizes import SIZES
+from tests.cli.observation import observed
 from tests.cli.program import COMMAND, ROOT, environment
+from tests.workloads.client import Actor
 
+from . import beside
 from .guest import IN_GUEST
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give some of it away")
@@ -31,13 +34,17 @@ def named() -> set[str]:
     return names if EARLY else names - {"sys_resource"}
 
 
-def source_with(names: set[str]) -> dict[str, object]:
-    """What it would use, with as little locked memory as Debian 11 grants."""
+def somebody(names: set[str]) -> list[str]:
+    """Runs what follows with these alone, and with as little locked memory as Debian 11 grants."""
     given = ",".join(f"+{name}" for name in sorted(names))
-    somebody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    command = ["prlimit", "--memlock=65536", *somebody, f"--inh-caps={given}", f"--ambient-caps={given}"]
+    user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    return ["prlimit", "--memlock=65536", *user, f"--inh-caps={given}", f"--ambient-caps={given}"]
+
+
+def source_with(names: set[str]) -> dict[str, object]:
+    """What it would use."""
     done = subprocess.run(
-        [*command, *COMMAND, "doctor", "--json"],
+        [*somebody(names), *COMMAND, "doctor", "--json"],
         check=False,
         capture_output=True,
         text=True,
@@ -70,6 +77,13 @@ def test_they_are_enough(_rung: str) -> None:
     with permissive():
         source = source_with(named())
     assert (source["kind"], source["exact"], source["fallback"]) == ("bpf", True, None), source
+
+
+@pytest.mark.parametrize("_rung", ["capabilities"])
+def test_what_root_does_is_told_as_to_root(_rung: str) -> None:
+    with permissive(), Actor() as actor:
+        document = observed(lambda: beside.act(actor), "--source", "bpf", through=somebody(named()))
+        beside.told(document, actor)
 
 
 @pytest.mark.parametrize("_rung", ["capabilities"])

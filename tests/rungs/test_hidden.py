@@ -8,8 +8,11 @@ import subprocess
 
 import pytest
 
+from tests.cli.observation import observed, row_of
 from tests.cli.program import COMMAND, environment
+from tests.workloads.client import Actor
 
+from . import beside
 from .guest import IN_GUEST
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide a directory")
@@ -21,27 +24,39 @@ def ended(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", env=environment(), timeout=100)
 
 
-def without(directories: list[str], *command: str) -> subprocess.CompletedProcess[str]:
-    """In a mount namespace of its own, so that nobody else misses the directories."""
+def without(directories: list[str]) -> list[str]:
+    """Runs what follows in a mount namespace of its own, so that nobody else misses the directories."""
     hide = "".join(f"mount -t tmpfs none {directory} && " for directory in directories)
-    return ended("unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh", *command)
+    return ["unshare", "--mount", "sh", "-c", f'{hide} exec "$@"', "sh"]
+
+
+WITHOUT_BTF = without(["/sys/kernel/btf"])
+WITHOUT_TRACEFS = [
+    *without(["/sys/kernel/tracing", *["/sys/kernel/debug"] * os.path.ismount("/sys/kernel/debug")]),
+    *("/usr/bin/env", "PATH=/nowhere"),
+]
+"""As in a small container, which has no mount(8) either."""
 
 
 def without_btf(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return without(["/sys/kernel/btf"], *COMMAND, *arguments)
+    return ended(*WITHOUT_BTF, *COMMAND, *arguments)
 
 
 def without_tracefs(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """As in a small container, which has no mount(8) either."""
-    hidden = ["/sys/kernel/tracing", *["/sys/kernel/debug"] * os.path.ismount("/sys/kernel/debug")]
-    return without(hidden, "/usr/bin/env", "PATH=/nowhere", *COMMAND, *arguments)
+    return ended(*WITHOUT_TRACEFS, *COMMAND, *arguments)
 
 
 @pytest.mark.parametrize("_rung", ["nobtf"])
 def test_without_types_the_best_source_is_proc(_rung: str) -> None:
-    done = without_btf("snapshot", "-d", "1")
-    assert done.returncode == 0, done.stderr
-    source = json.loads(done.stdout)["source"]
+    with Actor() as actor:
+        beside.act(actor)
+        done = without_btf("snapshot", "-d", "1")
+        assert done.returncode == 0, done.stderr
+        document = json.loads(done.stdout)
+        row = row_of(document, actor.pid)
+        assert (row["open"], row["created"], row["released"], row["create_failed"]) == (2, 0, 0, None)
+        assert row["fds"] == len(os.listdir(f"/proc/{actor.pid}/fd"))
+    source = document["source"]
     assert source["kind"] == "proc"
     assert source["exact"] is False
     assert "BTF: /sys/kernel/btf/vmlinux is missing" in source["fallback"]
@@ -67,6 +82,8 @@ def test_without_tracepoints_functions_are_probed(_rung: str) -> None:
     assert {need["name"]: need["met"] for need in document["requirements"]}["tracefs"] is False
     assert {probe["attached_to"].split(":")[0] for probe in document["source"]["probes"]} == {"fexit", "fentry"}
     assert document["source"]["exact"] is True
+    with Actor() as actor:
+        beside.told(observed(lambda: beside.act(actor), through=WITHOUT_TRACEFS), actor)
 
 
 @pytest.mark.parametrize("_rung", ["notracefs"])

@@ -1,0 +1,55 @@
+"""What one command tells about an observation in which something is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.kernel.namespaces import last_child
+from tests.waiting import eventually
+
+from .program import COMMAND, environment
+
+Document = dict[str, Any]
+PATIENCE_S = 100.0
+"""As much as a guest without KVM needs."""
+
+
+def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] = ()) -> Document:
+    """A snapshot of the whole time in which something is done, by probes.
+
+    Args:
+        act: does it, once they are attached.
+        arguments: of the program.
+        through: a command that runs the rest of its arguments, such as nsenter.
+    """
+    command = [*through, *COMMAND, *arguments, "snapshot", "-d", "60"]
+    with subprocess.Popen(
+        command, stdin=-3, stdout=-1, stderr=-1, text=True, cwd="/", env=environment()
+    ) as program:  # fmt: skip
+        try:
+            eventually(lambda: program.poll() is not None or has_probes(last_child(program.pid)), PATIENCE_S)
+            if program.returncode is None:
+                act()
+                os.kill(last_child(program.pid), signal.SIGINT)  # nsenter(1) does not pass it on
+            written, said = program.communicate(timeout=PATIENCE_S)
+        finally:
+            program.kill()
+    assert program.returncode == 128 + signal.SIGINT, said
+    document: Document = json.loads(written)
+    return document
+
+
+def row_of(document: Document, pid: int) -> Document:
+    """Of the only process of that pid."""
+    (row,) = (row for row in document["processes"] if row["pid"] == pid)
+    return dict(row)
+
+
+def has_probes(pid: int) -> bool:
+    """Whether it is past attaching: next to the main thread and the session's there is the one that drains."""
+    return len(os.listdir(f"/proc/{pid}/task")) >= 3
