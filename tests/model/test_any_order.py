@@ -11,7 +11,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Batch, Census, Counts, Event, Holding, ProcessKey, Totals
+from epolltop.model.batch import Batch, Census, Counts, Event, Holding, Kind, ProcessKey, Totals
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
@@ -132,7 +132,40 @@ def _run(steps: Sequence[Step]) -> Kernel:
     return kernel
 
 
-def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
+@dataclass
+class Walks:
+    """The same censuses as a walk through /proc has them: by the names of creations that were told, or by numbers."""
+
+    told: set[tuple[int, int]] = field(default_factory=set)
+    """Creations since the last walk, or of what it found."""
+    numbers: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Of what the last walk found."""
+    last: int = 0
+    _last: Sequence[Holding] = ()
+
+    def see(self, census: Census, events: Sequence[Event]) -> Census:
+        self.told |= {(event.file, event.created_ns) for event in events if event.kind is Kind.CREATE}
+        found = {(held.file, held.created_ns) for held in census.holdings}
+        self.told &= found  # what leaves all its places is another when it comes back
+        self.numbers = {file: self.numbers.get(file) or self._next() for file in sorted(found)}
+        holdings = [
+            held if (file := (held.file, held.created_ns)) in self.told else holding(self.numbers[file], _holder(held))
+            for held in census.holdings
+        ]
+        if holdings != self._last:
+            self._last = holdings
+        return Census(census.started_ns, self._last, by_address=False)
+
+    def _next(self) -> int:
+        self.last += 1
+        return self.last
+
+
+def _holder(held: Holding) -> ProcessKey:
+    return ProcessKey(held.pid, held.start)
+
+
+def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]], walks: Walks | None = None) -> list[Batch]:
     """Batches in which each event meets its fate; what is lost is counted as lost. The last two have every event."""
     told: dict[int, list[Event]] = {}
     batches: list[Batch] = []
@@ -145,10 +178,11 @@ def _deliver(kernel: Kernel, fates: Sequence[tuple[int, ...]]) -> list[Batch]:
             for later in fate:
                 told.setdefault(tick + later, []).append(event)
         told_now = sorted(told.pop(tick, []), key=lambda event: event.time_ns)
-        batches.append(batch(taken.started_ns + 5, told_now, taken, counts=counts, by=source(lost=lost)))
+        seen = walks.see(taken, told_now) if walks else taken
+        batches.append(batch(taken.started_ns + 5, told_now, seen, counts=counts, by=source(lost=lost)))
     for events in ([event for late in told.values() for event in late], []):
         kernel.now += 10
-        now = kernel.census()
+        now = walks.see(kernel.census(), events) if walks else kernel.census()
         batches.append(batch(kernel.now + 5, events, now, counts=kernel.counts, by=source(lost=lost)))
     return batches
 
@@ -165,6 +199,11 @@ def _check(snapshot: Snapshot) -> None:
 
 def _table(snapshot: Snapshot) -> set[tuple[int, int | None, ProcessKey]]:
     return {(instance.file, instance.created_ns, row.key) for row in snapshot.processes for instance in row.instances}
+
+
+def _shown(census: Census | None) -> set[tuple[int, int | None, ProcessKey]]:
+    assert census is not None
+    return {(held.file, held.created_ns or None, _holder(held)) for held in census.holdings}
 
 
 def _truth(kernel: Kernel) -> set[tuple[int, int | None, ProcessKey]]:
@@ -195,6 +234,26 @@ def test_late_doubled_and_lost_events_leave_the_truth(steps: list[Step], fates: 
     }
 
 
+@settings(max_examples=300)
+@given(STEPS, FATES)
+def test_the_same_where_a_census_knows_instances_by_their_places(
+    steps: list[Step], fates: list[tuple[int, ...]]
+) -> None:
+    kernel = _run(steps)
+    batches = _deliver(kernel, fates, Walks())
+    world = World(tell_all=True)
+    for one in batches:
+        world.apply(one)
+        _check(world.freeze(world.begin()))
+    snapshot = world.freeze(world.begin())
+    assert _table(snapshot) == _shown(batches[-1].census)
+    alive = {(file.address, file.born) for file in kernel.files.values()}
+    assert {(each.file, each.created_ns) for each in snapshot.unheld} <= alive, "a ghost"
+    assert {row.key: (row.created, row.released) for row in snapshot.processes if row.created or row.released} == {
+        key: (counts.created, counts.released) for key, counts in kernel.counts.items()
+    }
+
+
 @settings(max_examples=200)
 @given(STEPS)
 def test_events_in_time_are_enough(steps: list[Step]) -> None:
@@ -210,12 +269,12 @@ def test_events_in_time_are_enough(steps: list[Step]) -> None:
 
 
 @settings(max_examples=200)
-@given(STEPS, st.randoms(use_true_random=False), st.booleans(), st.data())
+@given(STEPS, st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.data())
 def test_any_order_loss_and_duplication_of_batches_is_survived(
-    steps: list[Step], random: Random, exact: bool, data: st.DataObject
+    steps: list[Step], random: Random, exact: bool, by_address: bool, data: st.DataObject
 ) -> None:
-    kernel = _run(steps)
-    batches = _deliver(kernel, [ON_TIME])[:-2]
+    kernel, walks = _run(steps), None if by_address else Walks()
+    batches = _deliver(kernel, [ON_TIME], walks)[:-2]
     chosen = data.draw(st.lists(st.sampled_from(batches), max_size=2 * len(batches)))
     shuffled = []
     for one in chosen:
@@ -232,10 +291,11 @@ def test_any_order_loss_and_duplication_of_batches_is_survived(
     kernel.now += 10
     for lost in (1, 2):
         final, by = kernel.census(), source(lost=lost, released=exact)
+        final = walks.see(final, []) if walks else final
         world.apply(batch(kernel.now + 5, [], final, counts=kernel.counts, by=by, totals=Totals(1)))
         kernel.now += 10
     snapshot = world.freeze(world.begin())
-    assert _table(snapshot) == _truth(kernel)
+    assert _table(snapshot) == _shown(final)
     assert snapshot.in_flight == 0
 
 
@@ -288,11 +348,11 @@ class _Thorough(Instances):
 
 
 @settings(max_examples=300)
-@given(STEPS, FATES, st.booleans(), st.data())
+@given(STEPS, FATES, st.booleans(), st.booleans(), st.data())
 def test_looking_only_at_what_differs_finds_the_same(
-    steps: list[Step], fates: list[tuple[int, ...]], in_order: bool, data: st.DataObject
+    steps: list[Step], fates: list[tuple[int, ...]], in_order: bool, by_address: bool, data: st.DataObject
 ) -> None:
-    batches = _deliver(_run(steps), fates)
+    batches = _deliver(_run(steps), fates, None if by_address else Walks())
     chosen = batches if in_order else data.draw(st.lists(st.sampled_from(batches), max_size=2 * len(batches)))
     world, thorough = World(tell_all=True), World(tell_all=True)
     thorough._instances = _Thorough()

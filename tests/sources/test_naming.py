@@ -109,3 +109,24 @@ def test_a_release_whose_creation_found_no_room_ends_what_was_created_before() -
     assert _walk(naming, {3: 1}) == {3: A}
     naming.learn([_release(A, 20, 0), _create(B, 3, 21)])
     assert _walk(naming, {3: 1}) == {3: B}
+
+
+def test_a_creation_told_late_does_not_take_the_place_of_what_came_there_after_it() -> None:
+    naming = _knows(_create(B, 3, 20))
+    assert _walk(naming, {3: 1, 4: 2}) == {3: B, 4: 2}
+    naming.learn([_create(A, 3, 10)])  # before B, and copied to 4
+    assert _walk(naming, {3: 1, 4: 2}) == {3: B, 4: 2}
+
+
+def test_a_creation_told_late_explains_what_was_found_there() -> None:
+    naming = _knows()
+    assert _walk(naming, {3: 1}) == {3: 1}
+    naming.learn([_create(A, 3, 10)])
+    assert _walk(naming, {3: 1}) == {3: A}
+
+
+def test_the_former_instance_at_an_address_told_late_leaves_its_successor_the_name() -> None:
+    naming = _knows(_create(A, 3, 20))
+    assert _walk(naming, {3: 1}) == {3: A}
+    naming.learn([_create(A, 4, 10), _release(A, 15, 10)])
+    assert _walk(naming, {3: 1}) == {3: A}

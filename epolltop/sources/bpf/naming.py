@@ -3,7 +3,8 @@
 A creation returned a descriptor: at that place, until it is closed, the instance is found. Nothing tells when a place
 is closed or taken over by another instance, and a thread may have a table of its own with the same numbers. So a place
 vouches for what was created there since the last walk, and for what the last walk found there, as long as it lives,
-unless a creation in that very table shows that the place had become free.
+unless a creation in that very table shows that the place had become free. So a name is wrong only where an instance
+took over a place unseen: by dup(2), from a socket, because a creation was lost or late, or while the walk went on.
 Where places of one file vouch for several instances, or files for the same one, those are settled first that are
 certain; what is left over has no name, for unknown is better than wrong.
 
@@ -21,6 +22,7 @@ _Place = tuple[int, int, int]
 """pid, start and descriptor."""
 _Name = tuple[int, int]
 """Address and time of creation, as in events; or a number of the walk and 0."""
+_NOTHING: _Name = 0, 0
 
 
 class Naming:
@@ -45,11 +47,7 @@ class Naming:
         """Takes in what probes saw before the next walk, in order."""
         for event in events:
             if event.kind is Kind.CREATE and event.fd is not None and event.file:
-                self._creations.setdefault((event.pid, event.start, event.fd), []).append(_name(event))
-                self._alive[event.file] = event
-                self._changed = True
-                if self._shares_table(event.pid, event.tid):
-                    self._taken.add((event.pid, event.start, event.fd))
+                self._create(event)
             elif event.kind is Kind.RELEASE:
                 self._told = True
                 live = self._alive.get(event.file)
@@ -57,6 +55,18 @@ class Naming:
                 if live and live.created_ns <= event.time_ns and event.created_ns in (0, live.created_ns):
                     del self._alive[event.file]
                     self._changed = True
+
+    def _create(self, event: Event) -> None:
+        live, place = self._alive.get(event.file), _place(event)
+        if live and live.created_ns > event.created_ns:
+            return  # its successor at this address overtook it
+        self._alive[event.file] = event
+        self._changed = True
+        if self._found.get(place, _NOTHING)[1] > event.created_ns:
+            return  # what was created at its place later overtook it
+        self._creations.setdefault(place, []).append(_name(event))
+        if self._shares_table(event.pid, event.tid):
+            self._taken.add(place)
 
     def forget(self, is_over: Callable[[Event], bool]) -> None:
         """Takes in which creations left nothing that is still alive, by other knowledge than events."""
