@@ -17,6 +17,7 @@ from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import FOREIGN, HIDDEN, NO_KCMP, PART, UNCOMPARED
 from tests.cli.program import COMMAND, PATIENCE_S, environment
 from tests.kernel.namespaces import FOREIGN_PROC, OWN_PROC, OWN_USERS, Contained, cgroup, missing
+from tests.waiting import eventually
 from tests.workloads.client import Actor
 
 from .test_procfs import Tree
@@ -182,6 +183,17 @@ def test_with_the_proc_of_around_pids_are_those_of_around_and_ours_are_compared(
         assert UNCOMPARED in told.blind_spots
         assert not told.tells_of_itself()
         assert list(Told("-p", str(actor.pid), through=actor.beside(proc=False)).rows) == [actor.pid]
+
+
+@needs_namespaces
+def test_a_thread_that_outlives_its_leader_is_compared_by_its_own_number() -> None:
+    with Contained() as around:
+        inside = around.beside(proc=False)
+        with Contained(inside, FOREIGN_PROC) as actor:
+            twice(actor)
+            actor.do("outlive_leader", threads=2)
+            eventually(lambda: not os.listdir(f"/proc/{actor.pid}/fd"))
+            assert list(map(len, Told(through=inside).instances(actor.pid).values())) == [2]
 
 
 @needs_namespaces
