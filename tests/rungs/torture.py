@@ -27,12 +27,13 @@ def drawn(play: Play) -> Iterator[None]:
 
 
 def each_in_turn(play: Play) -> Iterator[None]:
-    """Every move that this machine allows, and a look after each, so that none is left to chance."""
+    """Every move that this machine allows, so that none is left to chance."""
     moves = [move for move in play.moves if move not in lacking(play.stage)]
     play.random.shuffle(moves)
-    for move in moves:
+    for number, move in enumerate(moves, start=1):
         assert play.reach(move), f"{move.__name__} was never possible"
-        yield
+        if number % MOVES_A_LOOK == 0 or number == len(moves):
+            yield
 
 
 def torture(watcher: Watcher, stage: Stage, seed: int, plan: Plan, account: list[str]) -> None:
