@@ -133,3 +133,5 @@ class Released:
     when: Bounds
     perhaps_kernel: bool = False
     """The kernel may have left it to a thread of its own, which does it later."""
+    perhaps: frozenset[Process] = frozenset()
+    """Or to one of these, which had asked a ring to wait on it."""

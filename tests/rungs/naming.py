@@ -54,7 +54,8 @@ class Naming:
             return Name.KEPT
         if born is None:
             return Name.FRESH
-        return Name.KEPT if born in mine and not former else Name.EITHER
+        # Of an earlier one, which the last look did not see, a place says nothing any more.
+        return Name.KEPT if file in self.born and born in mine else Name.EITHER
 
     def lost(self, file: File) -> Name:
         """Of one that was held at the last look and is not now: KEPT if it must stay known, FRESH if it must go."""

@@ -30,7 +30,7 @@ class Oracle:
         """Sockets, and what is in them, that refer to one another only: the kernel's collector has to find them. Since
         when, and by whose move: one that let go of more than that may come after the collector."""
         self._files: list[File] = []
-        self._torn: set[File] = set()  # registered with a ring that let go of them, now or later
+        self._torn: dict[File, set[Process]] = {}  # a ring let go of them, now or later; who had it wait on them
 
     # What there is.
 
@@ -118,7 +118,7 @@ class Oracle:
     def unregister(self, thread: Thread, ring: int, when: Bounds) -> None:
         """It lets go of them."""
         file = thread.table.slots[ring].file
-        self._torn.update(file.messages.pop())
+        self._tear(*file.messages.pop())
         self._settle(thread.process, when)
 
     def poll(self, thread: Thread, ring: int, fd: int) -> None:
@@ -191,19 +191,29 @@ class Oracle:
     def _release(self, file: File, by: Process | None, when: Bounds, *, perhaps_kernel: bool = False) -> None:
         file.released = True
         if file.kind is Kind.RING:
-            self._torn.update(self._inside([file]))
+            self._tear(*self._inside([file]))
+            for thread, polled in file.polls:
+                self._tear(polled, by=thread.process)
         file.messages.clear()
         file.polls.clear()
         self._files.remove(file)
         if file.kind is Kind.EPOLL:
             torn = perhaps_kernel or file in self._torn
-            self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn))
+            perhaps = frozenset(self._torn.get(file, ()))
+            self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn, perhaps))
 
     def _cancel(self, thread: Thread) -> None:
         """What rings wait on for it is let go of."""
         for file in self._files:
-            self._torn.update(polled for each, polled in file.polls if each is thread)
+            for each, polled in file.polls:
+                if each is thread:
+                    self._tear(polled, by=thread.process)
             file.polls = [(each, polled) for each, polled in file.polls if each is not thread]
+
+    def _tear(self, *files: File, by: Process | None = None) -> None:
+        """A ring lets go of them; by whom they may end besides."""
+        for file in files:
+            self._torn.setdefault(file, set()).update({by} if by else ())
 
     def _settle(self, by: Process, when: Bounds, *, several: bool = False) -> None:
         """Ends what nothing refers to any more, and what that referred to."""

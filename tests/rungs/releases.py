@@ -100,7 +100,7 @@ class Releases:
             return end.by is None or end.perhaps_kernel
         if end.by is None:
             return COLLECTS_IN_TASK and event.process in {*keys_of(self._oracle), self._collector}
-        return event.process == key_of(end.by)
+        return event.process in {key_of(end.by), *map(key_of, end.perhaps)}
 
     def _looked(self, end: Released, event: Event) -> bool:
         """Whoever looks at a file when its last descriptor goes (lsof, another epolltop) ends it."""

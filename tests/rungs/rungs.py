@@ -30,8 +30,7 @@ class Rung:
     compat: bool = False
     """With the probe on the end of every system call, for 32-bit tasks."""
     spared: frozenset[str] = frozenset()
-    """Moves of which it cannot tell the outcome: what is created unseen, at an address that was let go since the last
-    census, is taken for what was created there."""
+    """Moves of which it cannot tell the outcome."""
 
 
 class Refused(Exception):
@@ -45,6 +44,11 @@ def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
 _FUNCTIONS = Sight(refused=False)
 _TRACEPOINT = Sight(compat=False)
 _DERIVED = Sight(compat=False, releases=False, blind_spot="no probe sees releases here")
+_ADDRESS_UNSEEN = frozenset({"create_compat"})
+"""What is created unseen, at an address that was let go since the last census, is taken for what was created there."""
+_TABLE_UNSEEN = frozenset({"execute_with_another_table", "leave_to_another_table"})
+"""What another thread had at some descriptor is taken for what the first one had there."""
+
 _PROC = Sight(
     creations=False,
     compat=False,
@@ -56,22 +60,21 @@ _PROC = Sight(
 )
 
 
-def _by_scan(sight: Sight) -> Sight:
+def _by_scan(epoll_create: str, files_free: str, sight: Sight) -> Rung:
     """The same probes with the census of /proc and kcmp(2)."""
-    return dataclasses.replace(sight, tables=False, addresses=False, identities=sight.releases)
+    seen = dataclasses.replace(sight, tables=False, addresses=False, identities=sight.releases)
+    return Rung(ladders=_ladders(epoll_create, files_free, "proc"), sight=seen, spared=_TABLE_UNSEEN)
 
 
 RUNGS = {
     "fentry": Rung(ladders=_ladders("fexit", "fentry", "iterator"), sight=_FUNCTIONS),
     "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), sight=_FUNCTIONS),
     "slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "iterator"), sight=_TRACEPOINT),
-    "derived": Rung(
-        ladders=_ladders("tracepoint", "census", "iterator"), sight=_DERIVED, spared=frozenset({"create_compat"})
-    ),
-    "scan-fentry": Rung(ladders=_ladders("fexit", "fentry", "proc"), sight=_by_scan(_FUNCTIONS)),
-    "scan-kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "proc"), sight=_by_scan(_FUNCTIONS)),
-    "scan-slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "proc"), sight=_by_scan(_TRACEPOINT)),
-    "scan-derived": Rung(ladders=_ladders("tracepoint", "census", "proc"), sight=_by_scan(_DERIVED)),
+    "derived": Rung(ladders=_ladders("tracepoint", "census", "iterator"), sight=_DERIVED, spared=_ADDRESS_UNSEEN),
+    "scan-fentry": _by_scan("fexit", "fentry", _FUNCTIONS),
+    "scan-kprobe": _by_scan("kretprobe", "kprobe", _FUNCTIONS),
+    "scan-slab": _by_scan("tracepoint", "raw_tracepoint", _TRACEPOINT),
+    "scan-derived": _by_scan("tracepoint", "census", _DERIVED),
     "compat": Rung(ladders=ALL.only("epoll_create", "tracepoint"), sight=Sight(), compat=True),
     "proc": Rung(ladders=None, sight=_PROC),
 }

@@ -4,7 +4,8 @@ A creation returned a descriptor: at that place, until it is closed, the instanc
 is closed or taken over by another instance, and a thread may have a table of its own with the same numbers. So a place
 vouches for what was created there since the last walk, and for what the last walk found there, as long as it lives,
 unless a creation in that very table shows that the place had become free. So a name is wrong only where an instance
-took over a place unseen: by dup(2), from a socket, because a creation was lost or late, or while the walk went on.
+took over a place unseen: by dup(2), from a socket, because a creation was lost or late, while the walk went on, or
+because the main thread has exited and another one's table, which had become its own, is that of the process now.
 Where places of one file vouch for several instances, or files for the same one, those are settled first that are
 certain; what is left over has no name, for unknown is better than wrong.
 

@@ -82,6 +82,15 @@ def unshare(play: Play, thread: Thread) -> bool:
 
 
 def execute(play: Play, thread: Thread) -> bool:
+    return thread.table is thread.process.threads[0].table and _execute(play, thread)
+
+
+def execute_with_another_table(play: Play, thread: Thread) -> bool:
+    """The table that a thread had made its own is that of the process from then on."""
+    return thread.table is not thread.process.threads[0].table and _execute(play, thread)
+
+
+def _execute(play: Play, thread: Thread) -> bool:
     name = play.channel()
     before = play.begun(thread, "execute", name=name)
     play.stage.greeting(name)
@@ -103,8 +112,20 @@ def kill(play: Play, thread: Thread) -> bool:
 
 def end_thread(play: Play, thread: Thread) -> bool:
     """A leader that ends before its threads leaves them its process."""
-    if len(thread.process.threads) < 2:
-        return False
+    return len(thread.process.threads) > 1 and not _leaves_another_table(thread) and _end_thread(play, thread)
+
+
+def leave_to_another_table(play: Play, thread: Thread) -> bool:
+    """The next one had made its table its own: that is the table of the process from then on."""
+    return _leaves_another_table(thread) and _end_thread(play, thread)
+
+
+def _leaves_another_table(thread: Thread) -> bool:
+    first, *others = thread.process.threads
+    return thread is first and bool(others) and others[0].table is not first.table
+
+
+def _end_thread(play: Play, thread: Thread) -> bool:
     before = play.begun(thread, "end_thread")
     play.stage.thread_ended(thread.process.pid, thread.tid)
     play.oracle.end_thread(thread, (before, now_ns()))
