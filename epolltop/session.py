@@ -164,7 +164,7 @@ class Session:
 
     def _descriptors(self) -> Mapping[int, Descriptor]:
         return {
-            instance.file: Descriptor(instance.holders[0].process.pid, instance.holders[0].fds[0])
+            instance.file: Descriptor(instance.holders[0].process, instance.holders[0].fds[0])
             for instance in self.focus
             if instance.holders
         }

@@ -203,7 +203,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
           "Argument of its creation: the size given to epoll_create or the flags given to epoll_create1."),
     Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
-          "Registrations in its interest list, counted in /proc/PID/fdinfo at low rate."),
+          "Registrations in its interest list, counted in /proc/PID/fdinfo; the longer it is the more seldom."),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
           "Process id of who created it, if that was seen."),
     Field("holders", "HOLDERS", 12, "count", lambda row, _: len(row.instance.holders),

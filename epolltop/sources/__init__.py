@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from epolltop.model.batch import Batch
+from epolltop.model.batch import Batch, ProcessKey
 
 NO_STACKS = "no stacks of who creates instances"
 """The blind spot of a source that was asked for stacks and cannot take them."""
@@ -60,7 +60,7 @@ class Unlisted(NamedTuple):
 class Descriptor(NamedTuple):
     """Where an instance can be reached."""
 
-    pid: int
+    process: ProcessKey
     fd: int
 
 

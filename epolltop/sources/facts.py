@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 
 from epolltop.model.batch import Process, ProcessKey
 from epolltop.sources import Descriptor
+from epolltop.sources.pace import Pace
 from epolltop.sources.procfs import Procfs
 
 BUSY, IDLE = 100, 40
 """Processes read again a poll, of those that acted since the last one and of the others: at most 4 and 1.6 ms of work.
 With more of them what is known of each is some polls old."""
 WATCHED = 10_000
-"""Interest lists measured a poll at most, in at most WATCHING_S: each read holds the lock of an instance in use."""
+"""Interest lists measured a poll at most. No other is begun after WATCHING_S."""
 WATCHING_S = 1.0
+WATCHING_SHARE = 0.01
+"""Of time, for which an instance may be locked to be measured: with up to 5,000 watches each second, with 100,000 every
+twelve."""
 
 
 class Facts:
@@ -24,6 +29,7 @@ class Facts:
     def __init__(self, procfs: Procfs) -> None:
         self._procfs = procfs
         self._known: dict[ProcessKey, Process] = {}
+        self._paces: dict[int, Pace] = {}  # by file, of instances not to be measured yet
 
     def of(
         self, wanted: Collection[ProcessKey], acted: Collection[ProcessKey] = frozenset()
@@ -48,14 +54,29 @@ class Facts:
         self._procfs.forget(self._known)
         return dict(self._known)
 
-    def watches(self, focus: Mapping[int, Descriptor]) -> dict[int, int]:
-        """Lengths of interest lists by file, of those that could be read in time."""
+    def watches(self, focus: Mapping[int, Descriptor], doubtful: Container[int] = ()) -> dict[int, int]:
+        """Lengths of interest lists by file, of those that were due and could be read in time.
+
+        Args:
+            focus: whose, and where.
+            doubtful: files that may be other instances by now, or elsewhere, than when they came into focus.
+        """
+        # One that is due is as good as a new one.
+        self._paces = {file: pace for file, pace in self._paces.items() if not pace.is_due and file not in doubtful}
         counts: dict[int, int] = {}
+        is_alive = functools.cache(self._is_alive)
         deadline = time.monotonic() + WATCHING_S
-        for file, at in itertools.islice(focus.items(), WATCHED):
-            count = self._procfs.watch_count(at.pid, at.fd)
+        for file, (process, fd) in itertools.islice(focus.items(), WATCHED):
+            if file in self._paces or file in doubtful or not is_alive(process):
+                continue
+            pace = self._paces[file] = Pace(WATCHING_SHARE)
+            count = pace.run(functools.partial(self._procfs.watch_count, process.pid, fd))
             if count is not None:
                 counts[file] = count
             if time.monotonic() > deadline:
                 break
         return counts
+
+    def _is_alive(self, key: ProcessKey) -> bool:
+        """Whether the pid still is that process's."""
+        return key.start in (0, self._procfs.start_ticks(key.pid))

@@ -14,6 +14,7 @@ from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
+from epolltop.sources.pace import now_ns
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import Scan, Scanned
 
@@ -57,21 +58,22 @@ class ProcSource:
             raise SourceUnavailable(f"/proc cannot be read: {error.strerror}", "mount -t proc proc /proc") from error
         if not found:
             raise SourceUnavailable("/proc is not mounted: it lists no process", "mount -t proc proc /proc")
-        self._since_ns = _now_ns()
+        self._since_ns = now_ns()
 
     def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
         self._procfs.forget(scanned.processes)
+        moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
-            now_ns=_now_ns(),
+            now_ns=now_ns(),
             wall_ns=time.time_ns(),
             source=self._describe(scanned),
             cost=own_cost(),
             census=scanned.census,
             processes=scanned.processes,
-            watches=self._facts.watches(focus),
+            watches=self._facts.watches(focus, moved),
         )
 
     def close(self) -> None:
@@ -89,7 +91,3 @@ class ProcSource:
             blind_spots=(*self._blind_spots, *scanned.unseen),
             unreadable=scanned.unreadable,
         )
-
-
-def _now_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

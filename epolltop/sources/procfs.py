@@ -193,7 +193,8 @@ class Procfs:
     def watch_count(self, pid: int, fd: int) -> int | None:
         """Length of the interest list behind a descriptor.
 
-        The kernel holds the instance's lock while it prints, about 1 µs a watch: its program waits that long.
+        The kernel holds the instance's lock while it prints, about 1 µs a watch in all: it begins anew with twice the
+        room as long as that does not do. So long the program waits.
 
         Returns:
             None if the descriptor is gone, no epoll instance (any more), or may not be read.

@@ -5,7 +5,6 @@ Tables of threads that left their process' are not seen: to find out which those
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from epolltop.model.batch import Census, Holding, Process, ProcessKey
 from epolltop.sources import kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
+from epolltop.sources.pace import now_ns
 from epolltop.sources.pids import OwnPids
 from epolltop.sources.procfs import Procfs
 
@@ -75,7 +75,7 @@ class Scan:
         Raises:
             OSError: /proc went away, or we have no descriptor left to read it with.
         """
-        started_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        started_ns = now_ns()
         pids = self._procfs.pids()
         found: dict[int, tuple[ProcessKey, list[int]]] = {}
         processes: dict[ProcessKey, Process] = {}
@@ -100,6 +100,10 @@ class Scan:
         self._update(found)
         census = Census(started_ns, self._holdings, by_address=False)
         return Scanned(census, processes, unreadable, (*self._uncompared(uncompared), APART, *self._hidden(pids)))
+
+    def file(self, place: Place) -> int:
+        """Number of the instance that the last walk found in a place; 0 if none."""
+        return self._files.file(place)
 
     def _uncompared(self, foreign: int) -> Iterator[str]:
         """What kcmp did not tell, where holders in no PID namespace of ours are so many."""

@@ -5,11 +5,15 @@ Costs on Linux 6.18: 8 µs for a table, and 3 µs for each descriptor in it; of 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
 _EVENTPOLL = "anon_inode:[eventpoll]"
+_WATCH = b"\ntfd:"
+"""What each line of an interest list begins with; others stand before it."""
+_CHUNK_BYTES = 1 << 16
 
 
 class Table(NamedTuple):
@@ -73,7 +77,7 @@ def watch_count(root: str, pid: int, fd: int) -> int | None:
     if link != _EVENTPOLL:
         return None
     with open(f"{root}/{pid}/fdinfo/{fd}", "rb", buffering=0) as info:
-        return info.readall().count(b"\ntfd:")
+        return _occurrences(_WATCH, info)
 
 
 def links(root: str, thread: int) -> Iterator[tuple[int, str]]:
@@ -103,3 +107,12 @@ def _link(name: str, table: int) -> str:
         return os.readlink(name, dir_fd=table)
     except FileNotFoundError:  # closed since it was listed
         return ""
+
+
+def _occurrences(word: bytes, file: io.FileIO) -> int:
+    """How often a file has a word, without ever holding it whole: of 100,000 watches it is 8 MB."""
+    found, end = 0, b""
+    while chunk := file.read(_CHUNK_BYTES):
+        found += (end + chunk).count(word)
+        end = (end + chunk)[1 - len(word) :]
+    return found

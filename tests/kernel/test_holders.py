@@ -193,13 +193,29 @@ def test_watches_are_those_of_the_interest_list(observing: Observing, actor: Act
     fd = actor.create()
     instance = observing.instances(actor.pid)[fd]
     assert instance.watches is None
-    observing.focus[instance.file] = Descriptor(actor.pid, fd)
+    observing.focus[instance.file] = Descriptor(instance.holders[0].process, fd)
     try:
         assert observing.instances(actor.pid)[fd].watches == 0
         targets = actor.do("watch", fd=fd, count=17)["targets"]
-        assert observing.instances(actor.pid)[fd].watches == 17
+        eventually(lambda: observing.instances(actor.pid)[fd].watches == 17)
         actor.do("close", fds=targets[0])
-        assert observing.instances(actor.pid)[fd].watches == 16
+        eventually(lambda: observing.instances(actor.pid)[fd].watches == 16)
+    finally:
+        observing.focus.clear()
+
+
+def test_watches_are_not_those_of_the_next_instance_in_that_place(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    former = observing.instances(actor.pid)[fd]
+    observing.focus[former.file] = Descriptor(former.holders[0].process, fd)
+    try:
+        kept = actor.do("dup", fd=fd)["fd"]
+        actor.do("close", fds=[fd])
+        assert actor.create() == fd
+        actor.do("watch", fd=fd, count=17)
+        actor.do("close", fds=[kept])
+        observing.refresh()
+        assert observing.batch.watches == {}
     finally:
         observing.focus.clear()
 

@@ -1,17 +1,22 @@
-"""Facts about processes, read again in turn: those that acted before those that did not."""
+"""Facts about processes, read again in turn: those that acted before those that did not. Interest lists: at a pace."""
 
 from __future__ import annotations
 
+import os
+import select
+import time
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from epolltop.model.batch import ProcessKey
-from epolltop.sources import facts
+from epolltop.sources import Descriptor, facts
 from epolltop.sources.facts import Facts
 from epolltop.sources.procfs import Procfs
 
-from .test_procfs import Tree
+from .test_procfs import LONG, LONG_FD, LONG_LIST, Tree, child
 
 KEYS = dict.fromkeys(ProcessKey(pid, 500) for pid in range(1, 8))
 
@@ -53,3 +58,63 @@ def test_who_acted_is_read_besides_and_the_oldest_of_them_first(watched: Watched
     # The oldest first: 4, 5, 6, 7, 1, 2, 3.
     assert watched.read(2, 3, 6) == {6, 2} | {4, 5, 7}
     assert watched.read(*(pid for pid, _ in KEYS)) == {1, 3}
+
+
+class Measured(Procfs):
+    """Keeps account of how long each process was held up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took: Counter[int] = Counter()
+        self.last: Counter[int] = Counter()
+
+    def watch_count(self, pid: int, fd: int) -> int | None:
+        began = time.perf_counter_ns()
+        count = super().watch_count(pid, fd)
+        self.last[pid] = time.perf_counter_ns() - began
+        self.took[pid] += self.last[pid]
+        return count
+
+
+def test_no_instance_is_held_up_for_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    share = 0.1
+    monkeypatch.setattr(facts, "WATCHING_SHARE", share)
+    procfs = Measured()
+    known = Facts(procfs)
+    polls: list[dict[int, int]] = []
+    with child(LONG_LIST) as long, child("instance = select.epoll(); instance.register(0)") as short:
+        focus = {
+            1: Descriptor(ProcessKey(long.pid, 0), LONG_FD),
+            2: Descriptor(ProcessKey(short.pid, 0), 3),
+        }
+        began = time.perf_counter_ns()
+        while time.perf_counter_ns() - began < 1e9:
+            polls.append(known.watches(focus))
+            time.sleep(0.01)
+        elapsed = time.perf_counter_ns() - began
+    assert polls[0] == {1: LONG, 2: 1}
+    reads = Counter(file for poll in polls for file in poll)
+    assert reads[2] > reads[1]
+    assert procfs.took[long.pid] <= elapsed * share + procfs.last[long.pid]
+
+
+def test_who_left_the_focus_keeps_its_pace_and_another_instance_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "WATCHING_SHARE", 1e-6)
+    known = Facts(Procfs())
+    with closing(select.epoll()) as instance:
+        focus = {1: Descriptor(ProcessKey(os.getpid(), 0), instance.fileno())}
+        assert known.watches(focus) == {1: 0}
+        assert known.watches({}) == {}
+        assert known.watches(focus) == {}
+        assert known.watches(focus, {1}) == {}
+        assert known.watches(focus) == {1: 0}
+
+
+def test_a_list_of_whoever_has_the_pid_now_is_not_taken() -> None:
+    procfs = Procfs()
+    start = procfs.start_ticks(os.getpid())
+    assert start
+    with closing(select.epoll()) as instance:
+        place = Descriptor(ProcessKey(os.getpid(), start), instance.fileno())
+        former = Descriptor(ProcessKey(os.getpid(), start - 1), instance.fileno())
+        assert Facts(procfs).watches({1: place, 2: former}) == {1: 0}

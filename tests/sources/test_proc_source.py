@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Batch, Holding
+from epolltop.model.batch import Batch, Holding, ProcessKey
 from epolltop.sources import Descriptor, SourceUnavailable, kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
 from epolltop.sources.proc import ProcSource
 from epolltop.sources.tables import Table
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -222,10 +223,19 @@ def test_interest_lists_are_measured_for_the_focus_only(watcher: Watcher) -> Non
         child.do("pipes = [os.pipe() for _ in range(11)]; one = select.epoll(); two = select.epoll()")
         fd = child.do("[one.register(end[0]) for end in pipes]; result = one.fileno()")
         file = watcher.of(child.pid)[child.pid, fd]
-        focus = {file: Descriptor(child.pid, fd), 10**9: Descriptor(child.pid, 0)}
+        who = ProcessKey(child.pid, 0)
+        focus = {file: Descriptor(who, fd), 10**9: Descriptor(who, 0)}
         assert watcher.look(focus).watches == {file: 11}
-        assert watcher.look(focus).watches == {file: 11}
+        eventually(lambda: watcher.look(focus).watches == {file: 11})
         assert watcher.look().watches == {}
+
+
+def test_an_interest_list_is_not_taken_for_that_of_another_instance(watcher: Watcher) -> None:
+    with children() as [child]:
+        fd = child.do("one = select.epoll(); two = select.epoll(); two.register(0); result = one.fileno()")
+        file = watcher.of(child.pid)[child.pid, fd]
+        child.do("kept = os.dup(one.fileno()); os.dup2(two.fileno(), one.fileno())")
+        assert watcher.look({file: Descriptor(ProcessKey(child.pid, 0), fd)}).watches == {}
 
 
 def test_a_process_that_ends_between_two_reads_is_left_out(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import resource
 import select
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +24,20 @@ Max cpu time              unlimited            unlimited            seconds
 Max open files            {soft:<20} 524288               files
 Max locked memory         8388608              8388608              bytes
 """
+
+
+LONG, LONG_FD = 20_000, 9
+LONG_LIST = f"""
+instance = select.epoll()
+os.dup2(instance.fileno(), {LONG_FD})
+for pair in range({LONG} // 800):
+    target = os.eventfd(0) if hasattr(os, "eventfd") else os.pipe()[0]
+    for number in range(200, 1000):  # a copy is watched for as long as its file is open
+        os.dup2(target, number)
+        instance.register(number)
+        os.close(number)
+"""
+"""A process with an interest list of that length, within 1,024 descriptors."""
 
 
 class Tree:
@@ -442,6 +457,16 @@ def test_watch_count_is_the_length_of_the_interest_list() -> None:
         assert Procfs().watch_count(ME, pipes[0][0]) is None
     for end in (end for ends in pipes for end in ends):
         os.close(end)
+
+
+def test_a_long_interest_list_is_counted_and_never_held() -> None:
+    with child(LONG_LIST) as process:
+        tracemalloc.start()
+        try:
+            assert Procfs().watch_count(process.pid, LONG_FD) == LONG
+            assert tracemalloc.get_traced_memory()[1] < LONG * 80 / 4  # of the bytes that the kernel prints
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

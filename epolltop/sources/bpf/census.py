@@ -6,19 +6,17 @@ walk through /proc with kcmp, which knows no addresses and learns them from the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from epolltop.model.batch import Census, Event, Holding
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.naming import Naming
 from epolltop.sources.bpf.pidns import levels_up
 from epolltop.sources.bpf.program import Program
+from epolltop.sources.pace import now_ns
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import PART, Scan
-
-Done = TypeVar("Done")
 
 OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 
@@ -43,24 +41,6 @@ class CensusTaker(Protocol):
             census: what `take` answered, or None if it was not asked.
             events: what probes saw, up to now, since the events of the last call; by time.
         """
-
-
-class Pace:
-    """Keeps work that is repeated within its share of a core."""
-
-    def __init__(self, share: float) -> None:
-        self._share = share
-        self._due_ns = 0
-
-    def run(self, work: Callable[[], Done]) -> Done | None:
-        """What the work gives; None if it is not due."""
-        started_ns = now_ns()
-        if started_ns < self._due_ns:
-            return None
-        done = work()
-        ended_ns = now_ns()
-        self._due_ns = ended_ns + int((ended_ns - started_ns) / self._share)
-        return done
 
 
 class IteratorCensus:
@@ -178,8 +158,3 @@ CENSUS: dict[str, Callable[[Program, bool], CensusTaker]] = {
     "proc": lambda program, include_self: scan_census(program, include_self=include_self),
 }
 """The ladder, best rung first; AttachError leads on to the next."""
-
-
-def now_ns() -> int:
-    """The boot clock."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

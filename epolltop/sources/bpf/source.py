@@ -20,7 +20,6 @@ from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Sour
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.bcc import load_bcc
-from epolltop.sources.bpf.census import Pace, now_ns
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
@@ -33,6 +32,7 @@ from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
+from epolltop.sources.pace import Pace, now_ns
 from epolltop.sources.procfs import Procfs, user_name
 
 WAKEUP_EVENTS = 1 << 20
@@ -184,7 +184,7 @@ class BpfSource:
             census=census,
             processes=processes,
             users={uid: user_name(uid) for uid in gone},
-            watches=self._facts.watches(focus),
+            watches=self._facts.watches(focus, {event.file for event in events}),
         )
 
     def close(self) -> None:
