@@ -69,7 +69,7 @@ class Facts:
         for file, (process, fd) in itertools.islice(focus.items(), WATCHED):
             if file in self._paces or file in doubtful or not is_alive(process):
                 continue
-            pace = self._paces[file] = Pace(WATCHING_SHARE)
+            pace = self._paces[file] = Pace(WATCHING_SHARE, time.monotonic_ns)
             count = pace.run(functools.partial(self._procfs.watch_count, process.pid, fd))
             if count is not None:
                 counts[file] = count

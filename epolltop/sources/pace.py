@@ -12,8 +12,16 @@ Done = TypeVar("Done")
 class Pace:
     """Keeps work that is repeated within its share of time: what took long is not done again soon."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, spent_ns: Callable[[], int]) -> None:
+        """Work that has not been done yet is due.
+
+        Args:
+            share: of time, that the work may take.
+            spent_ns: the clock that says how much it took. The thread's CPU time, if it is a core that is to be spared:
+                what the machine slept is no work. A clock of the machine, if somebody waits meanwhile.
+        """
         self._share = share
+        self._spent_ns = spent_ns
         self._due_ns = 0
 
     @property
@@ -25,10 +33,9 @@ class Pace:
         """What the work gives; None if it is not due."""
         if not self.is_due:
             return None
-        started_ns = now_ns()
+        before_ns = self._spent_ns()
         done = work()
-        ended_ns = now_ns()
-        self._due_ns = ended_ns + int((ended_ns - started_ns) / self._share)
+        self._due_ns = now_ns() + int((self._spent_ns() - before_ns) / self._share)
         return done
 
 

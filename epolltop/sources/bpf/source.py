@@ -105,7 +105,7 @@ class BpfSource:
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
         self._freed_at = 0  # creations until then
-        self._pace = Pace(self._sizes.census_share)
+        self._pace = Pace(self._sizes.census_share, time.thread_time_ns)
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
