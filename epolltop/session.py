@@ -12,10 +12,10 @@ import contextlib
 import dataclasses
 import gc
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
-from epolltop.model.batch import Batch
+from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.sources import Descriptor, FactSource
@@ -66,6 +66,8 @@ class Session:
         """Between two snapshots; may be changed at any time."""
         self.focus: tuple[Instance, ...] = ()
         """Instances somebody looks at: their interest lists are measured."""
+        self.shown: Collection[ProcessKey] = ()
+        """Processes somebody looks at: what is known about them is never old."""
         self.stopping = asyncio.Event()
         """Set it to end `ticks` and `observe` early."""
 
@@ -158,7 +160,7 @@ class Session:
 
     def _poll(self) -> Batch:
         assert self._source is not None, "poll before open"
-        batch = self._source.poll(self._descriptors())
+        batch = self._source.poll(self._descriptors(), self.shown)
         self._world.apply(batch)
         return batch
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from epolltop.model.batch import Batch
+from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
@@ -45,7 +45,7 @@ class Told:
     def open(self) -> None:
         """See FactSource."""
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """See FactSource."""
         for batch in self._batches:
             return batch

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from epolltop.model.snapshot import ProcessRow
 from epolltop.output.formats import as_json_line, as_text
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look
@@ -40,7 +41,9 @@ async def run_batch(
     async for snapshot in session.ticks():
         told = dataclasses.replace(snapshot, journal=news + snapshot.news)
         news = ()
-        report = Report(told, view, look(told, view), filter_text, width=width, ascii_only=ascii_only)
+        rows = look(told, view)
+        session.shown = tuple(row.key for row in rows if isinstance(row, ProcessRow))
+        report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else as_text(report) + "\n")
         written += 1
         if written == count:

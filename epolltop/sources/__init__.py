@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -74,11 +74,12 @@ class FactSource(Protocol):
             SourceUnavailable: it cannot run on this machine or with these privileges.
         """
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """What is new since the last call.
 
         Args:
             focus: by file, the instances somebody is looking at; only their interest lists are measured.
+            shown: the processes somebody is looking at; what /proc says about them is read before the rest.
 
         Raises:
             SourceEnded: there is nothing more to come, from a source that can end.

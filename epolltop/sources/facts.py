@@ -13,8 +13,8 @@ from epolltop.sources.pace import Pace
 from epolltop.sources.procfs import Procfs
 
 BUSY, IDLE = 100, 40
-"""Processes read again a poll, of those that acted since the last one and of the others: at most 4 and 1.6 ms of work.
-With more of them what is known of each is some polls old."""
+"""Processes read again a poll, of those looked at or that acted since the last one, and of the others: at most 4 and
+1.6 ms of work. With more of them what is known of each is some polls old."""
 WATCHED = 10_000
 """Interest lists measured a poll at most. No other is begun after WATCHING_S."""
 WATCHING_S = 1.0
@@ -32,9 +32,14 @@ class Facts:
         self._paces: dict[int, Pace] = {}  # by file, of instances not to be measured yet
 
     def of(
-        self, wanted: Collection[ProcessKey], acted: Collection[ProcessKey] = frozenset()
+        self,
+        wanted: Collection[ProcessKey],
+        acted: Collection[ProcessKey] = frozenset(),
+        shown: Collection[ProcessKey] = frozenset(),
     ) -> Mapping[ProcessKey, Process]:
-        """Those of the wanted processes that are alive. New ones are read at once, those that acted before others.
+        """Those of the wanted processes that are alive.
+
+        New ones are read at once, then those that somebody looks at, those that acted, and the others.
 
         Wants sets or mappings: they are searched once a process.
         """
@@ -42,8 +47,9 @@ class Facts:
         fresh: dict[ProcessKey, Process] = {}
         waiting = [key for key in self._known if key in wanted and key.pid in alive]
         # The oldest stand first, because what is read is put at the end.
-        busy = itertools.islice((key for key in waiting if key in acted), BUSY)
-        idle = itertools.islice((key for key in waiting if key not in acted), IDLE)
+        looked_at = (key for key in waiting if key in shown)
+        busy = itertools.islice((*looked_at, *(key for key in waiting if key in acted and key not in shown)), BUSY)
+        idle = itertools.islice((key for key in waiting if key not in acted and key not in shown), IDLE)
         read = dict.fromkeys(itertools.chain((key for key in wanted if key not in self._known), busy, idle))
         for key in read:
             facts = self._procfs.process(key)

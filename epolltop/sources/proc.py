@@ -7,9 +7,9 @@ one scan to the next.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from epolltop.model.batch import Batch, Probe, Source
+from epolltop.model.batch import Batch, Probe, ProcessKey, Source
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
@@ -60,7 +60,7 @@ class ProcSource:
             raise SourceUnavailable("/proc is not mounted: it lists no process", "mount -t proc proc /proc")
         self._since_ns = now_ns()
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
         self._procfs.forget(scanned.processes)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import BinaryIO
 
 import msgspec
 
 from epolltop import __version__
-from epolltop.model.batch import Batch
+from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.world import Selection
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.codec import FRAME_BYTES_MAX, Encoder
@@ -45,13 +45,13 @@ class Recorder:
         """See FactSource."""
         self._source.open()
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """See FactSource; each batch is in the file before it is returned.
 
         Raises:
             OSError: the file cannot take it. What stands there so far can be replayed.
         """
-        batch = self._source.poll(focus)
+        batch = self._source.poll(focus, shown)
         if not self.octets:
             self._write(MAGIC + b"%d " % VERSION + msgspec.json.encode(self._header) + b"\n")
         try:

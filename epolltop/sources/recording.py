@@ -6,13 +6,13 @@ import array
 import copy
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
 
-from epolltop.model.batch import Batch
+from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.world import Selection
 from epolltop.sources import Descriptor, SourceEnded, Unplayable
 from epolltop.sources.codec import FRAME_BYTES_MAX, Damaged, Decoder
@@ -88,7 +88,7 @@ class Recording:
         if self._file.seekable():
             self.times = self._scan()
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """The next batch; nothing can be measured any more.
 
         Raises:

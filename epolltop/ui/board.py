@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from epolltop.model.batch import Event
+from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
 from epolltop.query.story import Line, event_story, instance_story, raw_story
@@ -125,6 +125,13 @@ class Board(Vertical):
         """Instances on screen: their interest lists are worth measuring."""
         rows = self.table(INSTANCES.id).rows[:FOCUSED]
         return tuple(row.instance for row in rows)
+
+    @property
+    def shown(self) -> tuple[ProcessKey, ...]:
+        """Processes on screen."""
+        if self._place is None or self._place.subject.id != PROCESSES.id:
+            return ()
+        return tuple(row.key for row in self.main.rows_in_view)
 
     def show(self, place: Place, snapshot: Snapshot, rows: Sequence[Any], glow: Glow | None, empty: str) -> None:
         """Draws rows of a place; they belong to the snapshot.

@@ -135,6 +135,12 @@ class VirtualTable(Sheet[Row], can_focus=True):
         """All of them, in the order drawn."""
         return self._rows.shown
 
+    @property
+    def rows_in_view(self) -> Sequence[Row]:
+        """Those that are on the screen now."""
+        top = self.scroll_offset.y
+        return self._rows.shown[top : top + self._page]
+
     def forget(self) -> None:
         """What comes is another list: the cursor goes to its first row, and no row is marked."""
         self._rows.forget()

@@ -218,13 +218,13 @@ class Watching(App[Exception]):
     def _take(self, looked: Looked) -> None:
         self._looked = looked
         self.board.show(looked.place, looked.snapshot, looked.rows, looked.glow, self._why_empty(looked))
-        self.session.focus = self.board.measured
+        self._measure()
         self.draw_crumbs()
 
     @on(VirtualTable.RowHighlighted)
     def _measure(self) -> None:
         if not self.is_gone():
-            self.session.focus = self.board.measured
+            self.session.focus, self.session.shown = self.board.measured, self.board.shown
 
     def go(self, trail: Trail) -> None:
         """Shows another place."""

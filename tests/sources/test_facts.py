@@ -29,13 +29,14 @@ class Watched:
         self._facts = Facts(Procfs(str(root)))
         self._polls = 0
 
-    def read(self, *acted: int) -> set[int]:
+    def read(self, *acted: int, shown: tuple[int, ...] = ()) -> set[int]:
         """Pids that a poll reads."""
         self._polls += 1
         name = f"poll {self._polls}"
         for pid, _ in KEYS:
             self._tree.add(pid, name.encode())
-        found = self._facts.of(KEYS, {ProcessKey(pid, 500) for pid in acted})
+        keys = ({ProcessKey(pid, 500) for pid in pids} for pids in (acted, shown))
+        found = self._facts.of(KEYS, *keys)
         assert found.keys() == KEYS.keys()
         return {key.pid for key, process in found.items() if process.name == name}
 
@@ -58,6 +59,13 @@ def test_who_acted_is_read_besides_and_the_oldest_of_them_first(watched: Watched
     # The oldest first: 4, 5, 6, 7, 1, 2, 3.
     assert watched.read(2, 3, 6) == {6, 2} | {4, 5, 7}
     assert watched.read(*(pid for pid, _ in KEYS)) == {1, 3}
+
+
+def test_who_is_looked_at_is_read_each_time_whoever_acts(watched: Watched) -> None:
+    watched.read()
+    assert [watched.read(shown=(6, 7)) for _ in range(3)] == [{6, 7, 1, 2, 3}, {6, 7, 4, 5, 1}, {6, 7, 2, 3, 4}]
+    everybody = [pid for pid, _ in KEYS]
+    assert [watched.read(*everybody, shown=(7,)) for _ in range(3)] == [{7, 5}, {7, 1}, {7, 6}]
 
 
 class Measured(Procfs):

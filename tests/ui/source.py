@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from epolltop.model.batch import (
@@ -109,6 +109,7 @@ class ScriptedSource:
         self._last = batch()
         self.now_ns = NOW_NS
         self.focus: Mapping[int, Descriptor] = {}
+        self.shown: Collection[ProcessKey] = ()
         self.polls = 0
         self.closed = False
 
@@ -119,10 +120,10 @@ class ScriptedSource:
     def open(self) -> None:
         """See FactSource."""
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """See FactSource."""
         assert not self.closed
-        self.focus = focus
+        self.focus, self.shown = focus, shown
         fresh = self._script.popleft() if self._script else replace(self._last, events=())
         if isinstance(fresh, Exception):
             raise fresh

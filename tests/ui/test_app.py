@@ -421,6 +421,21 @@ async def test_only_the_selected_process_has_its_interest_lists_measured() -> No
         assert set(screen.source.focus) == {file_of(42, number) for number in range(3)}
 
 
+async def test_processes_on_screen_are_those_that_are_read_first() -> None:
+    many = [Task(pid, open=1) for pid in range(1000, 1200)]
+    async with on_screen(batch(*many)) as screen:
+        await screen.tick()
+        seen = {key.pid for key in screen.source.shown}
+        assert 1000 in seen
+        assert len(seen) < 40
+        await screen.press("end")
+        await screen.tick()
+        assert 1199 in {key.pid for key in screen.source.shown}
+        await screen.press("2")
+        await screen.tick()
+        assert screen.source.shown == ()
+
+
 # The filter.
 
 

@@ -13,7 +13,7 @@ import re
 import secrets
 import select
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 
 from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Source, Totals
@@ -145,7 +145,7 @@ class BpfSource:
         self._unseen = [preemption.NOTE] * any(left_out)
         self._sees_all_releases = not left_out[-1]
 
-    def poll(self, focus: Mapping[int, Descriptor]) -> Batch:
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """See FactSource."""
         program = self._program
         assert program is not None, "poll before open"
@@ -169,7 +169,7 @@ class BpfSource:
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         actors = {event.process for event in events}
-        processes = self._facts.of({*self._holders, *counts, *actors}, actors)
+        processes = self._facts.of({*self._holders, *counts, *actors}, actors, frozenset(shown))
         gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
         self._forget_the_gone(entries, processes)
         return Batch(
