@@ -22,6 +22,10 @@ from epolltop.sources import Descriptor, FactSource
 
 _Result = TypeVar("_Result")
 
+POLL_S = 1.0
+"""At least so often the source is asked, however seldom somebody wants to know: until then events wait in a buffer of a
+bound, and of processes that ended /proc tells nothing."""
+
 OpenSource = Callable[[], FactSource]
 """Opens the source that was asked for, or the best that can run; raises SourceUnavailable."""
 
@@ -89,14 +93,20 @@ class Session:
     async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
         """A snapshot every delay_s, with rates since the one before. The first comes a delay after `open`.
 
+        In between the source is polled all the same, as often as POLL_S says.
+
         Args:
             seconds: after which it ends.
         """
         loop = asyncio.get_running_loop()
         ends, due = loop.time() + seconds, loop.time() + self.delay_s
-        while not await self.sleep(min(due, ends) - loop.time()):
-            if loop.time() >= ends:
-                return
+        while True:
+            for polls in range(math.ceil(self.delay_s / POLL_S), 0, -1):
+                now = loop.time()
+                if await self.sleep(min((due - now) / polls, ends - now)) or loop.time() >= ends:
+                    return
+                if polls > 1:
+                    await self._call(self._follow)
             # After a pause of the machine, or a tick that took long, go on from now: no ticks to catch up.
             due = max(due, loop.time() - self.delay_s) + self.delay_s
             yield await self._call(self._tick)
@@ -143,6 +153,10 @@ class Session:
             self._mark = self._world.mark()
             # Some milliseconds are no window: a rate over them says nothing.
             return dataclasses.replace(self._world.freeze(self._world.begin()), window_s=0.0)
+
+    @uncollected()
+    def _follow(self) -> None:
+        self._poll()
 
     @uncollected()
     def _tick(self) -> Snapshot:

@@ -22,7 +22,7 @@ from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 JOURNAL = 10_000
 """Events kept for looking back."""
 HISTORY = 60
-"""Ticks of creation rates kept for each process."""
+"""Windows of which the creation rates are kept for each process, the open one included."""
 _IDLE = (0.0,)
 """History of a process that created nothing within it."""
 _NONE = Counts()
@@ -74,12 +74,12 @@ class World:
         self._attribution = Attribution()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
-        self._history: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within it
+        self._history: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within it, up to the last mark
+        self._marked: Mark | None = None
         self._journal = Journal(JOURNAL)
         self._journal_end = 0
         self._news: list[Event] = []
         self._missing = (0, 0)  # events missing so far, at the last two censuses
-        self._counted_ns = 0
         self._batch: Batch | None = None
         self._cpu_ns: int | None = None  # own CPU time at the first batch
 
@@ -135,6 +135,8 @@ class World:
     def mark(self) -> Mark:
         """Begins a window here, and forgets processes that were gone before it."""
         batch = self._require_batch()
+        if self._marked is not None:
+            self._close_window(self._marked)
         kept = {*batch.counts, *self._instances.holders(), *self._alive}
         for key in [key for key in self._counts if key not in kept]:
             gone = self._counts.pop(key)
@@ -149,7 +151,8 @@ class World:
         self._history = {key: history for key, history in self._history.items() if key in kept}
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
-        return Mark(batch.now_ns, dict(self._counts), self._totals(), batch.cost.cpu_ns)
+        self._marked = Mark(batch.now_ns, dict(self._counts), self._totals(), batch.cost.cpu_ns)
+        return self._marked
 
     def begin(self) -> Mark:
         """The mark of the start of counting."""
@@ -208,20 +211,32 @@ class World:
             self._news += noted
 
     def _count(self, batch: Batch) -> None:
-        before = self._counts
-        self._counts = {**before, **batch.counts}
+        self._counts = {**self._counts, **batch.counts}
         self._attribution.apply(batch, self._facts, self._covers)
         if not batch.source.exact:
             self._count_derived(batch)
-        window_s = (batch.now_ns - self._counted_ns) / 1e9 if self._counted_ns else 0.0
-        self._counted_ns = batch.now_ns
+
+    def _close_window(self, since: Mark) -> None:
+        """Puts the rates of creation since the last mark into the histories."""
+        window_s = (self._require_batch().now_ns - since.now_ns) / 1e9
+        if window_s <= 0:
+            return
         created = {
             key: _rate(counts.created - then.created, window_s)
             for key, counts in self._counts.items()
-            if counts.created != (then := before.get(key, _NONE)).created
+            if counts.created != (then := since.counts.get(key, _NONE)).created
         }
-        histories = {key: (*self._history.get(key, ()), created.get(key, 0.0)) for key in {*self._history, *created}}
-        self._history = {key: kept for key, history in histories.items() if (kept := _since_first(history[-HISTORY:]))}
+        self._history = {
+            key: history
+            for key in {*self._history, *created}
+            if (history := self._history_with(key, created.get(key, 0.0)))
+        }
+
+    def _history_with(self, key: ProcessKey, rate: float) -> tuple[float, ...]:
+        """Without the zeros before the first creation; nothing if there was none."""
+        history = (*self._history.get(key, ()), rate)[-HISTORY:]
+        first = next((at for at, rate in enumerate(history) if rate), len(history))
+        return history[first:]
 
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
@@ -270,6 +285,7 @@ class World:
         counts = self._counts.get(key, _NONE)
         before = since.counts.get(key, _NONE)
         facts, uid = self._facts.get(key), self._uid(key, None)
+        create_per_s = _rate(counts.created - before.created, window_s)
         known = Evidence(
             facts,
             self._strangers.get(key),
@@ -277,20 +293,14 @@ class World:
             facts.user if facts else None if uid is None else self._users.get(uid),
             key not in self._alive,
             counts,
-            _rate(counts.created - before.created, window_s),
+            create_per_s,
             _rate(counts.released - before.released, window_s),
-            self._history.get(key, _IDLE),
+            self._history_with(key, create_per_s) or _IDLE,
             self._held.get(key, ()),
             self._attribution.may_lack(key),
         )
         shown = self._shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))
-
-
-def _since_first(history: tuple[float, ...]) -> tuple[float, ...]:
-    """Without the zeros before the first creation; nothing if there was none."""
-    first = next((at for at, rate in enumerate(history) if rate), len(history))
-    return history[first:]
 
 
 def _traces(batch: Batch, count: str) -> bool:

@@ -67,29 +67,38 @@ def test_before_anything_was_observed_there_are_no_rates() -> None:
     assert (snapshot.window_s, snapshot.create_per_s, snapshot.processes[0].create_per_s) == (0.0, 0.0, 0.0)
 
 
-def test_history_is_a_rate_a_tick_and_goes_back_so_far() -> None:
+def _histories(*created: int, polls: int = 1) -> list[tuple[float, ...]]:
+    """Of P, when it has created so many: a window each, that begins with the end of the one before."""
     world = World()
-    for tick in range(1, HISTORY + 11):
-        world.apply(batch(tick * SECOND, counts={P: Counts(created=tick * tick)}))
-    history = _rows(_whole(world))[P.pid].history
+    histories = []
+    for poll, number in enumerate(created):
+        at = (1 + poll) * SECOND
+        world.apply(batch(at, [], census(at, holding(A)), counts={P: Counts(created=number)}))
+        if poll == 0:
+            mark = world.mark()
+        elif poll % polls == 0:
+            histories.append(_rows(world.freeze(mark))[P.pid].history)
+            mark = world.mark()
+    return histories
+
+
+def test_history_is_a_rate_a_window_and_goes_back_so_far() -> None:
+    history = _histories(*(tick * tick for tick in range(HISTORY + 11)))[-1]
     assert len(history) == HISTORY
     assert history[-1] == 2 * (HISTORY + 10) - 1
     assert history[0] == 2 * 11 - 1
 
 
 def test_history_begins_with_the_first_creation_and_is_forgotten_when_it_is_over() -> None:
-    world = World()
-    created = [1, 1, 1, 5, 5, 7, *[7] * (HISTORY - 1)]
-    histories = []
-    for tick, number in enumerate(created, start=1):
-        world.apply(batch(tick * SECOND, counts={P: Counts(created=number)}))
-        histories.append(_rows(_whole(world))[P.pid].history)
-    assert histories[:6] == [(0.0,), (0.0,), (0.0,), (4.0,), (4.0, 0.0), (4.0, 0.0, 2.0)]
-    assert histories[-3] == (4.0, 0.0, 2.0, *[0.0] * (HISTORY - 3)), "all that it goes back"
-    assert histories[-2] == (2.0, *[0.0] * (HISTORY - 2)), "the first is forgotten, with the zeros after it"
-    assert histories[-1] == (2.0, *[0.0] * (HISTORY - 1))
-    world.apply(batch(100 * SECOND, counts={P: Counts(created=7)}))
-    assert _rows(_whole(world))[P.pid].history == (0.0,)
+    histories = _histories(1, 1, 1, 5, 5, 7, *[7] * HISTORY)
+    assert histories[:5] == [(0.0,), (0.0,), (4.0,), (4.0, 0.0), (4.0, 0.0, 2.0)]
+    assert histories[-4] == (4.0, 0.0, 2.0, *[0.0] * (HISTORY - 3)), "all that it goes back"
+    assert histories[-3] == (2.0, *[0.0] * (HISTORY - 2)), "the first is forgotten, with the zeros after it"
+    assert histories[-2:] == [(2.0, *[0.0] * (HISTORY - 1)), (0.0,)]
+
+
+def test_history_is_of_windows_however_often_the_source_was_asked() -> None:
+    assert _histories(0, 1, 4, 4, 5, 9, 13, polls=2) == [(2.0,), (2.0, 0.5), (2.0, 0.5, 4.0)]
 
 
 def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:

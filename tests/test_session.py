@@ -1,0 +1,87 @@
+"""When a session asks its source, and what it makes of that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from epolltop import session as sessions
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import Selection
+from epolltop.session import Session
+from tests.model.facts import SECOND, A, P, create, release
+from tests.query.rows import NOW_NS
+from tests.ui.source import ScriptedSource, Task, batch
+
+
+class Opened(Session):
+    """Over a script."""
+
+    def __init__(self, source: ScriptedSource, delay_s: float = 1.0) -> None:
+        super().__init__(lambda: source, Selection(), delay_s, tell_all=True)
+
+
+@pytest.fixture(name="often")
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "POLL_S", 0.02)
+
+
+def storm() -> Iterator[tuple[Task, int]]:
+    """A process that makes one instance more with each poll."""
+    for number in range(1, 100):
+        yield Task(42, open=0, created=number, released=number), NOW_NS + number * SECOND
+
+
+def script() -> ScriptedSource:
+    told = [batch(task, events=[create(A, at - 2, P), release(A, at - 1, at - 2, P)]) for task, at in storm()]
+    return ScriptedSource(batch(), *told)
+
+
+async def first(session: Session, count: int) -> list[Snapshot]:
+    await session.open()
+    snapshots: list[Snapshot] = []
+    async for snapshot in session.ticks():
+        snapshots.append(snapshot)
+        if len(snapshots) == count:
+            break
+    return snapshots
+
+
+@pytest.mark.usefixtures("often")
+async def test_between_two_snapshots_far_apart_the_source_is_asked_all_the_same() -> None:
+    source = script()
+    session = Opened(source, delay_s=0.1)
+    try:
+        one, two = await first(session, 2)
+    finally:
+        session.close()
+    assert source.polls == 11
+    assert (one.window_s, two.window_s) == (5.0, 5.0)
+    assert [[row.create_per_s for row in each.processes] for each in (one, two)] == [[1.0], [1.0]]
+    assert two.processes[0].history == (1.0, 1.0)
+    assert [len(each.news) for each in (one, two)] == [10, 10]
+    assert len(two.journal) == 20
+
+
+@pytest.mark.usefixtures("often")
+async def test_one_that_acted_and_ended_between_two_snapshots_has_its_name() -> None:
+    short = batch(Task(77, name="short", created=1, open=1))
+    gone = batch()
+    session = Opened(ScriptedSource(batch(), short, gone, gone, gone, gone), delay_s=0.1)
+    try:
+        (one,) = await first(session, 1)
+    finally:
+        session.close()
+    assert [(row.pid, row.name, row.created, row.ended) for row in one.processes] == [(77, "short", 1, True)]
+
+
+async def test_a_short_refresh_asks_once_a_snapshot() -> None:
+    source = script()
+    session = Opened(source, delay_s=0.02)
+    try:
+        snapshots = await asyncio.wait_for(first(session, 3), 5)
+    finally:
+        session.close()
+    assert (source.polls, [each.window_s for each in snapshots]) == (4, [1.0, 1.0, 1.0])
