@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from epolltop.checkpoints import Checkpoints
-from epolltop.model.batch import Batch
+from epolltop.model.batch import Batch, Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
 from epolltop.session import Session
@@ -121,12 +121,12 @@ class Replay(Session):
         async for snapshot in self._as_time_passes() if self._paced else self._onwards(seconds):
             yield snapshot
 
-    async def observe(self, seconds: float) -> AsyncIterator[Snapshot]:
-        """One snapshot, about the first so many recorded seconds."""
+    async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
+        """The events of the first so many recorded seconds, at once."""
         if self._recording is not None:
             while await self._call(lambda: self._take_in(self.begin_ns + seconds * 1e9)):
                 pass
-        yield await self.now()
+        yield await self._call(self._world.take_news)
 
     # In the session's thread.
 

@@ -12,10 +12,10 @@ import contextlib
 import dataclasses
 import gc
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from epolltop.model.batch import Batch, ProcessKey
+from epolltop.model.batch import Batch, Event, ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.sources import Descriptor, FactSource
@@ -111,15 +111,19 @@ class Session:
             due = max(due, loop.time() - self.delay_s) + self.delay_s
             yield await self._call(self._tick)
 
-    async def observe(self, seconds: float) -> AsyncIterator[Snapshot]:
-        """Snapshots about every second, each about the whole observation so far; the last when the time is over."""
+    async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
+        """The events of an observation, about every second; the last of them when the time is over."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         while True:
-            over = await self.sleep(min(1.0, ends - loop.time())) or loop.time() >= ends
-            yield await self._call(self._whole)
+            over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
+            yield await self._call(self._take_news)
             if over:
                 return
+
+    async def look_at_all(self) -> None:
+        """Has every interest list measured, with the next poll."""
+        self.focus = await self._call(self._world.held)
 
     async def now(self) -> Snapshot:
         """What is known now, about the whole observation."""
@@ -157,6 +161,10 @@ class Session:
     @uncollected()
     def _follow(self) -> None:
         self._poll()
+
+    def _take_news(self) -> Sequence[Event]:
+        self._follow()
+        return self._world.take_news()
 
     @uncollected()
     def _tick(self) -> Snapshot:

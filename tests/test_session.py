@@ -9,11 +9,11 @@ import pytest
 
 from epolltop import session as sessions
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
+from epolltop.model.world import Mark, Selection, World
 from epolltop.session import Session
 from tests.model.facts import SECOND, A, P, create, release
 from tests.query.rows import NOW_NS
-from tests.ui.source import ScriptedSource, Task, batch
+from tests.ui.source import ScriptedSource, Task, batch, file_of
 
 
 class Opened(Session):
@@ -85,3 +85,40 @@ async def test_a_short_refresh_asks_once_a_snapshot() -> None:
     finally:
         session.close()
     assert (source.polls, [each.window_s for each in snapshots]) == (4, [1.0, 1.0, 1.0])
+
+
+@pytest.mark.usefixtures("often")
+async def test_an_observation_tells_its_news_and_makes_rows_in_the_end_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    freeze, frozen = World.freeze, []
+
+    def counted(self: World, since: Mark) -> Snapshot:
+        frozen.append(since)
+        return freeze(self, since)
+
+    monkeypatch.setattr(World, "freeze", counted)
+    source = script()
+    session = Opened(source)
+    try:
+        news = list((await session.open()).news)
+        async for told in session.observe(0.2):
+            news += told
+        assert source.polls > 3
+        assert len(frozen) == 1, "at its start"
+        snapshot = await session.now()
+    finally:
+        session.close()
+    assert len([*news, *snapshot.news]) == 2 * (source.polls - 1)
+    assert snapshot.window_s == source.polls
+    assert [row.created for row in snapshot.processes] == [source.polls - 1]
+
+
+async def test_all_interest_lists_are_those_of_whom_the_selection_covers() -> None:
+    source = ScriptedSource(batch(Task(42, open=2), Task(77, open=3, shares=(file_of(42, 0),))))
+    session = Session(lambda: source, Selection(pids=frozenset({77})), 1.0)
+    try:
+        await session.open()
+        await session.look_at_all()
+        await session.now()
+    finally:
+        session.close()
+    assert set(source.focus) == {file_of(77, 0), file_of(77, 1), file_of(77, 2), file_of(42, 0)}

@@ -9,11 +9,12 @@ from __future__ import annotations
 import collections
 import copy
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from epolltop.model.attribution import Attribution
 from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.history import History
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
 from epolltop.model.rows import Evidence, row_of
@@ -21,10 +22,6 @@ from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 
 JOURNAL = 10_000
 """Events kept for looking back."""
-HISTORY = 60
-"""Windows of which the creation rates are kept for each process, the open one included."""
-_IDLE = (0.0,)
-"""History of a process that created nothing within it."""
 _NONE = Counts()
 
 
@@ -68,13 +65,14 @@ class World:
         self._rows: tuple[ProcessRow, ...] = ()  # there, too
         self._facts: dict[ProcessKey, Process] = {}
         self._alive: Mapping[ProcessKey, Process] = {}
+        self._leaving: set[ProcessKey] = set()  # gone, but perhaps still in a census, or in what is told late
         self._users: dict[int, str] = {}  # of the strangers
         self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
         self._counts: dict[ProcessKey, Counts] = {}
         self._attribution = Attribution()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
-        self._history: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within it, up to the last mark
+        self._history = History()
         self._marked: Mark | None = None
         self._journal = Journal(JOURNAL)
         self._journal_end = 0
@@ -92,6 +90,7 @@ class World:
         twin._strangers = dict(self._strangers)
         twin._counts = dict(self._counts)
         twin._attribution = copy.copy(self._attribution)
+        twin._history = copy.copy(self._history)
         twin._derived = self._derived.copy()
         twin._news = list(self._news)
         return twin
@@ -114,6 +113,7 @@ class World:
         self._batch = batch
         if self._cpu_ns is None:
             self._cpu_ns = batch.cost.cpu_ns
+        gone = self._alive.keys() - batch.processes.keys()
         self._alive = batch.processes
         self._facts.update(batch.processes)
         self._users = {**self._users, **batch.users}
@@ -125,19 +125,21 @@ class World:
             release_told = missing == self._missing[0] and traced and source.sees_all_releases
             self._missing = (self._missing[1], missing)
             inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
-            self._derived.update((event.process, event.kind) for event in inferred)
+            if not source.exact:
+                self._derived.update((event.process, event.kind) for event in inferred)
             told += inferred
         self._note(told)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
         self._count(batch)
+        self._keep_what_may_be_listed(gone)
 
     def mark(self) -> Mark:
         """Begins a window here, and forgets processes that were gone before it."""
         batch = self._require_batch()
-        if self._marked is not None:
-            self._close_window(self._marked)
         kept = {*batch.counts, *self._instances.holders(), *self._alive}
+        if self._marked is not None:
+            self._history.close(self._rates_since(self._marked), kept)
         for key in [key for key in self._counts if key not in kept]:
             gone = self._counts.pop(key)
             if self._covers(key):
@@ -148,7 +150,6 @@ class World:
                 del known[key]
         uids = {stranger.uid for stranger in self._strangers.values()}
         self._users = {uid: user for uid, user in self._users.items() if uid in uids}
-        self._history = {key: history for key, history in self._history.items() if key in kept}
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
         self._marked = Mark(batch.now_ns, dict(self._counts), self._totals(), batch.cost.cpu_ns)
@@ -169,7 +170,7 @@ class World:
             rows = self._rows
         self._rows = rows
         totals = self._totals()
-        news, self._news = tuple(self._news), []
+        news = self.take_news()
         everything = not (self._selection.pids or self._selection.uids)
         return Snapshot(
             now_ns=batch.now_ns,
@@ -192,6 +193,31 @@ class World:
             cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
             lacking=self._attribution.totals_lack or (bool(batch.source.unattributed) and not everything),
         )
+
+    def take_news(self) -> tuple[Event, ...]:
+        """The events since they were taken last, in a snapshot or here."""
+        news, self._news = tuple(self._news), []
+        return news
+
+    def held(self) -> tuple[Instance, ...]:
+        """The instances that selected processes hold, each once, in the order of the processes."""
+        holders = sorted(key for key in self._instances.holders() if self._covers(key))
+        return tuple({one.file: one for key in holders for one in self._instances.of(key)}.values())
+
+    def _keep_what_may_be_listed(self, gone: Collection[ProcessKey]) -> None:
+        """In a window of hours very many come and go: nothing is kept of those who held instances and did no more.
+
+        Args:
+            gone: who was alive at the last batch, and is not now.
+        """
+        holders = self._instances.holders()
+        left = {key for key in self._leaving if key in self._alive or key not in holders}
+        for key in left:
+            if key not in self._alive and key not in self._counts:
+                self._facts.pop(key, None)
+        self._leaving = (self._leaving - left).union(gone)
+        # Of whom the last snapshot shows nothing and who holds nothing by now, nothing changed.
+        self._instances.changed = {key for key in self._instances.changed if key in holders or key in self._held}
 
     def _require_batch(self) -> Batch:
         assert self._batch is not None, "nothing applied yet"
@@ -216,27 +242,14 @@ class World:
         if not batch.source.exact:
             self._count_derived(batch)
 
-    def _close_window(self, since: Mark) -> None:
-        """Puts the rates of creation since the last mark into the histories."""
-        window_s = (self._require_batch().now_ns - since.now_ns) / 1e9
-        if window_s <= 0:
-            return
-        created = {
+    def _rates_since(self, mark: Mark) -> dict[ProcessKey, float]:
+        """Of creation, by those who created something."""
+        window_s = (self._require_batch().now_ns - mark.now_ns) / 1e9
+        return {
             key: _rate(counts.created - then.created, window_s)
             for key, counts in self._counts.items()
-            if counts.created != (then := since.counts.get(key, _NONE)).created
+            if counts.created != (then := mark.counts.get(key, _NONE)).created
         }
-        self._history = {
-            key: history
-            for key in {*self._history, *created}
-            if (history := self._history_with(key, created.get(key, 0.0)))
-        }
-
-    def _history_with(self, key: ProcessKey, rate: float) -> tuple[float, ...]:
-        """Without the zeros before the first creation; nothing if there was none."""
-        history = (*self._history.get(key, ()), rate)[-HISTORY:]
-        first = next((at for at, rate in enumerate(history) if rate), len(history))
-        return history[first:]
 
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
@@ -295,7 +308,7 @@ class World:
             counts,
             create_per_s,
             _rate(counts.released - before.released, window_s),
-            self._history_with(key, create_per_s) or _IDLE,
+            self._history.of(key, create_per_s),
             self._held.get(key, ()),
             self._attribution.may_lack(key),
         )

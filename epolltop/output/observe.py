@@ -44,9 +44,9 @@ async def run_snapshot(
     snapshot = await session.open()
     seen: list[Event] = list(snapshot.news)
     if seconds:
-        async for snapshot in session.observe(seconds):
-            seen.extend(snapshot.news)
-    session.focus = tuple(instance for row in snapshot.processes for instance in row.instances)
+        async for news in session.observe(seconds):
+            seen.extend(news)
+    await session.look_at_all()
     snapshot = await session.now()
     seen.extend(snapshot.news)
     if not seconds:
