@@ -19,6 +19,7 @@ from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.model.tally import Tally
 
 JOURNAL = 10_000
 """Events kept for looking back."""
@@ -68,7 +69,7 @@ class World:
         self._leaving: set[ProcessKey] = set()  # gone, but perhaps still in a census, or in what is told late
         self._users: dict[int, str] = {}  # of the strangers
         self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
-        self._counts: dict[ProcessKey, Counts] = {}
+        self._tally = Tally()
         self._attribution = Attribution()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
@@ -88,7 +89,7 @@ class World:
         twin._held = dict(self._held)
         twin._facts = dict(self._facts)
         twin._strangers = dict(self._strangers)
-        twin._counts = dict(self._counts)
+        twin._tally = self._tally.copy()
         twin._attribution = copy.copy(self._attribution)
         twin._history = copy.copy(self._history)
         twin._derived = self._derived.copy()
@@ -140,8 +141,8 @@ class World:
         kept = {*batch.counts, *self._instances.holders(), *self._alive}
         if self._marked is not None:
             self._history.close(self._rates_since(self._marked), kept)
-        for key in [key for key in self._counts if key not in kept]:
-            gone = self._counts.pop(key)
+        for key in [key for key in self._tally.counts if key not in kept]:
+            gone = self._tally.forget(key)
             if self._covers(key):
                 self._past = _sum(self._past, gone)
         self._attribution.keep(kept)
@@ -152,7 +153,7 @@ class World:
         self._users = {uid: user for uid, user in self._users.items() if uid in uids}
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
-        self._marked = Mark(batch.now_ns, dict(self._counts), self._totals(), batch.cost.cpu_ns)
+        self._marked = Mark(batch.now_ns, dict(self._tally.counts), self._totals(), batch.cost.cpu_ns)
         return self._marked
 
     def begin(self) -> Mark:
@@ -213,7 +214,7 @@ class World:
         holders = self._instances.holders()
         left = {key for key in self._leaving if key in self._alive or key not in holders}
         for key in left:
-            if key not in self._alive and key not in self._counts:
+            if key not in self._alive and key not in self._tally.counts:
                 self._facts.pop(key, None)
         self._leaving = (self._leaving - left).union(gone)
         # Of whom the last snapshot shows nothing and who holds nothing by now, nothing changed.
@@ -237,7 +238,7 @@ class World:
             self._news += noted
 
     def _count(self, batch: Batch) -> None:
-        self._counts = {**self._counts, **batch.counts}
+        self._tally.apply(batch.counts)
         self._attribution.apply(batch, self._facts, self._covers)
         if not batch.source.exact:
             self._count_derived(batch)
@@ -247,18 +248,18 @@ class World:
         window_s = (self._require_batch().now_ns - mark.now_ns) / 1e9
         return {
             key: _rate(counts.created - then.created, window_s)
-            for key, counts in self._counts.items()
+            for key, counts in self._tally.counts.items()
             if counts.created != (then := mark.counts.get(key, _NONE)).created
         }
 
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
         for key in {process for process, _ in self._derived}:
-            counts = self._counts.get(key, _NONE)
+            counts = self._tally.counts.get(key, _NONE)
             for name, kind in (("created", Kind.FOUND), ("released", Kind.GONE)):
                 if not _traces(batch, name):
                     counts = counts._replace(**{name: self._derived[key, kind]})
-            self._counts[key] = counts
+            self._tally.counts[key] = counts
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
@@ -266,7 +267,7 @@ class World:
         if everything and batch.source.exact:
             return batch.totals
         totals = self._past
-        for key, counts in self._counts.items():
+        for key, counts in self._tally.counts.items():
             if self._covers(key):
                 totals = _sum(totals, counts)
         # What a probe traces needs no sum, which lacks what the kernel had no room to count for a process.
@@ -291,11 +292,11 @@ class World:
         self._instances.changed.clear()
 
     def _listed(self, since: Mark) -> list[ProcessKey]:
-        acted = [key for key, counts in self._counts.items() if counts != since.counts.get(key, _NONE)]
+        acted = [key for key, counts in self._tally.counts.items() if counts != since.counts.get(key, _NONE)]
         return sorted(key for key in {*self._instances.holders(), *acted} if self._covers(key))
 
     def _row(self, key: ProcessKey, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
-        counts = self._counts.get(key, _NONE)
+        counts = self._tally.counts.get(key, _NONE)
         before = since.counts.get(key, _NONE)
         facts, uid = self._facts.get(key), self._uid(key, None)
         create_per_s = _rate(counts.created - before.created, window_s)

@@ -14,6 +14,7 @@ import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.snapshot import Provenance
+from epolltop.sources.procfs import Procfs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -42,6 +43,23 @@ def test_the_user_of_who_is_gone_already_is_named(observing: Observing) -> None:
         assert process.wait() == 0
     row = observing.row(process.pid)
     assert (row.created, row.ended, row.uid, row.user) == (1, True, nobody.pw_uid, "nobody")
+
+
+def test_counts_of_one_that_proc_hides_do_not_fall(
+    observing: Observing, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids, process = Procfs.pids, Procfs.process
+    monkeypatch.setattr(Procfs, "pids", lambda self: [pid for pid in pids(self) if pid != actor.pid])
+    monkeypatch.setattr(Procfs, "process", lambda self, key: process(self, key) if key.pid != actor.pid else None)
+    made = 0
+    for count in (20, 1, 30, 2, 2):  # while it goes on there is no reason to forget it
+        actor.do("pairs", count=count)
+        made += count
+        assert observing.row(actor.pid).created == made
+    eventually(lambda: observing.refresh() and all(key.pid != actor.pid for key in observing.batch.counts))
+    actor.do("pairs", count=3)
+    assert observing.row(actor.pid).created == made + 3
+    assert [counts.created for key, counts in observing.batch.counts.items() if key.pid == actor.pid] == [3]
 
 
 def test_nothing_done_is_not_listed(observing: Observing, actor: Actor) -> None:

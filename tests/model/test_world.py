@@ -11,6 +11,7 @@ from epolltop.model.batch import Batch, Counts, Event, Kind, ProcessKey, Source,
 from epolltop.model.history import HISTORY, History
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.tally import Tally
 from epolltop.model.world import JOURNAL, Selection, World
 
 from .facts import SECOND, A, B, C, P, Q, R, batch, census, create, failed, holding, process, release, source
@@ -50,6 +51,31 @@ def test_rates_are_taken_since_the_mark_and_counts_since_the_start() -> None:
     assert (row.created, row.create_per_s, row.release_per_s) == (16, 3.0, 0.0)
     assert (snapshot.totals.created, snapshot.create_per_s, snapshot.release_per_s) == (16, 3.0, 0.0)
     assert (snapshot.window_s, snapshot.observed_s, snapshot.cpu_share) == (2.0, 3.0, 0.5)
+
+
+def test_a_count_that_falls_began_anew_and_is_added() -> None:
+    world = World()
+    mark = None
+    entries = [Counts(20, 2, 9), Counts(3, 0, 1), Counts(4, 0, 1), None, Counts(6, 0, 5), Counts(6, 1, 4)]
+    expected = [(20, 2, 9), (23, 2, 10), (24, 2, 10), (24, 2, 10), (30, 2, 15), (36, 3, 19)]
+    rates: list[tuple[float, float]] = []
+    for tick, (entry, counts) in enumerate(zip(entries, expected, strict=True), start=1):
+        held = census(tick * SECOND, holding(A))
+        world.apply(batch(tick * SECOND, [], held, counts={P: entry} if entry else {}, alive=()))
+        row = _rows(world.freeze(mark or world.begin()))[P.pid]
+        assert (row.created, row.failed, row.released) == counts
+        rates.append((row.create_per_s, row.release_per_s))
+        mark = world.mark()
+    assert rates[1:] == [(3, 1), (1, 0), (0, 0), (6, 5), (6, 4)]
+
+
+def test_the_totals_of_a_selection_do_not_fall_with_the_count_of_one() -> None:
+    world = World(Selection(pids=frozenset({P.pid})))
+    for tick, created in enumerate([20, 3, 0, 2], start=1):
+        counts = {P: Counts(created)} if created else {}
+        world.apply(batch(tick * SECOND, counts=counts, alive=()))
+        totals = world.freeze(world.mark()).totals
+        assert totals.created == (20, 23, 23, 25)[tick - 1]
 
 
 def test_who_did_nothing_since_the_mark_and_holds_nothing_is_not_listed() -> None:
@@ -365,7 +391,7 @@ def _sizes(of: object) -> dict[str, int]:
     for name, value in vars(of).items():
         if isinstance(value, Sized) and not isinstance(value, str):
             sizes[name] = len(value)
-        elif isinstance(value, History | Instances):
+        elif isinstance(value, History | Instances | Tally):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
     return sizes
 
@@ -415,7 +441,9 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         world.mark()
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_strangers", "_counts", "_history._closed", "_instances._held"} < sizes[-1].keys()
+    assert {"_facts", "_users", "_strangers", "_tally.counts", "_history._closed", "_instances._held"} < sizes[
+        -1
+    ].keys()
 
 
 def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and_go() -> None:
@@ -425,9 +453,9 @@ def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and
     for tick in range(1, 3 * HISTORY):
         world.apply(_coming_and_going(tick, kept))
         sizes.append(_sizes(world))
-    assert _growing(sizes) <= {"_journal", "_counts", "_facts", "_strangers"}
+    assert _growing(sizes) <= {"_journal", "_tally.counts", "_facts", "_strangers"}
     acted = 10 * (3 * HISTORY - 1)
-    assert sizes[-1]["_counts"] == acted
+    assert sizes[-1]["_tally.counts"] == acted
     assert sizes[-1]["_facts"] + sizes[-1]["_strangers"] <= acted
     rows = _whole(world).processes
     assert len(rows) == acted

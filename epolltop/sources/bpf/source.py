@@ -37,6 +37,8 @@ from epolltop.sources.procfs import Procfs, user_name
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
+_Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
+"""Of a map: key and value."""
 _LESSONS, _LEARNT = 9, 7
 """Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
 many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
@@ -109,7 +111,7 @@ class BpfSource:
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
-        self._gone: set[tuple[int, ...]] = set()
+        self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._unheard: tuple[int, ...] = ()
         self._drain.start()
 
@@ -229,12 +231,17 @@ class BpfSource:
             if now > then:
                 self._buffer.listen_again(cpu)
 
-    def _forget_the_gone(self, entries: Iterable[tuple[tuple[int, ...], object]], alive: Container[ProcessKey]) -> None:
-        """Frees the map entries of processes that were gone a poll ago: releases come after their exit."""
-        gone = {key for key, _ in entries if wire.process_key(key) not in alive}
-        for key in gone & self._gone:
+    def _forget_the_gone(self, entries: _Entries, alive: Container[ProcessKey]) -> None:
+        """Frees the map entries of processes that were gone a poll ago and have done nothing since.
+
+        Releases come after their exit; and of those that /proc hides nobody knows whether they live.
+        """
+        gone = {key: counts for key, counts in entries if wire.process_key(key) not in alive}
+        quiet = {key for key, counts in gone.items() if self._gone.get(key) == counts}
+        for key in quiet:
             self._counts.delete(wire.PROCESS.pack(*key))
-        self._gone = gone - self._gone
+            del gone[key]
+        self._gone = gone
 
     def _free_births(self, census: Census) -> None:
         """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
