@@ -234,7 +234,11 @@ def test_an_interest_list_is_not_taken_for_that_of_another_instance(watcher: Wat
     with children() as [child]:
         fd = child.do("one = select.epoll(); two = select.epoll(); two.register(0); result = one.fileno()")
         file = watcher.of(child.pid)[child.pid, fd]
-        child.do("kept = os.dup(one.fileno()); os.dup2(two.fileno(), one.fileno())")
+        # Most of its descriptors keep the number of the other one, whatever the order in which they are compared.
+        child.do("copies = [os.dup(two.fileno()) for _ in range(3)]; kept = os.dup(one.fileno())")
+        assert watcher.of(child.pid)[child.pid, fd] == file
+        child.do("os.dup2(two.fileno(), one.fileno())")
+        eventually(lambda: watcher.of(child.pid)[child.pid, fd] != file)
         assert watcher.look({file: Descriptor(ProcessKey(child.pid, 0), fd)}).watches == {}
 
 
