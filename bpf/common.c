@@ -17,7 +17,8 @@
 
 #define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */
-#define ENOSPC		28		/* include/uapi/asm-generic/errno-base.h */
+#define ENOENT		2		/* include/uapi/asm-generic/errno-base.h */
+#define EOPNOTSUPP	95		/* include/uapi/asm-generic/errno.h */
 
 BPF_PERF_OUTPUT(events);
 BPF_TABLE("hash", u64, struct birth, births, BIRTHS_MAX);
@@ -174,7 +175,7 @@ static __always_inline void set_actor(struct event *event, struct lesson *learnt
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 }
 
-/* What came of handing an event over. Anything but a full buffer says that this CPU has none. */
+/* What came of handing an event over: two errors say that this CPU has no buffer, none yet or none any more. */
 static __always_inline void note_delivery(int error, struct totals *all)
 {
 	if (!error) {
@@ -182,7 +183,7 @@ static __always_inline void note_delivery(int error, struct totals *all)
 		return;
 	}
 	add_one(&all->lost);
-	if (error != -ENOSPC)
+	if (error == -ENOENT || error == -EOPNOTSUPP)
 		add_one(&all->unheard);
 }
 

@@ -56,9 +56,8 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	birth.tgid = current_tgid(learnt);
 	birth.argument = argument;
 	birth.syscall = syscall;
-	if (!birth.tgid)
-		return 0;
-	if (birth.tgid == OWN_TGID) {
+	/* What is created outside of the PID namespace is nobody's here, but known again where it ends. */
+	if (!birth.tgid || birth.tgid == OWN_TGID) {
 		if (file)
 			births.update(&file, &birth);
 		return 0;

@@ -38,13 +38,15 @@ static __always_inline int instance_released(void *ctx, u64 file)
 	if (found) {
 		birth = *found;
 		births.delete(&file);
-		if (birth.tgid == OWN_TGID)
+		if (OWN_TGID && birth.tgid == OWN_TGID)
 			return 0;
 	}
 	tgid = current_tgid(learnt);
-	/* Older than the trace, and dropped from outside of the PID namespace: nobody's here, or for the census to tell. */
-	if (!tgid && !found) {
-		add_one(&all->untold_releases);
+	/* Dropped from outside of the PID namespace: what was made there, too, is nobody's here; of what is older than the
+	 * trace, that is for the census to tell. */
+	if (!tgid && !birth.tgid) {
+		if (!found)
+			add_one(&all->untold_releases);
 		return 0;
 	}
 	if (OWN_TGID && tgid == OWN_TGID) {

@@ -92,7 +92,7 @@ class Instances:
         Args:
             census: of all processes.
             release_told: every release since the census before last came as an event, but for what a census met first.
-            release_traced: a probe sees releases; else also what others succeeded at its address is gone untold.
+            release_traced: a probe sees every release; else also what others succeeded at its address is gone untold.
 
         Returns:
             FOUND and GONE for each change that no event had announced.

@@ -125,7 +125,9 @@ class World:
             traced = all(probe.traces for probe in source.probes)
             release_told = missing == self._missing[0] and traced and source.sees_all_releases
             self._missing = (self._missing[1], missing)
-            inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
+            inferred = self._instances.apply_census(
+                batch.census, release_told=release_told, release_traced=traced and source.sees_all_releases
+            )
             if not source.exact:
                 self._derived.update((event.process, event.kind) for event in inferred)
             told += inferred

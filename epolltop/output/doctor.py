@@ -78,4 +78,4 @@ def _unlisted(found: Unlisted) -> Iterator[str]:
     if kept:
         yield f"instances held only by {' or '.join(kept)} are in no census"
     if not found.complete:
-        yield "there are too many descriptors to look for all that are in flight"
+        yield "not all descriptors could be looked at, so more instances may be in flight or registered"

@@ -12,9 +12,9 @@ from epolltop.sources import Descriptor
 from epolltop.sources.pace import Pace
 from epolltop.sources.procfs import Procfs
 
-BUSY, IDLE = 100, 40
-"""Processes read again a poll, of those looked at or that acted since the last one, and of the others: at most 4 and
-1.6 ms of work. With more of them what is known of each is some polls old."""
+SHOWN, BUSY, IDLE = 100, 100, 40
+"""Processes read again a poll, of those looked at, of those that acted since the last one, and of the others: at most
+4, 4 and 1.6 ms of work. With more of them what is known of each is some polls old."""
 WATCHED = 10_000
 """Interest lists measured a poll at most. No other is begun after WATCHING_S."""
 WATCHING_S = 1.0
@@ -47,10 +47,10 @@ class Facts:
         fresh: dict[ProcessKey, Process] = {}
         waiting = [key for key in self._known if key in wanted and key.pid in alive]
         # The oldest stand first, because what is read is put at the end.
-        looked_at = (key for key in waiting if key in shown)
-        busy = itertools.islice((*looked_at, *(key for key in waiting if key in acted and key not in shown)), BUSY)
-        idle = itertools.islice((key for key in waiting if key not in acted and key not in shown), IDLE)
-        read = dict.fromkeys(itertools.chain((key for key in wanted if key not in self._known), busy, idle))
+        looked_at = frozenset(itertools.islice((key for key in waiting if key in shown), SHOWN))
+        busy = itertools.islice((key for key in waiting if key in acted and key not in looked_at), BUSY)
+        idle = itertools.islice((key for key in waiting if key not in acted and key not in looked_at), IDLE)
+        read = dict.fromkeys(itertools.chain((key for key in wanted if key not in self._known), looked_at, busy, idle))
         for key in read:
             facts = self._procfs.process(key)
             if facts:

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 
 Place = tuple[int, int]
-"""pid and fd, as in `epolltop.sources.Descriptor`."""
+"""pid and fd."""
 
 Compare = Callable[[int, int, int, int], int]
 """`compare`, or what stands in for it and raises the same."""

@@ -44,14 +44,14 @@ def read_table(root: str, pid: int) -> Table:
 
 
 def heir(root: str, pid: int) -> int | None:
-    """The first thread but the main one that has descriptors, for where that has none; None if there is no other.
+    """The first thread that has descriptors, where the main one has exited; None if there is no such.
 
     Raises:
         FileNotFoundError, ProcessLookupError: the process is gone.
         PermissionError: theirs may not be read.
     """
     threads = f"{root}/{pid}/task"
-    if os.stat(threads).st_nlink == 3:  # as of all threads of the kernel
+    if os.stat(threads).st_nlink == 3 or not _is_zombie(root, pid):  # a single thread has no heirs
         return None
     for thread in map(int, os.listdir(threads)):
         try:
@@ -60,6 +60,11 @@ def heir(root: str, pid: int) -> int | None:
         except (FileNotFoundError, ProcessLookupError):  # it has ended since
             continue
     return None
+
+
+def _is_zombie(root: str, pid: int) -> bool:
+    with open(f"{root}/{pid}/stat", "rb", buffering=0) as stat:
+        return stat.read(1024).rpartition(b")")[2].split()[:1] == [b"Z"]
 
 
 def watch_count(root: str, pid: int, fd: int) -> int | None:

@@ -46,10 +46,14 @@ def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unliste
     sockets: dict[str, int] = {}
     rings: dict[Place, int] = {}
     complete = True
-    for (pid, fd), link in _links(root):
+    for place, link in _links(root):
         if time.monotonic() > deadline:
             complete = False
             break
+        if place is None:
+            complete = False
+            continue
+        pid, fd = place
         if link.startswith("socket:") and link not in sockets:
             sockets[link] = in_flight(_info(root, pid, fd, _SOCKET_BYTES))
         elif link == _RING and (number := registered(_info(root, pid, fd, _RING_BYTES))):
@@ -65,11 +69,15 @@ def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unliste
     )
 
 
-def _links(root: str) -> Iterator[tuple[Place, str]]:
+def _links(root: str) -> Iterator[tuple[Place | None, str]]:
+    """None: those of a process that may not be read."""
     for pid in [int(name) for name in os.listdir(root) if name.isdecimal()]:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            for fd, link in tables.links(root, pid):
-                yield (pid, fd), link
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            try:
+                for fd, link in tables.links(root, pid):
+                    yield (pid, fd), link
+            except PermissionError:
+                yield None, ""
 
 
 def _info(root: str, pid: int, fd: int, limit: int) -> bytes:

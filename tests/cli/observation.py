@@ -28,9 +28,8 @@ def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] 
         through: a command that runs the rest of its arguments, such as nsenter.
     """
     command = [*through, *COMMAND, *arguments, "snapshot", "-d", "60"]
-    with subprocess.Popen(
-        command, stdin=-3, stdout=-1, stderr=-1, text=True, cwd="/", env=environment()
-    ) as program:  # fmt: skip
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd="/", env=environment()) as program:
         try:
             eventually(lambda: program.poll() is not None or has_probes(last_child(program.pid)), PATIENCE_S)
             if program.returncode is None:

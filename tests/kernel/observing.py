@@ -20,6 +20,7 @@ from epolltop.sources.bpf.source import BpfSource
 from epolltop.sources.proc import ProcSource
 from epolltop.sources.recorder import Recorder
 from tests.waiting import eventually
+from tests.workloads.client import Actor
 
 from .truth import Table, told, truth
 
@@ -75,6 +76,13 @@ class Observing:
     def releases(self) -> list[Event]:
         """All that came so far, whoever did them."""
         return [event for events in self._events.values() for event in events if event.kind is Kind.RELEASE]
+
+    def hears(self, actor: Actor) -> bool:
+        """Whether it is told when an actor creates an instance, now."""
+        known = len(self.events(actor.pid, Kind.CREATE))
+        actor.do("pairs", count=1)
+        self.refresh()
+        return len(self.events(actor.pid, Kind.CREATE)) == known + 1
 
     def agrees(self, pids: Iterable[int]) -> Table:
         """Compares with /proc and kcmp what these processes hold; the table."""

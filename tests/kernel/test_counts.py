@@ -57,6 +57,12 @@ def test_counts_of_one_that_proc_hides_do_not_fall(
         made += count
         assert observing.row(actor.pid).created == made
     eventually(lambda: observing.refresh() and all(key.pid != actor.pid for key in observing.batch.counts))
+    # What is counted anew may be as much as, or more than, what was counted when it was forgotten.
+    for count in (made, 1, 2 * made):
+        actor.do("pairs", count=count)
+        made += count
+        assert observing.row(actor.pid).created == made
+        eventually(lambda: observing.refresh() and all(key.pid != actor.pid for key in observing.batch.counts))
     actor.do("pairs", count=3)
     assert observing.row(actor.pid).created == made + 3
     assert [counts.created for key, counts in observing.batch.counts.items() if key.pid == actor.pid] == [3]

@@ -44,13 +44,7 @@ def test_what_happens_there_afterwards_is_told(rung: str) -> None:
             assert observing.row(actor.pid).created == 3
         os.sched_setaffinity(actor.pid, {LAST})
 
-        def heard() -> bool:
-            known = len(observing.events(actor.pid, Kind.CREATE))
-            actor.do("pairs", count=1)
-            observing.refresh()
-            return len(observing.events(actor.pid, Kind.CREATE)) == known + 1
-
-        eventually(heard, 20)
+        eventually(lambda: observing.hears(actor), 20)
         lost, told = observing.batch.source.lost, len(observing.events(actor.pid, Kind.CREATE))
         assert lost > 0, "nothing shows that the processor was away"
         actor.do("pairs", count=100)

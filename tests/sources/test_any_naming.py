@@ -172,6 +172,9 @@ class Kernel:
                 there = self._last.get(place)
                 if event.tid == event.pid:
                     self._known[file] = place
+                    if there and there is not file and event.time_ns >= self._walked:
+                        self.vouched[place].discard(there)  # it has left, and is unseen if it comes back
+                        self._doubtful.add(file)
                 if there and there is not file and event.time_ns < self._walked:
                     certain = self._known.get(there) == place and there not in self._doubtful
                     self.takeover |= not certain or there.born < file.born

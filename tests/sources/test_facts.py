@@ -43,6 +43,7 @@ class Watched:
 
 @pytest.fixture(name="watched")
 def _watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr(facts, "SHOWN", 2)
     monkeypatch.setattr(facts, "BUSY", 2)
     monkeypatch.setattr(facts, "IDLE", 3)
     return Watched(tmp_path)
@@ -65,7 +66,14 @@ def test_who_is_looked_at_is_read_each_time_whoever_acts(watched: Watched) -> No
     watched.read()
     assert [watched.read(shown=(6, 7)) for _ in range(3)] == [{6, 7, 1, 2, 3}, {6, 7, 4, 5, 1}, {6, 7, 2, 3, 4}]
     everybody = [pid for pid, _ in KEYS]
-    assert [watched.read(*everybody, shown=(7,)) for _ in range(3)] == [{7, 5}, {7, 1}, {7, 6}]
+    assert [watched.read(*everybody, shown=(7,)) for _ in range(3)] == [{7, 5, 1}, {7, 6, 2}, {7, 3, 4}]
+
+
+def test_who_acted_is_read_also_if_more_are_looked_at_than_can_be_read(watched: Watched) -> None:
+    watched.read()
+    everybody = tuple(pid for pid, _ in KEYS)
+    assert [watched.read(7, shown=everybody) & {7} for _ in range(3)] == [{7}] * 3
+    assert set().union(*(watched.read(shown=everybody) for _ in range(4))) == set(everybody)
 
 
 class Measured(Procfs):

@@ -29,10 +29,10 @@ def test_work_that_took_a_core_waits() -> None:
 
 def test_it_is_due_again_when_it_has_waited_for_what_it_cost() -> None:
     pace = Pace(0.1, spent_ns=time.thread_time_ns)
+    began = time.monotonic()
     assert pace.run(busy) == "done"
-    ended = time.monotonic()
     eventually(lambda: pace.run(busy))
-    assert time.monotonic() - ended >= 0.2
+    assert time.monotonic() - began >= 0.2
 
 
 def test_time_that_a_thread_was_stopped_or_asleep_is_no_work() -> None:

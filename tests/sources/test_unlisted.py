@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -100,6 +102,14 @@ def test_two_rings_are_two(find: Find, ring: int) -> None:
             assert rings.register_files(each, [instance.fileno()]) == {"done": 0}
         assert find().registered == 2
     os.close(other)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_who_may_not_be_read_may_have_some() -> None:
+    code = "import os; from epolltop.sources.unlisted import find_unlisted"
+    code += "; os.setgroups([]); os.setuid(65534); print(find_unlisted())"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "Unlisted(in_flight=0, sockets=0, registered=0, complete=False)\n"
 
 
 def test_it_ends_in_time_and_says_so(find: Find) -> None:

@@ -86,13 +86,13 @@ def test_after_a_week_a_newer_kernel_is_asked_for_and_without_an_answer_the_old_
 
 
 @pytest.mark.parametrize(
-    ("script", "how"),
+    ("script", "timeout_s", "how"),
     [
-        ("exit 0", ""),
-        ("echo no such disk >&2; exit 1", "QEMU: no such disk"),
-        ("kill -9 $$", "QEMU was killed by signal 9"),
-        ("exec sleep 100", "no end within 1 s"),
+        ("exit 0", 60.0, ""),
+        ("echo no such disk >&2; exit 1", 60.0, "QEMU: no such disk"),
+        ("kill -9 $$", 60.0, "QEMU was killed by signal 9"),
+        ("exec sleep 100", 1.0, "no end within 1 s"),
     ],
 )
-def test_it_is_told_how_a_guest_ended(script: str, how: str) -> None:
-    assert ended(["sh", "-c", script], 1.0) == how
+def test_it_is_told_how_a_guest_ended(script: str, timeout_s: float, how: str) -> None:
+    assert ended(["sh", "-c", script], timeout_s) == how

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from tests.vm.table import Run, markdown, placed
 from tests.vm.verdicts import Finding, Verdict
 
-RUN = Run(datetime(2026, 11, 24, 1, 2, 3, tzinfo=timezone.utc), "68e3e37+changes", seeds=3, took_s=125.4)
+RUN = Run(datetime(2026, 11, 24, 1, 2, 3, tzinfo=timezone.utc), "0123abc+changes", seeds=3, took_s=125.4)
 REFUSED = Finding("notrun", "too late")
 
 
@@ -26,7 +26,7 @@ def test_it_tells_what_came_of_each_test_and_has_a_note_for_all_that_did_not_pas
         ],
     )
     assert table.splitlines() == [
-        "2026-11-24 01:02 UTC, commit 68e3e37+changes, seeds a rung: 3, took 2 min 5 s.",
+        "2026-11-24 01:02 UTC, commit 0123abc+changes, seeds a rung: 3, took 2 min 5 s.",
         "",
         "| rung | test | 6.1.0 | 6.12 |",
         "| --- | --- | --- | --- |",

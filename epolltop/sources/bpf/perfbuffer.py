@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import ctypes
 import os
 from collections.abc import Callable, Iterable
@@ -71,12 +70,14 @@ class PerfBuffer:
         """Hands over what there is. May last while producers are quicker than Python."""
         while self._unheard:
             cpu = self._unheard.popleft()
-            former = self._readers.pop(cpu, None)
+            former = self._readers.get(cpu)
+            try:
+                self._listen(cpu)
+            except OSError:  # it is away again, or there is no memory: events go on being lost
+                continue
             if former is not None:
                 self._lib.perf_reader_event_read(former)
                 self._lib.perf_reader_free(former)
-            with contextlib.suppress(OSError):  # it is away again, or there is no memory: events go on being lost
-                self._listen(cpu)
         for reader in self._readers.values():
             self._lib.perf_reader_event_read(reader)
 

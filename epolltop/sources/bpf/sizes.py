@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 
 from epolltop.sources.bpf.drain import INTERVAL_S
-from epolltop.sources.bpf.wire import EVENT
+from epolltop.sources.bpf.wire import EVENT, STACK
 
 _RECORD_BYTES = EVENT.size + 16
 """Of the buffer: before an event stand a head and a size, of 12 bytes, and all is padded to 8."""
@@ -37,13 +37,18 @@ class Sizes:
         pages = min(self.pages_per_cpu, self.buffer_bytes // (cpus * os.sysconf("SC_PAGE_SIZE")))
         return max(min(8, self.pages_per_cpu), 1 << max(pages, 1).bit_length() - 1)
 
-    def with_room(self, cpus: int) -> Sizes:
-        """The same, with no process told in so much detail that it alone fills its CPU's buffer.
+    def with_room(self, cpus: int, *, stacks: bool = False) -> Sizes:
+        """The same, with no process told in so much detail that it alone fills its CPU's buffer in a turn of the drain.
 
-        Between two turns of the drain that has room for a burst and as much at the steady rate, each of an instance's
-        creation and release.
+        That has room for a burst and as much at the steady rate, each of an instance's creation and release. Where a
+        turn comes late, on a busy machine, events are lost all the same.
+
+        Args:
+            cpus: of the machine.
+            stacks: creations bear one.
         """
-        instances = self.pages(cpus) * os.sysconf("SC_PAGE_SIZE") // _RECORD_BYTES // 4
+        pair_bytes = 2 * _RECORD_BYTES + (STACK.size if stacks else 0)
+        instances = self.pages(cpus) * os.sysconf("SC_PAGE_SIZE") // pair_bytes // 2
         detail_per_s = min(self.detail_per_s, int(instances / INTERVAL_S))
         return replace(self, detail_per_s=detail_per_s, burst_s=min(self.burst_s, instances / detail_per_s))
 

@@ -68,7 +68,7 @@ class BpfSource:
         self._compat = compat
         self._include_self = include_self
         self._ladders = ladders
-        self._sizes = sizes
+        self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
         self._stacks = Stacks() if stacks else None
         self._no_stacks = ""
         self._procfs = Procfs()
@@ -113,6 +113,7 @@ class BpfSource:
         self._holders: set[ProcessKey] = set()
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._unheard: tuple[int, ...] = ()
+        self._renewed: set[int] = set()
         self._drain.start()
 
     def _climb(self, program: Program) -> None:
@@ -173,7 +174,9 @@ class BpfSource:
         actors = {event.process for event in events}
         processes = self._facts.of({*self._holders, *counts, *actors}, actors, frozenset(shown))
         gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
-        self._forget_the_gone(entries, processes)
+        freed = self._forget_the_gone(entries, processes)
+        if freed:  # what is missing once is counted anew when it comes back
+            counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
         return Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
@@ -227,21 +230,30 @@ class BpfSource:
     def _listen_again(self, unheard: tuple[int, ...]) -> None:
         """Gives those CPUs a buffer that had none: they came after the start, or were switched off for a while."""
         before, self._unheard = self._unheard or (0,) * len(unheard), unheard
-        for cpu, (then, now) in enumerate(zip(before, unheard, strict=True)):
-            if now > then:
-                self._buffer.listen_again(cpu)
+        lacking = {cpu for cpu, (then, now) in enumerate(zip(before, unheard, strict=True)) if now > then}
+        self._renewed = lacking - self._renewed  # what was lost until those of the last poll had theirs is no sign
+        for cpu in self._renewed:
+            self._buffer.listen_again(cpu)
 
-    def _forget_the_gone(self, entries: _Entries, alive: Container[ProcessKey]) -> None:
+    def _forget_the_gone(self, entries: _Entries, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
         """Frees the map entries of processes that were gone a poll ago and have done nothing since.
 
         Releases come after their exit; and of those that /proc hides nobody knows whether they live.
+
+        Returns:
+            Keys of what was freed.
         """
         gone = {key: counts for key, counts in entries if wire.process_key(key) not in alive}
-        quiet = {key for key, counts in gone.items() if self._gone.get(key) == counts}
+        quiet = {
+            key
+            for key, counts in gone.items()
+            if self._gone.get(key) == counts == self._counts.get(wire.PROCESS.pack(*key))
+        }
         for key in quiet:
             self._counts.delete(wire.PROCESS.pack(*key))
             del gone[key]
         self._gone = gone
+        return quiet
 
     def _free_births(self, census: Census) -> None:
         """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
