@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from random import Random
@@ -18,7 +18,7 @@ from .files import Bounds, Call, File, Kind, Process, Table, Thread
 from .oracle import LATE_NS, Oracle
 from .stage import Stage, name_of, now_ns, start_of
 
-_PREPARATIONS = 500
+_PREPARATIONS, _A_NEW_START = 500, 20
 RING_STEPS = {step.__name__ for step in rings.STEPS}
 
 
@@ -42,22 +42,39 @@ class Play:
         """Draws moves until one is possible, and makes it."""
         while True:
             (move,) = self.random.choices(list(self.moves), list(self.moves.values()))
-            if self._makes(move):
+            if self._makes(move, self.random.choice(self._ready())):
                 return
 
-    def reach(self, move: Move) -> bool:
-        """Makes this one, after others if it is not possible yet; whether it was made."""
-        for _ in range(_PREPARATIONS):
-            if self._makes(move):
+    def reach(self, move: Move, prepared_by: Sequence[Move] = ()) -> bool:
+        """Makes this one, after others if nobody can yet; whether it was made.
+
+        Args:
+            move: the one.
+            prepared_by: what has to come before, in that order, if that is not what programs do all the time.
+        """
+        for preparation in range(1, _PREPARATIONS + 1):
+            if self._anybody_makes(move):
                 return True
-            self.move()
+            if preparation % _A_NEW_START == 0:  # what everybody did by now may be in the way
+                self._end_all()
+            if not prepared_by or not all(self._anybody_makes(each) for each in prepared_by):
+                self.move()
         return False
 
-    def _makes(self, move: Move) -> bool:
+    def _anybody_makes(self, move: Move) -> bool:
+        threads = self._ready()
+        self.random.shuffle(threads)
+        return any(self._makes(move, thread) for thread in threads)
+
+    def _ready(self) -> list[Thread]:
+        """The threads that can take a step; there is one."""
         if not self.oracle.threads():
             self._start_first()
+        return self.oracle.threads()
+
+    def _makes(self, move: Move, thread: Thread) -> bool:
         made, ended = len(self.oracle.made), len(self.oracle.released)
-        done = move(self, self.random.choice(self.oracle.threads()))
+        done = move(self, thread)
         if done:
             self._add("+", self.oracle.made[made:])
             self._add("-", (end.file for end in self.oracle.released[ended:]))
@@ -65,9 +82,12 @@ class Play:
 
     def finish(self) -> None:
         """Ends everybody, one after another."""
+        self._end_all()
+        self.collect()
+
+    def _end_all(self) -> None:
         while self.oracle.processes:
             self.kill(self.oracle.processes[-1])
-        self.collect()
 
     def close(self) -> None:
         """Ends those that are left, whatever they are about."""

@@ -8,7 +8,7 @@ from random import Random
 from tests.kernel.truth import truth
 
 from .comparison import Comparison
-from .moves import MOVES, lacking
+from .moves import MOVES, PREPARED_BY, lacking
 from .play import Play
 from .stage import Stage
 from .told import Watcher
@@ -31,7 +31,7 @@ def each_in_turn(play: Play) -> Iterator[None]:
     moves = [move for move in play.moves if move not in lacking(play.stage)]
     play.random.shuffle(moves)
     for number, move in enumerate(moves, start=1):
-        assert play.reach(move), f"{move.__name__} was never possible"
+        assert play.reach(move, PREPARED_BY.get(move, ())), f"{move.__name__} was never possible"
         if number % MOVES_A_LOOK == 0 or number == len(moves):
             yield
 

@@ -57,6 +57,23 @@ MOVES: dict[Move, float] = {
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 
+PREPARED_BY: dict[Move, tuple[Move, ...]] = {
+    processes.wait: (processes.thread, creations.create1),
+    processes.wake: (processes.thread, creations.create1, processes.wait),
+    processes.unshare: (processes.thread,),
+    processes.end_thread: (processes.thread,),
+    processes.execute_with_another_table: (processes.thread, processes.unshare),
+    processes.leave_to_another_table: (processes.thread, processes.unshare),
+    sockets.send: (creations.create1, sockets.sockets),
+    sockets.send_in_circle: (creations.create1, sockets.sockets),
+    sockets.receive: (sockets.sockets, sockets.send),
+    rings.register_files: (creations.create1, rings.ring),
+    rings.unregister_files: (creations.create1, rings.ring, rings.register_files),
+    rings.install_from_ring: (creations.create1, rings.ring, rings.register_files),
+    rings.poll_by_ring: (creations.create1, rings.ring),
+}
+"""What makes possible the moves that seldom are."""
+
 
 def lacking(stage: Stage) -> set[Move]:
     """Those for which this machine has no system call. Any other must be possible, sooner or later."""
