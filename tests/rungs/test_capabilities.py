@@ -73,16 +73,11 @@ def permissive() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("_rung", ["capabilities"])
-def test_they_are_enough(_rung: str) -> None:
-    with permissive():
-        source = source_with(named())
-    assert (source["kind"], source["exact"], source["fallback"]) == ("bpf", True, None), source
-
-
-@pytest.mark.parametrize("_rung", ["capabilities"])
-def test_what_root_does_is_told_as_to_root(_rung: str) -> None:
+def test_they_are_enough_to_tell_what_root_does(_rung: str) -> None:
     with permissive(), Actor() as actor:
-        document = observed(lambda: beside.act(actor), "--source", "bpf", through=somebody(named()))
+        document = observed(lambda: beside.act(actor), through=somebody(named()))
+        source = document["source"]
+        assert (source["kind"], source["exact"], source["fallback"]) == ("bpf", True, None), source
         beside.told(document, actor)
 
 

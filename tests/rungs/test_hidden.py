@@ -71,11 +71,12 @@ def test_without_types_who_insists_on_bpf_gets_no_other_source(_rung: str) -> No
 
 @pytest.mark.parametrize("_rung", ["notracefs"])
 def test_without_tracepoints_functions_are_probed(_rung: str) -> None:
-    refused = ended(*COMMAND, *FUNCTIONS, "snapshot", "-d", "0")
-    if refused.returncode and not IN_GUEST:  # guests have kernels that permit it
-        blamed = without_tracefs(*FUNCTIONS, "snapshot", "-d", "0").stderr
-        assert "remedy: another hook" in blamed  # to mount tracefs would not help
-        pytest.skip(refused.stderr.splitlines()[0])
+    if not IN_GUEST:  # guests have kernels that permit it
+        refused = ended(*COMMAND, *FUNCTIONS, "snapshot", "-d", "0")
+        if refused.returncode:
+            blamed = without_tracefs(*FUNCTIONS, "snapshot", "-d", "0").stderr
+            assert "remedy: another hook" in blamed  # to mount tracefs would not help
+            pytest.skip(refused.stderr.splitlines()[0])
     done = without_tracefs("doctor", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)

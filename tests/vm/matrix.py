@@ -37,7 +37,7 @@ class Matrix:
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
             asked = {}
             with alone(CACHE):
-                for kernel in self.kernels:
+                for kernel in reversed(self.kernels):  # the newer ones take longer, so they begin
                     try:
                         if why := kernel.machine.missing():
                             raise Unavailable(why)
