@@ -122,12 +122,10 @@ class World:
         if batch.census is not None:
             source = batch.source
             missing = source.lost + source.untold_releases + source.missed
-            traced = all(probe.traces for probe in source.probes)
-            release_told = missing == self._missing[0] and traced and source.sees_all_releases
+            traced = source.exact and source.sees_all_releases
+            release_told = missing == self._missing[0] and traced
             self._missing = (self._missing[1], missing)
-            inferred = self._instances.apply_census(
-                batch.census, release_told=release_told, release_traced=traced and source.sees_all_releases
-            )
+            inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
             if not source.exact:
                 self._derived.update((event.process, event.kind) for event in inferred)
             told += inferred

@@ -142,11 +142,11 @@ class BpfSource:
                 f"{what}: {error}", missing or "another hook (--attach), or --source proc"
             ) from None
         self._created, self._released = created, released
-        left_out = [
+        misses_creations, misses_releases = (
             preemption.leaves_out((hook.how for hook in each.hooks), self._version) for each in (created, released)
-        ]
-        self._unseen = [preemption.NOTE] * any(left_out)
-        self._sees_all_releases = not left_out[-1]
+        )
+        self._unseen = [preemption.NOTE] * (misses_creations or misses_releases)
+        self._sees_all_releases = not misses_releases
 
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """See FactSource."""

@@ -65,11 +65,16 @@ def dup_over(play: Play, thread: Thread) -> bool:
 
 def watch(play: Play, thread: Thread) -> bool:
     """One instance watches another: that is no reference, and the kernel may refuse it."""
+    return watch_by(play, thread, "watch")
+
+
+def watch_by(play: Play, thread: Thread, step: str) -> bool:
+    """The same, by the step that is named."""
     fds = play.fds(thread)
     if len(fds) < 2:
         return False
     fd, target = play.random.sample(fds, 2)
-    reply, _ = play.do(thread, "watch", fd=fd, target=target)
+    reply, _ = play.do(thread, step, fd=fd, target=target)
     return "errno" not in reply
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.rungs.files import Kind, Thread
 from tests.rungs.play import Play
 
+from .descriptors import watch_by
+
 
 def ring(play: Play, thread: Thread) -> bool:
     if len(play.fds(thread, Kind.RING)) > 2:
@@ -28,10 +30,9 @@ def register_files(play: Play, thread: Thread) -> bool:
 
 
 def unregister_files(play: Play, thread: Thread) -> bool:
-    used = [fd for fd in play.fds(thread, Kind.RING) if thread.table.slots[fd].file.messages]
-    if not used:
+    ring = _used(play, thread)
+    if ring is None:
         return False
-    ring = play.random.choice(used)
     _, when = play.do(thread, "unregister_files", ring=ring)
     play.oracle.unregister(thread, ring, when)
     return True
@@ -49,12 +50,7 @@ def close_by_ring(play: Play, thread: Thread) -> bool:
 
 
 def watch_by_ring(play: Play, thread: Thread) -> bool:
-    fds = play.fds(thread)
-    if len(fds) < 2:
-        return False
-    fd, target = play.random.sample(fds, 2)
-    reply, _ = play.do(thread, "watch_by_ring", fd=fd, target=target)
-    return "errno" not in reply
+    return watch_by(play, thread, "watch_by_ring")
 
 
 def poll_by_ring(play: Play, thread: Thread) -> bool:
@@ -68,10 +64,9 @@ def poll_by_ring(play: Play, thread: Thread) -> bool:
 
 
 def install_from_ring(play: Play, thread: Thread) -> bool:
-    used = [fd for fd in play.fds(thread, Kind.RING) if thread.table.slots[fd].file.messages]
-    if not used:
+    ring = _used(play, thread)
+    if ring is None:
         return False
-    ring = play.random.choice(used)
     (registered,) = thread.table.slots[ring].file.messages
     index = play.random.randrange(len(registered))
     reply, when = play.do(thread, "install_from_ring", ring=ring, index=index)
@@ -79,3 +74,9 @@ def install_from_ring(play: Play, thread: Thread) -> bool:
         return False
     play.oracle.put(thread, reply["done"], registered[index], when, cloexec=True)
     return True
+
+
+def _used(play: Play, thread: Thread) -> int | None:
+    """A ring with which files are registered."""
+    used = [fd for fd in play.fds(thread, Kind.RING) if thread.table.slots[fd].file.messages]
+    return play.random.choice(used) if used else None
