@@ -17,6 +17,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import BinaryIO
 
+from epolltop.environment import hide_environment
 from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
@@ -41,6 +42,7 @@ _EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
 def main(argv: list[str] | None = None) -> int:
     """Runs epolltop; the exit code."""
     _settle_descriptors()
+    hide_environment()
     # Records do not refer in circles: looking for circles among 100,000 of them is in vain, and takes 0.1 s each time.
     gc.set_threshold(100_000, 50, 100)
     options = parse_options(sys.argv[1:] if argv is None else argv, no_color="NO_COLOR" in os.environ)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 
 
@@ -14,7 +13,8 @@ def silenced() -> Iterator[Callable[[], str]]:
 
     Descriptor 0 is as before afterwards: the libbpf inside BCC 0.18 closes it when it cannot read the kernel's BTF.
     """
-    with tempfile.TemporaryFile() as file:
+    # In memory: there may be no directory to write in.
+    with open(os.memfd_create("epolltop-said"), "w+b") as file:
         kept = [(fd, os.dup(fd)) for fd in (0, 1, 2) if is_open(fd)]
         for fd, _ in kept:
             if fd:

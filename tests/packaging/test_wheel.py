@@ -54,6 +54,7 @@ def test_wheel_holds_the_package_and_the_bpf_sources_and_nothing_else(wheel: Pat
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
 
+    expected[f"epolltop-{epolltop.__version__}.data/scripts/epolltop"] = (ROOT / "scripts/epolltop").read_bytes()
     assert held.keys() == expected.keys()
     assert held == expected
 

@@ -50,10 +50,15 @@ def load(*places: Path, installed: Path | None = None) -> list[str]:
     return ended.stdout.splitlines()
 
 
-def test_the_installed_one_is_taken(tmp_path: Path) -> None:
-    here = package(tmp_path / "site", GOOD)
-    elsewhere = package(tmp_path / "other", GOOD)
-    assert load(elsewhere, installed=here)[0] == f"loaded {here / 'bcc' / '__init__.py'}"
+def test_the_distributions_comes_before_what_is_importable_by_that_name(tmp_path: Path) -> None:
+    place = package(tmp_path / "dist", GOOD)
+    importable = package(tmp_path / "site", GOOD)
+    assert load(place, installed=importable)[0] == f"loaded {place / 'bcc' / '__init__.py'}"
+
+
+def test_without_the_distributions_an_installed_one_is_taken(tmp_path: Path) -> None:
+    installed = package(tmp_path / "site", GOOD)
+    assert load(tmp_path / "missing", installed=installed)[0] == f"loaded {installed / 'bcc' / '__init__.py'}"
 
 
 def test_the_distributions_is_found_where_it_lies(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ _INSTALL = {
 
 
 def load_bcc(places: Sequence[str] = PLACES) -> Any:
-    """The module `bcc`, imported as such or loaded from where distributions put it.
+    """The module `bcc`, loaded from where distributions put it; only where none is, imported by its name.
+
+    Whatever is importable by that name may be anybody's.
 
     Returns:
         The module; untyped, because BCC ships no types and its attributes differ between versions.
@@ -47,16 +49,15 @@ def load_bcc(places: Sequence[str] = PLACES) -> Any:
     warnings.filterwarnings("ignore", category=SyntaxWarning, module="bcc")
     if "bcc" in sys.modules and hasattr(sys.modules["bcc"], "BPF"):
         return sys.modules["bcc"]
-    other = None
+    for directory in (path for place in places for path in sorted(glob.glob(place), reverse=True)):
+        if os.path.exists(os.path.join(directory, "bcc", "__init__.py")):
+            return _load_from(directory)
     try:
         return _import_installed()
     except _UnrelatedPackage as error:
         other = error.path
     except ImportError:
-        pass
-    for directory in (path for place in places for path in sorted(glob.glob(place), reverse=True)):
-        if os.path.exists(os.path.join(directory, "bcc", "__init__.py")):
-            return _load_from(directory)
+        other = None
     if other:
         raise SourceUnavailable(
             f"the Python package bcc at {other} is not BCC, the BPF compiler collection, but an unrelated one",

@@ -1,11 +1,13 @@
 """The BPF object: one compilation of bpf/*.c, its maps and programs. Only it and its perf buffer talk to libbcc.
 
-libbcc prints to descriptors 1 and 2, may close 0, and compiles with the process' working directory changed: all of this
-is contained here. What differs between its versions is in docs/bcc.md.
+libbcc prints to descriptors 1 and 2, may close 0, looks for headers in the working directory before all others, and
+changes that directory while it compiles: all of this is contained here. What differs between its versions is in
+docs/bcc.md.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import importlib.resources
@@ -49,6 +51,20 @@ def bpf_directory() -> Path:
     return installed if installed.is_dir() else package.parent / "bpf"
 
 
+@contextlib.contextmanager
+def _inside(directory: Path) -> Iterator[None]:
+    """In another working directory, with all threads. A descriptor leads back: the former one may have no path."""
+    former = os.open(os.curdir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chdir(directory)
+        try:
+            yield
+        finally:
+            os.fchdir(former)
+    finally:
+        os.close(former)
+
+
 class Program:
     """A loaded BPF object. Not thread-safe."""
 
@@ -76,7 +92,7 @@ class Program:
         said = ""
         os.environ["BCC_KERNEL_SOURCE"] = str(directory / "stub-headers")
         try:
-            with silenced() as printed:
+            with _inside(directory), silenced() as printed:
                 try:
                     self._object = Object(text=unit, cflags=flags)
                 finally:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import subprocess
 from pathlib import Path
 
 from epolltop.sources import Requirement, SourceUnavailable
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX
-from epolltop.sources.bpf.syscalls import TRACEFS
+from epolltop.sources.bpf.syscalls import TRACEFS, mount
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
 _FIRST_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO, include/linux/proc_ns.h
@@ -103,8 +102,8 @@ def require() -> None:
         SourceUnavailable: with the first requirement that is not met.
     """
     if os.geteuid() == 0 and not tracefs().met:
-        with contextlib.suppress(OSError):  # no mount(8) here
-            subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS[0]], check=False, capture_output=True)
+        with contextlib.suppress(OSError):  # the hooks say what they lack
+            mount("tracefs", TRACEFS[0])
     for check in (privileges, lockdown, btf):
         need = check()
         if not need.met:

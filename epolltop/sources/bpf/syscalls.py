@@ -1,4 +1,4 @@
-"""perf_event_open(2) and bpf(2), called directly.
+"""perf_event_open(2), bpf(2) and mount(2), called directly.
 
 libbcc wraps both, but how much of them differs from version to version: 0.18 cannot read a map by batches nor open a
 buffer whose events wake nobody, finds tracepoints in debugfs alone, and cannot read the types of newer kernels.
@@ -81,6 +81,17 @@ def attach_tracepoint(target: str, program: int) -> int:
         os.close(event)
         raise
     return event
+
+
+def mount(kind: str, directory: str) -> None:
+    """Adds a file system that has no device; the program of that name would be whatever PATH finds.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    name = kind.encode()
+    if _libc.mount(name, directory.encode(), name, ctypes.c_ulong(0), None) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), directory)
 
 
 def read_batch(map_fd: int, keys: ctypes.Array[ctypes.c_char], values: ctypes.Array[ctypes.c_char], limit: int) -> int:
