@@ -149,19 +149,16 @@ static __always_inline struct counts *counts_of(u32 tgid, u64 start_ns, struct t
 }
 
 /*
- * Whether one more instance of this process may be told in detail: a token bucket in one number. Two CPUs may both pass
- * on the same token; that costs an event, not a count.
+ * Whether one more instance, or failure, of a process may be told in detail: a token bucket in one number. Two CPUs may
+ * both pass on the same token; that costs an event, not a count.
  */
-static __always_inline bool in_detail(struct counts *counts, u64 now)
+static __always_inline bool in_detail(u64 *next_ns, u64 now)
 {
-	u64 due;
+	u64 due = *next_ns > now ? *next_ns : now;
 
-	if (!counts)
-		return true;
-	due = counts->next_ns > now ? counts->next_ns : now;
 	if (due - now > EVENT_BURST_NS)
 		return false;
-	counts->next_ns = due + EVENT_INTERVAL_NS;
+	*next_ns = due + EVENT_INTERVAL_NS;
 	return true;
 }
 

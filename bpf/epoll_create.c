@@ -29,7 +29,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	struct event event = {};
 	u64 file = file_of(ret);
 	u64 f_op = file ? read8(file + FILE_F_OP) : 0;
-	bool detailed;
+	bool detailed = true;
 	int zero = 0;
 
 	learnt = lesson.lookup(&zero);
@@ -63,20 +63,26 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 		return 0;
 	}
 	counts = counts_of(birth.tgid, birth.start_ns, all);
-	detailed = in_detail(counts, now);
 	if (ret < 0) {
 		add_one(&all->failed);
-		if (counts)
+		if (counts) {
 			add_one(&counts->failed);
+			detailed = in_detail(&counts->failed_next_ns, now);
+			if (!detailed) {
+				add_one(&all->failed_sampled_out);
+				add_one(&counts->failed_sampled_out);
+			}
+		}
 	} else {
 		add_one(&all->created);
-		if (counts)
+		if (counts) {
 			add_one(&counts->created);
-	}
-	if (!detailed) {
-		add_one(&all->sampled_out);
-		if (counts)
-			add_one(&counts->sampled_out);
+			detailed = in_detail(&counts->next_ns, now);
+			if (!detailed) {
+				add_one(&all->sampled_out);
+				add_one(&counts->sampled_out);
+			}
+		}
 	}
 	birth.sampled_out = !detailed;
 	if (file && births.update(&file, &birth))

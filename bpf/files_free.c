@@ -71,7 +71,7 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		add_one(&counts->released);
 	if (birth.sampled_out)
 		return 0;
-	if (!birth.created_ns && !in_detail(counts, event.time_ns)) {
+	if (!birth.created_ns && counts && !in_detail(&counts->next_ns, event.time_ns)) {
 		add_one(&all->untold_releases);
 		return 0;
 	}

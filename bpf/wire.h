@@ -66,7 +66,9 @@ struct counts {
 	u64 failed;
 	u64 released;
 	u64 sampled_out;
+	u64 failed_sampled_out;
 	u64 next_ns;		/* the token bucket: when the next event is due at the full detail rate */
+	u64 failed_next_ns;	/* that of failures, which come without end where a program tries again */
 };
 
 /* A process, safe against reuse of its pid. */
@@ -83,6 +85,7 @@ struct totals {
 	u64 released;
 	u64 released_by_kernel;
 	u64 sampled_out;	/* instances without events */
+	u64 failed_sampled_out;	/* failures without events */
 	u64 untold_releases;	/* releases without an event, of instances older than the trace */
 	u64 delivered;		/* events handed to the perf buffer */
 	u64 lost;		/* events that found it full, or that there was none for their CPU */

@@ -141,6 +141,8 @@ class Counts(NamedTuple):
     released: int = 0
     sampled_out: int = 0
     """Instances created above the detail rate: counted, but without an event."""
+    failed_sampled_out: int = 0
+    """Failures likewise."""
 
 
 class Totals(NamedTuple):
@@ -214,6 +216,8 @@ class Source:
     """Records that the kernel could not hand over, because they came quicker than they were taken in: loss."""
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
+    failed_sampled_out: int = 0
+    """Failures likewise."""
     untold_releases: int = 0
     """Releases without an event, of instances older than the trace: left out likewise, or done outside of the PID
     namespace. Only a census tells which."""

@@ -53,4 +53,5 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         instances=known.instances,
         lacking=known.lacking,
         compat=facts.compat if facts else False,
+        failed_sampled_out=counts.failed_sampled_out,
     )

@@ -102,6 +102,7 @@ class ProcessRow:
     """Some of what it did may be counted for nobody, see attribution.py: its counts are lower bounds."""
     compat: bool = False
     """As in Process."""
+    failed_sampled_out: int = 0
 
     @property
     def pid(self) -> int:

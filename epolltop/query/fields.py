@@ -167,6 +167,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Instances created above the detail rate since the observation began: counted, but without an event; unknown "
           "where no probe traces creation.",
           observed=True, shown=False),
+    Field("failed_sampled_out", "FAILSAMP", 8, "count", _told_by_calls(lambda row: row.failed_sampled_out),
+          "Calls that failed above the detail rate since the observation began: counted, but without an event; unknown "
+          "where no probe traces them.",
+          observed=True, shown=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False),
     Field("command", "COMMAND", 0, "text", lambda row, _: row.command,

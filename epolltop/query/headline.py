@@ -56,8 +56,10 @@ def totals_line(snapshot: Snapshot) -> str:
 def loss_line(snapshot: Snapshot) -> str:
     """How complete the detail is: loss and sampling are told apart."""
     source = snapshot.source
-    line = f"events {grouped(source.events)}  sampled out {grouped(source.sampled_out)}  lost {grouped(source.lost)}"
-    return line + _full(snapshot)
+    left_out = grouped(source.sampled_out)
+    if source.failed_sampled_out:
+        left_out += f" and {plural(source.failed_sampled_out, 'failure')}"
+    return f"events {grouped(source.events)}  sampled out {left_out}  lost {grouped(source.lost)}{_full(snapshot)}"
 
 
 def _full(snapshot: Snapshot) -> str:
@@ -70,6 +72,7 @@ def missing(snapshot: Snapshot) -> str:
     parts = (
         (source.lost, plural(source.lost, "event") + " lost"),
         (source.sampled_out, plural(source.sampled_out, "instance") + " sampled out"),
+        (source.failed_sampled_out, plural(source.failed_sampled_out, "failure") + " sampled out"),
         (source.untold_releases, plural(source.untold_releases, "release") + " of older instances"),
         (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
         (source.missed, plural(source.missed, "run") + " of probes left out"),

@@ -61,6 +61,7 @@ class Source(msgspec.Struct):
     unattributed: _Count = 0
     missed: _Count = 0
     sees_compat: bool = True
+    failed_sampled_out: _Count = 0
 
 
 class Self(msgspec.Struct):
@@ -131,6 +132,7 @@ class Process(msgspec.Struct):
     ns_pid: _Count | None = None
     exact: bool = True
     compat: bool = False
+    failed_sampled_out: _Number | None = 0
 
 
 class Argument(msgspec.Struct):

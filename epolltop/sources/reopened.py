@@ -77,6 +77,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         events=source.events,
         lost=source.lost,
         sampled_out=source.sampled_out,
+        failed_sampled_out=source.failed_sampled_out,
         untold_releases=source.untold_releases,
         overflowed=source.overflowed,
         unattributed=source.unattributed,
@@ -184,6 +185,7 @@ def _row(process: forms.Process, key: ProcessKey, holders: _Holders, told: Sourc
         instances=tuple(holders.instance(instance) for instance in process.instances),
         lacking=told.exact and not process.exact,
         compat=process.compat,
+        failed_sampled_out=process.failed_sampled_out or 0,
     )
 
 

@@ -216,6 +216,23 @@ def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None
     assert len(observing.events(actor.pid, Kind.CREATE)) == 100_000 - row.sampled_out
 
 
+@PROOFS(
+    "Failures have such a limit of their own: a program that tries again and again leaves its creations their events, "
+    "and `failed_sampled_out` says how many failures have none.",
+)
+def test_failures_leave_creations_their_events(observing: Observing, actor: Actor) -> None:
+    for _ in range(3):
+        actor.do("fail", count=40_000)
+        actor.do("pairs", count=2)
+    row = observing.row(actor.pid)
+    assert (row.created, row.sampled_out, row.failed) == (6, 0, 120_000)
+    assert row.failed_sampled_out > 0
+    assert len(observing.events(actor.pid, Kind.CREATE)) == 6
+    assert len(observing.events(actor.pid, Kind.CREATE_FAILED)) == 120_000 - row.failed_sampled_out
+    source = observing.batch.source
+    assert source.failed_sampled_out >= row.failed_sampled_out
+
+
 @PROOFS("With more than 32 processors that limit is lower, because each has a smaller part of the buffer.")
 def test_as_much_is_told_as_there_is_room_for(actor: Actor) -> None:
     assert Sizes().with_room(32).detail_per_s == 20_000

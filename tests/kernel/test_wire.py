@@ -105,7 +105,7 @@ def test_counts_are_read_member_by_member(compiled: dict[str, type[ctypes.Struct
     key = _filled(compiled["process"], tgid=4_000_000_000, start_ns=123_456_789_000)
     raw = _filled(compiled["counts"])
     counts = Counts(*(_member(raw, compiled["counts"], name) for name in Counts._fields))
-    assert len(set(counts)) == 4
+    assert len(set(counts)) == 5
     assert wire.decode_counts([(wire.PROCESS.unpack(key), wire.COUNTS.unpack(raw))]) == {
         ProcessKey(4_000_000_000, 12_345): counts
     }
@@ -117,12 +117,12 @@ def test_counts_of_one_pid_within_a_clock_tick_are_added_up(compiled: dict[str, 
         key = _filled(compiled["process"], tgid=tgid, start_ns=start_ns)
         return wire.PROCESS.unpack(key), wire.COUNTS.unpack(_filled(compiled["counts"], **counts))
 
-    first = pair(7, 120_000_001, created=1, failed=2, released=3, sampled_out=4)
-    heir = pair(7, 129_999_999, created=10, failed=20, released=30, sampled_out=40)
-    later = pair(7, 130_000_000, created=5, failed=5, released=5, sampled_out=5)
+    first = pair(7, 120_000_001, created=1, failed=2, released=3, sampled_out=4, failed_sampled_out=1)
+    heir = pair(7, 129_999_999, created=10, failed=20, released=30, sampled_out=40, failed_sampled_out=2)
+    later = pair(7, 130_000_000, created=5, failed=5, released=5, sampled_out=5, failed_sampled_out=5)
     assert wire.decode_counts([first, heir, later]) == {
-        ProcessKey(7, 12): Counts(11, 22, 33, 44),
-        ProcessKey(7, 13): Counts(5, 5, 5, 5),
+        ProcessKey(7, 12): Counts(11, 22, 33, 44, 3),
+        ProcessKey(7, 13): Counts(5, 5, 5, 5, 5),
     }
 
 

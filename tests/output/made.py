@@ -77,6 +77,7 @@ def exact(*, window_s: float = 2.5) -> Snapshot:
             events=1234567,
             lost=2,
             sampled_out=99,
+            failed_sampled_out=7,
             overflowed=1,
             unreadable=1,
         ),

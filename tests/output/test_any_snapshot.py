@@ -97,6 +97,7 @@ def processes(draw: st.DrawFn, key: ProcessKey, held: tuple[Instance, ...]) -> P
         released=draw(COUNT),
         failed=draw(COUNT),
         sampled_out=draw(COUNT),
+        failed_sampled_out=draw(COUNT),
         create_per_s=draw(RATE),
         release_per_s=draw(RATE),
         history=tuple(draw(st.lists(RATE, max_size=5))),

@@ -39,7 +39,7 @@ WORDS = {
     Kind.GONE: "gone",
 }
 DERIVED = ("created", "released", "create_per_s", "release_per_s")
-COUNTED = (*DERIVED, "failed", "sampled_out")
+COUNTED = (*DERIVED, "failed", "sampled_out", "failed_sampled_out")
 
 
 def value(fields: Sequence[Field[Row]], name: str, row: Row, **world: Any) -> Value:
@@ -129,7 +129,7 @@ class TestProcesses:
         assert value(PROCESS_FIELDS, name, process(), window_s=0) is None
         assert show(PROCESS_FIELDS, name, process(), window_s=0) == "?"
 
-    @pytest.mark.parametrize("name", ["failed", "sampled_out"])
+    @pytest.mark.parametrize("name", ["failed", "sampled_out", "failed_sampled_out"])
     @pytest.mark.parametrize("number", [0, 7])
     def test_without_a_trace_it_is_not_known_what_failed(self, name: str, number: int) -> None:
         row = process(**{name: number})

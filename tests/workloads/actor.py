@@ -82,6 +82,14 @@ def pairs(count: int) -> Reply:
     return {"numbers": sorted(numbers)}
 
 
+def fail(count: int) -> Reply:
+    """Calls so often with a flag that there is not."""
+    call = _libc.epoll_create1
+    for _ in range(count):
+        call(1)
+    return {}
+
+
 def churn_until_told(path: str, pause_s: float = 0.0) -> Reply:
     """Creates and closes until a file exists; rests after each thousand."""
     count = 0
@@ -359,8 +367,8 @@ def become(uid: int) -> Reply:
 _STEPS: dict[str, Callable[..., Reply]] = {
     step.__name__: step
     for step in (
-        create1, create_legacy, hold, close, close_range, pairs, churn_until_told, brief, create_without_room, dup,
-        dup2, dup_to, execute, fork, clone_as, child, reap, ready_to_send, send, receive, drop_sockets,
+        create1, create_legacy, hold, close, close_range, pairs, fail, churn_until_told, brief, create_without_room,
+        dup, dup2, dup_to, execute, fork, clone_as, child, reap, ready_to_send, send, receive, drop_sockets,
         send_in_circle, collect, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
         create_compat, watch, register, refuse_creation, name, become,
     )

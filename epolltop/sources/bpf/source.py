@@ -286,6 +286,7 @@ class BpfSource:
             events=totals.delivered,
             lost=totals.lost,
             sampled_out=totals.sampled_out,
+            failed_sampled_out=totals.failed_sampled_out,
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
             unattributed=totals.unattributed,

@@ -12,9 +12,9 @@ from epolltop.model.batch import NS_PER_TICK, Counts, Event, Holding, Kind, Proc
 from epolltop.text import safe
 
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
-COUNTS = struct.Struct("=QQQQQ")
+COUNTS = struct.Struct("=QQQQQQQ")
 PROCESS = struct.Struct("=IIQ")
-TOTALS = struct.Struct("=QQQQQQQQQQQ")
+TOTALS = struct.Struct("=QQQQQQQQQQQQ")
 HOLDING = struct.Struct("=QQQQIIIII4x")
 BIRTH = struct.Struct("=QQIIBB6x")
 FILE = struct.Struct("=Q")
@@ -41,6 +41,7 @@ class WireTotals(NamedTuple):
     released: int
     released_by_kernel: int
     sampled_out: int
+    failed_sampled_out: int
     untold_releases: int
     delivered: int
     lost: int
@@ -140,7 +141,7 @@ def decode_counts(pairs: Iterable[tuple[tuple[int, ...], tuple[int, ...]]]) -> d
     Two processes that had the same pid within one clock tick are one here, as in all of /proc: they are added up.
     """
     decoded: dict[ProcessKey, Counts] = {}
-    for fields, (*counts, _) in pairs:
+    for fields, (*counts, _, _) in pairs:
         key = process_key(fields)
         others = decoded.get(key)
         decoded[key] = Counts(*counts) if others is None else Counts(*map(operator.add, others, counts))
