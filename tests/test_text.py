@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -16,6 +17,7 @@ from epolltop.text import (
     grouped,
     in_ascii,
     plural,
+    printable,
     rate,
     safe,
     size,
@@ -45,6 +47,67 @@ def test_safe_text_is_one_printable_line(raw: bytes) -> None:
 )
 def test_safe(raw: bytes, text: str) -> None:
     assert safe(raw) == text
+
+
+EVERYTHING = [*map(chr, range(0x110000))]
+SHOWN = [char for char in EVERYTHING if printable(char) == char]
+
+
+def test_what_is_shown_as_it_is_has_the_width_that_unicode_says() -> None:
+    for char in SHOWN:
+        assert cell_len(char) == (2 if unicodedata.east_asian_width(char) in "WF" else 1), hex(ord(char))
+        assert unicodedata.category(char)[0] in "LNPS" or char == " ", hex(ord(char))
+        assert unicodedata.bidirectional(char) not in ("R", "AL", "AN"), hex(ord(char))
+
+
+def test_most_letters_are_shown_as_they_are() -> None:
+    assert (
+        printable("Größe 漢字プロセス 한국 Ελλάδα Москва e\u0301 ก็ 🤖")
+        == "Größe 漢字プロセス 한국 Ελλάδα Москва e\u0301 ก็ 🤖"
+    )
+    assert len(SHOWN) > 100_000
+
+
+def test_no_blank_but_the_blank() -> None:
+    assert [char for char in SHOWN if not char.strip()] == [" "]
+    for blank in "\u00a0\u2800\u3000\u3164\u115f\u1160\uffa0\U0001d159":
+        assert printable(f"nginx{blank}") == "nginx" + blank.encode("ascii", "backslashreplace").decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("e\u0301\u0302", "e\u0301\u0302"),
+        ("e" + "\u0301" * 1500, "e\u0301\u0301" + "\\u0301" * 1498),
+        ("\u0301a", "\\u0301a"),
+        (" \u0301a", " \\u0301a"),
+        ("\u202e\u0301", "\\u202e\\u0301"),
+        ("❤\ufe0f", "❤\\ufe0f"),
+        ("👍\U0001f3fd", "👍\\U0001f3fd"),
+        ("👨\u200d👩", "👨\\u200d👩"),
+        ("\U0001f1e9\U0001f1ea", "\\U0001f1e9\\U0001f1ea"),
+        ("שלום", "\\u05e9\\u05dc\\u05d5\\u05dd"),
+        ("a\ud800", "a\\ud800"),
+    ],
+)
+def test_treacherous_text(text: str, seen: str) -> None:
+    assert printable(text) == seen
+
+
+_TREACHEROUS = st.text(st.sampled_from("ab e漢🤖\u0301\u0302\ufe0f\u200d\u3164\u2800ש\ud800\x1b\U0001f1e9\U0001f3fd"))
+
+
+@given(st.one_of(st.text(), _TREACHEROUS))
+def test_text_made_safe_stays_as_it_is(text: str) -> None:
+    seen = printable(text)
+    assert printable(seen) == seen
+    assert cell_len(seen) == sum(map(cell_len, seen))
+    assert not re.search("[\u0300-\u036f]{3}", seen)
+
+
+def test_long_text_is_made_safe_as_short_text_is() -> None:
+    assert printable("é\x1b\u3164" * 1000) == printable("é\x1b\u3164") * 1000
+    assert safe(b"\xff\n" * 1000) == safe(b"\xff\n") * 1000
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def _with_instances(report: Report[ProcessRow]) -> tuple[list[str], list[list[Va
 
 def as_markdown(report: Report[Row]) -> str:
     """The headline and the table of rows."""
-    lines = [f"{table.escaped(_spelt(line.strip(), report))}  " for line in _headline(report)]
+    lines = [f"{table.escaped(_spelt(line.strip(), report))}  " for line in headline(report.snapshot)]
+    lines += [f"filter: {table.literal(_spelt(typed, report))}  " for typed in _typed(report)]
     rows = table.markdown(report.rows, report.view.subject.fields, report.snapshot, ascii_only=report.ascii_only)
     return "\n".join(lines) + "\n\n" + rows
 
@@ -68,8 +69,13 @@ def as_text(report: Report[Row]) -> str:
 
 def _headline(report: Report[Any]) -> list[str]:
     """What is above the table: that rows may be missing, too."""
+    return headline(report.snapshot) + [f"filter: {typed}" for typed in _typed(report)]
+
+
+def _typed(report: Report[Any]) -> list[str]:
+    """The filter, if there is one."""
     typed = safe(report.filter_text.strip().encode("utf-8", "surrogateescape"))
-    return headline(report.snapshot) + ([f"filter: {typed}"] if typed else [])
+    return [typed] if typed else []
 
 
 def _spelt(text: str, report: Report[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
@@ -25,8 +26,9 @@ def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapsh
     columns = shown(fields, snapshot)
 
     def cell(field: Field[Row], row: Row) -> str:
-        text = field.show(row, snapshot).strip()
-        return escaped(in_ascii(text) if ascii_only else text)
+        shown = field.show(row, snapshot).strip()
+        text = in_ascii(shown) if ascii_only else shown
+        return literal(text) if field.unit == "text" else escaped(text)
 
     lines = [
         "| " + " | ".join(field.title for field in columns) + " |",
@@ -43,8 +45,34 @@ def escaped(text: str) -> str:
     return text
 
 
+_HARMLESS = re.compile("[A-Za-z ?-]*|[0-9.:,]*")
+
+
+def literal(text: str) -> str:
+    """Text of a stranger's that Markdown shows as it is, and that no site makes a link, a mention or a reference of.
+
+    A code span does that; but a bar ends the cell of a table there, too.
+    """
+    return text if _HARMLESS.fullmatch(text) else r"\|".join(map(_code_span, text.split("|")))
+
+
+def _code_span(text: str) -> str:
+    if not text:
+        return ""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    padding = " " if "`" in (text[0], text[-1]) else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+_SIGNS = "=+@\\-\uff1d\uff0b\uff20\uff0d\ufe66\ufe62\ufe6b\ufe63\u207c\u207a\u207b\u208c\u208a\u208b\u2212"
+"""What formulas begin with, and the same full-width, small, raised and lowered; Unicode's minus."""
+_FORMULA = re.compile(f'(?:^|(?<=[;,|\t]))(?=[ "]*[{_SIGNS}])')
+"""Where a spreadsheet would begin a formula: at the beginning, and behind whatever its locale takes for the end of a
+cell, quoted or not. In East Asian ones full-width signs will do."""
+
+
 def _guarded(value: Value) -> Value:
     """A spreadsheet must not take another program's name for a formula."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
-        return f"'{value}"
+    if isinstance(value, str):
+        return _FORMULA.sub("'", value)
     return "" if value is None else value

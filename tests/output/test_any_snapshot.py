@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -181,10 +182,13 @@ def test_csv_has_the_raw_values(subject: str, made: Snapshot) -> None:
     assert len(written.splitlines()) == 1 + len(expected)
 
 
+_SIGNS = "".join(char for char in map(chr, range(0x10000)) if unicodedata.normalize("NFKC", char) in {*"=+@-"})
+
+
 def _cell(value: Value) -> str:
     """As docs/snapshot.md says."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
-        return f"'{value}"
+    if isinstance(value, str):
+        return re.sub(rf'(^|[;,|\t])(?=[ "]*[{re.escape(_SIGNS)}\u2212])', r"\1'", value)
     return "" if value is None else str(value)
 
 
@@ -202,11 +206,16 @@ def test_markdown_is_one_table_without_markup(subject: str, made: Snapshot, type
         assert len(_unescaped("|", line)) == columns + 1
     for line in (*head.split("\n"), *lines):
         assert line.replace("\n", "").isprintable()
-        assert not any(_unescaped(char, line) for char in "`*_<>[]&~")
+        assert not any(_unescaped(char, _without_code(line)) for char in "`*_<>[]&~")
 
 
 def _unescaped(char: str, line: str) -> list[str]:
     return re.findall(re.escape(char), re.sub(r"\\.", "", line))
+
+
+def _without_code(line: str) -> str:
+    """A backslash in a code span is one."""
+    return re.sub(r"(?<![`\\])(`+)(?!`).*?(?<!`)\1(?!`)", "", line)
 
 
 @subjects

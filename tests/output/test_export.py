@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import csv
+import html
 import json
 import os
 import re
@@ -10,12 +11,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
 from epolltop.output.export import export, export_screen, self_contained
 from epolltop.output.files import write_new
 from epolltop.output.formats import FORMATS
+from epolltop.output.table import comma_separated, literal
 from epolltop.query.filter import parse_over
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, View, look
 
@@ -69,6 +74,36 @@ def test_marked_rows_alone_are_written() -> None:
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@given(st.text("abc @#<>|`\\\\*_[]()&~:;/.-w1!", max_size=30))
+def test_markdown_shows_what_a_stranger_wrote_and_makes_nothing_of_it(text: str) -> None:
+    parser = MarkdownIt("gfm-like")
+    (cell,) = re.findall("<td>(.*)</td>", parser.render(f"| A |\n| --- |\n| {literal(text.strip())} |\n"))
+    assert not re.search("<(?!/?code>)", cell)
+    assert html.unescape(re.sub("</?code>", "", cell)).split() == text.split()
+    outside = html.unescape(re.sub("<code>.*?</code>", " ", cell))
+    assert re.fullmatch("[a-z |-]*|[0-9.:, |]*", outside)  # neither a mention nor a reference
+
+
+@pytest.mark.parametrize("text", ["@team", "https://example.org/?a|b", "www.example.org", "a@b.example", "<b>", "#12"])
+def test_markdown_links_and_mentions_nothing(text: str) -> None:
+    cells = MarkdownIt("gfm-like").render(f"| A |\n| --- |\n| {literal(text)} |\n")
+    assert "<a" not in cells
+    assert "<code>" in cells
+
+
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\u2212"
+
+
+@given(st.text(SIGNS + "a1; ,|\t\"'", max_size=12), st.sampled_from(",;|\t"), st.booleans())
+def test_no_cell_of_csv_is_a_formula_whatever_separates_cells_there(text: str, separator: str, quoting: bool) -> None:
+    line = comma_separated(["a"], [[1, text, 2]]).splitlines()[1]
+    dialect = csv.reader([line], delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE)
+    for cell in next(dialect):
+        assert cell.strip(' "')[:1] not in {*SIGNS}
+    (read,) = csv.reader([line])
+    assert re.sub("'", "", read[1]) == re.sub("'", "", text)
 
 
 def test_in_ascii() -> None:
