@@ -18,6 +18,7 @@
 #define NO_UID		0xffffffff	/* overflows to no valid uid, include/linux/uidgid.h */
 #define PF_KTHREAD	0x00200000	/* include/linux/sched.h, unchanged since 2.6.27 */
 #define ENOENT		2		/* include/uapi/asm-generic/errno-base.h */
+#define ENOSYS		38		/* include/uapi/asm-generic/errno.h */
 #define EOPNOTSUPP	95		/* include/uapi/asm-generic/errno.h */
 
 BPF_PERF_OUTPUT(events);

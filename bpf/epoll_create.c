@@ -9,7 +9,7 @@
  * Cost: see the benchmark table in README.md. A syscall tracepoint adds some 50 ns to every system call of the machine;
  * the function probes add nothing to others.
  *
- * Blind spots: as a tracepoint, creations by 32-bit tasks. A descriptor that another thread closes before the call
+ * Blind spots: as a tracepoint, creations by 32-bit calls, which 64-bit programs can make, too (int $0x80, x32). A descriptor that another thread closes before the call
  * returns leaves a creation without an instance (file 0).
  *
  * With -DSTACKS each event carries the user stack (stack.c); what is left out in a storm has none. Cost: some 1.5 us a
@@ -127,14 +127,27 @@ int epoll_create1_sys_exit(struct sys_exit *args)
 }
 
 /*
- * The same for 32-bit tasks, whose calls have no tracepoint of their own (ARCH_TRACE_IGNORE_COMPAT_SYSCALLS): the raw
+ * The same for 32-bit calls, which have no tracepoint of their own (ARCH_TRACE_IGNORE_COMPAT_SYSCALLS): the raw
  * tracepoint at the end of every system call. Arguments: registers, result. Only on demand, for its cost to all.
+ *
+ * A call of the x32 ABI is a 64-bit one whose number has a bit of its own; its arguments are where those of others are.
+ * A kernel without x32 has no such call and answers ENOSYS.
  */
 #ifdef COMPAT
 int compat_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 regs = ctx->args[0];
 
+#ifdef X32_EPOLL_CREATE1
+	if (ctx->args[1] != -ENOSYS) {
+		switch (read4(regs + REGS_NUMBER)) {
+		case X32_EPOLL_CREATE:
+			return instance_created(ctx, SYSCALL_EPOLL_CREATE, read4(regs + REGS_ARGUMENT), ctx->args[1]);
+		case X32_EPOLL_CREATE1:
+			return instance_created(ctx, SYSCALL_EPOLL_CREATE1, read4(regs + REGS_ARGUMENT), ctx->args[1]);
+		}
+	}
+#endif
 	/* thread_info is the first member of task_struct (CONFIG_THREAD_INFO_IN_TASK, x86 since 4.9, arm64 since 4.10). */
 	if (!(read4(bpf_get_current_task() + COMPAT_FLAGS) & COMPAT_FLAG))
 		return 0;

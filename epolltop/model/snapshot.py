@@ -154,6 +154,8 @@ class Snapshot:
     """Own CPU time over the window, as a share of one core."""
     lacking: bool = False
     """Some of what the processes did that totals are about may not be counted."""
+    unseen: int = 0
+    """Of that: creations by these processes that no probe saw, at least so many."""
 
     @property
     def exact(self) -> bool:

@@ -20,6 +20,7 @@ from epolltop.model.journal import Journal
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.tally import Tally
+from epolltop.model.unseen import Unseen
 
 JOURNAL = 10_000
 """Events kept for looking back."""
@@ -71,6 +72,7 @@ class World:
         self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
         self._tally = Tally()
         self._attribution = Attribution()
+        self._unseen = Unseen()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
         self._history = History()
@@ -91,6 +93,7 @@ class World:
         twin._strangers = dict(self._strangers)
         twin._tally = self._tally.copy()
         twin._attribution = copy.copy(self._attribution)
+        twin._unseen = self._unseen.copy()
         twin._history = copy.copy(self._history)
         twin._derived = self._derived.copy()
         twin._news = list(self._news)
@@ -129,6 +132,7 @@ class World:
             if not source.exact:
                 self._derived.update((event.process, event.kind) for event in inferred)
             told += inferred
+        self._unseen.apply(batch, told)
         self._note(told)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
@@ -146,6 +150,7 @@ class World:
             if self._covers(key):
                 self._past = _sum(self._past, gone)
         self._attribution.keep(kept)
+        self._unseen.keep(kept, self._covers)
         for known in (self._facts, self._strangers):
             for key in known.keys() - kept:
                 del known[key]
@@ -173,6 +178,7 @@ class World:
         totals = self._totals()
         news = self.take_news()
         everything = not (self._selection.pids or self._selection.uids)
+        unseen = self._unseen.number(self._covers)
         return Snapshot(
             now_ns=batch.now_ns,
             wall_ns=batch.wall_ns,
@@ -192,7 +198,8 @@ class World:
             news=news,
             cost=batch.cost,
             cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
-            lacking=self._attribution.totals_lack or (bool(batch.source.unattributed) and not everything),
+            lacking=self._attribution.totals_lack or unseen > 0 or (bool(batch.source.unattributed) and not everything),
+            unseen=unseen,
         )
 
     def take_news(self) -> tuple[Event, ...]:
@@ -311,7 +318,7 @@ class World:
             _rate(counts.released - before.released, window_s),
             self._history.of(key, create_per_s),
             self._held.get(key, ()),
-            self._attribution.may_lack(key),
+            self._attribution.may_lack(key) or self._unseen.of(key),
         )
         shown = self._shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))

@@ -67,8 +67,8 @@ def doctor_report(
 
 def _uncounted(source: Source, compat: int) -> Iterator[str]:
     if source.exact and not source.sees_compat:
-        run = f"{plural(compat, 'process')} {'runs' if compat == 1 else 'run'} one now"
-        yield f"creations by 32-bit programs are not counted ({run}); --compat counts them"
+        run = f"{plural(compat, 'process')} {'runs a 32-bit program' if compat == 1 else 'run 32-bit programs'} now"
+        yield f"creations by 32-bit calls are not counted ({run}, and others may make such calls); --compat counts them"
 
 
 def _unlisted(found: Unlisted) -> Iterator[str]:

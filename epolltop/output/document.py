@@ -52,6 +52,7 @@ def snapshot_document(report: Report[Any]) -> Json:
                 release_per_s=round(snapshot.release_per_s, 3),
             ),
             "exact": snapshot.exact,
+            "unseen_creations": snapshot.unseen,
         },
         "processes": [_process(row, held, snapshot, counted=counted) for row, held in listed.processes],
     }

@@ -120,6 +120,12 @@ def _uncounted(snapshot: Snapshot) -> Iterator[str]:
         yield f"the kernel left out {plural(source.missed, 'run')} of probes: up to so much is in no count (≥)"
     if programs and not source.sees_compat:
         yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?) without --compat"
+    if snapshot.unseen:
+        counts = "" if source.sees_compat else ", which --compat counts"
+        yield (
+            f"no probe saw {plural(snapshot.unseen, 'instance')} being created (≥, ?): by 32-bit calls (int $0x80, x32)"
+            f"{counts}, or in flight when counting began"
+        )
 
 
 def headline(snapshot: Snapshot) -> list[str]:

@@ -91,6 +91,7 @@ class Totals(msgspec.Struct):
     create_per_s: _Rate | None
     release_per_s: _Rate | None
     exact: bool = True
+    unseen_creations: _Count = 0
 
 
 class Instance(msgspec.Struct):

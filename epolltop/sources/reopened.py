@@ -106,6 +106,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         cost=Cost(document.self.cpu_ns, document.self.rss_bytes),
         cpu_share=document.self.cpu_share,
         lacking=told.exact and not totals.exact,
+        unseen=totals.unseen_creations,
     )
 
 

@@ -76,7 +76,7 @@ def test_what_appears_in_proc_is_found_once(by_proc: Observing, actor: Actor) ->
 
 
 @FOUND(
-    "With BPF it is an instance that a 32-bit program created, where the probe `epoll_create` is a syscall tracepoint.",
+    "With BPF it is an instance that a 32-bit call created, where the probe `epoll_create` is a syscall tracepoint.",
     "A 32-bit program's instances are found, and not counted as created.",
 )
 def test_what_a_32_bit_program_created_is_found(observing: Observing, actor: Actor) -> None:

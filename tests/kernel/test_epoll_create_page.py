@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.batch import Kind, Syscall
+from epolltop.query.headline import notes
 from epolltop.query.record import event_record
+from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.cli.program import started
 from tests.docs.pages import Proofs
@@ -181,6 +183,31 @@ def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
             (Kind.CREATE, new, Syscall.EPOLL_CREATE1, 0),
             (Kind.CREATE, native, Syscall.EPOLL_CREATE1, CLOEXEC),
         ]
+
+
+@PROOFS(
+    "The same calls can be made by 64-bit programs, through `int $0x80`: how many instances were made so at least, "
+    "`unseen_creations` tells, also of those that ended before a census; the totals and the counts of that process are "
+    "then marked as lower bounds.",
+)
+def test_32_bit_calls_of_a_64_bit_program(actor: Actor) -> None:
+    with observe(ALL.only("epoll_create", "tracepoint")) as observing, Actor() as native:
+        before = observing.refresh()
+        assert not any(row.lacking for row in before.processes if row.pid in (actor.pid, native.pid))
+        if actor.do("create_compat")["fd"] is None:
+            pytest.skip("this kernel has no 32-bit entry")
+        observing.refresh()
+        actor.do("pairs_compat", count=500)
+        native.do("pairs", count=500)
+        row = observing.row(actor.pid)
+        snapshot = observing.refresh()
+        assert (row.open, row.known(row.created), row.released, row.lacking) == (1, None, 500, True)
+        # The child that tried made one, too.
+        assert snapshot.unseen >= before.unseen + 502
+        assert not snapshot.exact
+        assert f"no probe saw {snapshot.unseen} instances being created" in " ".join(notes(snapshot))
+        row = observing.row(native.pid)
+        assert (row.created, row.released, row.lacking) == (500, 500, False)
 
 
 @PROOFS(

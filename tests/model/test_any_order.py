@@ -266,6 +266,7 @@ def test_events_in_time_are_enough(steps: list[Step]) -> None:
     assert _table(snapshot) == _truth(kernel)
     assert snapshot.in_flight == sum(not file.holders for file in kernel.files.values())
     assert not [event for event in snapshot.journal if event.kind > 3], "nothing had to be inferred"
+    assert (snapshot.unseen, snapshot.exact) == (0, True)
 
 
 @settings(max_examples=200)

@@ -307,17 +307,31 @@ def own_table_in_thread() -> Reply:
     return {"failed": failed[0]}
 
 
-def create_compat() -> Reply:
-    """epoll_create1(0) through the 32-bit entry, in a child: the kernel may have none."""
+def _compat_call() -> Callable[[], int]:
+    """epoll_create1(0) through the 32-bit entry."""
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     # push rbx; mov eax, 329; xor ebx, ebx; int 0x80; pop rbx; ret
     code.write(b"\x53\xb8\x49\x01\x00\x00\x31\xdb\xcd\x80\x5b\xc3")
-    call = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    function = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    return lambda: function() if code else -1  # which keeps the code
+
+
+def create_compat() -> Reply:
+    """One instance by a 32-bit call, if a child can make it: the kernel may have no such entry."""
+    call = _compat_call()
     trial = os.fork()
     if not trial:
         os._exit(0 if call() >= 0 else 1)
     _, status = os.waitpid(trial, 0)
     return {"fd": call() if status == 0 else None}
+
+
+def pairs_compat(count: int) -> Reply:
+    """The same as pairs, by 32-bit calls."""
+    call = _compat_call()
+    for _ in range(count):
+        os.close(call())
+    return {}
 
 
 def watch(fd: int, count: int) -> Reply:
@@ -370,7 +384,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         create1, create_legacy, hold, close, close_range, pairs, fail, churn_until_told, brief, create_without_room,
         dup, dup2, dup_to, execute, fork, clone_as, child, reap, ready_to_send, send, receive, drop_sockets,
         send_in_circle, collect, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
-        create_compat, watch, register, refuse_creation, name, become,
+        create_compat, pairs_compat, watch, register, refuse_creation, name, become,
     )
 }  # fmt: skip
 

@@ -42,6 +42,8 @@ MACHINES = {
             "COMPAT_FLAG": 0x2,  # TS_COMPAT, arch/x86/include/asm/thread_info.h
             "COMPAT_EPOLL_CREATE": 254,  # arch/x86/entry/syscalls/syscall_32.tbl
             "COMPAT_EPOLL_CREATE1": 329,
+            "X32_EPOLL_CREATE": 0x4000_0000 | 213,  # __X32_SYSCALL_BIT and arch/x86/entry/syscalls/syscall_64.tbl
+            "X32_EPOLL_CREATE1": 0x4000_0000 | 291,
         },
     ),
     # At the end of a call x0 holds the result, orig_x0 still the argument; of 32-bit tasks, too.

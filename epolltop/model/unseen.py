@@ -1,0 +1,73 @@
+"""Creations that no probe saw: known by what came of them.
+
+Where only the calls of 64-bit programs are traced, others make instances all the same (int $0x80, x32). One that no
+census met ends in a release of something unknown; one that lives is found by a census that is not the first.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+from collections.abc import Callable, Collection, Iterable
+
+from epolltop.model.batch import Batch, Event, Kind, ProcessKey
+
+
+class Unseen:
+    """Lower bounds: what a storm left out of the events, or a kernel thread dropped, is not among them."""
+
+    def __init__(self) -> None:
+        self._number: collections.Counter[ProcessKey] = collections.Counter()
+        self._past = 0  # of processes that are no longer kept
+        self._met_ns: int | None = None  # when all that is older had been met
+        self._looked_ns = 0  # when the last census began
+        self._dropped: tuple[set[int], set[int]] = (set(), set())  # files, by each of the last two censuses
+
+    def copy(self) -> Unseen:
+        """Others that go on by themselves."""
+        twin = copy.copy(self)
+        twin._number = self._number.copy()
+        return twin
+
+    def apply(self, batch: Batch, told: Iterable[Event]) -> None:
+        """Takes in one batch; batches come in order.
+
+        Args:
+            batch: the next.
+            told: its events and what its census tells, each with the identity of its instance as far as it is known.
+        """
+        source, met_ns = batch.source, self._met_ns
+        noted = source.overflowed == source.unattributed  # else a birth may be missing for want of room
+        if met_ns is not None and noted and source.traces("epoll_create") and source.traces("files_free"):
+            for event in told:
+                if not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
+                    self._take(event, met_ns)
+        if batch.census is not None and batch.census.by_address:
+            gone = {event.file for event in told if event.kind is Kind.GONE}
+            self._dropped = (gone, self._dropped[0])
+            self._looked_ns = batch.census.started_ns
+            self._met_ns = batch.now_ns if met_ns is None else met_ns
+
+    def _take(self, event: Event, met_ns: int) -> None:
+        if event.kind is Kind.CREATE:
+            self._number[event.process] -= 1  # closed before the call returned: its end is that of something unknown
+        elif event.kind is Kind.FOUND:
+            self._number[event.process] += 1
+        elif event.kind is Kind.RELEASE and not event.by_kernel and event.time_ns >= met_ns:
+            # A census may have been quicker than the event, or have missed what was in flight.
+            dropped = event.time_ns < self._looked_ns or any(event.file in files for files in self._dropped)
+            self._number[event.process] += not dropped
+
+    def of(self, process: ProcessKey) -> bool:
+        """Whether some of its creations may be among them."""
+        return self._number[process] > 0
+
+    def number(self, covers: Callable[[ProcessKey], bool]) -> int:
+        """How many there are at least, of selected processes."""
+        return self._past + sum(number for key, number in self._number.items() if number > 0 and covers(key))
+
+    def keep(self, kept: Collection[ProcessKey], covers: Callable[[ProcessKey], bool]) -> None:
+        """Forgets all other processes, but not how many of theirs there were."""
+        for key in [key for key in self._number if key not in kept]:
+            number = self._number.pop(key)
+            self._past += max(0, number) * covers(key)
