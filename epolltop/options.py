@@ -15,7 +15,8 @@ from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import WIDTH
 from epolltop.query.fields import UnknownField, lookup
-from epolltop.query.filter import FilterError, parse_over
+from epolltop.query.filter import parse_over
+from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View
 from epolltop.sources.choose import KINDS
 

@@ -15,7 +15,7 @@ Row = TypeVar("Row")
 Value: TypeAlias = int | float | str | bool | None
 """Raw and of one type per field, so that it sorts; None is unknown."""
 
-Unit: TypeAlias = Literal["id", "count", "per_s", "seconds", "text"]
+Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds", "text"]
 """id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
 
 Severity: TypeAlias = Literal["warn", "error"]

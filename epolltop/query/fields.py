@@ -140,7 +140,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
           "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
           "traces them.",
-          observed=True, severity=lambda row: "warn" if row.failed else None),
+          aliases=("create_failed",), observed=True, severity=lambda row: "warn" if row.failed else None),
     Field("fds", "FDS", 6, "count", lambda row, _: row.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
     Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.fd_limit,
@@ -200,7 +200,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           text=lambda row, _: _descriptors(row)),
     Field("age", "AGE", 8, "seconds", lambda row, snapshot: _seconds_since(row.instance.created_ns, snapshot),
           "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
-          text=_least_age, order=lambda row, _: -row.instance.since_ns,
+          aliases=("age_s",), text=_least_age, order=lambda row, _: -row.instance.since_ns,
           least=lambda row, snapshot: _seconds_since(row.instance.since_ns, snapshot)),
     Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
           "How the instance is known: traced, its creation was seen, or found, it was there when a census looked."),

@@ -2,94 +2,68 @@
 
     nginx                      PID, USER, NAME or COMMAND contains it, in whatever case
     nginx worker               both words
-    "worker process"           words with blanks or operators in quotes
-    user:www  user=www-data    text contains, text is; != is not; ~ matches a regular expression
+    ngin*er                    * is any text, ? any character
+    "worker process"           words with blanks, operators or commas in quotes, ' or "
+    user:www  user=www-data    text contains, text is; != is not, !: contains not
+    name~^ng  name!~^ng        matches a regular expression, does not
     open>10  new/s>=1k  age<5m numbers, with k, M, G for counts and ms, s, m, h, d for times
+    created>freed              a number and another one of the same unit
+    watches=?  watches!=?      what is not known, what is
     !nginx  not nginx          negation
-    a or b and (c or d)        and binds tighter than or, and may be left out
+    a or b and (c or d)        and binds tighter than or, and may be left out; also && and ||, & and |
 
-An unknown value matches no comparison, so its negation does; what is known to be at least so much matches > and >=.
+An unknown value matches no comparison but with ?, so its negation does; what is known to be at least so much matches >
+and >=. Signs that mean something in other tools and nothing here are refused: signs.py.
 """
 
 from __future__ import annotations
 
-import functools
 import operator
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from decimal import ROUND_FLOOR, Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.field import Field, Row, Unit, UnknownField, Value, as_text, lookup
+from epolltop.query import signs
+from epolltop.query.field import Field, Row, UnknownField, Value, as_text, lookup
 from epolltop.query.fields import PROCESS_FIELDS
-from epolltop.text import cut
+from epolltop.query.grammar import tree_of
+from epolltop.query.mistake import FilterError
+from epolltop.query.pattern import Matches, expression, glob
+from epolltop.query.quantity import number
 
 if TYPE_CHECKING:
-    from lark import Lark, Token, Tree, UnexpectedToken
+    from lark import Token, Tree
 
 Predicate: TypeAlias = Callable[[Row, Snapshot], bool]
-_Test: TypeAlias = Callable[[Value], bool]
+_Get: TypeAlias = Callable[[Any, Snapshot], Value]
 
-MAX_LENGTH = 1000
-"""Characters of a filter."""
-MAX_PATTERN = 200
-"""Characters of a regular expression."""
-MAX_SEARCHED = 4096
-"""Characters of a value that a regular expression sees: .*x takes time with the square of them."""
+MAX_LENGTH = 4000
+"""Characters of a filter: a text of MAX_QUOTED, as a cell gives it, with what is typed beside it."""
+MAX_QUOTED = 1000
+"""Characters of a value that the filter of a cell asks for: of a longer one only that it contains its beginning."""
+MAX_TERMS = 100
+"""Words and comparisons of a filter: each is asked of each row, of 10,000 in some milliseconds."""
+MAX_PATTERNS = 10
+"""Regular expressions of a filter, and words with *: each takes memory, see pattern.MAX_MEMORY."""
 MAX_DEPTH = 30
 """Levels of not, and, or within each other: predicates call each other that deep."""
 
 WORD_FIELDS = ("pid", "user", "name", "command")
 """What a bare word is looked for in, of the fields that the rows have."""
 
-# A value may hold operators and balanced parentheses (command:http://x, name~(a|b)), a bare word may not: foo>1.
-_GRAMMAR = r"""
-    start: _any
-    _any: any | _all
-    _all: all | _term
-    any: _all (_OR _all)+
-    all: _term (_AND? _term)+
-    _term: negation | word | comparison | "(" _any ")"
-    negation: _NOT _term
-    word: WORD | STRING
-    comparison: WORD OPERATOR (VALUE | STRING)
-
-    OPERATOR.3: />=|<=|==|!=|[:=<>~]/
-    _AND.2: /and(?![^\s()!"])/i
-    _OR.2: /or(?![^\s()!"])/i
-    _NOT.2: /!|not(?![^\s()!"])/i
-    STRING.2: /"(?:[^"\\]|\\.)*"/s
-    VALUE: /(?:[^\s()"]|\([^\s()"]*\))+/
-    WORD: /(?!(?:and|or|not)(?![^\s()!"]))[^\s()!:=<>~"]+/i
-    %ignore /\s+/
-"""
-
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ":": operator.eq,
     "=": operator.eq,
-    "==": operator.eq,
     "!=": operator.ne,
+    "!:": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
-_COUNT_UNITS = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
-_TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_UNITS: dict[Unit, dict[str, float]] = {"id": {}, "count": _COUNT_UNITS, "per_s": _COUNT_UNITS, "seconds": _TIME_UNITS}
 _NANO = Decimal("1e-9")
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]*)")
-
-
-class FilterError(ValueError):
-    """The text is no filter; message says why, position where: characters from its start, from 0."""
-
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.position = position
 
 
 def everything(_row: object, _snapshot: Snapshot) -> bool:
@@ -108,23 +82,18 @@ def parse_over(fields: Sequence[Field[Row]], text: str) -> Predicate[Row]:
         raise FilterError(f"a filter has at most {MAX_LENGTH} characters", MAX_LENGTH)
     if not text.strip():
         return everything
-    from lark import UnexpectedCharacters, UnexpectedToken
-
-    try:
-        tree = _parser().parse(text)
-    except UnexpectedCharacters as error:
-        raise FilterError("this quote is not closed", error.pos_in_stream or 0) from None
-    except UnexpectedToken as error:
-        at_end = error.token.type == "$END"
-        raise FilterError(_complaint(error), len(text) if at_end else error.token.start_pos or 0) from None
-    return _predicate(tree, fields)
+    return _Reading(fields).predicate(tree_of(text))
 
 
-def comparison(field: Field[Row], value: str | float, *, negate: bool) -> str:
+def comparison(field: Field[Row], value: Value, *, negate: bool) -> str:
     """The filter for rows with this value, of numbers that measure for at least so much; negated, for all others."""
+    if value is None:
+        return f"{field.id}{'!=' if negate else '='}?"
     if field.unit == "text":
-        quoted = re.sub(r'(["\\])', r"\\\1", as_text(value))
-        return f'{field.id}{"!=" if negate else "="}"{quoted}"'
+        text = as_text(value)
+        quoted = re.sub(r'(["\\])', r"\\\1", text[:MAX_QUOTED])
+        sign = "=" if len(text) <= MAX_QUOTED else ":"
+        return f'{field.id}{"!" if negate else ""}{sign}"{quoted}"'
     if isinstance(value, float):  # rounded down, or the row itself would not match
         value = f"{Decimal(value).quantize(_NANO, ROUND_FLOOR):f}".rstrip("0").rstrip(".")
     if field.unit == "id":
@@ -132,48 +101,149 @@ def comparison(field: Field[Row], value: str | float, *, negate: bool) -> str:
     return f"{field.id}{'<' if negate else '>='}{value}"
 
 
-@functools.cache
-def _parser() -> Lark:
-    """Built with the first filter: most sessions start without one, and it costs a sixteenth of the start."""
-    from lark import Lark
+class _Reading(Generic[Row]):
+    """Of one filter: what its words and comparisons have in common."""
 
-    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True)
+    def __init__(self, fields: Sequence[Field[Row]]) -> None:
+        self._fields = fields
+        self._names = frozenset(name for field in fields for name in field.names)
+        # 10,000 rows of four values: a call less for each is felt
+        self._words = [field.value if field.observed else field.get for field in fields if field.id in WORD_FIELDS]
+        self._folded: tuple[object, list[str]] = (None, [])  # of the last row
+        self._terms = self._patterns = 0
+
+    def predicate(self, node: Tree[Token], depth: int = 0) -> Predicate[Row]:
+        """What a part of the tree asks for."""
+        if depth > MAX_DEPTH:
+            raise FilterError(f"more than {MAX_DEPTH} levels of not, and, or", node.meta.start_pos)
+        tokens = [child for child in node.children if isinstance(child, str)]
+        if tokens:
+            self._terms += 1
+            if self._terms > MAX_TERMS:
+                raise FilterError(f"a filter has at most {MAX_TERMS} words and comparisons", _position(tokens[0]))
+        if node.data == "all":
+            self._check_neighbours(node)
+        parts = [self.predicate(child, depth + 1) for child in node.children if not isinstance(child, str)]
+        match node.data, tokens, parts:
+            case "comparison", [name, operation, operand], _:
+                return self._comparison(name, operation, operand)
+            case "word", [token], _:
+                return self._word(token)
+            case "negation", _, [part]:
+                return lambda row, snapshot: not part(row, snapshot)
+            case "start", _, [part]:
+                return part
+            case _:
+                return _combined(parts, decisive=node.data == "any")
+
+    def _check_neighbours(self, node: Tree[Token]) -> None:
+        before = ""
+        for child in node.children:
+            word = _bare(child)
+            if word is not None:
+                wrong = signs.about_neighbours(before, word.lower(), self._names)
+                if wrong:
+                    raise FilterError(wrong, _position(word))
+            before = word.lower() if word is not None else " "
+
+    def _word(self, token: Token) -> Predicate[Row]:
+        needle = _unquoted(token).casefold()
+        matches = self._finder(token, signs.about_word) or (lambda text: needle in text)
+
+        def any_matches(row: Row, snapshot: Snapshot) -> bool:
+            last, folded = self._folded
+            if last is not row:  # once for all words
+                values = [get(row, snapshot) for get in self._words]
+                folded = [as_text(value).casefold() for value in values if value is not None]
+                self._folded = row, folded
+            return any(map(matches, folded))
+
+        return any_matches
+
+    def _finder(self, token: Token, complaint: Callable[[str], str | None], *, whole: bool = False) -> Matches | None:
+        """Of text without quotes: a pattern if it has * or ?; FilterError if it looks like something else."""
+        if token.type == "STRING":
+            return None
+        wrong = complaint(str(token))
+        if wrong:
+            raise FilterError(wrong, _position(token))
+        if set(token).isdisjoint("*?"):
+            return None
+        self._count_pattern(token)
+        return glob(str(token).casefold(), _position(token), whole=whole)
+
+    def _count_pattern(self, token: Token) -> None:
+        self._patterns += 1
+        if self._patterns > MAX_PATTERNS:
+            raise FilterError(f"a filter has at most {MAX_PATTERNS} patterns", _position(token))
+
+    def _comparison(self, name: Token, operation: Token, operand: Token) -> Predicate[Row]:
+        try:
+            field = lookup(self._fields, str(name))
+        except UnknownField as error:
+            hint = "" if error.suggestions else f"; text that contains {str(operation)!r} goes in quotes"
+            raise FilterError(f"{error}{hint}", _position(name)) from None
+        sign = signs.SAME.get(operation, str(operation))
+        if sign in (":", "=", "!=", "!:") and operand.type == "VALUE" and operand == "?":
+            return _unknown(field.value, is_so="!" not in sign)
+        get = field.least if field.least and sign in (">", ">=") else field.value
+        if field.unit == "text":
+            return _tested(get, self._text_test(field, sign, operation, operand), opposite="!" in sign)
+        compare = _COMPARE.get(sign)
+        if compare is None:
+            raise FilterError(f"{field.id} is a number: it goes with : = != < <= > or >=", _position(operation))
+        other = self._field_named(field, operand)
+        if other is not None:
+            return _compared(get, compare, other.value)
+        wanted = number(field, _unquoted(operand), _position(operand))
+        return lambda row, snapshot: (value := get(row, snapshot)) is not None and compare(float(value), wanted)
+
+    def _field_named(self, field: Field[Row], operand: Token) -> Field[Row] | None:
+        """The field that a number is compared with, if the value is the name of one."""
+        if operand.type == "STRING" or str(operand).lower() not in self._names:
+            return None
+        other = lookup(self._fields, str(operand))
+        if other.unit != field.unit:
+            differ = f"{field.id} is {_WHAT[field.unit]}, {other.id} is {_WHAT[other.unit]}"
+            raise FilterError(f"these do not compare: {differ}", _position(operand))
+        return other
+
+    def _text_test(self, field: Field[Row], sign: str, operation: Token, operand: Token) -> Matches:
+        """Whether text contains, is or matches the operand, whatever the sign says about the opposite."""
+        text = _unquoted(operand)
+        wanted = text.casefold()
+        match sign.removeprefix("!"):
+            case "~":
+                wrong = signs.about_operand(text) if operand.type == "REGEX" else None
+                if wrong:
+                    raise FilterError(wrong, _position(operand))
+                self._count_pattern(operand)
+                return expression(text, _position(operand) + (operand.type == "STRING"))
+            case ":":
+                finds = self._finder(operand, signs.about_value)
+                return finds or (lambda value: wanted in value.casefold())
+            case "=":
+                finds = self._finder(operand, signs.about_value, whole=True)
+                return finds or (lambda value: wanted == value.casefold())
+        raise FilterError(f"{field.id} is text: it goes with : = != or ~", _position(operation))
 
 
-def _complaint(error: UnexpectedToken) -> str:
-    found = error.token.type
-    if "VALUE" in error.expected:
-        return "a value is missing here" if found == "$END" else "a value that has parentheses goes in quotes"
-    if found == "OPERATOR":
-        return f"the name of a field goes before {str(error.token)!r}; text that contains it goes in quotes"
-    if "WORD" in error.expected:
-        return "a word or a comparison is missing here"
-    return "a closing parenthesis is missing" if found == "$END" else "this parenthesis closes nothing"
-
-
-def _predicate(node: Tree[Token], fields: Sequence[Field[Row]], depth: int = 0) -> Predicate[Row]:
-    if depth > MAX_DEPTH:
-        raise FilterError(f"more than {MAX_DEPTH} levels of not, and, or", node.meta.start_pos)
-    tokens = [child for child in node.children if isinstance(child, str)]
-    parts = [_predicate(child, fields, depth + 1) for child in node.children if not isinstance(child, str)]
-    match node.data, tokens, parts:
-        case "comparison", [name, operation, operand], _:
-            return _comparison(name, operation, operand, fields)
-        case "word", [token], _:
-            return _word(token, fields)
-        case "negation", _, [part]:
-            return lambda row, snapshot: not part(row, snapshot)
-        case "start", _, [part]:
-            return part
-        case _:
-            return _combined(parts, decisive=node.data == "any")
+_WHAT = {
+    "id": "a number that names something",
+    "count": "a number of things",
+    "per_s": "a rate per second",
+    "per_min": "a rate per minute",
+    "per_h": "a rate per hour",
+    "seconds": "a time",
+    "text": "text",
+}
 
 
 def _combined(parts: Sequence[Predicate[Row]], decisive: bool) -> Predicate[Row]:
     """Any of the parts if True decides, all of them if False does."""
 
     def matches(row: Row, snapshot: Snapshot) -> bool:
-        for part in parts:  # here and below: any() over a generator takes half as long again, for each row
+        for part in parts:  # here and elsewhere: any() over a generator takes half as long again, for each row
             if part(row, snapshot) is decisive:
                 return decisive
         return not decisive
@@ -181,104 +251,38 @@ def _combined(parts: Sequence[Predicate[Row]], decisive: bool) -> Predicate[Row]
     return matches
 
 
-def _word(token: Token, fields: Sequence[Field[Row]]) -> Predicate[Row]:
-    needle = _unquoted(token).casefold()
-    # 10,000 rows of four values: a call less for each is felt
-    getters = [field.value if field.observed else field.get for field in fields if field.id in WORD_FIELDS]
-
-    def matches(row: Row, snapshot: Snapshot) -> bool:
-        for get in getters:
-            value = get(row, snapshot)
-            if value is not None and needle in (value if isinstance(value, str) else as_text(value)).casefold():
-                return True
-        return False
-
-    return matches
+def _unknown(get: _Get, *, is_so: bool) -> Predicate[Any]:
+    return lambda row, snapshot: (get(row, snapshot) is None) is is_so
 
 
-def _comparison(name: Token, operation: Token, operand: Token, fields: Sequence[Field[Row]]) -> Predicate[Row]:
-    try:
-        field = lookup(fields, str(name))
-    except UnknownField as error:
-        hint = "" if error.suggestions else f"; text that contains {str(operation)!r} goes in quotes"
-        raise FilterError(f"{error}{hint}", _position(name)) from None
-    test = _text_test(field, operation, operand) if field.unit == "text" else _number_test(field, operation, operand)
-
-    get = field.least if field.least and operation in (">", ">=") else field.value
-
-    def matches(row: Row, snapshot: Snapshot) -> bool:
+def _tested(get: _Get, test: Matches, *, opposite: bool) -> Predicate[Any]:
+    def matches(row: Any, snapshot: Snapshot) -> bool:
         value = get(row, snapshot)
-        return value is not None and test(value)
+        return value is not None and test(as_text(value)) is not opposite
 
     return matches
 
 
-def _text_test(field: Field[Row], operation: Token, operand: Token) -> _Test:
-    text = _unquoted(operand)
-    wanted = text.casefold()
-    if operation == "~":
-        search = _pattern(text, _position(operand) + (operand.type == "STRING")).search
-        return lambda value: search(as_text(value)[:MAX_SEARCHED]) is not None
-    if operation == ":":
-        return lambda value: wanted in as_text(value).casefold()
-    if operation == "!=":
-        return lambda value: wanted != as_text(value).casefold()
-    if operation in ("=", "=="):
-        return lambda value: wanted == as_text(value).casefold()
-    raise FilterError(f"{field.id} is text: it goes with : = != or ~", _position(operation))
+def _compared(get: _Get, compare: Callable[[Any, Any], bool], get_other: _Get) -> Predicate[Any]:
+    def matches(row: Any, snapshot: Snapshot) -> bool:
+        value, other = get(row, snapshot), get_other(row, snapshot)
+        return value is not None and other is not None and compare(value, other)
+
+    return matches
 
 
-def _number_test(field: Field[Row], operation: Token, operand: Token) -> _Test:
-    compare = _COMPARE.get(operation)
-    if compare is None:
-        raise FilterError(f"{field.id} is a number: it goes with : = != < <= > or >=", _position(operation))
-    wanted = _number(field, _unquoted(operand), _position(operand))
-    return lambda value: compare(float(value or 0), wanted)
-
-
-def _number(field: Field[Row], text: str, position: int) -> float:
-    """10, 1.5k; times also as they are shown: 3m05s."""
-    parts: list[tuple[str, str]] = _QUANTITY.findall(text)
-    whole = "".join(map("".join, parts)) == text
-    if not parts or not whole or (len(parts) > 1 and (field.unit != "seconds" or not all(unit for _, unit in parts))):
-        raise FilterError(f"{cut(text, 20)!r} is no number", position)
-    units = _UNITS[field.unit]
-    for _, unit in parts:
-        if unit and unit not in units:
-            choice = f"it takes {', '.join(units)}" if units else "it takes none"
-            raise FilterError(f"{cut(unit, 20)!r} is no unit of {field.id}: {choice}", position)
-    return sum(float(number) * units.get(unit, 1.0) for number, unit in parts)
-
-
-def _pattern(source: str, position: int) -> re.Pattern[str]:
-    if len(source) > MAX_PATTERN:
-        raise FilterError(f"a regular expression has at most {MAX_PATTERN} characters", position)
-    if _explodes(source):
-        raise FilterError("repeating a group that itself repeats or has alternatives can take forever", position)
-    try:
-        with warnings.catch_warnings():  # they would be written over the screen
-            warnings.simplefilter("ignore")
-            return re.compile(source, re.IGNORECASE)
-    except re.error as error:
-        raise FilterError(f"bad regular expression: {error.msg}", position + (error.pos or 0)) from None
-    except (OverflowError, RecursionError):
-        raise FilterError("the regular expression is too large", position) from None
-
-
-def _explodes(source: str) -> bool:
-    """Whether matching may take exponential time: (a+)+, (a|a)*. Groups are folded from the inside."""
-    plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^]\\])*\]", "x", source, flags=re.DOTALL).replace("(?", "(")
-    while group := re.search(r"\(([^()]*)\)([*+{]?)", plain):
-        body, repeated = group.groups()
-        branches = not set(body).isdisjoint("*+?{|")
-        if branches and repeated:
-            return True
-        plain = plain[: group.start()] + ("|" if branches else "x") + repeated + plain[group.end() :]
-    return False
+def _bare(node: Tree[Token] | Token) -> Token | None:
+    """The word that a part of the tree is, if it is one without quotes; also of a negated one."""
+    while not isinstance(node, str) and node.data == "negation":
+        node = node.children[-1]
+    if isinstance(node, str) or node.data != "word":
+        return None
+    token = node.children[0]
+    return token if isinstance(token, str) and token.type == "WORD" else None
 
 
 def _unquoted(token: Token) -> str:
-    return re.sub(r'\\(["\\])', r"\1", token[1:-1]) if token.type == "STRING" else str(token)
+    return re.sub(r"""\\(["'\\])""", r"\1", token[1:-1]) if token.type == "STRING" else str(token)
 
 
 def _position(token: Token) -> int:

@@ -12,8 +12,9 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from epolltop.query.fields import Field, lookup
-from epolltop.query.filter import FilterError, comparison
+from epolltop.query.filter import comparison
 from epolltop.query.headline import notes
+from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS
 from epolltop.session import Session
 from epolltop.ui.board import Board

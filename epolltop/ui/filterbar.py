@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from epolltop.query.filter import FilterError
+from epolltop.query.mistake import FilterError
 from epolltop.ui.entry import Entry
 
 REMEMBERED = 100

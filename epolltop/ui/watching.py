@@ -20,7 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.filter import FilterError
+from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, arranged
 from epolltop.session import Session
 from epolltop.text import plural

@@ -61,7 +61,7 @@ def test_keys_are_those_of_the_program_and_the_footer_is_among_them() -> None:
 def test_filters_are_understood() -> None:
     (shown,) = blocks(section("Filter"))
     lines = [re.split(r" {3,}", line)[0] for line in shown.splitlines()]
-    assert len(lines) == 5
+    assert len(lines) == 8
     for line in lines:
         fields: Sequence[Field[Any]] = EVENT_FIELDS if "errno" in line else PROCESS_FIELDS
         assert parse_over(fields, line) is not everything

@@ -4,7 +4,7 @@ import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.query.fields import InstanceOf
-from epolltop.query.filter import FilterError
+from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, look
 from epolltop.ui.place import Trail, root
 from tests.query.rows import event, instance, process, snapshot

@@ -1,0 +1,45 @@
+"""What is wrong with a filter, and how to point at it where it was typed."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from epolltop.text import cut, printable
+
+_LEAD = 0.6
+"""Of the room that a long text has: so much of it stands before the mistake."""
+
+
+class FilterError(ValueError):
+    """The text is no filter; message says why, position where: characters from its start, from 0."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+
+
+def pointed(text: str, position: int, width: int, *, ascii_only: bool = False) -> tuple[str, int]:
+    """The part of a text that has this position, made safe, and the cell in it that the position is at.
+
+    Args:
+        text: as typed.
+        position: characters from its start.
+        width: cells that there are, one for the position past the end included.
+        ascii_only: whether what is left out is marked by ~.
+    """
+    before, after = printable(text[:position]), printable(text[position:])
+    shown, room = before, max(2, width - 1)
+    if cell_len(before) + cell_len(after) > room:
+        shown = _end_of(before, max(1, room - min(cell_len(after), round(room * (1 - _LEAD)))), ascii_only)
+    return shown + cut(after, max(0, room - cell_len(shown)), ascii_only=ascii_only), cell_len(shown)
+
+
+def _end_of(text: str, width: int, ascii_only: bool) -> str:
+    """At most width cells, the beginning replaced by an ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    kept, left = len(text), width - 1
+    while kept and (left := left - cell_len(text[kept - 1])) >= 0:
+        kept -= 1
+    return ("~" if ascii_only else "…") + text[kept:]
