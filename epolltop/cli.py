@@ -22,7 +22,7 @@ from epolltop.options import Options, parse_options
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
 from epolltop.output.export import export, export_screen
-from epolltop.output.files import create_anew, write_whole
+from epolltop.output.files import Successor, require_room, write_whole
 from epolltop.output.formats import FORMATS
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
@@ -33,7 +33,7 @@ from epolltop.session import OpenSource, Session
 from epolltop.sources import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
 from epolltop.sources.choose import open_source
 from epolltop.sources.recorder import Recorder
-from epolltop.text import in_ascii, plural, size
+from epolltop.text import in_ascii, narrated, plural, size
 
 FAILED, BAD_USAGE, NO_SOURCE, SIGNALLED = 1, 2, 3, 128
 _EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
@@ -49,19 +49,20 @@ def main(argv: list[str] | None = None) -> int:
     watching = options.saved is None or options.command == "record"
     missing = [pid for pid in options.selection.pids if watching and not os.path.exists(f"/proc/{pid}")]
     if missing and len(missing) == len(options.selection.pids):
-        return _complain(f"there is no process {' or '.join(map(str, sorted(missing)))}", FAILED)
+        return _complain(f"there is no process {' or '.join(map(str, sorted(missing)))}")
     try:
         return _run(options)
     except SourceUnavailable as error:
-        return _complain(f"{error}\n  remedy: {error.remedy}", NO_SOURCE if options.source != "auto" else FAILED)
+        code = NO_SOURCE if options.source != "auto" else FAILED
+        return _complain(*str(error).splitlines(), f"  remedy: {error.remedy}", code=code)
     except Unplayable as error:
-        return _complain(f"{'stdin' if options.saved == '-' else options.saved}: {error}", FAILED)
+        return _complain(f"{'stdin' if options.saved == '-' else options.saved}: {error}")
     except BrokenPipeError:
         return 0  # whoever read us has enough
     except OSError as error:
         if error.errno == errno.EMFILE:
-            return _complain(f"{error.strerror}\n  remedy: {MORE_DESCRIPTORS}", FAILED)
-        return _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), FAILED)
+            return _complain(error.strerror or "", f"  remedy: {MORE_DESCRIPTORS}")
+        return _complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
 
 
 def _settle_descriptors() -> None:
@@ -79,6 +80,8 @@ def _run(options: Options) -> int:
         return _doctor(options)
     if options.command == "record":
         return _record(options)
+    if options.output is not None:
+        require_room(options.output)
     tell_all = options.events or options.view.subject.id == EVENTS.id
     on_screen = options.command == "live" and not options.batch and _has_terminal()
     if options.saved is None:
@@ -107,23 +110,25 @@ def _record(options: Options) -> int:
     assert options.saved is not None
     path = None if options.saved == "-" else Path(options.saved)
     if path is None and sys.stdout is not None and sys.stdout.isatty():
-        return _complain("a recording is nothing for a terminal: name a file, or send it on (| …)", BAD_USAGE)
+        return _complain("a recording is nothing for a terminal: name a file, or send it on (| …)", code=BAD_USAGE)
     recorders: list[Recorder] = []
+    successor = None if path is None else Successor(path)
+    file = _stdout() if successor is None else successor.file
 
     def open_recorder() -> Recorder:
-        source = _opener(options)()
-        try:
-            file = _stdout() if path is None else create_anew(path)
-        except BaseException:
-            source.close()
-            raise
-        recorders.append(Recorder(source, file, str(path or "stdout"), options.selection))
+        recorders.append(Recorder(_opener(options)(), file, str(path or "stdout"), options.selection))
         return recorders[0]
+
+    def begun() -> None:
+        if successor is not None:
+            successor.succeed()
 
     session = Session(open_recorder, options.selection, _RECORDED_S)
     try:
-        code = asyncio.run(_headless(session, run_record(session, say=_narrate, seconds=options.delay_s)))
+        code = asyncio.run(_headless(session, run_record(session, begun, say=_narrate, seconds=options.delay_s)))
     finally:
+        if successor is not None:
+            successor.resign()
         for recorder in recorders:
             _narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
     return 0 if code == SIGNALLED + signal.SIGINT else code
@@ -156,7 +161,7 @@ def _ui(session: Session, options: Options) -> int:
         tuple(FORMATS),
     )
     code, message = run_ui(session, start, exports, color=options.color, theme=options.theme, readable=readable)
-    return _complain(message, code) if message else code
+    return _complain(*message.splitlines(), code=code) if message else code
 
 
 async def _headless(session: Session, front_end: Coroutine[None, None, None]) -> int:
@@ -271,11 +276,12 @@ def _has_terminal() -> bool:
     return False
 
 
-def _narrate(text: str) -> None:
+def _narrate(*lines: str) -> None:
+    """All that is said passes here, so that what somebody else named is safe."""
     if sys.stderr is not None:
-        sys.stderr.write(f"epolltop: {text}\n")
+        sys.stderr.write(f"epolltop: {chr(10).join(map(narrated, lines))}\n")
 
 
-def _complain(text: str, code: int) -> int:
-    _narrate(text)
+def _complain(*lines: str, code: int = FAILED) -> int:
+    _narrate(*lines)
     return code

@@ -24,6 +24,9 @@ MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
 MIN_DELAY_S = 0.1
 """Below it the watching would cost more than it shows."""
 
+_STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
+"""Its names: where they lead to is written to, not replaced."""
+
 _VIEW_HELP = "rows of --batch and snapshot, and what filter and sort are about: processes (default), instances, events"
 _EPILOG = """\
 commands:
@@ -114,7 +117,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
             parser.error(f"--format, -o and --events go with snapshot, not with {command}")
     subject = EVENTS if command == "events" else SUBJECTS[given.view]
     if given.sort == "help":
-        parser.exit_with_output("".join(f"{field.id:14}{field.title:10}{field.help}\n" for field in subject.fields))
+        parser.exit_with_output("".join(f"{field.id:18} {field.title:10}{field.help}\n" for field in subject.fields))
     try:
         sort = lookup(subject.fields, subject.sort if given.sort is None else given.sort).id
     except UnknownField as error:
@@ -147,7 +150,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         count=given.count,
         json=given.json,
         format=getattr(given, "format", None) or "json",
-        output=getattr(given, "output", None),
+        output=None if (output := getattr(given, "output", None)) in _STDOUT else output,
         events=getattr(given, "events", False),
         color=not (given.no_color or no_color),
         ascii_only=given.ascii,
@@ -198,7 +201,7 @@ def _parser() -> _Parser:
     events = commands.add_parser("events", help="print events as they happen", allow_abbrev=False)
     doctor = commands.add_parser("doctor", help="check what works here", allow_abbrev=False)
     record = commands.add_parser("record", help="write what is observed to a file", allow_abbrev=False)
-    record.add_argument("saved", type=_file_or_stream, metavar="FILE", help="is replaced; - is stdout")
+    record.add_argument("saved", type=_file_or_stdout, metavar="FILE", help="is replaced; - is stdout")
     replay = commands.add_parser("replay", help="look at a recording or a snapshot", allow_abbrev=False)
     replay.add_argument("saved", type=_file_or_stream, metavar="FILE", help="what record or snapshot wrote; - is stdin")
     replay.add_argument(
@@ -327,6 +330,10 @@ def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the file needs a name")
     return Path(text).absolute()
+
+
+def _file_or_stdout(text: str) -> str:
+    return "-" if Path(text) in _STDOUT else _file_or_stream(text)
 
 
 def _file_or_stream(text: str) -> str:

@@ -16,6 +16,9 @@ import unicodedata
 import humanize
 from rich.cells import cell_len, set_cell_size
 
+NARRATED_MAX = 1000
+"""Characters of a line of narration before any is escaped: a screenful, since paths have up to 4,096."""
+
 UNKNOWN = "?"
 """Shown where a value is not known: unknown is not zero."""
 
@@ -204,6 +207,13 @@ def sparkline(values: tuple[float, ...], width: int) -> str:
 def in_ascii(text: str) -> str:
     """For terminals and files that know nothing else: our own signs by their meaning, others' characters escaped."""
     return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode()
+
+
+def narrated(text: str) -> str:
+    """A line for whoever runs us: names and values in it harm no terminal and do not fill it, and its end is there."""
+    if len(text) > NARRATED_MAX:
+        text = f"{text[: NARRATED_MAX // 2]}…{text[-NARRATED_MAX // 2 :]}"
+    return printable(text)
 
 
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:

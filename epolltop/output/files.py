@@ -1,4 +1,4 @@
-"""Files readable by their owner only, owned by the person who called sudo; most of them whole or not there at all."""
+"""Files for their owner only, made with the rights of who called sudo; most of them whole or not there at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from epolltop.invoker import invoker, rights
+
+NAMES_MAX = 1000
+"""Tried for a new file; somebody else may have taken them all."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def require_room(path: Path) -> None:
+    """Asks whether `write_whole` may make a file there, before there is anything that could be lost.
+
+    Raises:
+        OSError: as `write_whole`.
+    """
+    with _about(path), rights():
+        _require_ordinary(path)
+        beside, descriptor = _made_beside(path)
+        os.close(descriptor)
+        beside.unlink(missing_ok=True)
+
 
 def write_whole(path: Path, content: str) -> None:
     """Replaces path by a new file with that content, mode 0600.
@@ -23,7 +43,8 @@ def write_whole(path: Path, content: str) -> None:
     Raises:
         OSError: with the path that could not be written.
     """
-    _require_ordinary(path)
+    with _about(path), rights():
+        _require_ordinary(path)
     with _beside(path, content) as beside:
         os.replace(beside, path)
 
@@ -38,33 +59,52 @@ def write_new(path: Path, content: str) -> Path:
         OSError: with the path that could not be written.
     """
     with _beside(path, content) as beside:
-        free = path
-        for number in itertools.count(2):
-            try:
+        names = (path.with_stem(f"{path.stem}-{number}") for number in range(2, NAMES_MAX + 1))
+        for free in itertools.chain((path,), names):
+            with contextlib.suppress(FileExistsError):
                 _move(beside, free)
-                break
-            except FileExistsError:
-                free = path.with_stem(f"{path.stem}-{number}")
-    return free
+                return free
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 @contextlib.contextmanager
 def _beside(path: Path, content: str) -> Iterator[Path]:
     """A file beside it with that content, to be moved; it is gone afterwards. OSError is about the path."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with _about(path), rights():
+        beside, descriptor = _made_beside(path)
         try:
             with open(descriptor, "w", encoding="utf-8") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-                hand_over(file.fileno())
             yield beside
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _made_beside(path: Path) -> tuple[Path, int]:
+    """A new file in the same directory, whose name is short however long that of path is; and a descriptor of it."""
+    beside = path.with_name(f".epolltop-{secrets.token_hex(8)}")
+    return beside, os.open(beside, _NEW, 0o600)
+
+
+@contextlib.contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Any OSError is about this path, and says whose rights it was that did not suffice."""
+    try:
+        yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        why = error.strerror or str(error)
+        if error.errno in (errno.EACCES, errno.EPERM):
+            why += _whose()
+        raise OSError(error.errno, why, str(path)) from None
+
+
+def _whose() -> str:
+    with contextlib.suppress(OSError):
+        if (who := invoker()) is not None:
+            return f" to user {who.uid}, who asked root for this ({who.told_by})"
+    return ""
 
 
 def _move(beside: Path, free: Path) -> None:
@@ -74,36 +114,52 @@ def _move(beside: Path, free: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
             raise
-        os.close(os.open(free, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        os.close(os.open(free, _NEW, 0o600))
         os.replace(beside, free)
 
 
-def create_anew(path: Path) -> BinaryIO:
-    """An unbuffered file of that name, mode 0600, to be read while it is written; one that stood there is replaced.
+class Successor:
+    """A file to be read while it is written: beside path at first, then in its place."""
 
-    It is made anew and never followed, and what is replaced must be an ordinary file, as in `write_whole`.
+    def __init__(self, path: Path) -> None:
+        """Makes it, mode 0600. What stands at path must be an ordinary file, as in `write_whole`.
 
-    Raises:
-        OSError: with the path that could not be written.
-    """
-    _require_ordinary(path)
-    try:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        hand_over(descriptor)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    return open(descriptor, "wb", buffering=0)
+        Raises:
+            OSError: with the path that could not be written.
+        """
+        self._path = path
+        with _about(path), rights():
+            _require_ordinary(path)
+            beside, descriptor = _made_beside(path)
+        self._beside: Path | None = beside
+        self.file: BinaryIO = open(descriptor, "wb", buffering=0)  # noqa: SIM115  closed by whoever writes
+        """Unbuffered."""
+
+    def succeed(self) -> None:
+        """Puts it in the place of what stood at path; until then that is as it was.
+
+        Raises:
+            OSError: with the path that could not be written.
+        """
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            with _about(self._path), rights():
+                try:
+                    os.replace(beside, self._path)
+                except OSError:
+                    beside.unlink(missing_ok=True)
+                    raise
+
+    def resign(self) -> None:
+        """It is gone, unless it has succeeded."""
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            with contextlib.suppress(OSError), rights():
+                beside.unlink(missing_ok=True)
 
 
 def _require_ordinary(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
-            raise OSError(errno.EEXIST, "exists and is no ordinary file", str(path))
-
-
-def hand_over(descriptor: int) -> None:
-    """Gives an open file to the user who called sudo, if root runs on their behalf."""
-    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
-    if os.geteuid() == 0 and uid.isdecimal() and gid.isdecimal():
-        os.fchown(descriptor, int(uid), int(gid))
+            remedy = "give the name of a file, or send stdout there (> FILE)"
+            raise OSError(errno.EEXIST, f"exists and is no ordinary file; {remedy}", str(path))

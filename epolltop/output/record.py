@@ -14,9 +14,19 @@ MEASURED = 200
 """Instances whose interest lists are measured each tick, in turn: as many as the screen measures."""
 
 
-async def run_record(session: Session, *, say: Callable[[str], object], seconds: float | None) -> None:
-    """Goes on until the time is over or the session stops; says what cannot be seen, and of what there is no event."""
+async def run_record(
+    session: Session, begun: Callable[[], object], *, say: Callable[[str], object], seconds: float | None
+) -> None:
+    """Goes on until the time is over or the session stops; says what cannot be seen, and of what there is no event.
+
+    Args:
+        session: not opened yet; its source writes down what it yields.
+        begun: called when the first tick is written.
+        say: takes what is to be said, a line each.
+        seconds: how long; None: until it stops.
+    """
     snapshot = await session.open()
+    begun()
     remarks = Remarks(say)
     remarks.begin(snapshot)
     session.focus = _next(snapshot, ())

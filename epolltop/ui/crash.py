@@ -12,10 +12,11 @@ from rich.console import Console, RenderableType
 from textual.worker import WorkerFailed
 
 from epolltop import __version__
+from epolltop.invoker import rights
 
 
 def report(error: BaseException) -> str:
-    """Writes it, readable by its owner only; what happened, in a line."""
+    """Writes it, for who asked for this run alone; what happened, in a line."""
     if isinstance(error, WorkerFailed):
         error = error.error  # where it happened; a worker's own traceback says nothing
     return _write(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exception(error))
@@ -32,7 +33,8 @@ def report_rendered(*renderables: RenderableType) -> str:
 
 def _write(what: str, lines: Iterable[str]) -> str:
     try:
-        fd, path = tempfile.mkstemp(prefix="epolltop-report-", suffix=".txt")
+        with rights():
+            fd, path = tempfile.mkstemp(prefix="epolltop-report-", suffix=".txt")
         with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"epolltop {__version__}, Python {platform.python_version()}, Linux {platform.release()}\n\n")
             file.writelines(lines)

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from epolltop.output.files import create_anew
 from epolltop.sources import Unplayable
 from tests.recorded import read
 from tests.waiting import eventually
@@ -89,16 +88,8 @@ def test_an_old_file_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     for name in ("link", "pipe", "."):
         ended = run(*PROC, "record", name, "-d", "0", cwd=tmp_path)
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr.endswith(": exists and is no ordinary file\n")
+        assert ": exists and is no ordinary file; " in ended.stderr
     assert (tmp_path / "precious").read_text() == "precious"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_a_recording_belongs_to_who_called_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUDO_UID", "65533")
-    monkeypatch.setenv("SUDO_GID", "65532")
-    create_anew(tmp_path / "file").close()
-    assert ((tmp_path / "file").stat().st_uid, (tmp_path / "file").stat().st_gid) == (65533, 65532)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

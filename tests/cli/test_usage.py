@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import pytest
 from epolltop import __version__
 from epolltop.options import parse_options
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
+from epolltop.text import NARRATED_MAX
 from tests.kernel.namespaces import OWN_USERS, missing
 
-from .program import COMMAND, NOBODY, environment, run, shell
+from .program import COMMAND, NOBODY, PATIENCE_S, environment, run, shell
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
 
@@ -148,7 +151,57 @@ def test_devices_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     ended = run("--source", "proc", "snapshot", "-d", "0", "-o", str(tmp_path / "pipe"))
     assert ended.returncode == 1
-    assert ended.stderr == f"epolltop: {tmp_path / 'pipe'}: exists and is no ordinary file\n"
+    assert f"epolltop: {tmp_path / 'pipe'}: exists and is no ordinary file; " in ended.stderr
+    assert "send stdout there (> FILE)" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("through", ['"$@" | cat', '"$@"'], ids=["pipe", "captured"])
+def test_stdout_by_its_name_is_stdout(name: str, through: str) -> None:
+    ended = shell(through, "--source", "proc", "snapshot", "-d", "0", "-o", name)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["schema"] == "epolltop.snapshot/1"
+    recorded = shell(f'"$@" record {name} -d 0 | "$@" replay - snapshot', "--source", "proc")
+    assert recorded.returncode == 0, recorded.stderr
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_observed(tmp_path: Path) -> None:
+    began = time.monotonic()
+    ended = run("--source", "proc", "snapshot", "-d", "3600", "-o", str(tmp_path / "missing" / "file"))
+    assert ended.returncode == 1
+    assert time.monotonic() - began < PATIENCE_S
+
+
+TREACHEROUS = "\x1b]0;title\x07\n\x9b31m\u202e"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("replay", TREACHEROUS),
+        ("replay", TREACHEROUS * 200),
+        ("--source", "proc", "snapshot", "-d", "0", "-o", f"/missing/{TREACHEROUS}"),
+        ("--source", "proc", "record", f"/missing/{TREACHEROUS}"),
+    ],
+)
+def test_names_of_files_do_no_harm_to_the_terminal(arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments)
+    assert ended.returncode in (1, 2)
+    (line,) = ended.stderr.splitlines()
+    assert line.isprintable()
+    assert len(line) < 10 * NARRATED_MAX
+
+
+@as_root
+def test_a_forged_id_is_said_at_once_and_the_old_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    for arguments in (("snapshot", "-d", "3600", "-o", "file"), ("record", "file")):
+        ended = run("--source", "proc", *arguments, cwd=tmp_path, env=environment(SUDO_UID="4294967296"))
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert "SUDO_UID=4294967296 is nobody's" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+    assert (tmp_path / "file").read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
 
 
 # Closed and full descriptors.

@@ -177,14 +177,6 @@ def test_nothing_is_left_of_what_cannot_be_written(here: Path) -> None:
     assert os.listdir(here) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_an_export_belongs_to_who_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUDO_UID", "65533")
-    monkeypatch.setenv("SUDO_GID", "65532")
-    owned = export_screen(SVG).stat()
-    assert (owned.st_uid, owned.st_gid) == (65533, 65532)
-
-
 def test_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/proc")
     with pytest.raises(OSError) as caught:  # noqa: PT011  which one is the kernel's choice

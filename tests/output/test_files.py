@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.output.files import write_whole
+from epolltop.output.files import Successor, require_room, write_whole
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -111,21 +111,47 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert ended.stdout == "old\nfile\n"
 
 
-@as_root
-def test_a_file_belongs_to_who_called_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SUDO_UID", "65533")
-    monkeypatch.setenv("SUDO_GID", "65532")
-    write_whole(tmp_path / "file", "new")
-    assert ((tmp_path / "file").stat().st_uid, (tmp_path / "file").stat().st_gid) == (65533, 65532)
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+def test_a_successor_leaves_the_old_file_until_it_succeeds(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    successor = Successor(path)
+    with successor.file as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+        successor.succeed()
+        assert path.read_text() == "new"
+        successor.resign()
+    assert os.listdir(tmp_path) == ["file"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@as_root
-@pytest.mark.parametrize(("uid", "gid"), [("", ""), ("0x1", "1"), ("-1", "-1"), ("65533", "")])
-def test_what_is_no_number_is_not_taken_for_who_called_sudo(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: str, gid: str
-) -> None:
-    monkeypatch.setenv("SUDO_UID", uid)
-    monkeypatch.setenv("SUDO_GID", gid)
-    write_whole(tmp_path / "file", "new")
-    assert (tmp_path / "file").stat().st_uid == 0
+def test_a_successor_that_resigns_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    successor = Successor(tmp_path / "file")
+    successor.file.close()
+    successor.resign()
+    successor.succeed()
+    assert os.listdir(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_successor_that_may_not_take_the_place_leaves_nothing(tmp_path: Path) -> None:
+    successor = Successor(tmp_path / "file")
+    successor.file.close()
+    (tmp_path / "file").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        successor.succeed()
+    assert caught.value.filename == str(tmp_path / "file")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_asking_for_room_leaves_nothing(tmp_path: Path) -> None:
+    require_room(tmp_path / ("x" * 255))
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(OSError, match="exists and is no ordinary file"):
+        require_room(tmp_path)
+
+
+def test_the_longest_name_is_not_too_long(tmp_path: Path) -> None:
+    write_whole(tmp_path / ("x" * 255), "new")
+    assert os.listdir(tmp_path) == ["x" * 255]

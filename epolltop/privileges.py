@@ -1,0 +1,110 @@
+"""What a thread may do beyond other threads: its capabilities, and giving up for good what it needs no longer.
+
+Capabilities and no_new_privs belong to a thread; a thread that it starts inherits them. See capabilities(7).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import enum
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+class Capability(enum.IntEnum):
+    """Those that epolltop has a use for; numbers of include/uapi/linux/capability.h."""
+
+    DAC_OVERRIDE = 1
+    DAC_READ_SEARCH = 2
+    IPC_LOCK = 14
+    SYS_PTRACE = 19
+    SYS_ADMIN = 21
+    PERFMON = 38
+    BPF = 39
+    CHECKPOINT_RESTORE = 40
+
+
+_VERSION_3 = 0x20080522
+_HEADER = struct.Struct("=Ii")
+_SETS = struct.Struct("=6I")  # effective, permitted, inheritable: the lower halves, then the upper ones
+# include/uapi/linux/prctl.h
+_CAPBSET_READ, _CAPBSET_DROP, _SET_NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR_ALL = 23, 24, 38, 47, 4
+_MOST = 64
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def keep_only(wanted: Iterable[Capability]) -> None:
+    """This thread gives up all other capabilities for good, and those that a program it executes could give it.
+
+    What it does not have it does not get. Where a sandbox forbids one of the calls, the rest is given up all the same;
+    `held` tells what is left.
+    """
+    _prctl(_SET_NO_NEW_PRIVS, 1)
+    for number in range(_MOST):
+        if _prctl(_CAPBSET_READ, number) == 1:
+            _prctl(_CAPBSET_DROP, number)  # refused without CAP_SETPCAP; no_new_privs holds all the same
+    _prctl(_AMBIENT, _AMBIENT_CLEAR_ALL)
+    _, permitted = _get()
+    left = permitted & _bits(wanted)
+    _set(left, left)
+
+
+@contextlib.contextmanager
+def effective(wanted: Iterable[Capability]) -> Iterator[None]:
+    """For a while no other capability of this thread takes effect."""
+    before, permitted = _get()
+    _set(before & _bits(wanted), permitted)
+    try:
+        yield
+    finally:
+        _set(before, permitted)
+
+
+def has(capability: Capability) -> bool:
+    """Whether it takes effect in this thread."""
+    return bool(_get()[0] >> capability & 1)
+
+
+def knows(capability: Capability) -> bool:
+    """Whether this kernel has it: those from PERFMON on came with Linux 5.8 and 5.9."""
+    return _prctl(_CAPBSET_READ, capability) >= 0
+
+
+def held() -> tuple[str, ...]:
+    """Names of the capabilities that this thread may use, CAP_BPF or, where we have no name, CAP_24."""
+    _, permitted = _get()
+    numbers = (number for number in range(_MOST) if permitted >> number & 1)
+    names = {capability.value: capability.name for capability in Capability}
+    return tuple(f"CAP_{names.get(number, number)}" for number in numbers)
+
+
+def gains_nothing() -> bool:
+    """Whether no program that this thread executes can have more rights: no_new_privs."""
+    status = Path("/proc/thread-self/status").read_text(encoding="ascii", errors="replace")
+    return "NoNewPrivs:\t1" in status.splitlines()
+
+
+def _bits(capabilities: Iterable[Capability]) -> int:
+    return sum(1 << capability for capability in set(capabilities))
+
+
+def _get() -> tuple[int, int]:
+    """Effective and permitted."""
+    sets = ctypes.create_string_buffer(_SETS.size)
+    if _libc.capget(_HEADER.pack(_VERSION_3, 0), sets) < 0:
+        return 0, 0
+    low, low_permitted, _, high, high_permitted, _ = _SETS.unpack(sets.raw)
+    return high << 32 | low, high_permitted << 32 | low_permitted
+
+
+def _set(effective: int, permitted: int) -> None:
+    """And nothing to hand on by executing."""
+    words = (effective & 0xFFFFFFFF, permitted & 0xFFFFFFFF, 0, effective >> 32, permitted >> 32, 0)
+    _libc.capset(_HEADER.pack(_VERSION_3, 0), _SETS.pack(*words))
+
+
+def _prctl(option: int, argument: int) -> int:
+    return int(_libc.prctl(option, *map(ctypes.c_ulong, (argument, 0, 0, 0))))
