@@ -15,6 +15,9 @@ from typing import NamedTuple
 NS_PER_TICK = 10_000_000
 """A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
 
+FRAME_CHARS_MAX = 120
+"""Of a readable frame of a stack, once it is safe."""
+
 
 class ProcessKey(NamedTuple):
     """A process, safe against reuse of its pid."""
@@ -229,6 +232,8 @@ class Source:
     """Runs of probes that the kernel left out, because one was running on that CPU: so much is in no count."""
     sees_compat: bool = True
     """Whether what 32-bit programs create is counted like what others create."""
+    stacks_left_out: int = 0
+    """Creations without the stack that was asked for, because there were too many different ones."""
     sees_all_releases: bool = True
     """Whether each release is told, or counted as one that is not. Otherwise a census decides what has ended."""
 

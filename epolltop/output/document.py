@@ -124,6 +124,7 @@ def source_document(source: Source) -> Json:
         "overflowed": source.overflowed,
         "unattributed": source.unattributed,
         "missed": source.missed,
+        "stacks_left_out": source.stacks_left_out,
         "sees_compat": source.sees_compat,
     }
 

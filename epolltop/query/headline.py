@@ -76,6 +76,7 @@ def missing(snapshot: Snapshot) -> str:
         (source.untold_releases, plural(source.untold_releases, "release") + " of older instances"),
         (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
         (source.missed, plural(source.missed, "run") + " of probes left out"),
+        (source.stacks_left_out, plural(source.stacks_left_out, "stack") + " left out"),
     )
     return ", ".join(text for number, text in parts if number)
 
@@ -105,12 +106,14 @@ def unseen(source: Source) -> Iterator[str]:
 
 
 def _no_room(source: Source) -> Iterator[str]:
-    """What full maps in the kernel mean for what is shown."""
+    """What had no room, and what that means for what is shown."""
     unnoted = source.overflowed - source.unattributed
     if source.unattributed:
         yield f"no room to count for all processes: {grouped(source.unattributed)} acts are in the totals only (≥, ?)"
     if unnoted > 0:
         yield f"no room to note {plural(unnoted, 'creation')}: instances without a create event show as found"
+    if source.stacks_left_out:
+        yield f"no room for the stacks of {plural(source.stacks_left_out, 'creation')}: too many different ones"
 
 
 def _uncounted(snapshot: Snapshot) -> Iterator[str]:

@@ -60,6 +60,7 @@ class Source(msgspec.Struct):
     overflowed: _Count
     unattributed: _Count = 0
     missed: _Count = 0
+    stacks_left_out: _Count = 0
     sees_compat: bool = True
     failed_sampled_out: _Count = 0
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 Done = TypeVar("Done")
@@ -37,6 +38,51 @@ class Pace:
         done = work()
         self._due_ns = now_ns() + int((self._spent_ns() - before_ns) / self._share)
         return done
+
+
+class Deadline:
+    """Until when work may go on that somebody waits for. Loops ask it, because a stranger decides how long they are."""
+
+    def __init__(self, seconds: float) -> None:
+        """From now on; none are left if negative."""
+        self._at = time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return time.monotonic() > self._at
+
+    def require(self) -> None:
+        """Goes on.
+
+        Raises:
+            TimeoutError: no time is left.
+        """
+        if self.is_over:
+            raise TimeoutError
+
+
+class Allowance:
+    """Time for work that may be left half done: a share of all that passes. What is not needed is saved, up to a limit.
+
+    Who overdraws pays it back, so that the share holds however often the work is asked for.
+    """
+
+    def __init__(self, share: float, most_s: float) -> None:
+        """Begins with all that may be saved."""
+        self._share, self._most_s = share, most_s
+        self._left_s, self._since = most_s, time.monotonic()
+
+    @contextlib.contextmanager
+    def spend(self) -> Iterator[Deadline]:
+        """Until when the work within may go on; its time is taken from what is left."""
+        began = time.monotonic()
+        self._left_s = min(self._most_s, self._left_s + (began - self._since) * self._share)
+        try:
+            yield Deadline(self._left_s)
+        finally:
+            self._since = time.monotonic()
+            self._left_s -= self._since - began
 
 
 def now_ns() -> int:

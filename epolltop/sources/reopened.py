@@ -82,6 +82,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         overflowed=source.overflowed,
         unattributed=source.unattributed,
         missed=source.missed,
+        stacks_left_out=source.stacks_left_out,
         sees_compat=source.sees_compat,
     )
     return Snapshot(

@@ -7,7 +7,10 @@ import errno
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +18,12 @@ import pytest
 
 from epolltop.model.batch import Event, Kind
 from epolltop.sources import NO_STACKS
-from epolltop.sources.bpf import stacks
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.ladder import EPOLL_CREATE, Hook
 from epolltop.sources.bpf.program import Program
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.sources.bpf.source import BpfSource
+from epolltop.sources.pace import Deadline
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -29,6 +32,7 @@ from .observing import Observing, observe
 pytestmark = pytest.mark.kernel
 
 CALLERS = Path(__file__).parent.parent / "workloads" / "callers.c"
+SERVED = CALLERS.with_name("served.py")
 NAMED = re.compile(r"(\S+)\+0x[0-9a-f]+ \((.+)\)")
 ADDRESS = re.compile(r"\[0x[0-9a-f]+\]( \(.+\))?")
 needs_compiler = pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc")
@@ -200,6 +204,26 @@ def test_a_file_name_is_made_safe(taking: Observing, callers: Path, tmp_path: Pa
         assert ("outer", r"evil\x1b[31m") in _functions(event.stack)
 
 
+@needs_compiler
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="no FUSE")
+def test_no_server_of_files_is_waited_for(taking: Observing, callers: Path, tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    program: list[str | Path] = ["unshare", "--mount", sys.executable, SERVED, served, callers, served / "callers"]
+    with _running(*program, "called", "0", "2", "stay") as pid:
+        server = int(Path(f"{served}.server").read_text(encoding="ascii"))
+        os.kill(server, signal.SIGSTOP)
+        with subprocess.Popen(["stat", "-L", f"/proc/{pid}/exe"], stdout=subprocess.DEVNULL) as asking:
+            began = time.monotonic()
+            event, _ = _creations(taking, pid, 2)
+            assert time.monotonic() - began < 5
+            assert asking.poll() is None, "who asks the server waits"
+            os.kill(server, signal.SIGKILL)
+    (first, second, *_) = event.stack
+    assert NAMED.fullmatch(first), "the C library is on a disk"
+    assert re.fullmatch(r"\[0x[0-9a-f]+\] \(callers\)", second)
+
+
 def test_of_an_interpreter_its_machine_code_shows(taking: Observing) -> None:
     with Actor() as actor:
         actor.create()
@@ -208,7 +232,7 @@ def test_of_an_interpreter_its_machine_code_shows(taking: Observing) -> None:
 
 
 def test_when_time_is_over_addresses_are_left(monkeypatch: pytest.MonkeyPatch, taking: Observing) -> None:
-    monkeypatch.setattr(stacks, "POLL_S", -1.0)
+    monkeypatch.setattr(Deadline, "is_over", True)
     with Actor() as actor:
         actor.create()
         (event,) = _creations(taking, actor.pid)

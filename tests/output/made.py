@@ -79,6 +79,7 @@ def exact(*, window_s: float = 2.5) -> Snapshot:
             sampled_out=99,
             failed_sampled_out=7,
             overflowed=1,
+            stacks_left_out=12,
             unreadable=1,
         ),
     )

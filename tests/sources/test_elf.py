@@ -8,11 +8,15 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from epolltop.sources.bpf import elf
+from epolltop.sources.pace import Deadline
+
+from . import forged
 
 SOURCE = """
 static __attribute__((noinline, used)) int hidden(int n) { return n + 1; }
@@ -44,7 +48,7 @@ def _position(program: Path, function: str) -> tuple[int, int]:
 
 def _places(program: Path, *positions: int) -> dict[int, elf.Place]:
     with program.open("rb") as file:
-        return elf.places(file.fileno(), positions)
+        return elf.places(file.fileno(), positions, Deadline(60))
 
 
 @needs_compiler
@@ -95,29 +99,75 @@ def test_what_is_no_program_has_no_functions(content: bytes, tmp_path: Path) -> 
     assert _places(tmp_path / "file", 0, 1, 8) == {}
 
 
-def _forged(symbols: int, covered: int, name: bytes = b"evil") -> bytes:
-    """One loaded segment of code, and a table in which every symbol covers all of it."""
-    code, table = 64 + 56, 64 + 56 + covered
-    names = table + symbols * 24
-    sections = names + len(name) + 2
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, 64, sections, 0, 64, 56, 1, 64, 2, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, code, code, code, covered, covered, 1)
-    listed = struct.pack("<IBBHQQ", 1, 0x12, 0, 1, code, covered) * symbols
-    section = struct.Struct("<IIQQQQIIQQ")
-    full = section.pack(0, 2, 0, 0, table, symbols * 24, 1, 0, 8, 24)
-    strings = section.pack(0, 3, 0, 0, names, len(name) + 2, 0, 0, 1, 0)
-    return header + segment + bytes(covered) + listed + b"\0" + name + b"\0" + full + strings
-
-
 def test_a_forged_table_that_would_take_for_ever_is_given_up(tmp_path: Path) -> None:
     program = tmp_path / "forged"
-    program.write_bytes(_forged(10, 100))
-    assert _places(program, 121, 200) == {121: elf.Place(b"evil", 1), 200: elf.Place(b"evil", 80)}
-    program.write_bytes(_forged(elf.COVERS_MAX // 100, 1000))
-    assert _places(program, *range(121, 1100)) == {}
+    content = forged.program(100, [(0, 100)] * 10)
+    program.write_bytes(content)
+    at = forged.code_at(content, 100)
+    assert _places(program, at + 1, at + 80) == {at + 1: elf.Place(b"evil", 1), at + 80: elf.Place(b"evil", 80)}
+    content = forged.program(1000, [(0, 1000)] * (elf.COVERS_MAX // 100))
+    program.write_bytes(content)
+    at = forged.code_at(content, 1000)
+    assert _places(program, *range(at + 1, at + 980)) == {}
 
 
 def test_a_long_name_is_cut(tmp_path: Path) -> None:
     program = tmp_path / "forged"
-    program.write_bytes(_forged(1, 10, b"x" * 100_000))
-    assert _places(program, 121) == {121: elf.Place(b"x" * elf.NAME_BYTES_MAX, 1)}
+    content = forged.program(10, [(0, 10)], b"x" * 100_000)
+    program.write_bytes(content)
+    at = forged.code_at(content, 10)
+    assert _places(program, at + 1) == {at + 1: elf.Place(b"x" * elf.NAME_BYTES_MAX, 1)}
+
+
+def test_as_many_segments_are_searched_as_are_allowed(tmp_path: Path) -> None:
+    program = tmp_path / "forged"
+    for segments, found in ((elf.SEGMENTS_MAX, True), (elf.SEGMENTS_MAX + 1, False)):
+        content = forged.program(10, [(0, 10)], segments=segments)
+        program.write_bytes(content)
+        at = forged.code_at(content, 10)
+        assert (_places(program, at + 1) != {}) == found
+
+
+def test_many_segments_cost_little(tmp_path: Path) -> None:
+    code = 1 << 20
+    content = forged.program(code, [(start, 1024) for start in range(0, code, 1024)], segments=4096)
+    (tmp_path / "forged").write_bytes(content)
+    at = forged.code_at(content, code)
+    began = time.process_time()
+    assert _places(tmp_path / "forged", *range(at + 1, at + 1 + code, 8)) == {}
+    # Position by position and segment by segment it would be half a milliard comparisons, 25 s.
+    assert time.process_time() - began < 5
+
+
+class _Asked(Deadline):
+    """Over when it has been asked so often."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(0)
+        self._left = times
+
+    @property
+    def is_over(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
+@pytest.mark.parametrize(
+    ("symbols", "positions"),
+    [
+        ([(0, 0)] * 100_000, 1),  # a long table
+        ([(0, 1000)] * 20, 1000),  # functions that cover much
+    ],
+)
+def test_a_walk_that_takes_too_long_names_nothing(
+    symbols: list[tuple[int, int]], positions: int, tmp_path: Path
+) -> None:
+    program = tmp_path / "forged"
+    content = forged.program(1000, symbols)
+    program.write_bytes(content)
+    at = forged.code_at(content, 1000)
+    asked = range(at + 1, at + 1 + positions)
+    with program.open("rb") as file:
+        with pytest.raises(TimeoutError):
+            elf.places(file.fileno(), asked, _Asked(20))
+        assert len(elf.places(file.fileno(), asked, _Asked(1 << 20))) in {0, positions}

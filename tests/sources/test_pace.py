@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from epolltop.sources.pace import Pace
+import pytest
+
+from epolltop.sources.pace import Allowance, Deadline, Pace
 from tests.waiting import eventually
 
 
@@ -46,3 +48,34 @@ def test_time_for_which_others_are_held_up_is_what_a_clock_says() -> None:
     pace = Pace(1e-2, spent_ns=time.monotonic_ns)
     assert pace.run(asleep) == "done"
     assert not pace.is_due
+
+
+def test_a_deadline_passes() -> None:
+    soon = Deadline(0.05)
+    soon.require()
+    eventually(lambda: soon.is_over)
+    with pytest.raises(TimeoutError):
+        soon.require()
+
+
+def test_who_overdraws_an_allowance_pays_it_back() -> None:
+    allowance = Allowance(0.5, most_s=0.1)
+    with allowance.spend() as deadline:
+        assert not deadline.is_over
+        time.sleep(0.4)
+    began = time.monotonic()
+
+    def is_left() -> bool:
+        with allowance.spend() as deadline:
+            return not deadline.is_over
+
+    assert not is_left()
+    eventually(is_left)
+    assert time.monotonic() - began > 0.4  # 0.3 s too many, at half of what passes
+
+
+def test_no_more_of_an_allowance_is_saved_than_its_limit() -> None:
+    allowance = Allowance(100.0, most_s=0.05)
+    time.sleep(0.01)
+    with allowance.spend() as deadline:
+        eventually(lambda: deadline.is_over, within_s=1.0)

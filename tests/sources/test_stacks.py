@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import fcntl
+import mmap
 import os
 import re
+import signal
 import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from epolltop.model.batch import Event, Kind
-from epolltop.sources.bpf import code, stacks
+from epolltop.model.batch import FRAME_CHARS_MAX, Event, Kind
+from epolltop.sources.bpf import code, kept, stacks
+from epolltop.sources.bpf.kept import KEPT_BYTES_MAX
 from tests.model.facts import event
+
+from . import forged
 
 LEAD = 7
 _libc = ctypes.CDLL(None)
@@ -116,7 +127,9 @@ def test_equal_stacks_are_one_object_over_polls() -> None:
 def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "STACKS_PER_POLL", 2)
     raws = [stack(WRAPPER + LEAD), stack(CALLER + 5), stack(WRAPPER + LEAD), stack(OUTER + 9)]
-    told = stacks.Stacks().give([creation() for _ in raws], raws)
+    known = stacks.Stacks()
+    told = known.give([creation() for _ in raws], raws)
+    assert known.left_out == 1
     assert [functions(one.stack) for one in told] == [
         ["epoll_create1+0x7"],
         ["getaddrinfo+0x5"],
@@ -128,55 +141,144 @@ def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyP
 @needs_own_stack
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "PLACES_MAX", 10)
-    monkeypatch.setattr(stacks, "STACKS_MAX", 5)
     known = stacks.Stacks()
     for far in range(1, 40):
         (told,) = known.give([creation()], [stack(OUTER + far)])
         assert functions(told.stack) == [f"regcomp+{far:#x}"]
-    assert (len(known._places), len(known._known)) == (10, 5)
+    assert len(known._places) == 10
 
 
-@pytest.fixture(name="no_map_files")
-def _no_map_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """As without CAP_SYS_ADMIN; the paths that were opened besides."""
-    opened: list[str] = []
+@needs_own_stack
+def test_without_the_privilege_addresses_are_left_and_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.open
 
     def refusing(path: Any, *arguments: Any, **named: Any) -> int:
         if "/map_files/" in os.fsdecode(path):
             raise PermissionError(errno.EPERM, "not permitted")
-        opened.append(os.fsdecode(path))
         return real(path, *arguments, **named)
 
+    known = stacks.Stacks()
+    known.give([creation()], [stack(OUTER + 9)])
+    assert known.may_read
     monkeypatch.setattr(os, "open", refusing)
-    return opened
+    (told,) = known.give([creation()], [stack(WRAPPER + LEAD)])
+    assert re.fullmatch(r"\[0x[0-9a-f]+\] \(libc.*\)", told.stack[0])
+    assert not known.may_read
+
+
+@contextlib.contextmanager
+def mapped(content: bytes, file: Path) -> Iterator[tuple[int, int]]:
+    """A file that we have mapped as code: its descriptor and the address of its first byte."""
+    file.write_bytes(content)
+    descriptor = os.open(file, os.O_RDWR)
+    try:
+        with mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC):
+            (line,) = [each for each in Path("/proc/self/maps").read_text().splitlines() if each.endswith(str(file))]
+            yield descriptor, int(line.partition("-")[0], 16)
+    finally:
+        os.close(descriptor)
 
 
 @needs_own_stack
-def test_without_the_privilege_the_path_leads_to_the_file(no_map_files: list[str]) -> None:
-    assert functions(named(stack(WRAPPER + LEAD))) == ["epoll_create1+0x7"]
-    assert any(path.startswith(f"/proc/{os.getpid()}/root/") for path in no_map_files)
+def test_a_frame_is_cut_with_a_mark_when_it_is_safe(tmp_path: Path) -> None:
+    hostile = "😀".encode() + b"\x01" * 250
+    content = forged.program(100, [(0, 100)], hostile)
+    at = forged.code_at(content, 100)
+    with mapped(content, tmp_path / ("\x02" * 200)) as (_, start):
+        (frame,) = named(stack(start + at + 5))
+    assert len(frame) == FRAME_CHARS_MAX
+    function, rest = frame.split("+")
+    assert function == ("😀" + r"\x01" * 100)[: len(function) - 1] + "…"
+    assert rest == "0x5 (" + (r"\x02" * 100)[: stacks.MODULE_CHARS_MAX - 1] + "…)"
 
 
 @needs_own_stack
-@pytest.mark.usefixtures("no_map_files")
-def test_another_file_at_that_path_lends_no_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    there = code.code_of(ours())
-    assert there is not None
-    libc = there.at(WRAPPER)
-    assert libc is not None
-    with pytest.raises(FileNotFoundError):
-        there.open(libc._replace(path=os.fsencode(tmp_path / "pipe")))
-    with pytest.raises(FileNotFoundError):
-        there.open(libc._replace(path=os.fsencode(tmp_path / "pipe"), inode=(tmp_path / "pipe").stat().st_ino))
-    with pytest.raises(FileNotFoundError):
-        there.open(libc._replace(path=os.fsencode(__file__)))
+def test_nobody_waits_for_who_has_a_lease_on_a_file(tmp_path: Path) -> None:
+    content = forged.program(100, [(0, 100)])
+    at = forged.code_at(content, 100)
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    try:
+        with mapped(content, tmp_path / "leased") as (descriptor, start):
+            raw = stack(start + at + 5)
+            assert named(raw) == ("evil+0x5 (leased)",)
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            began = time.monotonic()
+            assert re.fullmatch(r"\[0x[0-9a-f]+\] \(leased\)", named(raw)[0])
+            assert time.monotonic() - began < 5  # the kernel would make us wait for 45
+    finally:
+        signal.signal(signal.SIGIO, before)
+
+
+@needs_own_stack
+def test_who_brings_few_stacks_is_served_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = code.code_of
+
+    def noting(run: code.Run, *arguments: Any) -> code.Code:
+        asked.append(run.pid)
+        return real(run, *arguments)
+
+    monkeypatch.setattr(stacks, "code_of", noting)
+    ours_pid = ours().pid
+    many = [(creation(), stack(WRAPPER + LEAD, OUTER + far)) for far in range(1, 9)]
+    few = [(creation(pid=1, start=1), stack(WRAPPER + LEAD))]
+    stacks.Stacks().give(*map(list, zip(*many, *few, strict=True)))
+    assert asked == [1, ours_pid]
+
+
+_GREEDY = """
+import resource, sys
+from pathlib import Path
+from epolltop.sources.bpf import stacks
+from tests.sources import forged
+from tests.sources.test_stacks import creation, mapped, stack
+
+stacks.POLL_S_MAX = 60.0  # with time to name them all
+code = 1 << 20
+content = forged.program(code, [(0, code)], "😀".encode() + b"\\x01" * 250)
+known, kept = stacks.Stacks(), []
+with mapped(content, Path(sys.argv[1])) as (_, start):
+    first = start + forged.code_at(content, code)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for poll in range(4):
+        addresses = iter(range(first + 1 + poll * 100_000, first + code))
+        raws = [stack(*(next(addresses) for _ in range(63))) for _ in range(stacks.STACKS_PER_POLL)]
+        kept += known.give([creation() for _ in raws], raws)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+told = [event.stack for event in kept if event.stack]
+print((after - before) >> 10, len(told), sum(len(event.stack) == 0 for event in kept) == known.left_out)
+assert all(len(frame) <= 120 for each in told for frame in each)
+"""
+
+
+@needs_own_stack
+def test_whatever_stacks_a_stranger_forges_memory_is_bounded(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _GREEDY, str(tmp_path / "greedy")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    # A frame of 120 characters takes 556 bytes, a stack of 63 some 36 kB; all of them would take 140 MB.
+    assert int(said[0]) < 100
+    assert 300 < int(said[1]) <= KEPT_BYTES_MAX // (63 * 500)
+    assert said[2] == "True"
+
+
+@needs_own_stack
+def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stacks.Stacks()
+    raws = [stack(WRAPPER + LEAD, OUTER + far) for far in range(1, 20)]
+    monkeypatch.setattr(kept, "KEPT_BYTES_MAX", 1000)
+    told = known.give([creation() for _ in raws], raws)
+    left_out = [event for event in told if not event.stack]
+    assert 0 < len(left_out) < len(raws)
+    assert known.left_out == len(left_out)
+    # Nobody has them any more: there is room again.
+    del told, left_out
+    (again,) = known.give([creation()], raws[-1:])
+    assert again.stack
 
 
 def test_a_mapping_is_named_by_its_file() -> None:
     def module(path: bytes) -> bytes:
-        return code.Mapping(0, 1, 0, 1, path).module
+        return code.Mapping(0, 1, 0, (8, 1), 1, path).module
 
     assert [module(path) for path in (b"/usr/bin/a b", b"/tmp/x (deleted)", b"[vdso]", b"")] == [
         b"a b", b"x", b"[vdso]", b"",

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import bisect
 import os
+import re
 import stat
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from epolltop.sources.bpf.lines import whole_lines
+from epolltop.sources.bpf.mounts import Device, Mounts, mount_of, mounts_of
+from epolltop.sources.pace import Deadline
+
 MAPS_BYTES_MAX = 16 << 20
-"""150,000 mappings; what lies behind is not read."""
+"""150,000 mappings. Of a process with more no code is known."""
+
+_EXECUTABLE = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+) *(.*)$", re.MULTILINE
+)
 
 
 class Mapping(NamedTuple):
@@ -18,6 +28,8 @@ class Mapping(NamedTuple):
     end: int
     position: int
     """In the file, of the byte at start."""
+    device: Device
+    """Of the file system."""
     inode: int
     """0: no file."""
     path: bytes
@@ -40,73 +52,73 @@ class Run(NamedTuple):
 
     def goes_on(self) -> bool:
         """Whether it has neither ended nor executed another program."""
-        fields = _read(f"/proc/{self.pid}/stat", 4096).rpartition(b")")[2].split()
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return False
         return len(fields) >= 26 and int(fields[19]) == self.start and int(fields[25]) == self.image
 
 
 class Code:
-    """The executable memory of one run, as it was when it was read."""
+    """The executable memory at some addresses of one run, as it was when it was read."""
 
-    def __init__(self, run: Run, mappings: list[Mapping]) -> None:
+    def __init__(self, run: Run, mappings: Sequence[Mapping], mounts: Mounts) -> None:
         self._run = run
         self._mappings = mappings
         self._starts = [mapping.start for mapping in mappings]
+        self._mounts = mounts
 
     def at(self, address: int) -> Mapping | None:
         """What is mapped there."""
         at = bisect.bisect_right(self._starts, address) - 1
         return self._mappings[at] if at >= 0 and address < self._mappings[at].end else None
 
-    def open(self, mapping: Mapping) -> int:
+    def open(self, mapping: Mapping, deadline: Deadline) -> int:
         """A descriptor of the file that is mapped, be it deleted, replaced, or in another mount namespace.
 
+        Never waits: not for a server of files, nor for who has a lease on this one.
+
         Raises:
-            OSError: the run is over, the file is out of reach, or another one is there by now.
+            PermissionError: that wants CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN.
+            OSError: the run is over, another file is there by now, or it might have to be waited for.
         """
-        root = f"/proc/{self._run.pid}"
+        if not self._mounts.are_local(mapping.device):
+            raise FileNotFoundError(mapping.path)
+        # No path leads here: whatever a stranger has mounted on the way would have to answer.
+        name = f"/proc/{self._run.pid}/map_files/{mapping.start:x}-{mapping.end:x}"
+        file = os.open(name, os.O_PATH | os.O_CLOEXEC)
         try:
-            file = os.open(f"{root}/map_files/{mapping.start:x}-{mapping.end:x}", os.O_PATH | os.O_CLOEXEC)
-            replaced = not self._run.goes_on()
-        except PermissionError:  # wants CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE
-            file = os.open(os.fsencode(f"{root}/root") + mapping.path, os.O_PATH | os.O_CLOEXEC)
-            replaced = os.fstat(file).st_ino != mapping.inode
-        try:
-            # A path may lead to a FIFO by now, which would make us wait.
-            if replaced or not stat.S_ISREG(os.fstat(file).st_mode):
+            # Asked again with the file in hand: it may have been exchanged since, and then be anybody's.
+            local = mounts_of(self._run.pid, deadline).lead_to_local(mount_of(file))
+            if not local or not self._run.goes_on() or not stat.S_ISREG(os.fstat(file).st_mode):
                 raise FileNotFoundError(mapping.path)
-            return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         finally:
             os.close(file)
 
 
-def code_of(run: Run) -> Code | None:
-    """What a run executes; None if it is over."""
-    maps = _read(f"/proc/{run.pid}/maps", MAPS_BYTES_MAX)
+def code_of(run: Run, addresses: Sequence[int], deadline: Deadline) -> Code:
+    """What a run has at some addresses.
+
+    Args:
+        run: which.
+        addresses: in order.
+        deadline: for reading.
+
+    Raises:
+        OSError: the run is over, closed to us, has more mappings than are read, or there is no time.
+    """
+    mappings = []
+    for lines in whole_lines(f"/proc/{run.pid}/maps", MAPS_BYTES_MAX, deadline):
+        for found in _EXECUTABLE.finditer(lines):
+            start, end = int(found[1], 16), int(found[2], 16)
+            first = bisect.bisect_left(addresses, start)
+            if first < len(addresses) and addresses[first] < end:
+                device = int(found[4], 16), int(found[5], 16)
+                mappings.append(Mapping(start, end, int(found[3], 16), device, int(found[6]), found[7]))
+    mounts = mounts_of(run.pid, deadline)
     # Looked at after the maps: who executes another program meanwhile does not pass.
     if not run.goes_on():
-        return None
-    return Code(run, [mapping for mapping in map(_mapping, maps.splitlines()) if mapping])
-
-
-def _mapping(line: bytes) -> Mapping | None:
-    fields = line.split(None, 5)
-    if len(fields) < 5 or b"x" not in fields[1]:
-        return None
-    start, _, end = fields[0].partition(b"-")
-    path = fields[5] if len(fields) > 5 else b""
-    return Mapping(int(start, 16), int(end, 16), int(fields[2], 16), int(fields[4]), path)
-
-
-def _read(path: str, limit: int) -> bytes:
-    """The whole lines of a file's beginning; nothing if the process is gone or closed to us."""
-    parts: list[bytes] = []
-    left = limit
-    try:
-        with open(path, "rb", buffering=0) as file:
-            while left > 0 and (part := file.read(min(left, 1 << 20))):
-                parts.append(part)
-                left -= len(part)
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return b""
-    whole, line_break, _ = b"".join(parts).rpartition(b"\n")
-    return whole + line_break
+        raise ProcessLookupError(run.pid)
+    return Code(run, mappings, mounts)

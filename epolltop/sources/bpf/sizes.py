@@ -40,17 +40,20 @@ class Sizes:
     def with_room(self, cpus: int, *, stacks: bool = False) -> Sizes:
         """The same, with no process told in so much detail that it alone fills its CPU's buffer in a turn of the drain.
 
-        That has room for a burst and as much at the steady rate, each of an instance's creation and release. Where a
-        turn comes late, on a busy machine, events are lost all the same.
+        The buffer has room for a burst and as much at the steady rate, each of an instance's creation and release.
+        Where a turn comes late, on a busy machine, events are lost all the same. Records that bear stacks are larger,
+        so fewer wait to be taken in.
 
         Args:
             cpus: of the machine.
             stacks: creations bear one.
         """
         pair_bytes = 2 * _RECORD_BYTES + (STACK.size if stacks else 0)
+        records = self.records * 2 * _RECORD_BYTES // pair_bytes
         instances = self.pages(cpus) * os.sysconf("SC_PAGE_SIZE") // pair_bytes // 2
         detail_per_s = min(self.detail_per_s, int(instances / INTERVAL_S))
-        return replace(self, detail_per_s=detail_per_s, burst_s=min(self.burst_s, instances / detail_per_s))
+        burst_s = min(self.burst_s, instances / detail_per_s)
+        return replace(self, records=records, detail_per_s=detail_per_s, burst_s=burst_s)
 
     def defines(self) -> dict[str, int]:
         """What bpf/common.c is compiled with."""

@@ -39,6 +39,7 @@ WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
+_NO_NAMES = "no names in stacks: the kernel shows mapped files only to who has CAP_CHECKPOINT_RESTORE"
 _LESSONS, _LEARNT = 9, 7
 """Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
 many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
@@ -274,6 +275,8 @@ class BpfSource:
             blind.append("no probe sees releases here: they are derived from one census to the next")
         if self._no_stacks:
             blind.append(self._no_stacks)
+        if self._stacks and not self._stacks.may_read:
+            blind.append(_NO_NAMES)
         return Source(
             kind="bpf",
             host=own_host(),
@@ -293,6 +296,7 @@ class BpfSource:
             sees_compat=created.sees_compat,
             unreadable=self._census.unreadable,
             missed=self._missed(),
+            stacks_left_out=self._stacks.left_out if self._stacks else 0,
             sees_all_releases=self._sees_all_releases,
         )
 

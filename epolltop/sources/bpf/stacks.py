@@ -1,36 +1,38 @@
 """Names for the addresses of user stacks, as long as the processes they come from still run.
 
-What is remembered is bounded: the functions at positions of files, shared by all processes that run them. A process'
-map is read anew at each poll that brings a stack of it, so a library that was loaded or replaced since is no surprise.
+What is remembered is bounded: the functions at positions of files, shared by all processes that run them, and the
+stacks themselves. A process' map is read anew at each poll that brings a stack of it, so a library that was loaded or
+replaced since is no surprise.
 """
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
-import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from epolltop.model.batch import Event
+from epolltop.model.batch import FRAME_CHARS_MAX, Event
 from epolltop.sources.bpf import elf, wire
 from epolltop.sources.bpf.code import Code, Run, code_of
 from epolltop.sources.bpf.code import Mapping as CodeMapping
+from epolltop.sources.bpf.kept import Kept, Stack
 from epolltop.sources.bpf.mangled import plain_name
+from epolltop.sources.pace import Allowance, Deadline
 from epolltop.text import safe
 
-POLL_S = 0.1
-"""For the names of one poll; what is not found by then shows as addresses. One file's table is walked to its end."""
-STACKS_PER_POLL = 2000
-"""Different ones; those beyond are not known. A program has some ten, unless it forges its frame pointers."""
+SHARE = 0.1
+"""Of time, for names; what is not found by then shows as addresses."""
+POLL_S_MAX = 0.4
+"""For the names of one poll: the longest table of a file that is read takes 0.3 s."""
+STACKS_PER_POLL = 1000
+"""Different ones; those beyond are left out. A program has some ten, unless it forges its frame pointers."""
 PLACES_MAX = 16_384
 """In files, remembered: 10 MB at most; programs have some ten each."""
-STACKS_MAX = 1024
-"""Remembered for being shared."""
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
+MODULE_CHARS_MAX = 40
+"""Of a frame, for the name of its file."""
 
 
 class _File(NamedTuple):
@@ -42,7 +44,8 @@ class _File(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    text: str
+    mapping: CodeMapping | None = None
+    """None: the program could not be asked."""
     place: elf.Place | None = None
     """None: not looked up, or no symbol covers it."""
 
@@ -51,8 +54,13 @@ class Stacks:
     """Gives the events of each poll their stacks."""
 
     def __init__(self) -> None:
+        self.left_out = 0
+        """Events so far that have none, because there were too many different ones."""
+        self.may_read = True
+        """False: the kernel lets us read no program, so that all frames are addresses."""
         self._places: OrderedDict[tuple[_File, int], elf.Place | None] = OrderedDict()
-        self._known: OrderedDict[tuple[str, ...], tuple[str, ...]] = OrderedDict()
+        self._kept = Kept()
+        self._time = Allowance(SHARE, POLL_S_MAX)
 
     def give(self, events: Sequence[Event], stacks: Sequence[bytes]) -> list[Event]:
         """The events with their stacks.
@@ -61,30 +69,36 @@ class Stacks:
             events: of one poll.
             stacks: of each event, as `wire.stack_bytes` answers.
         """
-        deadline = time.monotonic() + POLL_S
-        named: dict[tuple[int, int, bytes], tuple[str, ...]] = {}
-        for run, of_run in _by_run(events, stacks).items():
-            for raw, text in self._named(run, of_run, deadline).items():
-                named[run.pid, run.start, raw] = self._shared(text)
-        return [
-            event._replace(stack=named.get((event.pid, event.start, raw), ())) if raw else event
-            for event, raw in zip(events, stacks, strict=True)
-        ]
+        self._kept.make_room()
+        named: dict[tuple[int, int, bytes], Stack] = {}
+        with self._time.spend() as deadline:
+            # Few first: who brings many does not take the time of others.
+            for run, of_run in sorted(_by_run(events, stacks).items(), key=lambda item: len(item[1])):
+                for raw, stack in self._named(run, of_run, deadline):
+                    kept = self._kept.keep(stack)
+                    if kept is None:
+                        break
+                    named[run.pid, run.start, raw] = kept
+        given = []
+        for event, raw in zip(events, stacks, strict=True):
+            known = named.get((event.pid, event.start, raw)) if raw else ()
+            self.left_out += known is None
+            given.append(event._replace(stack=known) if known else event)
+        return given
 
-    def _shared(self, text: tuple[str, ...]) -> tuple[str, ...]:
-        """One object for equal stacks."""
-        return _remember(self._known, text, self._known.get(text, text), STACKS_MAX)
+    def _named(self, run: Run, stacks: Mapping[bytes, wire.Stack], deadline: Deadline) -> Iterator[tuple[bytes, Stack]]:
+        """One after the other, so that no more are made than there is room for."""
+        addresses = sorted({address for stack in stacks.values() for address in (*stack.frames, stack.caller)})
+        try:
+            deadline.require()
+            frames = self._frames(code_of(run, addresses, deadline), addresses, deadline)
+        except OSError:
+            frames = dict.fromkeys(addresses, _Frame())
+        texts: dict[int, str] = {}
+        for raw, stack in stacks.items():
+            yield raw, tuple(_texts(stack, frames, texts))
 
-    def _named(self, run: Run, stacks: Mapping[bytes, wire.Stack], deadline: float) -> dict[bytes, tuple[str, ...]]:
-        addresses = {address for stack in stacks.values() for address in (*stack.frames, stack.caller)}
-        there = code_of(run) if time.monotonic() < deadline else None
-        if there is None:
-            frames = {address: _Frame(f"[{address:#x}]") for address in addresses}
-        else:
-            frames = self._frames(there, addresses, deadline)
-        return {raw: tuple(_texts(stack, frames)) for raw, stack in stacks.items()}
-
-    def _frames(self, there: Code, addresses: Iterable[int], deadline: float) -> dict[int, _Frame]:
+    def _frames(self, there: Code, addresses: Iterable[int], deadline: Deadline) -> dict[int, _Frame]:
         """By address; what is no code has none."""
         by_mapping: dict[CodeMapping, list[int]] = {}
         for address in addresses:
@@ -96,33 +110,41 @@ class Stacks:
             positions = {address: address - mapping.start + mapping.position for address in inside}
             places = self._look_up(there, mapping, positions.values(), deadline)
             for address, position in positions.items():
-                frames[address] = _frame(address, places.get(position), mapping)
+                frames[address] = _Frame(mapping, places.get(position))
         return frames
 
     def _look_up(
-        self, there: Code, mapping: CodeMapping, positions: Iterable[int], deadline: float
+        self, there: Code, mapping: CodeMapping, positions: Iterable[int], deadline: Deadline
     ) -> dict[int, elf.Place | None]:
         """What the mapped file says; nothing if it is out of reach, or time is over."""
-        if not mapping.inode or time.monotonic() > deadline:
+        if not mapping.inode or deadline.is_over:
             return {}
         try:
-            file = there.open(mapping)
-        except OSError:
+            file = there.open(mapping, deadline)
+        except OSError as error:
+            self.may_read &= error.errno != errno.EPERM
             return {}
         try:
             about = os.fstat(file)
             version = _File(about.st_dev, about.st_ino, about.st_ctime_ns)
             known = {at: self._places[version, at] for at in positions if (version, at) in self._places}
             unknown = set(positions) - known.keys()
-            found = elf.places(file, unknown) if unknown else {}
+            found = elf.places(file, unknown, deadline) if unknown else {}
         except OSError:
             return {}
         finally:
             os.close(file)
         places = known | {at: found.get(at) for at in unknown}
         for position, place in places.items():
-            _remember(self._places, (version, position), place, PLACES_MAX)
+            self._remember(version, position, place)
         return places
+
+    def _remember(self, version: _File, position: int, place: elf.Place | None) -> None:
+        """Keeps the most recent."""
+        self._places[version, position] = place
+        self._places.move_to_end((version, position))
+        if len(self._places) > PLACES_MAX:
+            self._places.popitem(last=False)
 
 
 def _by_run(events: Iterable[Event], stacks: Iterable[bytes]) -> dict[Run, dict[bytes, wire.Stack]]:
@@ -138,27 +160,33 @@ def _by_run(events: Iterable[Event], stacks: Iterable[bytes]) -> dict[Run, dict[
     return runs
 
 
-def _texts(stack: wire.Stack, frames: Mapping[int, _Frame]) -> Iterator[str]:
+def _texts(stack: wire.Stack, frames: Mapping[int, _Frame], texts: dict[int, str]) -> Iterator[str]:
+    """Of each frame; those of the same address are one object."""
     for depth, address in enumerate(stack.frames):
         frame = frames.get(address)
         if frame is None:
             return  # no code: frame pointers led astray
-        yield frame.text
+        yield _text(address, frame, texts)
         if not depth and stack.lead and frame.place and frame.place.into == stack.lead and stack.caller in frames:
-            yield frames[stack.caller].text
+            yield _text(stack.caller, frames[stack.caller], texts)
 
 
-def _frame(address: int, place: elf.Place | None, mapping: CodeMapping) -> _Frame:
-    module = f" ({safe(mapping.module)})" if mapping.module else ""
+def _text(address: int, frame: _Frame, texts: dict[int, str]) -> str:
+    known = texts.get(address)
+    if known is None:
+        known = texts[address] = _made_text(address, frame)
+    return known
+
+
+def _made_text(address: int, frame: _Frame) -> str:
+    """In FRAME_CHARS_MAX, with the end of a long name replaced by an ellipsis."""
+    mapping, place = frame
+    module = f" ({_shortened(safe(mapping.module), MODULE_CHARS_MAX)})" if mapping and mapping.module else ""
     if place is None:
-        return _Frame(f"[{address:#x}]{module}")
-    return _Frame(f"{plain_name(safe(place.function))}+{place.into:#x}{module}", place)
+        return f"[{address:#x}]{module}"
+    where = f"+{place.into:#x}{module}"
+    return _shortened(plain_name(safe(place.function)), FRAME_CHARS_MAX - len(where)) + where
 
 
-def _remember(cache: OrderedDict[_Key, _Value], key: _Key, value: _Value, most: int) -> _Value:
-    """Keeps the most recent entries."""
-    cache[key] = value
-    cache.move_to_end(key)
-    if len(cache) > most:
-        cache.popitem(last=False)
-    return value
+def _shortened(name: str, most: int) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"

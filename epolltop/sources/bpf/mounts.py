@@ -1,0 +1,108 @@
+"""Whether a file can be read without waiting for anybody, told before anything touches it.
+
+A file that another machine or a program (FUSE) serves is waited for until the server answers, if it ever does, and no
+signal but SIGKILL ends that; even fstat(2) asks the server. The list of mounts is the kernel's own and asks nobody.
+
+Format: proc_pid_mountinfo(5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from epolltop.sources.bpf.lines import whole_lines
+from epolltop.sources.pace import Deadline
+
+MOUNTS_BYTES_MAX = 4 << 20
+"""Of a list of mounts, 20,000 of them. Files of a process with a longer one are not read."""
+
+_LOCAL = frozenset(
+    b"bcachefs btrfs cramfs devtmpfs erofs exfat ext2 ext3 ext4 f2fs hfsplus hugetlbfs iso9660 jffs2 jfs minix nilfs2"
+    b" ntfs3 ramfs reiserfs romfs rootfs squashfs tmpfs ubifs udf vfat xfs zfs".split()
+)
+"""File systems that answer from memory and disks. Named are those that do, because of an unknown one nobody knows."""
+_WORD = rb"[^ \n]+"
+_MOUNT = re.compile(
+    rb"^([0-9]+) [0-9]+ ([0-9]+):([0-9]+) W (W) W (?:W )*?- (W) W (W)$".replace(b"W", _WORD), re.MULTILINE
+)
+_LAYERS = re.compile(rb"(?:lowerdir|upperdir|datadir)\+?=([^,]*)")
+_OVERLAY = b"overlay"
+
+Device = tuple[int, int]
+"""Major and minor number of a file system."""
+
+
+class Mount(NamedTuple):
+    """A line of mountinfo."""
+
+    device: Device
+    point: bytes
+    kind: bytes
+    options: bytes
+    """Of the file system."""
+
+
+class Mounts:
+    """What a process has mounted, and what we have."""
+
+    def __init__(self, theirs: Mapping[int, Mount], ours: Mapping[int, Mount]) -> None:
+        """By their ids, which are the machine's."""
+        self._by_id = {**theirs, **ours}
+        layered = {mount.device for mount in ours.values() if mount.kind == _OVERLAY and _over_local(mount, ours)}
+        self._local = layered | {mount.device for mount in self._by_id.values() if mount.kind in _LOCAL}
+
+    def are_local(self, device: Device) -> bool:
+        """Whether files of this file system can be read without waiting; not, if neither has it mounted."""
+        return device in self._local
+
+    def lead_to_local(self, mount: int) -> bool:
+        """The same by the id of a mount."""
+        return mount in self._by_id and self.are_local(self._by_id[mount].device)
+
+
+def mounts_of(pid: int, deadline: Deadline) -> Mounts:
+    """What is mounted now.
+
+    Raises:
+        OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
+    """
+    return Mounts(dict(_mounts(str(pid), deadline)), dict(_mounts("self", deadline)))
+
+
+def mount_of(file: int) -> int:
+    """The id of the mount through which a file was opened; asks nobody.
+
+    Raises:
+        OSError: no /proc.
+    """
+    with open(f"/proc/self/fdinfo/{file}", "rb") as about:
+        for line in about:
+            name, _, value = line.partition(b":")
+            if name == b"mnt_id":
+                return int(value)
+    raise FileNotFoundError("mnt_id")
+
+
+def _mounts(pid: str, deadline: Deadline) -> Iterator[tuple[int, Mount]]:
+    for lines in whole_lines(f"/proc/{pid}/mountinfo", MOUNTS_BYTES_MAX, deadline):
+        for number, major, minor, point, kind, options in _MOUNT.findall(lines):
+            yield int(number), Mount((int(major), int(minor)), point, kind, options)
+
+
+def _over_local(overlay: Mount, ours: Mapping[int, Mount]) -> bool:
+    """Whether all layers of an overlay are in what we have mounted from memory and disks.
+
+    Only of our own mounts do we know that their layers mean our own paths, and that nobody but root chose them.
+    """
+    layers = [layer for told in _LAYERS.findall(overlay.options) for layer in told.split(b":") if layer]
+    return bool(layers) and all(_covering(layer, ours) in _LOCAL for layer in layers)
+
+
+def _covering(path: bytes, ours: Mapping[int, Mount]) -> bytes | None:
+    """The kind of the file system in which an absolute path ends, as far as its name tells."""
+    if not path.startswith(b"/") or b"\\" in path:
+        return None
+    over = [mount for mount in ours.values() if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]
+    return max(over, key=lambda mount: len(mount.point)).kind if over else None
