@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -53,7 +54,7 @@ def main() -> None:
         return result
 
     def decoded(raw: bytes) -> list[Holding]:
-        return [holding for table in wire.census_tables(raw) for holding in wire.decode_census(table)]
+        return [holding for table in wire.census_tables(raw) for holding in wire.decode_table(table)[0]]
 
     source = BpfSource()
     instances = 0
@@ -70,7 +71,8 @@ def main() -> None:
         assert census is not None, "the first poll had no census"
         del world
         for _ in range(ROUNDS):
-            raw = timed("read", taker._read)
+            raw = timed("read", lambda: taker._read(until=math.inf))
+            assert raw is not None
             holdings = timed("decode", lambda raw=raw: decoded(raw))  # type: ignore[misc]
             world = World()
             fresh = dataclasses.replace(batch, census=dataclasses.replace(census, holdings=holdings))

@@ -2,14 +2,22 @@
 /*
  * Census: every descriptor of every process that refers to an epoll instance.
  *
- * Hook: BPF iterator task_file (Linux 5.8). It visits each descriptor table once (threads that share their leader's are
- * skipped by the kernel) and yields struct holding records.
+ * Hook: BPF iterator task_file (Linux 5.8). It visits the descriptors of one thread after the other, and yields struct
+ * holding records. The kernel leaves out threads that share their leader's table. A leader that has exited has none, so
+ * then all its threads come, with one and the same table: that is told by the first of them only.
  *
- * Cost: some 0.3 us a descriptor of the machine, epoll or not.
+ * Bounds: user space says how many holdings a pass may tell, of all tables and of each. A table that has more than were
+ * told says so, with a record that has no file. TELLERS_MAX: of more tables that belong to no leader, some are told
+ * again.
+ *
+ * Cost: some 0.3 us a descriptor of the machine, epoll or not. One read(2) visits up to a million.
  *
  * Blind spots: references outside descriptor tables (in flight over a socket, io_uring's fixed files), processes
- * outside the reader's PID namespace.
+ * outside the reader's PID namespace. A thread's own table that is made while the pass goes on, at the address of one
+ * that was told and freed meanwhile in the same process, is left out of that pass.
  */
+
+#define TELLERS_MAX	16384	/* 2 MB in the kernel */
 
 struct seq_file;
 struct task_struct;
@@ -28,6 +36,69 @@ struct bpf_iter__task_file {
 	union { struct file *file; };
 };
 
+/* A descriptor table of a process that is not its leader's. */
+struct table {
+	u64 files;
+	u64 tgid;
+};
+
+/* The thread that tells it, in which pass. */
+struct teller {
+	u64 pass;
+	u64 task;
+};
+
+BPF_ARRAY(pass, struct pass, 1);
+BPF_TABLE("lru_hash", struct table, struct teller, tellers, TELLERS_MAX);
+
+static __always_inline bool is_told(struct pass *now, u64 task)
+{
+	struct table table = { .files = read8(task + TASK_FILES), .tgid = read4(task + TASK_TGID) };
+	struct teller teller = { .pass = now->number, .task = task };
+	struct teller *first;
+
+	if (read8(task + TASK_GROUP_LEADER) == task)
+		return false;
+	first = tellers.lookup(&table);
+	if (first && first->pass == now->number)
+		return first->task != task;
+	tellers.update(&table, &teller);
+	return false;
+}
+
+/* The pass has come to the next thread that has an instance. */
+static __always_inline void begin_table(struct pass *now, u64 task)
+{
+	now->task = task;
+	now->skips = is_told(now, task);
+	now->held = 0;
+	now->told = 0;
+	now->cut = 0;
+}
+
+static __always_inline void set_birth(struct holding *holding, struct birth *birth)
+{
+	holding->created_ns = birth->created_ns;
+	holding->creator_start_ns = birth->start_ns;
+	holding->creator = birth->tgid;
+	holding->argument = birth->argument;
+	holding->syscall = birth->syscall;
+}
+
+static __always_inline void count_held(struct pass *now, struct holding *holding)
+{
+	now->all++;
+	if (++now->held <= now->most)
+		return;
+	now->most = now->held;
+	now->most_start_ns = holding->start_ns;
+	now->most_tgid = holding->tgid;
+}
+
+/*
+ * Whatever is written may find the reader's buffer full: then the kernel comes back with the same descriptor, so that
+ * nothing is noted before.
+ */
 BPF_ITER(task_file)
 {
 	struct seq_file *seq = ctx->meta->seq;
@@ -36,26 +107,37 @@ BPF_ITER(task_file)
 	struct holding holding = {};
 	struct lesson *learnt;
 	struct birth *birth;
+	struct pass *now;
 	u64 name = (u64)file;
 	int zero = 0;
 
 	learnt = lesson.lookup(&zero);
-	if (!task || !file || !learnt || read8(name + FILE_F_OP) != learnt->f_op)
+	now = pass.lookup(&zero);
+	if (!task || !file || !learnt || !now || read8(name + FILE_F_OP) != learnt->f_op)
 		return 0;
 	holding.tgid = tgid_of((u64)task, learnt);
 	if (!holding.tgid || holding.tgid == OWN_TGID)
 		return 0;
-	birth = births.lookup(&name);
-	if (birth) {
-		holding.created_ns = birth->created_ns;
-		holding.creator_start_ns = birth->start_ns;
-		holding.creator = birth->tgid;
-		holding.argument = birth->argument;
-		holding.syscall = birth->syscall;
-	}
-	holding.file = name;
+	if (now->task != (u64)task)
+		begin_table(now, (u64)task);
+	if (now->skips)
+		return 0;
 	holding.start_ns = leader_start_ns((u64)task);
-	holding.fd = ctx->fd;
-	bpf_seq_write(seq, &holding, sizeof(holding));
+	if (now->room && now->told < now->each) {
+		birth = births.lookup(&name);
+		if (birth)
+			set_birth(&holding, birth);
+		holding.file = name;
+		holding.fd = ctx->fd;
+		if (bpf_seq_write(seq, &holding, sizeof(holding)))
+			return 0;
+		now->told++;
+		now->room--;
+	} else if (!now->cut) {
+		if (bpf_seq_write(seq, &holding, sizeof(holding)))
+			return 0;
+		now->cut = 1;
+	}
+	count_held(now, &holding);
 	return 0;
 }

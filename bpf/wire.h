@@ -107,7 +107,7 @@ struct birth {
 
 /* One descriptor of one process, through the iterator. */
 struct holding {
-	u64 file;
+	u64 file;		/* 0: no descriptor, but the note that this process holds more than is told */
 	u64 created_ns;		/* 0 if the instance is older than the trace; then nothing is known of its creator */
 	u64 creator_start_ns;
 	u64 start_ns;
@@ -117,6 +117,23 @@ struct holding {
 	u32 argument;
 	u32 syscall;
 	u32 pad;
+};
+
+/* One pass of the census. User space writes what it may tell, and 0 into all else, before it begins. */
+struct pass {
+	u64 number;		/* another one for each */
+	u64 room;		/* holdings that may still be told */
+	u64 each;		/* holdings of one table that may be told */
+	u64 all;		/* holdings so far, told or not */
+	u64 most;		/* of one table */
+	u64 most_start_ns;	/* whose that is */
+	u64 task;		/* whose table is told now */
+	u64 held;		/* in it, so far */
+	u64 told;		/* of these */
+	u32 most_tgid;
+	u8 skips;		/* it was told already, by another thread */
+	u8 cut;			/* the note that there is more was told */
+	u8 pad[2];
 };
 
 /*

@@ -134,6 +134,8 @@ class Census:
     """The very object of the last census if nothing changed."""
     by_address: bool
     """Files are named by kernel addresses, as in events; else by numbers, which no release can be matched with."""
+    cut: frozenset[ProcessKey] = frozenset()
+    """Processes that may hold more than it tells: there was more than one census may take."""
 
 
 class Counts(NamedTuple):

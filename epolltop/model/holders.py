@@ -33,6 +33,16 @@ def by_file(
     return shown
 
 
+def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Holder, ...]:
+    """Whoever is in one of them, with the descriptors of both."""
+    if not others:
+        return holders
+    fds: dict[ProcessKey, set[int]] = {}
+    for process, of in (*holders, *others):
+        fds.setdefault(process, set()).update(of)
+    return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
+
+
 def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:
     # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
     fds: dict[ProcessKey, set[int]] = {}

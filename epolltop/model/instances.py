@@ -7,6 +7,8 @@ own). A census is complete but a moment old. Rules that reconcile them:
 - A census cannot refute what happened after it began: later creations may be missing in it, later releases present.
 - What a census no longer shows is gone, unless its release would have been told: then only descriptors in flight or a
   waiting thread keep it, and it stays, held by nobody.
+- A census that is cut short refutes nothing that the processes may hold of which it told a part only: what these were
+  known to hold they go on holding, and nothing is gone.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ import copy
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.model.holders import by_file
+from epolltop.model.holders import by_file, joined
 from epolltop.model.snapshot import Held, Holder, Instance, Provenance
 
 PAST = 16
 """Changes of holders that an instance remembers."""
+UNCERTAIN_MAX = 10_000
+"""Instances that are kept although a census that was cut short did not show them: 10 MB. More are forgotten, and found
+again by a census that reaches them."""
+LIVE_MAX = 160_000
+"""Instances that are known one by one: 160 MB. A census tells fewer; creations that find no room wait for the next."""
 
 
 class Instances:
@@ -33,7 +40,14 @@ class Instances:
         self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
-        self._looked_ns = 0  # when the last census began
+        self.looked_ns = 0
+        """When the last census began."""
+        self.cut: frozenset[ProcessKey] = frozenset()
+        """Processes that may hold more than is known."""
+        self.crowded = False
+        """There was no room for all since the last census."""
+        self._uncertain: set[int] = set()  # live, and not shown by a census that was cut short
+        self._told_whole = True  # no release went untold since the last census that was not
         self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
         self._succeeded: list[Instance] = []  # since, by another one at the same address, without an event of their end
 
@@ -47,6 +61,7 @@ class Instances:
         twin._released = dict(self._released)
         twin._untold = set(self._untold)
         twin._open = set(self._open)
+        twin._uncertain = set(self._uncertain)
         twin._succeeded = list(self._succeeded)
         return twin
 
@@ -98,11 +113,16 @@ class Instances:
             FOUND and GONE for each change that no event had announced.
         """
         # What comes later than two censuses ends up right all the same: the next one heals it.
-        self._released = {file: last for file, last in self._released.items() if last.time_ns >= self._looked_ns}
-        births_from = 0 if release_traced else self._looked_ns
-        self._looked_ns = census.started_ns
+        self._released = {file: last for file, last in self._released.items() if last.time_ns >= self.looked_ns}
+        release_told = release_told and self._told_whole
+        self._told_whole = release_told or not census.cut
+        births_from = 0 if release_traced else self.looked_ns
+        self.looked_ns = census.started_ns
         last, self._last_holdings = self._last_holdings, census.holdings
-        files = None if last is None else self._doubtful(last, census.holdings, release_told)
+        files = None if last is None else self._doubtful(last, census, release_told)
+        self.cut, self.crowded = census.cut, False
+        if not census.cut:
+            self._uncertain = set()
         self._open = set()
         shown = by_file(census.holdings, files)
         missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
@@ -121,9 +141,14 @@ class Instances:
             told += [_inferred(Kind.GONE, instance, census.started_ns) for instance in succeeded]
         return told
 
-    def _doubtful(self, before: Sequence[Holding], now: Sequence[Holding], release_told: bool) -> set[int]:
+    def _doubtful(self, before: Sequence[Holding], census: Census, release_told: bool) -> set[int]:
         """The files that a census must be asked about."""
+        now = census.holdings
         files = self._open if release_told else self._open | self._unheld
+        if self._uncertain and not census.cut:
+            files = files | self._uncertain
+        for process in self.cut.symmetric_difference(census.cut):
+            files = files.union(self._held.get(process, ()))
         if now is before:
             return files
         return files.union(holding.file for holding in set(before).symmetric_difference(now))
@@ -145,10 +170,13 @@ class Instances:
                 return  # its successor overtook it
             self._succeeded.append(live)
             self._drop(live)
+        elif len(self.live) >= LIVE_MAX:
+            self.crowded = True
+            return
         holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
         made = event.file, event.created_ns, event.process, event.syscall, event.argument
         self._put(_traced(*made, holders=holders, stack=event.stack))
-        if event.created_ns < self._looked_ns:
+        if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
     def _release(self, event: Event) -> Instance | None:
@@ -183,6 +211,8 @@ class Instances:
             self._drop(live)
             live = None
         if live is not None:
+            self._uncertain.discard(file)
+            holders = joined(holders, self._believed(live))
             if live.holders != holders:
                 self._put(_handed_on(live, holders, started_ns))
             return None
@@ -205,14 +235,25 @@ class Instances:
             self._open.add(instance.file)
             return None
         told = instance.file not in self._untold
-        if release_told and told:
-            if instance.holders:
-                self._put(_handed_on(instance, (), started_ns))
+        believed = self._believed(instance)
+        kept = release_told and told and not believed
+        if self.cut and not kept and len(self._uncertain) < UNCERTAIN_MAX:
+            self._uncertain.add(instance.file)
+            kept = True
+        if kept:
+            if instance.holders != believed:
+                self._put(_handed_on(instance, believed, started_ns))
             return None
         self._drop(instance)
+        if self.cut:
+            return None
         # Left out above the detail rate: not worth a line that its creation did not get either.
         sampled_out = not told and instance.provenance is Provenance.TRACED
         return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
+
+    def _believed(self, instance: Instance) -> tuple[Holder, ...]:
+        """Those of its holders whom the last census cannot refute."""
+        return tuple(holder for holder in instance.holders if holder.process in self.cut)
 
     def _put(self, instance: Instance) -> None:
         before = self.live.get(instance.file)
@@ -235,6 +276,7 @@ class Instances:
 
     def _drop(self, instance: Instance) -> None:
         del self.live[instance.file]
+        self._uncertain.discard(instance.file)
         self._untold.discard(instance.file)
         self._let_go(instance)
 

@@ -23,6 +23,7 @@ class Evidence(NamedTuple):
     history: tuple[float, ...]
     instances: tuple[Instance, ...]
     lacking: bool
+    partly_listed: bool
 
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
@@ -54,4 +55,5 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         lacking=known.lacking,
         compat=facts.compat if facts else False,
         failed_sampled_out=counts.failed_sampled_out,
+        partly_listed=known.partly_listed,
     )

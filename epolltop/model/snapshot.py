@@ -103,6 +103,8 @@ class ProcessRow:
     compat: bool = False
     """As in Process."""
     failed_sampled_out: int = 0
+    partly_listed: bool = False
+    """It may hold more instances than those, which are all that is known one by one."""
 
     @property
     def pid(self) -> int:
@@ -156,11 +158,20 @@ class Snapshot:
     """Some of what the processes did that totals are about may not be counted."""
     unseen: int = 0
     """Of that: creations by these processes that no probe saw, at least so many."""
+    partly_listed: bool = False
+    """There may be more instances than are known one by one."""
+    looked_ns: int = 0
+    """When the last census began: who holds what is not known any later, but for who created it. 0: there was none."""
 
     @property
     def exact(self) -> bool:
         """Whether totals are exact; else they are lower bounds."""
         return self.source.exact and not self.lacking
+
+    @property
+    def census_age_s(self) -> float | None:
+        """How old the last census is; None if there was none."""
+        return max(0, self.now_ns - self.looked_ns) / 1e9 if self.looked_ns else None
 
     @property
     def in_flight(self) -> int:

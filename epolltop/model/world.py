@@ -200,6 +200,8 @@ class World:
             cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
             lacking=self._attribution.totals_lack or unseen > 0 or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
+            partly_listed=bool(self._instances.cut) or self._instances.crowded,
+            looked_ns=self._instances.looked_ns,
         )
 
     def take_news(self) -> tuple[Event, ...]:
@@ -319,6 +321,7 @@ class World:
             self._history.of(key, create_per_s),
             self._held.get(key, ()),
             self._attribution.may_lack(key) or self._unseen.of(key),
+            key in self._instances.cut or self._instances.crowded,
         )
         shown = self._shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))

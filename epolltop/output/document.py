@@ -33,6 +33,7 @@ def snapshot_document(report: Report[Any]) -> Json:
         "clocks": {"boottime_ns": snapshot.now_ns, "realtime_ns": snapshot.wall_ns},
         "observed_s": round(snapshot.observed_s, 6),
         "window_s": round(snapshot.window_s, 6),
+        "census_age_s": None if snapshot.census_age_s is None else round(snapshot.census_age_s, 6),
         "host": snapshot.source.host._asdict(),
         "source": source_document(snapshot.source),
         "view": _view(report),
@@ -53,6 +54,7 @@ def snapshot_document(report: Report[Any]) -> Json:
             ),
             "exact": snapshot.exact,
             "unseen_creations": snapshot.unseen,
+            "partly_listed": snapshot.partly_listed,
         },
         "processes": [_process(row, held, snapshot, counted=counted) for row, held in listed.processes],
     }
@@ -158,6 +160,7 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, c
         ),
         "exact": snapshot.source.exact and not row.lacking,
         "compat": row.compat,
+        "partly_listed": row.partly_listed,
         "instances": [_instance(instance, row.key, snapshot) for instance in held],
     }
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
 from epolltop.query.field import GAP, Field, Row, Severity, Unit, UnknownField, Value, fitting, lookup, shown
-from epolltop.text import UNKNOWN, duration, sparkline, timestamp
+from epolltop.text import UNKNOWN, at_least, count, duration, sparkline, timestamp
 
 __all__ = [
     "EVENT_FIELDS",
@@ -92,6 +92,10 @@ def _ns_pid(row: ProcessRow) -> str:
     return _or_unknown(row.ns_pid) if row.is_nested or row.ns_pid is None else _NOT_APPLICABLE
 
 
+def _open(row: ProcessRow) -> str:
+    return at_least(count(row.open)) if row.partly_listed else count(row.open)
+
+
 def _descriptor_use(row: ProcessRow) -> Severity | None:
     used = row.fds / row.fd_limit if row.fds is not None and row.fd_limit else 0.0
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
@@ -119,7 +123,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("user", "USER", 10, "text", lambda row, _: row.user, "User that the process runs as."),
     Field("open", "OPEN", 6, "count", lambda row, _: row.open,
           "Epoll instances that the process holds now, each once however many descriptors refer to it.",
-          aliases=("instances",)),
+          aliases=("instances",), text=lambda row, _: _open(row)),
     Field("create_per_s", "NEW/S", 7, "per_s", lambda row, _: row.known(row.create_per_s),
           "Instances created per second over the last window; where no probe traces, what two looks show.",
           aliases=("new",), observed=True),

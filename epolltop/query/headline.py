@@ -8,6 +8,9 @@ from epolltop.model.batch import Probe, Source
 from epolltop.model.snapshot import Snapshot
 from epolltop.text import at_least, duration, grouped, plural, rate, size, timestamp
 
+STALE_S = 5.0
+"""From then on the age of the census is shown: among 100,000 descriptors one is taken every two to three seconds."""
+
 
 def attachment(probe: Probe) -> str:
     """What a probe is attached to, in short: the first hook and how many more."""
@@ -26,17 +29,16 @@ def source_lines(snapshot: Snapshot, width: int) -> list[str]:
 def brief_lines(snapshot: Snapshot) -> list[str]:
     """The least that a screen of 60 columns says: source, probes by kind of hook, what there is, what is lost."""
     probes = [f"{probe.name}={probe.attached_to.split(':', 1)[0]}" for probe in snapshot.source.probes]
-    found = f"{plural(snapshot.open, 'instance')} in {plural(_holders(snapshot), 'process')}"
     return [
         " ".join([snapshot.source.kind, *probes]),
-        f"{found}  lost {grouped(snapshot.source.lost)}{_full(snapshot)}",
+        f"{_found(snapshot)}  lost {grouped(snapshot.source.lost)}{_full(snapshot)}",
     ]
 
 
 def totals_line(snapshot: Snapshot) -> str:
     """How many instances, and what happened to them."""
     totals = snapshot.totals
-    line = f"{plural(snapshot.open, 'instance')} in {plural(_holders(snapshot), 'process')}"
+    line = _found(snapshot)
     if snapshot.in_flight:
         line += f" ({grouped(snapshot.in_flight)} in flight)"
     if not snapshot.window_s:
@@ -51,6 +53,15 @@ def totals_line(snapshot: Snapshot) -> str:
         line += f"  {what} {counted} ({often}/s)"
     failed = f"  failed {'≥' if snapshot.lacking else ''}{grouped(totals.failed)}"
     return f"{line}{failed}" if snapshot.source.sees_failures else line
+
+
+def _found(snapshot: Snapshot) -> str:
+    instances = plural(snapshot.open, "instance")
+    if snapshot.partly_listed:
+        instances = at_least(instances)
+    age_s = snapshot.census_age_s
+    stale = f" as of {duration(age_s)} ago" if age_s is not None and age_s > STALE_S else ""
+    return f"{instances} in {plural(_holders(snapshot), 'process')}{stale}"
 
 
 def loss_line(snapshot: Snapshot) -> str:

@@ -11,6 +11,19 @@ from epolltop.model.batch import Batch, ProcessKey
 NO_STACKS = "no stacks of who creates instances"
 """The blind spot of a source that was asked for stacks and cannot take them."""
 
+HOLDINGS = 131_072
+"""Descriptors that a census may tell, of all processes: 120 MB of records, as many as the kernel side notes births."""
+
+
+def cut_short(most: int, by: str) -> str:
+    """The blind spot of a census that did not tell everything.
+
+    Args:
+        most: descriptors that were told.
+        by: who holds most, or what else there is to say.
+    """
+    return f"the census is cut short at {most:,} descriptors{by}: what it does not reach is shown as it was known"
+
 
 class SourceUnavailable(Exception):
     """A source cannot run here. The message says why; remedy is what a person can do about it."""

@@ -55,6 +55,7 @@ class _Census(msgspec.Struct, array_like=True):
     """All holdings; None: those of the last census, without `removed` (positions there) and with `added` (here)."""
     removed: list[int]
     added: list[tuple[int, Holding]]
+    cut: frozenset[ProcessKey] = frozenset()
 
 
 class _Frame(msgspec.Struct, array_like=True):
@@ -113,7 +114,7 @@ class Encoder:
 
     def _census(self, census: Census) -> _Census:
         before, self._holdings = self._holdings, census.holdings
-        written = _Census(census.started_ns, census.by_address, census.holdings is before, None, [], [])
+        written = _Census(census.started_ns, census.by_address, census.holdings is before, None, [], [], census.cut)
         if not written.same:
             change = _change(before, census.holdings) if before else None
             if change is None:
@@ -169,7 +170,7 @@ class Decoder:
             self._holdings = written.whole
         elif not written.same:
             self._holdings = _rebuilt(self._holdings, written.removed, written.added)
-        return Census(written.started_ns, self._holdings, written.by_address)
+        return Census(written.started_ns, self._holdings, written.by_address, written.cut)
 
 
 def pack(events: Sequence[Event]) -> bytes:
@@ -240,6 +241,7 @@ def _check(frame: _Frame) -> None:
     _require(all(0 <= event.start < _START_MAX for event in frame.events))
     _require(all(key == process.key for key, process in frame.processes.items()))
     if frame.census:
+        _require(len(frame.census.cut) <= RECORDS_MAX)
         met = frame.census.whole or [holding for _, holding in frame.census.added]
         _require(all(0 <= each.start < _START_MAX and each.syscall in _SYSCALLS for each in met))
 

@@ -93,6 +93,7 @@ class Totals(msgspec.Struct):
     release_per_s: _Rate | None
     exact: bool = True
     unseen_creations: _Count = 0
+    partly_listed: bool = False
 
 
 class Instance(msgspec.Struct):
@@ -135,6 +136,7 @@ class Process(msgspec.Struct):
     exact: bool = True
     compat: bool = False
     failed_sampled_out: _Number | None = 0
+    partly_listed: bool = False
 
 
 class Argument(msgspec.Struct):
@@ -188,6 +190,7 @@ class Document(msgspec.Struct):
     processes: list[Process]
     in_flight: list[Instance] = []
     events: list[Event] = []
+    census_age_s: _Seconds | None = None
 
 
 class Schema(msgspec.Struct):

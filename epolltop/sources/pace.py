@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -13,15 +14,17 @@ Done = TypeVar("Done")
 class Pace:
     """Keeps work that is repeated within its share of time: what took long is not done again soon."""
 
-    def __init__(self, share: float, spent_ns: Callable[[], int]) -> None:
+    def __init__(self, share: float, spent_ns: Callable[[], int], longest_s: float = math.inf) -> None:
         """Work that has not been done yet is due.
 
         Args:
             share: of time, that the work may take.
             spent_ns: the clock that says how much it took. The thread's CPU time, if it is a core that is to be spared:
                 what the machine slept is no work. A clock of the machine, if somebody waits meanwhile.
+            longest_s: that is waited, whatever the work took.
         """
         self._share = share
+        self._longest_s = longest_s
         self._spent_ns = spent_ns
         self._due_ns = 0
 
@@ -36,7 +39,7 @@ class Pace:
             return None
         before_ns = self._spent_ns()
         done = work()
-        self._due_ns = now_ns() + int((self._spent_ns() - before_ns) / self._share)
+        self._due_ns = now_ns() + int(min((self._spent_ns() - before_ns) / self._share, self._longest_s * 1e9))
         return done
 
 

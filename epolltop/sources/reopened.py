@@ -108,6 +108,8 @@ def _snapshot(document: forms.Document) -> Snapshot:
         cpu_share=document.self.cpu_share,
         lacking=told.exact and not totals.exact,
         unseen=totals.unseen_creations,
+        partly_listed=totals.partly_listed,
+        looked_ns=clocks.boottime_ns - round(document.census_age_s * 1e9) if document.census_age_s is not None else 0,
     )
 
 
@@ -188,6 +190,7 @@ def _row(process: forms.Process, key: ProcessKey, holders: _Holders, told: Sourc
         lacking=told.exact and not process.exact,
         compat=process.compat,
         failed_sampled_out=process.failed_sampled_out or 0,
+        partly_listed=process.partly_listed,
     )
 
 

@@ -27,6 +27,7 @@ LAYOUTS = {
     "holding": wire.HOLDING,
     "birth": wire.BIRTH,
     "lesson": wire.LESSON,
+    "pass": wire.PASS,
 }
 
 
@@ -129,13 +130,29 @@ def test_counts_of_one_pid_within_a_clock_tick_are_added_up(compiled: dict[str, 
 def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
     one = _filled(compiled["holding"], start_ns=123_456_789_000, creator_start_ns=98_765_432_100, syscall=2)
     other = _filled(compiled["holding"], file=1, created_ns=0, syscall=0)
-    first, second = wire.decode_census(one + other)
+    (first, second), cut = wire.decode_table(one + other)
+    assert cut is None
     members = {"file", "created_ns", "argument", "fd", "creator"}
     expected = {name: _member(one, compiled["holding"], name) for name in members}
     pid = _member(one, compiled["holding"], "tgid")
     assert first == Holding(start=12_345, pid=pid, syscall=2, creator_start=9_876, **expected)
     assert len(set(first)) == len(first)
     assert (second.file, second.created_ns) == (1, 0)
+
+
+def test_a_record_without_a_file_says_that_there_is_more(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    process = {"tgid": 4_000_000_000, "start_ns": 123_456_789_000}
+    one, more = (_filled(compiled["holding"], file=file, **process) for file in (1, 0))
+    held, cut = wire.decode_table(one + more)
+    assert ([each.file for each in held], cut) == ([1], ProcessKey(4_000_000_000, 12_345))
+    assert wire.decode_table(more) == ([], cut)
+
+
+def test_passes_are_read_and_written_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    raw = _filled(compiled["pass"])
+    read = wire.Pass._make(wire.PASS.unpack(raw))
+    assert read._asdict() == {name: _member(raw, compiled["pass"], name) for name in read._fields}
+    assert wire.PASS.pack(*read) == raw
 
 
 def test_a_census_is_cut_where_the_process_changes(compiled: dict[str, type[ctypes.Structure]]) -> None:

@@ -6,12 +6,16 @@ walk through /proc with kcmp, which knows no addresses and learns them from the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from epolltop.model.batch import Census, Event, Holding
+from epolltop.model.batch import Census, Event, Holding, ProcessKey
+from epolltop.sources import HOLDINGS, cut_short
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.naming import Naming
+from epolltop.sources.bpf.passes import Reading, fair_share
 from epolltop.sources.bpf.pidns import levels_up
 from epolltop.sources.bpf.program import Program
 from epolltop.sources.pace import now_ns
@@ -19,6 +23,16 @@ from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import PART, Scan
 
 OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
+PART_S, FIRST_S = 0.2, 1.0
+"""How long one call of `take` reads: afterwards others want their turn. Nothing is known before the first is over."""
+
+
+class Table(NamedTuple):
+    """What a process, or a thread of it, holds."""
+
+    holdings: list[Holding]
+    cut: ProcessKey | None
+    """Whose it is, if it has more."""
 
 
 class CensusTaker(Protocol):
@@ -31,8 +45,8 @@ class CensusTaker(Protocol):
     unreadable: int
     """Processes whose descriptors the last one could not read."""
 
-    def take(self) -> Census:
-        """A census of this moment."""
+    def take(self) -> Census | None:
+        """A census of this moment; None if there is so much to look at that it goes on when it is asked again."""
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """The census in the names that events use.
@@ -49,31 +63,76 @@ class IteratorCensus:
     by = "iterator:task_file"
     unreadable = 0
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, room: int = HOLDINGS) -> None:
         """Loads the iterator.
+
+        Args:
+            program: has it.
+            room: descriptors that a census may tell. Where there are more, no table is told more of than others.
 
         Raises:
             AttachError: the kernel refused it.
         """
-        self._read = program.iterator("bpf_iter__task_file")
-        procfs = Procfs()
-        part = () if procfs.shows_machine() else (PART,)
-        self.unseen: tuple[str, ...] = (*part, OUTSIDE) if levels_up(procfs) else part
+        self._program = program
+        self._begin = program.iterator("bpf_iter__task_file")
+        self._procfs = Procfs()
+        part = () if self._procfs.shows_machine() else (PART,)
+        self._never_seen: tuple[str, ...] = (*part, OUTSIDE) if levels_up(self._procfs) else part
+        self.unseen = self._never_seen
+        self._room = self._each = room
+        self._number = 0
+        self._again = False
+        self._started_ns = 0
+        self._reading: Reading | None = None
+        self._part_s = FIRST_S
         self._last = b""
         self._holdings: Sequence[Holding] = ()
-        self._tables: dict[bytes, list[Holding]] = {}
+        self._tables: dict[bytes, Table] = {}
 
-    def take(self) -> Census:
+    def take(self) -> Census | None:
         """See CensusTaker."""
-        started_ns = now_ns()
-        raw = self._read()
-        if raw != self._last:
-            # Most processes hold what they held: 100,000 holdings take 45 ms to decode, 10 to be recognised.
-            tables = wire.census_tables(raw)
-            self._tables = {table: self._tables.get(table) or wire.decode_census(table) for table in tables}
-            self._last = raw
-            self._holdings = [holding for table in tables for holding in self._tables[table]]
-        return Census(started_ns, self._holdings, by_address=True)
+        until = time.monotonic() + self._part_s
+        while (raw := self._read(until)) is not None:
+            self._part_s = PART_S
+            changed = raw != self._last
+            if changed:
+                # Most processes hold what they held: 100,000 holdings take 45 ms to decode, 10 to be recognised.
+                told = wire.census_tables(raw)
+                self._tables = {table: self._tables.get(table) or Table(*wire.decode_table(table)) for table in told}
+                self._last = raw
+                self._holdings = [holding for table in told for holding in self._tables[table].holdings]
+            if not self._shares_anew():
+                return self._census()
+        return None
+
+    def _read(self, until: float) -> bytes | None:
+        if self._reading is None:
+            self._number += 1
+            self._started_ns = now_ns()
+            self._program.set_element("pass", wire.PASS.pack(*wire.Pass(self._number, self._room, self._each)))
+            self._reading = Reading(self._begin)
+        raw = self._reading.go_on(until)
+        if raw is not None:
+            self._reading = None
+        return raw
+
+    def _shares_anew(self) -> bool:
+        """Whether some tables were told whole at the cost of others: then all is asked once more."""
+        whole = [len(table.holdings) for table in self._tables.values() if not table.cut]
+        self._each = fair_share(whole, len(self._tables) - len(whole), self._room)
+        self._again = not self._again and self._each < max(whole, default=0)
+        return self._again
+
+    def _census(self) -> Census:
+        cut = frozenset(table.cut for table in self._tables.values() if table.cut)
+        self.unseen = (*self._never_seen, *([self._cut_short()] if cut else []))
+        return Census(self._started_ns, self._holdings, by_address=True, cut=cut)
+
+    def _cut_short(self) -> str:
+        most = wire.Pass._make(self._program.element("pass", wire.PASS)).most_of
+        process = self._procfs.process(most)
+        who = f"{most.pid} ({process.name})" if process else f"{most.pid}"
+        return cut_short(self._room, f", {who} holds most")
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """See CensusTaker; the kernel knew the names."""
@@ -132,7 +191,7 @@ class ScanCensus:
         later = [event for event in events if event.time_ns >= census.started_ns]
         holdings = self._naming.named(census.holdings, later)
         self._naming.learn(later)
-        return Census(census.started_ns, holdings, by_address=False)
+        return replace(census, holdings=holdings)
 
     def _is_over(self, created: Event) -> bool:
         """Whether the kernel no longer has that instance; no, if it cannot be told."""

@@ -36,8 +36,6 @@ loses each call that begins while as many are preempted, and tells nobody."""
 _MOVING = 1024
 """Entries of a full map that may come while it is read, in place of others that were read and went: without room for
 them the kernel leaves off before the end."""
-_ITERATOR_BYTES = 1 << 16
-"""Twice of what the kernel gives at once."""
 
 
 class AttachError(Exception):
@@ -85,6 +83,7 @@ class Program:
         self._bcc = bcc
         self._lib = bcc.lib
         self._links: list[int] = []
+        self._begun: io.FileIO | None = None  # the last pass of an iterator
         self._tracepoints: dict[str, int] = {}
         self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
         if not is_open(0):
@@ -179,8 +178,10 @@ class Program:
         """The buffer of that name, not yet open."""
         return PerfBuffer(self._lib, self._object[name.encode()], self._bcc.utils.get_online_cpus)
 
-    def iterator(self, program: str) -> Callable[[], bytes]:
-        """Loads and links an iterator program; the answer reads one whole pass of it.
+    def iterator(self, program: str) -> Callable[[], io.FileIO]:
+        """Loads and links an iterator program; the answer begins a pass of it, which is read like a file.
+
+        Whoever began one closes it; what is still open goes with this object.
 
         Raises:
             AttachError: refused (no BTF, before Linux 5.8).
@@ -198,14 +199,14 @@ class Program:
             raise AttachError(f"{program}: {os.strerror(ctypes.get_errno())}")
         self._links.append(link)
 
-        def read() -> bytes:
+        def begin() -> io.FileIO:
             descriptor = lib.bcc_iter_create(link)
             if descriptor < 0:
                 raise OSError(ctypes.get_errno(), f"{program}: cannot start the iterator")
-            with open(descriptor, "rb", buffering=0) as passes:
-                return read_whole(passes)
+            self._begun = io.FileIO(descriptor)
+            return self._begun
 
-        return read
+        return begin
 
     def _load_iterator(self, program: str) -> int:
         """Its descriptor. BCC is asked first, because it finds the type in a tenth of the time."""
@@ -243,18 +244,12 @@ class Program:
     def close(self) -> None:
         """Detaches everything, and gives back maps; buffers are to be closed before."""
         self.detach_all()
+        if self._begun is not None:
+            self._begun.close()
         while self._links:  # BCC does not know of these
             os.close(self._links.pop())
         with silenced():
             self._object.cleanup()
-
-
-def read_whole(passes: io.FileIO) -> bytes:
-    """All of it: after a million descriptors of which there is none to tell, the kernel wants to be asked again."""
-    parts = []
-    while (part := passes.read(_ITERATOR_BYTES)) != b"":
-        parts.append(part or b"")  # None: EAGAIN
-    return b"".join(parts)
 
 
 def _in_words(error: Exception) -> str:

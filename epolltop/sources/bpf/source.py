@@ -37,6 +37,8 @@ from epolltop.sources.procfs import Procfs, user_name
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
+CENSUS_WAIT_S = 10.0
+"""The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
 _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
 _NO_NAMES = "no names in stacks: the kernel shows mapped files only to who has CAP_CHECKPOINT_RESTORE"
@@ -108,7 +110,7 @@ class BpfSource:
             raise
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
         self._freed_at = 0  # creations until then
-        self._pace = Pace(self._sizes.census_share, time.thread_time_ns)
+        self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
@@ -167,7 +169,12 @@ class BpfSource:
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
         self._listen_again(wire.unheard(per_cpu))
-        if census and not self._released.hooks and totals.created - self._freed_at >= self._sizes.births // 32:
+        if (
+            census
+            and not census.cut
+            and not self._released.hooks
+            and totals.created - self._freed_at >= self._sizes.births // 32
+        ):
             self._free_births(census)
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()

@@ -20,6 +20,7 @@ BIRTH = struct.Struct("=QQIIBB6x")
 FILE = struct.Struct("=Q")
 """Key of the map births."""
 LESSON = struct.Struct("=QQQQIIII")
+PASS = struct.Struct("=QQQQQQQQQIBB2x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
@@ -48,6 +49,28 @@ class WireTotals(NamedTuple):
     unheard: int
     overflowed: int
     unattributed: int
+
+
+class Pass(NamedTuple):
+    """struct pass."""
+
+    number: int
+    room: int
+    each: int
+    all: int = 0
+    most: int = 0
+    most_start_ns: int = 0
+    task: int = 0
+    held: int = 0
+    told: int = 0
+    most_tgid: int = 0
+    skips: int = 0
+    cut: int = 0
+
+    @property
+    def most_of(self) -> ProcessKey:
+        """Who holds most."""
+        return ProcessKey(self.most_tgid, self.most_start_ns // NS_PER_TICK)
 
 
 def sum_totals(per_cpu: Iterable[tuple[int, ...]]) -> WireTotals:
@@ -160,9 +183,14 @@ def census_tables(raw: bytes) -> list[bytes]:
     return [raw[start:end] for start, end in itertools.pairwise((0, *ends))]
 
 
-def decode_census(raw: bytes) -> list[Holding]:
-    """What the iterator wrote: whole struct holding records."""
-    return [
+def decode_table(raw: bytes) -> tuple[list[Holding], ProcessKey | None]:
+    """One of `census_tables`, and whose it is if that process holds more than was told."""
+    holdings = [
         Holding(file, created_ns, start // NS_PER_TICK, tgid, fd, argument, syscall, creator, born // NS_PER_TICK)
         for file, created_ns, born, start, tgid, fd, creator, argument, syscall in HOLDING.iter_unpack(raw)
+        if file
     ]
+    if len(holdings) * HOLDING.size == len(raw):
+        return holdings, None
+    _, _, _, start, tgid, *_ = HOLDING.unpack_from(raw)
+    return holdings, ProcessKey(tgid, start // NS_PER_TICK)
