@@ -67,7 +67,10 @@ def test_nothing_that_lives_is_gone_and_a_whole_census_heals(
     for one in batches[-2:]:
         world.apply(one)
     snapshot = world.freeze(world.begin())
-    assert _table(snapshot) == _truth(kernel)
+    # Where no probe sees releases, what the census before did not show is found: its birth may be another's.
+    told, truth = ({(file, created if exact else None, key) for file, created, key in each}
+                   for each in (_table(snapshot), _truth(kernel)))  # fmt: skip
+    assert told == truth
     assert not snapshot.partly_listed
     assert snapshot.in_flight <= sum(not file.holders for file in kernel.files.values()), "a ghost"
 
