@@ -95,6 +95,19 @@ static __always_inline void count_held(struct pass *now, struct holding *holding
 	now->most_tgid = holding->tgid;
 }
 
+/* Whether a descriptor is closed when the program that has it executes another one. Four reads. */
+static __always_inline u32 cloexec_of(u64 task, u32 fd)
+{
+	u64 fdt = read8(read8(task + TASK_FILES) + FILES_FDT), word = 0;
+	u64 bits = read8(fdt + FDTABLE_CLOSE_ON_EXEC);
+
+	/* The table may just be replaced by a longer one, or go with its process. */
+	if (!bits || fd >= read4(fdt + FDTABLE_MAX_FDS) ||
+	    bpf_probe_read_kernel(&word, sizeof(word), (void *)(bits + fd / 64 * sizeof(word))))
+		return CLOEXEC_UNKNOWN;
+	return word >> fd % 64 & 1 ? CLOEXEC_CLOSED : CLOEXEC_KEPT;
+}
+
 /*
  * Whatever is written may find the reader's buffer full: then the kernel comes back with the same descriptor, so that
  * nothing is noted before.
@@ -129,6 +142,7 @@ BPF_ITER(task_file)
 			set_birth(&holding, birth);
 		holding.file = name;
 		holding.fd = ctx->fd;
+		holding.cloexec = cloexec_of((u64)task, ctx->fd);
 		if (bpf_seq_write(seq, &holding, sizeof(holding)))
 			return 0;
 		now->told++;

@@ -27,6 +27,11 @@ enum event_flag {
 	EVENT_BY_CENSUS = 2,	/* the census held the last reference; told of the creator, without thread and name */
 };
 
+/* Of a descriptor, when its process executes another program. */
+#define CLOEXEC_UNKNOWN 0
+#define CLOEXEC_KEPT 1
+#define CLOEXEC_CLOSED 2
+
 #define COMM_LEN 16		/* TASK_COMM_LEN */
 
 /* One creation, failed creation or release, through the perf buffer. */
@@ -116,7 +121,7 @@ struct holding {
 	u32 creator;
 	u32 argument;
 	u32 syscall;
-	u32 pad;
+	u32 cloexec;		/* CLOEXEC_ */
 };
 
 /* One pass of the census. User space writes what it may tell, and 0 into all else, before it begins. */

@@ -122,6 +122,8 @@ class Holding(NamedTuple):
     """Pid of who created the instance; 0 if that is not known."""
     creator_start: int = 0
     """As in ProcessKey."""
+    cloexec: bool | None = None
+    """Whether the descriptor is closed when its process executes another program; None if that was not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from epolltop.model.batch import Holding, ProcessKey
-from epolltop.model.snapshot import Holder
+from epolltop.model.snapshot import Cloexec, Holder
 
 
-def by_file(
-    holdings: Sequence[Holding], files: Collection[int] | None
-) -> dict[int, tuple[Holding, tuple[Holder, ...]]]:
-    """The first holding of each of some files, or of all, and its holders.
+class Shown(NamedTuple):
+    """What a census shows of one file."""
+
+    first: Holding
+    holders: tuple[Holder, ...]
+    cloexec: Cloexec
+    """As in Instance."""
+
+
+_OF_ONE: dict[bool | None, Cloexec] = {None: (), True: ((True,),), False: ((False,),)}
+"""Nearly all have one descriptor: these are shared."""
+
+
+def by_file(holdings: Sequence[Holding], files: Collection[int] | None) -> dict[int, Shown]:
+    """What is shown of each of some files, or of all.
 
     Addresses are bad hashes, their low bits being the same: a look into a large dictionary costs 0.1 us, so that a
     census of 100,000 takes as few as it can.
     """
-    shown: dict[int, tuple[Holding, tuple[Holder, ...]]] = {}
+    shown: dict[int, Shown] = {}
     several: dict[int, list[Holding]] = {}
     process = ProcessKey(0, 0)
     for holding in holdings:
@@ -25,11 +37,11 @@ def by_file(
             continue
         if holding.pid != process.pid or holding.start != process.start:  # they come process by process
             process = ProcessKey(holding.pid, holding.start)
-        one = holding, (Holder(process, (holding.fd,)),)
+        one = Shown(holding, (Holder(process, (holding.fd,)),), _OF_ONE[holding.cloexec])
         first = shown.setdefault(file, one)
         if first is not one:
-            several.setdefault(file, [first[0]]).append(holding)
-    shown.update((file, (each[0], _holders(each))) for file, each in several.items())
+            several.setdefault(file, [first.first]).append(holding)
+    shown.update((file, _of_several(each)) for file, each in several.items())
     return shown
 
 
@@ -43,9 +55,12 @@ def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Hol
     return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
 
 
-def _holders(holdings: list[Holding]) -> tuple[Holder, ...]:
-    # A set, because threads without their leader, or with tables of their own, show one descriptor several times.
-    fds: dict[ProcessKey, set[int]] = {}
+def _of_several(holdings: list[Holding]) -> Shown:
+    # A mapping, because threads without their leader, or with tables of their own, show one descriptor several times.
+    fds: dict[ProcessKey, dict[int, bool | None]] = {}
     for holding in holdings:
-        fds.setdefault(ProcessKey(holding.pid, holding.start), set()).add(holding.fd)
-    return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
+        fds.setdefault(ProcessKey(holding.pid, holding.start), {})[holding.fd] = holding.cloexec
+    told = [(process, sorted(fds[process])) for process in sorted(fds)]
+    holders = tuple(Holder(process, tuple(numbers)) for process, numbers in told)
+    cloexec = tuple(tuple(fds[process][fd] for fd in numbers) for process, numbers in told)
+    return Shown(holdings[0], holders, cloexec if any(holding.cloexec is not None for holding in holdings) else ())

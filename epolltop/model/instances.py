@@ -17,8 +17,8 @@ import copy
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.model.holders import by_file, joined
-from epolltop.model.snapshot import Held, Holder, Instance, Provenance
+from epolltop.model.holders import Shown, by_file, joined
+from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16
 """Changes of holders that an instance remembers."""
@@ -126,7 +126,7 @@ class Instances:
         self._open = set()
         shown = by_file(census.holdings, files)
         missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
-        met = [self._meet(holding, holders, census, births_from) for holding, holders in shown.values()]
+        met = [self._meet(each, census, births_from) for each in shown.values()]
         found = (
             _inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and last is not None
         )
@@ -161,7 +161,7 @@ class Instances:
         live = self.live.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
-            told = live._replace(creator=event.process, stack=event.stack or live.stack)
+            told = live._replace(creator=event.process, thread=_thread(event), stack=event.stack or live.stack)
             if told != live:
                 self._put(told)
             return
@@ -175,7 +175,7 @@ class Instances:
             return
         holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
         made = event.file, event.created_ns, event.process, event.syscall, event.argument
-        self._put(_traced(*made, holders=holders, stack=event.stack))
+        self._put(_traced(*made, holders=holders, thread=_thread(event), stack=event.stack))
         if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
@@ -192,12 +192,13 @@ class Instances:
         self._drop(live)
         return live
 
-    def _meet(self, shown: Holding, holders: tuple[Holder, ...], census: Census, births_from: int) -> Instance | None:
+    def _meet(self, met: Shown, census: Census, births_from: int) -> Instance | None:
         """Takes in one instance of a census; the instance if nothing had announced it.
 
         A birth before `births_from` is of what is known by it, or of a former instance at this address: the kernel's
         note of it goes with a release that is seen, and the last census did not show it.
         """
+        shown, holders, cloexec = met
         file, created_ns, started_ns = shown.file, shown.created_ns, census.started_ns
         live = self.live.get(file)
         if created_ns < births_from and (live is None or live.created_ns != created_ns):
@@ -211,10 +212,7 @@ class Instances:
             self._drop(live)
             live = None
         if live is not None:
-            self._uncertain.discard(file)
-            holders = joined(holders, self._believed(live))
-            if live.holders != holders:
-                self._put(_handed_on(live, holders, started_ns))
+            self._meet_again(live, met, started_ns)
             return None
         released = self._released.get(file)
         if released is not None and released.time_ns >= started_ns:
@@ -224,9 +222,10 @@ class Instances:
             self._untold.add(file)
         if created_ns:
             creator = ProcessKey(shown.creator, shown.creator_start) if shown.creator else None
-            self._add(_traced(file, created_ns, creator, Syscall(shown.syscall), shown.argument, holders=holders))
+            made = file, created_ns, creator, Syscall(shown.syscall), shown.argument
+            self._add(_traced(*made, holders=holders, cloexec=cloexec))
             return None
-        found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders)
+        found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders, cloexec=cloexec)
         self._add(found)
         return found
 
@@ -250,6 +249,14 @@ class Instances:
         # Left out above the detail rate: not worth a line that its creation did not get either.
         sampled_out = not told and instance.provenance is Provenance.TRACED
         return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
+
+    def _meet_again(self, live: Instance, met: Shown, started_ns: int) -> None:
+        """Takes in who holds one that is known."""
+        self._uncertain.discard(live.file)
+        holders = joined(met.holders, self._believed(live))
+        cloexec = met.cloexec if holders == met.holders else ()  # of whom it did not show, it told nothing
+        if (live.holders, live.cloexec) != (holders, cloexec):
+            self._put(_handed_on(live, holders, started_ns, cloexec))
 
     def _believed(self, instance: Instance) -> tuple[Holder, ...]:
         """Those of its holders whom the last census cannot refute."""
@@ -291,9 +298,14 @@ class Instances:
             self.changed.add(process)
 
 
-def _handed_on(instance: Instance, holders: tuple[Holder, ...], at_ns: int) -> Instance:
-    past = (*instance.past, Held(at_ns, instance.holders))[-PAST:]
-    return instance._replace(holders=holders, past=past)
+def _handed_on(instance: Instance, holders: tuple[Holder, ...], at_ns: int, cloexec: Cloexec = ()) -> Instance:
+    same = instance.holders == holders  # and only the flags of their descriptors differ
+    past = instance.past if same else (*instance.past, Held(at_ns, instance.holders))[-PAST:]
+    return instance._replace(holders=holders, past=past, cloexec=cloexec)
+
+
+def _thread(event: Event) -> Thread | None:
+    return Thread(event.tid, event.name) if event.tid else None
 
 
 def _traced(
@@ -304,10 +316,13 @@ def _traced(
     argument: int | None,
     *,
     holders: tuple[Holder, ...],
+    cloexec: Cloexec = (),
+    thread: Thread | None = None,
     stack: tuple[str, ...] = (),
 ) -> Instance:
     known = argument if syscall is not Syscall.UNKNOWN else None
-    return Instance(file, created_ns, Provenance.TRACED, creator, syscall, known, holders, stack=stack)
+    made = file, created_ns, Provenance.TRACED, creator, syscall, known, holders
+    return Instance(*made, stack=stack, cloexec=cloexec, thread=thread)
 
 
 def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from epolltop.model.batch import Cost, Event, ProcessKey, Source, Syscall, Totals, instance_id
 
@@ -26,6 +26,17 @@ class Holder(NamedTuple):
 
     process: ProcessKey
     fds: tuple[int, ...]
+
+
+Cloexec: TypeAlias = tuple[tuple[bool | None, ...], ...]
+"""Of each holder, in their order, whether each of its descriptors is closed on exec, in theirs; None if not known."""
+
+
+class Thread(NamedTuple):
+    """A thread as it was once."""
+
+    tid: int
+    name: str
 
 
 class Held(NamedTuple):
@@ -54,6 +65,10 @@ class Instance(NamedTuple):
     """Of its creation, as in Event; equal stacks are one object."""
     past: tuple[Held, ...] = ()
     """Earlier holders, the oldest first; of many changes the last few."""
+    cloexec: Cloexec = ()
+    """Of the holders; empty if it was read of none."""
+    thread: Thread | None = None
+    """Which created it; None if no event told."""
 
     @property
     def id(self) -> str:
@@ -68,6 +83,11 @@ class Instance(NamedTuple):
     def fds_of(self, process: ProcessKey) -> tuple[int, ...]:
         """The descriptors that process has for it."""
         return next((holder.fds for holder in self.holders if holder.process == process), ())
+
+    def cloexec_of(self, process: ProcessKey) -> tuple[bool | None, ...]:
+        """Whether each of these is closed on exec."""
+        holders = zip(self.holders, self.cloexec or ((),) * len(self.holders), strict=True)
+        return next((each or (None,) * len(holder.fds) for holder, each in holders if holder.process == process), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,15 +166,18 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, c
 
 
 def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot) -> Json:
-    created, argument = instance.created_ns, instance.argument
+    created, argument, thread = instance.created_ns, instance.argument, instance.thread
     return {
         "id": instance.id,
         "fds": list(instance.fds_of(process)) if process else [],
+        "cloexec": list(instance.cloexec_of(process)) if process else [],
         "holders": [holder.process.pid for holder in instance.holders],
         "provenance": instance.provenance.value,
         "created_at": timestamp(snapshot.wall_of(created), utc=True) if created is not None else None,
         "age_s": round((snapshot.now_ns - created) / 1e9, 6) if created is not None else None,
         "creator": instance.creator.pid if instance.creator else None,
+        "creator_tid": thread.tid if thread else None,
+        "creator_thread": thread.name if thread else None,
         "size": signed(argument) if instance.syscall is Syscall.EPOLL_CREATE else None,
         "flags": list(flag_names(argument))
         if instance.syscall is Syscall.EPOLL_CREATE1 and argument is not None

@@ -53,6 +53,11 @@ class InstanceOf(NamedTuple):
         """Descriptors of this holder, ascending."""
         return self.instance.fds_of(self.process.key) if self.process else ()
 
+    @property
+    def cloexec(self) -> tuple[bool | None, ...]:
+        """Whether each of them is closed on exec; None if not known."""
+        return self.instance.cloexec_of(self.process.key) if self.process else ()
+
 
 def flag_names(argument: int) -> tuple[str, ...]:
     """Flags of epoll_create1: EPOLL_CLOEXEC, and what no kernel knows in hexadecimal."""
@@ -188,6 +193,12 @@ def _descriptors(row: InstanceOf, width: int = 8) -> str:
     return joined if len(joined) <= width else f"{len(row.fds)} fds"
 
 
+def _cloexec(row: InstanceOf) -> bool | None:
+    """No, if one of them is known to stay open: that leaks."""
+    told = row.cloexec
+    return False if False in told else None if None in told or not told else True
+
+
 def _least_age(row: InstanceOf, snapshot: Snapshot) -> str:
     mark = "≥" if row.instance.provenance is Provenance.FOUND else ""
     return mark + duration(_seconds_since(row.instance.since_ns, snapshot))
@@ -214,6 +225,14 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           "Registrations in its interest list, counted in /proc/PID/fdinfo; the longer it is the more seldom."),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
           "Process id of who created it, if that was seen."),
+    Field("creator_thread", "THREAD", 15, "text",
+          lambda row, _: row.instance.thread.name if row.instance.thread else None,
+          "Name of the thread that created it, as it was then, if an event told.", aliases=("thread",), shown=False),
+    Field("creator_tid", "TID", 7, "id", lambda row, _: row.instance.thread.tid if row.instance.thread else None,
+          "Thread id of who created it, likewise.", shown=False),
+    Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
+          "Whether all descriptors of this process for it are closed when it executes another program: yes or no.",
+          shown=False),
     Field("holders", "HOLDERS", 12, "count", lambda row, _: len(row.instance.holders),
           "Processes with a descriptor for it, and their process ids if there are several.",
           text=lambda row, _: _holders(row)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
@@ -108,7 +109,8 @@ def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
         return
     yield "created", _when(instance.since_ns, snapshot)
     if instance.creator:
-        yield "by", _process(instance.creator, snapshot)
+        thread = f", thread {instance.thread.tid} ({instance.thread.name})" if instance.thread else ""
+        yield "by", _process(instance.creator, snapshot) + thread
     argument = argument_text(instance.syscall, instance.argument)
     if argument is not None:
         yield "call", f"{instance.syscall.name.lower()}({argument})"
@@ -174,12 +176,17 @@ def _held(instance: Instance, snapshot: Snapshot) -> str:
         kept = "in flight in a socket, registered with io_uring, or kept by a waiting thread"
         beyond = "; or held where no census looks" if any(unseen(snapshot.source)) else ""
         return f"held by no process that the census shows: {kept}{beyond}"
-    return f"held by {'; '.join(_holding(holder, snapshot) for holder in instance.holders)}"
+    held = (_holding(holder, snapshot, instance.cloexec_of(holder.process)) for holder in instance.holders)
+    return f"held by {'; '.join(held)}"
 
 
-def _holding(holder: Holder, snapshot: Snapshot) -> str:
+_CLOEXEC = {None: "", True: " (close-on-exec)", False: " (stays open over exec)"}
+
+
+def _holding(holder: Holder, snapshot: Snapshot, cloexec: Sequence[bool | None] = ()) -> str:
     what = "descriptor" if len(holder.fds) == 1 else "descriptors"
-    return f"{_process(holder.process, snapshot)} as {what} {', '.join(map(str, holder.fds))}"
+    fds = (f"{fd}{_CLOEXEC[closed]}" for fd, closed in itertools.zip_longest(holder.fds, cloexec))
+    return f"{_process(holder.process, snapshot)} as {what} {', '.join(fds)}"
 
 
 def _actor(event: Event) -> str:

@@ -108,6 +108,9 @@ class Instance(msgspec.Struct):
     flags: list[_Flag] | None
     watches: _Count | None
     stack: list[_Text] | None = None
+    cloexec: list[bool | None] = []
+    creator_tid: _Count | None = None
+    creator_thread: _Text | None = None
 
 
 class Process(msgspec.Struct):

@@ -27,7 +27,7 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
-from epolltop.model.snapshot import Holder, Instance, ProcessRow, Snapshot
+from epolltop.model.snapshot import Holder, Instance, ProcessRow, Snapshot, Thread
 from epolltop.model.world import Selection
 from epolltop.sources import Unplayable, forms
 from epolltop.text import plural, printable
@@ -135,11 +135,14 @@ class _Holders:
 
     def __init__(self, listed: Iterable[tuple[ProcessKey, forms.Process]]) -> None:
         self._fds: dict[str, dict[int, Holder]] = {}
+        self._cloexec: dict[tuple[str, Holder], tuple[bool | None, ...]] = {}
         self._keys: dict[int, ProcessKey] = {}
         for key, process in listed:
             self._keys[key.pid] = key
             for instance in process.instances:
-                self._fds.setdefault(instance.id, {})[key.pid] = Holder(key, tuple(sorted(instance.fds)))
+                holder = self._fds.setdefault(instance.id, {})[key.pid] = Holder(key, tuple(sorted(instance.fds)))
+                if len(instance.cloexec) == len(holder.fds):
+                    self._cloexec[instance.id, holder] = tuple(instance.cloexec)
 
     def instance(self, written: forms.Instance) -> Instance:
         """Under whichever process it stands, it is the same."""
@@ -149,7 +152,14 @@ class _Holders:
         known = self._fds.get(written.id, {})
         holders = tuple(known.get(pid) or Holder(self._key(pid), ()) for pid in dict.fromkeys(written.holders))
         made = int(file, 16), int(since_ns), written.provenance, creator, syscall, argument, holders, written.watches
-        return Instance(*made, stack=_stack(written.stack))
+        thread = (
+            None
+            if written.creator_tid is None
+            else Thread(written.creator_tid, printable(written.creator_thread or ""))
+        )
+        cloexec = tuple(self._cloexec.get((written.id, holder), (None,) * len(holder.fds)) for holder in holders)
+        told = any(each is not None for held in cloexec for each in held)
+        return Instance(*made, stack=_stack(written.stack), cloexec=cloexec if told else (), thread=thread)
 
     def _key(self, pid: int) -> ProcessKey:
         return self._keys.get(pid, ProcessKey(pid, 0))

@@ -72,6 +72,33 @@ def test_exec_closes_what_is_marked_and_keeps_the_rest(observing: Observing, act
     eventually(lambda: observing.row(actor.pid).name.startswith("python"))
 
 
+def test_close_on_exec_is_known_of_every_descriptor(observing: Observing, actor: Actor) -> None:
+    kept, closed = actor.create(flags=0), actor.create(flags=select.EPOLL_CLOEXEC)
+    far = actor.do("dup_to", fd=closed, lowest=900)["fd"]  # as dup(2) does it: not closed
+    child = actor.do("fork")["pid"]
+
+    def flags(pid: int) -> dict[int, bool | None]:
+        held = ((instance, holder) for instance in observing.row(pid).instances for holder in instance.holders)
+        mine = (
+            (holder.fds, instance.cloexec_of(holder.process)) for instance, holder in held if holder.process.pid == pid
+        )
+        return {fd: flag for fds, flags in mine for fd, flag in zip(fds, flags, strict=True)}
+
+    assert flags(actor.pid) == flags(child) == {kept: False, closed: True, far: False}
+    actor.do("set_cloexec", fd=kept, on=True)
+    actor.do("set_cloexec", fd=far, on=True)
+    assert flags(actor.pid) == {kept: True, closed: True, far: True}
+    assert flags(child) == {kept: False, closed: True, far: False}
+
+
+def test_the_thread_that_created_an_instance_is_known(observing: Observing, actor: Actor) -> None:
+    made = actor.do("create_in_thread", name="a worker")
+    instance = observing.instances(actor.pid)[made["fd"]]
+    assert instance.thread == (made["tid"], "a worker")
+    assert instance.creator is not None
+    assert instance.creator.pid == actor.pid != made["tid"]
+
+
 def test_every_forked_process_is_a_holder(observing: Observing, actor: Actor) -> None:
     fds = actor.do("hold", count=3)["fds"]
     children = [actor.do("fork")["pid"] for _ in range(4)]

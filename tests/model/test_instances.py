@@ -8,7 +8,7 @@ import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.instances import PAST, Instances
-from epolltop.model.snapshot import Held, Holder, Provenance
+from epolltop.model.snapshot import Held, Holder, Provenance, Thread
 
 from .facts import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
 
@@ -172,7 +172,7 @@ def test_a_creation_told_after_a_census_showed_it_tells_no_more_than_whose_it_wa
     before = known.live[A]
     assert before.creator is None
     known.apply_event(create(A, 10))
-    assert known.live == {A: before._replace(creator=P)}
+    assert known.live == {A: before._replace(creator=P, thread=Thread(P.pid, f"actor {P.pid}"))}
     known.apply_census(census(30), release_told=True)
     assert _ids(known) == {"a00@10"}, "its release will be told"
 
@@ -357,3 +357,32 @@ def test_a_birth_that_no_release_ended_is_not_that_of_another_one(known: Instanc
     # One of which only the event was lost was born since the last look.
     assert look(60, 55) == [Kind.GONE]
     assert (known.live[A].id, known.live[A].provenance) == ("a00@55", Provenance.TRACED)
+
+
+def test_flags_of_descriptors_change_without_another_holder(known: Instances) -> None:
+    def shown(at: int, *flags: bool | None) -> None:
+        of_both = ((P, 3), (Q, 4), (Q, 5))
+        holdings = (holding(A, who, fd)._replace(cloexec=flag) for (who, fd), flag in zip(of_both, flags, strict=True))
+        known.apply_census(census(at, *holdings), release_told=True)
+
+    shown(20, None, None, None)
+    assert known.live[A].cloexec == ()
+    assert known.live[A].cloexec_of(Q) == (None, None)
+    shown(30, True, False, None)
+    assert known.live[A].cloexec == ((True,), (False, None))
+    shown(40, True, True, False)
+    assert known.live[A].cloexec_of(P) == (True,)
+    assert known.live[A].cloexec_of(Q) == (True, False)
+    assert known.live[A].cloexec_of(R) == ()
+    assert known.live[A].past == ()
+    known.apply_census(census(50, holding(A)._replace(cloexec=False)), release_told=True)
+    assert (known.live[A].cloexec, len(known.live[A].past)) == (((False,),), 1)
+
+
+def test_the_thread_that_created_an_instance_stays_known(known: Instances) -> None:
+    known.apply_event(create(A, 10)._replace(tid=101, name="worker"))
+    known.apply_census(census(20, holding(A, Q, 4, created=10)), release_told=True)
+    known.apply_census(census(30), release_told=True)
+    assert known.live[A].thread == Thread(101, "worker")
+    known.apply_census(census(40, holding(B, created=10)), release_told=True)
+    assert known.live[B].thread is None

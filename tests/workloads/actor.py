@@ -135,6 +135,11 @@ def dup_to(fd: int, lowest: int) -> Reply:
     return {"fd": fcntl.fcntl(fd, fcntl.F_DUPFD, lowest)}
 
 
+def set_cloexec(fd: int, on: bool) -> Reply:
+    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC if on else 0)
+    return {}
+
+
 def execute() -> Reply:
     """Becomes a fresh actor, which greets in place of an answer."""
     os.execv(sys.executable, [sys.executable, "-I", __file__])
@@ -265,10 +270,12 @@ def wake() -> Reply:
     return {}
 
 
-def create_in_thread() -> Reply:
+def create_in_thread(name: str = "") -> Reply:
     made: Reply = {}
 
     def make() -> None:
+        if name:
+            _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()))
         made.update(create1(), tid=threading.get_native_id())
 
     thread = threading.Thread(target=make)
@@ -382,7 +389,8 @@ _STEPS: dict[str, Callable[..., Reply]] = {
     step.__name__: step
     for step in (
         create1, create_legacy, hold, close, close_range, pairs, fail, churn_until_told, brief, create_without_room,
-        dup, dup2, dup_to, execute, fork, clone_as, child, reap, ready_to_send, send, receive, drop_sockets,
+        dup, dup2, dup_to, set_cloexec, execute, fork, clone_as, child, reap, ready_to_send, send, receive,
+        drop_sockets,
         send_in_circle, collect, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
         create_compat, pairs_compat, watch, register, refuse_creation, name, become,
     )

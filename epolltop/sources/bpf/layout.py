@@ -26,6 +26,7 @@ _OFFSETS: _Members = {
     "UPID_NR": ("upid", "nr"),
     "UPID_NS": ("upid", "ns"),
     "FILES_FDT": ("files_struct", "fdt"),
+    "FDTABLE_CLOSE_ON_EXEC": ("fdtable", "close_on_exec"),
     "FDTABLE_FD": ("fdtable", "fd"),
     "FDTABLE_MAX_FDS": ("fdtable", "max_fds"),
     "MM_START_STACK": ("mm_struct", "start_stack"),

@@ -15,7 +15,7 @@ EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQQQ")
 PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQQQQ")
-HOLDING = struct.Struct("=QQQQIIIII4x")
+HOLDING = struct.Struct("=QQQQIIIIII")
 BIRTH = struct.Struct("=QQIIBB6x")
 FILE = struct.Struct("=Q")
 """Key of the map births."""
@@ -30,6 +30,7 @@ _HOLDING_TGID = 32 // 4
 
 _BY_KERNEL, _BY_CENSUS = 1, 2
 _NO_UID = 0xFFFFFFFF
+_CLOEXEC = {1: False, 2: True}
 _KINDS = {int(kind): kind for kind in Kind}
 _SYSCALLS = {int(syscall): syscall for syscall in Syscall}
 
@@ -186,8 +187,19 @@ def census_tables(raw: bytes) -> list[bytes]:
 def decode_table(raw: bytes) -> tuple[list[Holding], ProcessKey | None]:
     """One of `census_tables`, and whose it is if that process holds more than was told."""
     holdings = [
-        Holding(file, created_ns, start // NS_PER_TICK, tgid, fd, argument, syscall, creator, born // NS_PER_TICK)
-        for file, created_ns, born, start, tgid, fd, creator, argument, syscall in HOLDING.iter_unpack(raw)
+        Holding(
+            file,
+            created_ns,
+            start // NS_PER_TICK,
+            tgid,
+            fd,
+            argument,
+            syscall,
+            creator,
+            born // NS_PER_TICK,
+            _CLOEXEC.get(cloexec),
+        )
+        for file, created_ns, born, start, tgid, fd, creator, argument, syscall, cloexec in HOLDING.iter_unpack(raw)
         if file
     ]
     if len(holdings) * HOLDING.size == len(raw):
