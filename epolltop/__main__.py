@@ -17,6 +17,6 @@ def _is_here(path: str) -> bool:
 
 sys.path[:] = [path for path in sys.path if not _is_here(path)]
 
-from epolltop.cli import main  # noqa: E402  not before
+from epolltop.entry import enter  # noqa: E402  not before
 
-sys.exit(main())
+enter()

@@ -7,6 +7,16 @@ import os
 from collections.abc import Callable, Iterator
 
 
+def settle() -> None:
+    """Gives a file to each of them that has none, so that everybody may count on them.
+
+    One that is closed would become a pipe, an event loop or a probe, and libbpf writes on it all the same.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+
+
 @contextlib.contextmanager
 def silenced() -> Iterator[Callable[[], str]]:
     """Sends what is written to descriptors 1 and 2 to a file; the yielded call reads it.

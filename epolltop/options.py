@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import pwd
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -85,16 +84,22 @@ class Options:
     """Of the screen; None: Textual's own."""
 
 
+class Answered(Exception):
+    """What the command line asked for is a text: help or the version."""
+
+
+class BadUsage(Exception):
+    """The command line cannot be understood. The message says why, and where."""
+
+
 class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong in one sentence, and how to get help."""
+    """Prints nothing. Says what is wrong in one sentence, and how to get help."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"epolltop: {message}; see epolltop --help\n")
+        raise BadUsage(f"{message}; see epolltop --help")
 
-    def exit_with_output(self, text: str) -> NoReturn:
-        """Ends as --help and --version do: what was asked for is output."""
-        self._print_message(text, sys.stdout)
-        self.exit(0)
+    def _print_message(self, message: str, file: object = None) -> NoReturn:
+        raise Answered(message)
 
 
 def parse_options(argv: list[str], *, no_color: bool) -> Options:
@@ -105,7 +110,9 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         no_color: whether NO_COLOR is set.
 
     Raises:
-        SystemExit: help or version was asked for (0), or the usage is bad (2), after saying so.
+        Answered: help or the version was asked for.
+        BadUsage: it cannot be understood.
+        OSError: of a file that is named from a working directory which is gone.
     """
     parser = _parser()
     given = _given(parser, argv)
@@ -117,7 +124,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
             parser.error(f"--format, -o and --events go with snapshot, not with {command}")
     subject = EVENTS if command == "events" else SUBJECTS[given.view]
     if given.sort == "help":
-        parser.exit_with_output("".join(f"{field.id:18} {field.title:10}{field.help}\n" for field in subject.fields))
+        raise Answered("".join(f"{field.id:18} {field.title:10}{field.help}\n" for field in subject.fields))
     try:
         sort = lookup(subject.fields, subject.sort if given.sort is None else given.sort).id
     except UnknownField as error:
@@ -125,7 +132,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     try:
         predicate = parse_over(subject.fields, given.filter)
     except FilterError as error:
-        parser.exit(2, f"epolltop: filter: {error}\n  {given.filter}\n  {' ' * error.position}^\n")
+        raise BadUsage(f"filter: {error}\n  {given.filter}\n  {' ' * error.position}^") from None
     if command == "record" and given.filter:
         parser.error("-F: a recording holds everything; filter what replay shows")
     duration = command in ("snapshot", "events", "record")
@@ -329,7 +336,10 @@ def _theme(text: str) -> str:
 def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the file needs a name")
-    return Path(text).absolute()
+    try:
+        return Path(text).absolute()
+    except FileNotFoundError as error:
+        raise OSError(error.errno, "the working directory was removed", text) from None
 
 
 def _file_or_stdout(text: str) -> str:

@@ -23,10 +23,12 @@ UNKNOWN = "?"
 """Shown where a value is not known: unknown is not zero."""
 
 _SPARKS = "▁▂▃▄▅▆▇█"
-_IN_ASCII = str.maketrans(
-    {"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "▲": "^", "▼": "v", "▸": ">"}
-    | dict(zip(_SPARKS, "_.-=+*#@", strict=True))
-)
+_SIGNS = {
+    **{"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "▲": "^", "▼": "v", "▸": ">"},
+    **dict(zip(_SPARKS, "_.-=+*#@", strict=True)),
+}
+"""Our own that are not ASCII, and what stands for them there."""
+_IN_ASCII = str.maketrans(_SIGNS)
 
 
 MARKS = 2
@@ -214,6 +216,15 @@ def narrated(text: str) -> str:
     if len(text) > NARRATED_MAX:
         text = f"{text[: NARRATED_MAX // 2]}…{text[-NARRATED_MAX // 2 :]}"
     return printable(text)
+
+
+def can_be_shown_in(encoding: str) -> bool:
+    """Whether an encoding has all of our signs; where it does not, `in_ascii` does."""
+    try:
+        "".join(_SIGNS).encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 
 from epolltop.query.fields import Field, lookup
@@ -38,8 +39,15 @@ class EpolltopApp(Typist):
 
     BINDINGS: ClassVar[list[BindingType]] = [*in_app()]
 
-    def __init__(self, session: Session, start: Place, exports: Exports, readable: Callable[[str], str] = str) -> None:
-        super().__init__(session, start, readable)
+    def __init__(
+        self,
+        session: Session,
+        start: Place,
+        exports: Exports,
+        readable: Callable[[str], str] = str,
+        driver: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(session, start, readable, driver)
         self._exports = exports
         self._roots = {subject.id: root(subject) for subject in SUBJECTS.values()} | {start.subject.id: start}
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from epolltop.descriptors import silenced
+from epolltop.leaving import Leaving
 from epolltop.session import Session
 from epolltop.ui.place import Place
+from epolltop.ui.terminal import Terminal
 
 if TYPE_CHECKING:
+    from epolltop.ui.app import EpolltopApp
     from epolltop.ui.exports import Exports
 
 
@@ -21,6 +24,7 @@ def run_ui(
     session: Session,
     start: Place,
     exports: Exports,
+    leaving: Leaving,
     *,
     color: bool,
     theme: str | None,
@@ -29,9 +33,10 @@ def run_ui(
     """Shows the live screen until the user leaves.
 
     Args:
-        session: not opened yet; it is closed here, after the terminal is back.
+        session: not opened yet.
         start: what to show first.
         exports: write what is shown.
+        leaving: has the screen end.
         color: whether colours may be used.
         theme: of Textual's; None: its own choice.
         readable: applied to every text of a cell; str leaves it as it is.
@@ -42,51 +47,59 @@ def run_ui(
     Raises:
         Exception: what the session raised before there was anything to show.
     """
+    leaving.interrupted = 0
+    leaving.watch(0)
     if not color:
         os.environ["NO_COLOR"] = "1"  # Textual reads it when the app is made
-    try:
-        with _own_terminal() as said:
-            sys.setswitchinterval(0.001)  # the session's thread computes; a key waits for it no longer than that
-            session.prepare()  # compiling takes as long as importing Textual: both at once
-            from epolltop.ui.app import EpolltopApp
-            from epolltop.ui.keyboard import read_any_bytes
+    with _own_terminal(leaving) as (terminal, said):
+        sys.setswitchinterval(0.001)  # the session's thread computes; a key waits for it no longer than that
+        session.prepare()  # compiling takes as long as importing Textual: both at once
+        from epolltop.ui.app import EpolltopApp
+        from epolltop.ui.driver import leaves_by
+        from epolltop.ui.keyboard import read_any_bytes
 
-            read_any_bytes()
-            app = EpolltopApp(session, start, exports, readable)
-            if theme:
-                app.theme = theme
-            failure = app.run()
-            code = app.return_code or 0
-            message = (app.crashed or said()) if code == 1 and not failure else ""
-    finally:
-        session.close()
+        read_any_bytes()
+        app = EpolltopApp(session, start, exports, readable, leaves_by(leaving))
+        if theme:
+            app.theme = theme
+        failure = asyncio.run(_shown(app, leaving, terminal))
+        code = app.return_code or 0
+        message = (app.crashed or said()) if code == 1 and not failure else ""
     if failure:
         raise failure
     return code, message
 
 
+async def _shown(app: EpolltopApp, leaving: Leaving, terminal: Terminal) -> Exception | None:
+    loop = asyncio.get_running_loop()
+
+    def draw_anew() -> None:
+        loop.call_soon_threadsafe(app.action_redraw)
+
+    terminal.takes_again = draw_anew
+    leaving.tell(lambda code: loop.call_soon_threadsafe(app.leave, code))
+    failure = await app.run_async()
+    leaving.ask(app.return_code or 0)  # threads may still sort rows
+    return failure
+
+
 @contextlib.contextmanager
-def _own_terminal() -> Iterator[Callable[[], str]]:
+def _own_terminal(leaving: Leaving) -> Iterator[tuple[Terminal, Callable[[], str]]]:
     """Keeps everybody but Textual from writing to the terminal.
 
     Textual draws on sys.__stderr__, which may be a file (2>log), and on which libbpf and the compiler write too. So it
     gets a stream of its own on the terminal that stdout is; descriptors 1 and 2 go to a file until the screen is gone.
     It also asks sys.__stdout__ for the size of the terminal.
     """
-    with _on_terminal() as terminal, silenced() as said:
-        streams = sys.__stdout__, sys.__stderr__
-        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+    terminal = Terminal()
+    leaving.hand_back(terminal.give_back)
+    streams = sys.__stdout__, sys.__stderr__
+    with silenced() as said:
+        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc, assignment]
         try:
-            yield said
+            yield terminal, said
         finally:
             sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
-
-
-@contextlib.contextmanager
-def _on_terminal() -> Iterator[TextIOWrapper]:
-    terminal = open(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
-    try:
-        yield terminal
-    finally:
-        with contextlib.suppress(OSError):  # it hung up, and takes no more of what was drawn
-            terminal.close()
+            if terminal.is_stalled:
+                terminal.give_back()
+            terminal.close_screen()

@@ -6,7 +6,6 @@ Rows are chosen and sorted in a thread, so that a key is answered while 100,000 
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Hashable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from rich.console import RenderableType
 from textual import on, work
 from textual.app import App, ComposeResult
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
@@ -76,8 +76,14 @@ class Watching(App[Exception]):
             super().__init__()
             self.snapshot = snapshot
 
-    def __init__(self, session: Session, start: Place, readable: Callable[[str], str] = str) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        session: Session,
+        start: Place,
+        readable: Callable[[str], str] = str,
+        driver: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(driver_class=driver)
         self.session, self.readable = session, readable
         self.ring = Ring()
         self.clock = clock_of(session, self.ring)
@@ -101,10 +107,6 @@ class Watching(App[Exception]):
 
     def on_mount(self) -> None:
         """Starts observing."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Ctrl-C is an ordinary way to leave; the others are told to whoever started us.
-            loop.add_signal_handler(number, self._leave, 0 if number == signal.SIGINT else 128 + number)
         self.board.main.empty = "Attaching probes and looking for instances that exist already."
         self.board.focus_main()
         self.draw_header()
@@ -125,7 +127,8 @@ class Watching(App[Exception]):
         self.move_to(place)
         return None
 
-    def _leave(self, code: int) -> None:
+    def leave(self, code: int) -> None:
+        """Ends the screen with that exit code."""
         self.exit(return_code=code)
 
     @property

@@ -1,0 +1,34 @@
+"""Textual's way to the terminal, with what it lacks: it leaves by Ctrl-C while the screen is busy, and when it is gone.
+
+All that is Textual's own and no part of what it promises is named here and in `epolltop.ui.keyboard`.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from epolltop.leaving import HUNG_UP, Leaving
+
+AT_ONCE = frozenset(("ctrl+c", "ctrl+q"))
+"""Keys that leave from anywhere, and that nobody types as text."""
+
+
+def leaves_by(leaving: Leaving) -> type[Driver]:
+    """A driver whose thread that reads keys begins to leave by itself."""
+
+    class _Driver(LinuxDriver):
+        def process_message(self, message: Message) -> None:
+            if isinstance(message, events.Key) and message.key in AT_ONCE:
+                leaving.ask(0)
+            super().process_message(message)
+
+        def run_input_thread(self) -> None:
+            try:
+                super().run_input_thread()
+            except OSError:  # nobody is at the other end of the terminal
+                leaving.ask(HUNG_UP)
+
+    return _Driver
