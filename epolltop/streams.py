@@ -76,8 +76,8 @@ class Stdout:
             Gone: nobody reads any more.
             OSError: with stdout's name; it is full, or was closed from the beginning.
         """
-        if self._is_closed and content:
-            raise OSError(errno.EBADF, "closed", "stdout")
+        if content:
+            self._require_open()
         left = memoryview(content)
         while left:
             self._wait_for_room()
@@ -94,8 +94,17 @@ class Stdout:
         return len(content)
 
     def opened(self) -> BinaryIO:
-        """The same as an unbuffered file, which raises as `write` does."""
+        """The same as an unbuffered file, which raises as `write` does.
+
+        Raises:
+            OSError: stdout was closed from the beginning.
+        """
+        self._require_open()
         return cast("BinaryIO", _Unbuffered(self))
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise OSError(errno.EBADF, "closed", "stdout")
 
     def _wait_for_room(self) -> None:
         if self._leaving.code is None:

@@ -50,5 +50,5 @@ def row_of(document: Document, pid: int) -> Document:
 
 
 def has_probes(pid: int) -> bool:
-    """Whether it is past attaching: next to the main thread and the session's there is the one that drains."""
-    return len(os.listdir(f"/proc/{pid}/task")) >= 3
+    """Whether it is past attaching: beside the main, leaving and session threads one drains."""
+    return len(os.listdir(f"/proc/{pid}/task")) >= 4
