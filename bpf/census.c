@@ -129,7 +129,7 @@ BPF_ITER(task_file)
 	if (!task || !file || !learnt || !now || read8(name + FILE_F_OP) != learnt->f_op)
 		return 0;
 	holding.tgid = tgid_of((u64)task, learnt);
-	if (!holding.tgid || holding.tgid == OWN_TGID)
+	if (!holding.tgid || is_left_out(holding.tgid))
 		return 0;
 	if (now->task != (u64)task)
 		begin_table(now, (u64)task);

@@ -6,7 +6,7 @@
  * Maps are preallocated, because the probes run where allocating is not safe (the release may come from inside the slab
  * allocator).
  *
- * -D: OWN_TGID (0: leave nobody out), the structure offsets FILE_F_OP ... and sizes UPID_SIZE ... from BTF, and what
+ * -D: OWN_TGID (0: it has no number here), INCLUDE_SELF (leave nobody out), the structure offsets FILE_F_OP ... and sizes UPID_SIZE ... from BTF, and what
  * sizes.py says: BIRTHS_MAX (instances that are alive and were created under our eyes), PROCESSES_MAX (processes that
  * acted and are not yet known to be gone), EVENT_INTERVAL_NS, EVENT_BURST_NS. PID_NAMESPACE_UP, if pids are to be shown
  * as a PID namespace numbers them: how many levels that one is above epolltop's own. KERNEL_STACK_SIZE, where
@@ -112,6 +112,16 @@ static __always_inline u64 current_regs(void)
 	return read8(bpf_get_current_task() + TASK_STACK) + KERNEL_STACK_SIZE - PT_REGS_SIZE;
 #else
 	return task_pt_regs(bpf_get_current_task_btf());
+#endif
+}
+
+/* Whether a process is epolltop itself, whose instances are nobody's unless they were asked for. */
+static __always_inline bool is_left_out(u32 tgid)
+{
+#ifdef INCLUDE_SELF
+	return false;
+#else
+	return OWN_TGID && tgid == OWN_TGID;
 #endif
 }
 

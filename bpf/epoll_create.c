@@ -57,7 +57,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	birth.argument = argument;
 	birth.syscall = syscall;
 	/* What is created outside of the PID namespace is nobody's here, but known again where it ends. */
-	if (!birth.tgid || birth.tgid == OWN_TGID) {
+	if (!birth.tgid || is_left_out(birth.tgid)) {
 		if (file)
 			births.update(&file, &birth);
 		return 0;

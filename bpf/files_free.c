@@ -9,11 +9,56 @@
  * function probes nothing.
  *
  * Blind spots: the actor is whoever dropped the last reference, which may be a kernel thread (descriptors in flight), or
- * epolltop itself: the iterator holds each file while it looks at it. Such a release is counted for the creator, as far
- * as that is known, because who closed the last descriptor is not.
+ * somebody who only looks: the iterator, and each call about /proc/PID/fd, holds a file while it looks at it. Such a
+ * release is counted for the creator, as far as that is known, because who closed the last descriptor is not.
  * The slab hook is prompt only where files are freed in place (verified on 6.18); the loader tries it on an instance of
  * its own and goes without if the file comes back late or from another task.
  */
+
+#define PF_EXITING		0x00000004	/* include/linux/sched.h, unchanged since 2.6 */
+#define PROC_SUPER_MAGIC	0x9fa0		/* include/uapi/linux/magic.h */
+#define ANON_INODE_FS_MAGIC	0x09041934
+
+/* What is read from there are the lines of /proc/PID/fdinfo, or a BPF iterator: not a socket with descriptors in flight. */
+static __always_inline bool shows_files(u64 file)
+{
+	u64 magic = read8(read8(read8(file + FILE_F_INODE) + INODE_SB) + SB_MAGIC);
+
+	return magic == PROC_SUPER_MAGIC || magic == ANON_INODE_FS_MAGIC;
+}
+
+/*
+ * Whether the current task is in a call that looks at the files of others and closes none: references are dropped at the
+ * end of the call that took them. One that is killed closes its own, whatever call it was in.
+ */
+static __always_inline bool is_looking(void)
+{
+	u32 flags = read4(bpf_get_current_task() + TASK_FLAGS);
+	u64 regs;
+
+	if (flags & (PF_EXITING | PF_KTHREAD))
+		return false;
+	regs = current_regs();
+	switch (read4(regs + REGS_NUMBER)) {
+	case CALL_READ:
+	case CALL_PREAD64:
+		return shows_files(file_of(read4(regs + REGS_ARGUMENT)));
+	case CALL_GETDENTS64:
+	case CALL_OPENAT:
+	case CALL_NEWFSTATAT:
+	case CALL_READLINKAT:
+	case CALL_KCMP:
+	case CALL_STATX:
+#ifdef CALL_OPEN
+	case CALL_OPEN:
+	case CALL_STAT:
+	case CALL_LSTAT:
+	case CALL_READLINK:
+#endif
+		return true;
+	}
+	return false;
+}
 
 static __always_inline int instance_released(void *ctx, u64 file)
 {
@@ -38,7 +83,7 @@ static __always_inline int instance_released(void *ctx, u64 file)
 	if (found) {
 		birth = *found;
 		births.delete(&file);
-		if (OWN_TGID && birth.tgid == OWN_TGID)
+		if (is_left_out(birth.tgid))
 			return 0;
 	}
 	tgid = current_tgid(learnt);
@@ -49,7 +94,7 @@ static __always_inline int instance_released(void *ctx, u64 file)
 			add_one(&all->untold_releases);
 		return 0;
 	}
-	if (OWN_TGID && tgid == OWN_TGID) {
+	if (tgid != birth.tgid && ((OWN_TGID && tgid == OWN_TGID) || is_looking())) {
 		event.flags = EVENT_BY_CENSUS;
 		event.tgid = birth.tgid;
 		event.start_ns = birth.start_ns;

@@ -24,7 +24,7 @@ enum syscall {
 
 enum event_flag {
 	EVENT_BY_KERNEL = 1,	/* the actor is a kernel thread */
-	EVENT_BY_CENSUS = 2,	/* the census held the last reference; told of the creator, without thread and name */
+	EVENT_BY_CENSUS = 2,	/* who only looked held the last reference; told of the creator, without thread and name */
 };
 
 /* Of a descriptor, when its process executes another program. */

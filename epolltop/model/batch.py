@@ -80,7 +80,8 @@ class Event(NamedTuple):
     by_kernel: bool
     """The actor is a kernel thread (descriptors in flight are dropped by one)."""
     by_census: bool = False
-    """The census held the last reference for a moment: pid and start are the creator's, who closed it is not known."""
+    """The census, or who else looked, held the last reference for a moment: pid and start are the creator's, and who
+    closed it is not known."""
     since_ns: int = 0
     """With file, the identity of the instance: its creation, else when it was first seen. 0 if unknown."""
     stack: tuple[str, ...] = ()

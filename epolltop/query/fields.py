@@ -348,8 +348,8 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("by_kernel", "KERNEL", 6, "text", lambda event, _: event.by_kernel,
           "Whether a kernel thread acted, as for descriptors dropped while in flight: yes or no.", shown=False),
     Field("by_census", "CENSUS", 6, "text", lambda event, _: event.by_census,
-          "Whether epolltop's own census held the last reference for a moment: then pid is the creator's, and who "
-          "closed the instance is not known: yes or no.", shown=False),
+          "Whether epolltop's own census, or who else looked, held the last reference for a moment: then pid is the "
+          "creator's, and who closed the instance is not known: yes or no.", shown=False),
     Field("syscall", "SYSCALL", 13, "text",
           lambda event, _: event.syscall.name.lower() if event.syscall else None,
           "The call that created the instance.", shown=False),

@@ -70,7 +70,7 @@ def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[Line]:
     if event.by_kernel:
         yield "note", "a kernel thread did it, as for descriptors that were in flight when their socket was closed"
     if event.by_census:
-        yield "note", "epolltop's own census held the last reference for a moment: who closed it is not known"
+        yield "note", "the census, or another look, held the last reference for a moment: who closed it is not known"
     if event.instance:
         yield "instance", event.instance
     if event.kind is not Kind.CREATE_FAILED:

@@ -127,6 +127,19 @@ class Procfs:
         stat = self._stat(pid)
         return stat.start if stat else None
 
+    def has_ended(self, key: ProcessKey) -> bool:
+        """Whether a process is no more. That /proc does not tell of it is no proof: it may be hidden."""
+        stat = self._stat(key.pid)
+        if stat is not None:
+            return stat.start != key.start
+        try:
+            os.kill(key.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def process(self, key: ProcessKey) -> Process | None:
         """Facts about a process: 12 µs, every tenth time 60, the first time 70.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -249,6 +251,48 @@ def test_a_census_may_hold_the_last_reference(actor: Actor, tmp_path: Path) -> N
             actor.answer()
     assert release is not None
     assert (release.pid, release.tid, release.name, release.uid) == (actor.pid, 0, "", None)
+
+
+_LIST = "import os, sys\nwhile True: os.listdir(sys.argv[1] + '/fd')"
+_READ = """
+import os, sys
+while True:
+    try:
+        with open(sys.argv[1] + "/fdinfo/" + sys.argv[2], "rb", buffering=0) as lines:
+            lines.read(4096)
+    except OSError:
+        pass
+"""
+
+
+@PROOFS(
+    "Other programs that look into `/proc/PID/fd` or `/proc/PID/fdinfo` hold files likewise (ls, lsof, another "
+    "epolltop), and such a release is told in the same way: the one that looked is charged with nothing.",
+)
+@pytest.mark.skipif(os.cpu_count() == 1, reason="a look meets a close only if both run at once")
+@pytest.mark.parametrize("looking", [_LIST, _READ], ids=["fd", "fdinfo"])
+def test_who_only_looks_is_not_charged(actor: Actor, tmp_path: Path, looking: str) -> None:
+    fd = actor.create()
+    actor.do("close", fds=[fd])
+    with observe() as observing:
+        command = [sys.executable, "-I", "-c", looking, f"/proc/{actor.pid}", str(fd)]
+        with subprocess.Popen(command) as looker:
+            actor.begin("churn_until_told", path=str(tmp_path / "stop"), pause_s=0.01)
+
+            def met() -> bool:
+                """More often than the census does."""
+                observing.refresh()
+                return sum(event.by_census for event in observing.events(actor.pid, Kind.RELEASE)) >= 10
+
+            try:
+                assert eventually(met, 60)
+            finally:
+                (tmp_path / "stop").touch()
+                count = actor.answer()["count"]
+                looker.kill()
+        row = observing.row(actor.pid)
+        assert (row.created, row.released) == (count, count)
+        assert observing.events(looker.pid) == []
 
 
 @PROOFS(

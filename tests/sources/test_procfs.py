@@ -399,6 +399,18 @@ def test_real_child_that_dies() -> None:
         assert procfs.watch_count(process.pid, fd) is None
 
 
+def test_only_who_is_no_more_has_ended(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "100"]) as child:
+        started = Procfs().start_ticks(child.pid)
+        assert started is not None
+        key = ProcessKey(child.pid, started)
+        silent = Procfs(str(tmp_path))  # as one that hides others' processes
+        assert (Procfs().has_ended(key), silent.has_ended(key)) == (False, False)
+        assert Procfs().has_ended(key._replace(start=started - 1)), "its pid is another's"
+        child.kill()
+    assert (Procfs().has_ended(key), silent.has_ended(key)) == (True, True)
+
+
 def test_real_threads_that_outlive_their_leader_show_what_it_no_longer_does() -> None:
     with Actor() as actor:
         procfs = Procfs()

@@ -11,7 +11,10 @@ from epolltop.sources.bpf.machine import THIS
 _Members = dict[str, tuple[str, str]]
 
 _OFFSETS: _Members = {
+    "FILE_F_INODE": ("file", "f_inode"),
     "FILE_F_OP": ("file", "f_op"),
+    "INODE_SB": ("inode", "i_sb"),
+    "SB_MAGIC": ("super_block", "s_magic"),
     "TASK_FILES": ("task_struct", "files"),
     "TASK_FLAGS": ("task_struct", "flags"),
     "TASK_GROUP_LEADER": ("task_struct", "group_leader"),

@@ -44,6 +44,18 @@ MACHINES = {
             "COMPAT_EPOLL_CREATE1": 329,
             "X32_EPOLL_CREATE": 0x4000_0000 | 213,  # __X32_SYSCALL_BIT and arch/x86/entry/syscalls/syscall_64.tbl
             "X32_EPOLL_CREATE1": 0x4000_0000 | 291,
+            "CALL_READ": 0,  # arch/x86/entry/syscalls/syscall_64.tbl, down to CALL_READLINK
+            "CALL_PREAD64": 17,
+            "CALL_GETDENTS64": 217,
+            "CALL_OPENAT": 257,
+            "CALL_NEWFSTATAT": 262,
+            "CALL_READLINKAT": 267,
+            "CALL_KCMP": 312,
+            "CALL_STATX": 332,
+            "CALL_OPEN": 2,
+            "CALL_STAT": 4,
+            "CALL_LSTAT": 6,
+            "CALL_READLINK": 89,
         },
     ),
     # At the end of a call x0 holds the result, orig_x0 still the argument; of 32-bit tasks, too.
@@ -65,6 +77,14 @@ MACHINES = {
             "COMPAT_FLAG": 1 << 22,  # TIF_32BIT, arch/arm64/include/asm/thread_info.h
             "COMPAT_EPOLL_CREATE": 250,  # arch/arm/tools/syscall.tbl
             "COMPAT_EPOLL_CREATE1": 357,
+            "CALL_READ": 63,  # include/uapi/asm-generic/unistd.h
+            "CALL_PREAD64": 67,
+            "CALL_GETDENTS64": 61,
+            "CALL_OPENAT": 56,
+            "CALL_NEWFSTATAT": 79,
+            "CALL_READLINKAT": 78,
+            "CALL_KCMP": 272,
+            "CALL_STATX": 291,
         },
     ),
 }

@@ -246,7 +246,8 @@ class BpfSource:
     def _forget_the_gone(self, entries: _Entries, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
         """Frees the map entries of processes that were gone a poll ago and have done nothing since.
 
-        Releases come after their exit; and of those that /proc hides nobody knows whether they live.
+        What acts while its entry is freed would be in no count: so they must have ended. A census may hold what they
+        released last, but none is under way.
 
         Returns:
             Keys of what was freed.
@@ -255,7 +256,7 @@ class BpfSource:
         quiet = {
             key
             for key, counts in gone.items()
-            if self._gone.get(key) == counts == self._counts.get(wire.PROCESS.pack(*key))
+            if self._gone.get(key) == counts and self._procfs.has_ended(wire.process_key(key))
         }
         for key in quiet:
             self._counts.delete(wire.PROCESS.pack(*key))
@@ -321,11 +322,15 @@ class BpfSource:
     def _defines(self) -> dict[str, int]:
         require_machine_clock()
         up = self._levels_up = levels_up(self._procfs)
-        asked = {"STACKS": self._stacks is not None, "COMPAT": self._compat}
+        asked = {
+            "STACKS": self._stacks is not None,
+            "COMPAT": self._compat,
+            "INCLUDE_SELF": self._include_self,
+        }
         return (
             layout()
             | self._sizes.defines()
             | {name: 1 for name, wanted in asked.items() if wanted}
             | ({} if up is None else {"PID_NAMESPACE_UP": up})
-            | {"OWN_TGID": 0 if self._include_self else self._procfs.own_pid() or 0}
+            | {"OWN_TGID": self._procfs.own_pid() or 0}
         )
