@@ -36,16 +36,19 @@ class Unseen:
             batch: the next.
             told: its events and what its census tells, each with the identity of its instance as far as it is known.
         """
-        source, met_ns = batch.source, self._met_ns
+        source, census = batch.source, batch.census
+        if census is not None and census.cut:
+            self._met_ns = None  # what is older may not have been shown
+        met_ns = self._met_ns
         noted = source.overflowed == source.unattributed  # else a birth may be missing for want of room
         if met_ns is not None and noted and source.traces("epoll_create") and source.traces("files_free"):
             for event in told:
                 if not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
                     self._take(event, met_ns)
-        if batch.census is not None and batch.census.by_address:
+        if census is not None and census.by_address and not census.cut:
             gone = {event.file for event in told if event.kind is Kind.GONE}
             self._dropped = (gone, self._dropped[0])
-            self._looked_ns = batch.census.started_ns
+            self._looked_ns = census.started_ns
             self._met_ns = batch.now_ns if met_ns is None else met_ns
 
     def _take(self, event: Event, met_ns: int) -> None:

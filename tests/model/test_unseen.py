@@ -12,7 +12,7 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
 from epolltop.query.headline import notes, totals_line
 
-from .facts import SECOND, A, B, P, Q, R, batch, census, create, holding, release, source
+from .facts import SECOND, A, B, C, P, Q, R, batch, census, create, holding, release, source
 
 
 def _tick(second: int, events: Iterable[Event] = (), taken: Census | None = None) -> Batch:
@@ -90,6 +90,15 @@ def test_where_births_found_no_room_or_bear_no_address_nothing_can_be_told() -> 
     assert _shown(_world(_tick(1), full)).unseen == 0
     by_number = [_tick(second, [], census(second * SECOND - 10, by_address=False)) for second in (1, 2)]
     assert _shown(_world(*by_number, _tick(3, [release(A, 3 * SECOND - 50)]))).unseen == 0
+
+
+def test_what_a_cut_census_did_not_show_may_be_older() -> None:
+    first = replace(census(SECOND - 10, holding(A)), cut=frozenset({P}))
+    later = census(2 * SECOND - 10, holding(A), holding(B, fd=4))
+    world = _world(_tick(1, [], first), _tick(2, [release(C, 2 * SECOND - 50)], later))
+    assert _shown(world).unseen == 0
+    world.apply(_tick(3, [release(C, 3 * SECOND - 50)], later))
+    assert _shown(world).unseen == 1, "that one was whole"
 
 
 def test_they_stay_in_the_totals_when_their_process_is_forgotten() -> None:
