@@ -25,6 +25,7 @@ from epolltop.output.files import Successor, require_room, write_whole
 from epolltop.output.formats import FORMATS
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.output.parts import by_blocks
 from epolltop.output.record import run_record
 from epolltop.query.view import EVENTS
 from epolltop.replay import Replay
@@ -208,7 +209,7 @@ async def _headless(session: Session, front_end: Coroutine[None, None, None], le
 
 def _front_end(session: Session, options: Options, stdout: Stdout) -> Coroutine[None, None, None]:
     is_text = options.format == "txt" if options.command == "snapshot" else not options.json
-    write = stdout.text if is_text else stdout.data
+    write = by_blocks(stdout.text if is_text else stdout.data)
     ascii_only = options.ascii_only or (is_text and stdout.is_ascii)
     if options.command == "snapshot":
         whole = math.inf if isinstance(session, Replay) else 1.0

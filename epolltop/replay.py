@@ -122,10 +122,10 @@ class Replay(Session):
             yield snapshot
 
     async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
-        """The events of the first so many recorded seconds, at once."""
+        """The events of the first so many recorded seconds, some ticks at a time."""
         if self._recording is not None:
             while await self._call(lambda: self._take_in(self.begin_ns + seconds * 1e9)):
-                pass
+                yield await self._call(self._world.take_news)
         yield await self._call(self._world.take_news)
 
     # In the session's thread.

@@ -12,7 +12,6 @@ from typing import Any
 from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
-from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.query.view import PROCESSES, View
@@ -20,6 +19,7 @@ from epolltop.sources import Descriptor, SourceEnded
 from epolltop.sources.recorder import Recorder
 from epolltop.sources.recording import Recording
 from epolltop.sources.saved import open_saved
+from tests.output.whole import FORMATS
 
 
 def show(snapshot: Snapshot) -> None:

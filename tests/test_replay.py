@@ -23,9 +23,9 @@ from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.batch import run_batch
-from epolltop.output.formats import FORMATS
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.output.parts import Write
 from epolltop.output.report import Report
 from epolltop.query.filter import everything, parse
 from epolltop.query.view import PROCESSES, View
@@ -36,6 +36,7 @@ from epolltop.sources.container import FRAME
 from epolltop.sources.recorder import Recorder
 from tests.model.test_any_order import _deliver, _run
 from tests.output.made import EVENTS, exact
+from tests.output.whole import FORMATS
 from tests.recorded import Told, write
 from tests.ui.source import ScriptedSource, Task, batch
 
@@ -320,7 +321,7 @@ SCRIPT = (
     batch(*TASKS, Task(99, "late", created=1), events=EVENTS[2:4], lost=1),
     batch(TASKS[0], events=EVENTS[4:]),
 )
-Run = Callable[[Session, Callable[[str], None], float], Coroutine[None, None, None]]
+Run = Callable[[Session, Write, float], Coroutine[None, None, None]]
 VIEWS = {
     "all": View(PROCESSES),
     "filtered": View(PROCESSES, filter=parse("open>1 or late"), sort="pid"),
@@ -328,17 +329,17 @@ VIEWS = {
 }
 
 
-async def batches(session: Session, write: Callable[[str], None], _: float, *, view: str, json: bool) -> None:
+async def batches(session: Session, write: Write, _: float, *, view: str, json: bool) -> None:
     await run_batch(session, VIEWS[view], view, write, count=4, json=json, ascii_only=False)
 
 
-async def snapshots(session: Session, write: Callable[[str], None], seconds: float, *, view: str, format: str) -> None:
+async def snapshots(session: Session, write: Write, seconds: float, *, view: str, format: str) -> None:
     await run_snapshot(
         session, VIEWS[view], view, write, say=str, seconds=seconds, format=format, events=True, ascii_only=False
     )
 
 
-async def events(session: Session, write: Callable[[str], None], seconds: float, *, json: bool) -> None:
+async def events(session: Session, write: Write, seconds: float, *, json: bool) -> None:
     await run_events(session, everything, write, say=str, seconds=seconds, json=json, ascii_only=False)
 
 
@@ -371,7 +372,7 @@ async def test_a_front_end_writes_the_same_again(front_end: str, selection: Sele
 async def written(run: Run, session: Session, seconds: float) -> str:
     parts: list[str] = []
     try:
-        await run(session, parts.append, seconds)
+        await run(session, parts.extend, seconds)
     finally:
         session.close()
     return "".join(parts)
@@ -397,7 +398,7 @@ async def test_a_snapshot_about_the_first_seconds(tmp_path: Path) -> None:
             replay,
             VIEWS["all"],
             "",
-            parts.append,
+            parts.extend,
             say=str,
             seconds=seconds,
             format="json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class Instance(NamedTuple):
     """Of the holders; empty if it was read of none."""
     thread: Thread | None = None
     """Which created it; None if no event told."""
+    more_holders: int = 0
+    """Besides these: of them a snapshot file told only the number."""
 
     @property
     def id(self) -> str:
@@ -82,12 +85,25 @@ class Instance(NamedTuple):
 
     def fds_of(self, process: ProcessKey) -> tuple[int, ...]:
         """The descriptors that process has for it."""
-        return next((holder.fds for holder in self.holders if holder.process == process), ())
+        at = self._place_of(process)
+        return () if at is None else self.holders[at].fds
+
+    @property
+    def holder_count(self) -> int:
+        """How many processes hold it."""
+        return len(self.holders) + self.more_holders
 
     def cloexec_of(self, process: ProcessKey) -> tuple[bool | None, ...]:
         """Whether each of these is closed on exec."""
-        holders = zip(self.holders, self.cloexec or ((),) * len(self.holders), strict=True)
-        return next((each or (None,) * len(holder.fds) for holder, each in holders if holder.process == process), ())
+        at = self._place_of(process)
+        if at is None:
+            return ()
+        return self.cloexec[at] if self.cloexec else (None,) * len(self.holders[at].fds)
+
+    def _place_of(self, process: ProcessKey) -> int | None:
+        """Among the holders. Every row asks, so a walk would be the square of their number."""
+        at = bisect.bisect_left(self.holders, (process,))
+        return at if at < len(self.holders) and self.holders[at].process == process else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,8 @@ class ProcessRow:
     failed_sampled_out: int = 0
     partly_listed: bool = False
     """It may hold more instances than those, which are all that is known one by one."""
+    more_instances: int = 0
+    """It holds so many besides these: a snapshot file did not list them."""
 
     @property
     def pid(self) -> int:
@@ -139,11 +157,24 @@ class ProcessRow:
     @property
     def open(self) -> int:
         """Instances it holds."""
-        return len(self.instances)
+        return len(self.instances) + self.more_instances
 
     def known(self, count: Count) -> Count | None:
         """One of its counts or rates; None if it is 0 because something may not have been counted."""
         return count if count or not self.lacking else None
+
+
+class Extent(NamedTuple):
+    """How much there is."""
+
+    processes: int
+    """With a row each."""
+    holding: int | None
+    """Of these, processes that hold an instance; None if that is not known."""
+    instances: int
+    """Distinct ones."""
+    in_flight: int
+    """Of these, instances that nobody holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +190,7 @@ class Snapshot:
     source: Source
     totals: Totals
     open: int
-    """Distinct instances of the selected processes."""
+    """Distinct instances of the selected processes, as far as they are listed."""
     unheld: tuple[Instance, ...]
     """Of these, instances that no process has a descriptor for: sent but not received, or kept by a waiting thread."""
     create_per_s: float
@@ -182,6 +213,8 @@ class Snapshot:
     """There may be more instances than are known one by one."""
     looked_ns: int = 0
     """When the last census began: who holds what is not known any later, but for who created it. 0: there was none."""
+    of: Extent | None = None
+    """What there was in all, if this is a snapshot file that lists only some of it. Totals and rates are about all."""
 
     @property
     def exact(self) -> bool:
@@ -197,6 +230,12 @@ class Snapshot:
     def in_flight(self) -> int:
         """How many instances nobody holds."""
         return len(self.unheld)
+
+    @property
+    def extent(self) -> Extent:
+        """What is listed here."""
+        holding = sum(1 for row in self.processes if row.open)
+        return Extent(len(self.processes), holding, self.open, self.in_flight)
 
     def row_of(self, process: ProcessKey) -> ProcessRow | None:
         """Its row, if it is listed."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import itertools
 from typing import Any
 
 from epolltop.model.snapshot import ProcessRow
 from epolltop.output.formats import as_json_line, as_text
+from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look
 from epolltop.session import Session
@@ -17,7 +18,7 @@ async def run_batch(
     session: Session,
     view: View[Any],
     filter_text: str,
-    write: Callable[[str], None],
+    write: Write,
     *,
     count: int | None,
     json: bool,
@@ -44,7 +45,7 @@ async def run_batch(
         rows = look(told, view)
         session.shown = tuple(row.key for row in rows if isinstance(row, ProcessRow))
         report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
-        write(as_json_line(report) if json else as_text(report) + "\n")
+        write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
         written += 1
         if written == count:
             return

@@ -6,27 +6,29 @@ needs a new schema number. docs/snapshot.md describes each member.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from epolltop.model.batch import Event, ProcessKey, Source, Syscall
+from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
 from epolltop.query.fields import InstanceOf, flag_names
+from epolltop.query.filter import everything
 from epolltop.query.record import event_record, signed
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.text import safe, timestamp
 
 SCHEMA = "epolltop.snapshot/1"
 
-Json = dict[str, Any]
-
 
 def snapshot_document(report: Report[Any]) -> Json:
-    """One snapshot; if it has no window, its counts and rates are unknown."""
+    """One snapshot, its long arrays as generators; if it has no window, its counts and rates are unknown."""
     snapshot = report.snapshot
     listed = _listed(report)
-    totals, counted = snapshot.totals, snapshot.window_s > 0
+    totals, counted, whole = snapshot.totals, snapshot.window_s > 0, snapshot.of or snapshot.extent
+    most = FIRST_HOLDERS if listed.holders > HOLDERS_MAX else None
     document: Json = {
         "schema": SCHEMA,
         "taken_at": timestamp(snapshot.wall_ns, utc=True),
@@ -39,10 +41,11 @@ def snapshot_document(report: Report[Any]) -> Json:
         "view": _view(report),
         "self": {**snapshot.cost._asdict(), "cpu_share": round(snapshot.cpu_share, 6)},
         "totals": {
-            "processes": len(snapshot.processes),
+            "processes": whole.processes,
+            "holding": whole.holding,
             "shown": len(listed.processes),
-            "instances": snapshot.open,
-            "in_flight": snapshot.in_flight,
+            "instances": whole.instances,
+            "in_flight": whole.in_flight,
             **_counts(
                 counted,
                 created=totals.created,
@@ -56,12 +59,13 @@ def snapshot_document(report: Report[Any]) -> Json:
             "unseen_creations": snapshot.unseen,
             "partly_listed": snapshot.partly_listed,
         },
-        "processes": [_process(row, held, snapshot, counted=counted) for row, held in listed.processes],
+        "processes": (_process(row, held, snapshot, most, counted=counted) for row, held in listed.processes),
     }
     if listed.in_flight:
-        document["in_flight"] = [_instance(instance, None, snapshot) for instance in listed.in_flight]
+        document["in_flight"] = (_instance(instance, None, snapshot, most) for instance in listed.in_flight)
     if listed.events is not None:
-        document["events"] = [event_record(event, snapshot) for event in listed.events]
+        document["events"] = (event_record(event, snapshot) for event in listed.events)
+        document["events_left_out"] = max(0, snapshot.journal_end - len(listed.events))
     return document
 
 
@@ -70,20 +74,56 @@ class _Listed(NamedTuple):
 
     processes: Sequence[tuple[ProcessRow, Sequence[Instance]]]
     in_flight: Sequence[Instance]
-    events: Iterable[Event] | None
+    events: Sequence[Event] | None = None
+
+    @property
+    def holders(self) -> int:
+        """Of all instances, under each process that holds them."""
+        return sum(len(instance.holders) for _, held in self.processes for instance in held)
+
+    def telling(self, events: Sequence[Event]) -> _Listed:
+        """With the last of these events."""
+        return self._replace(events=events[-EVENTS_MAX:])
 
 
 def _listed(report: Report[Any]) -> _Listed:
     """The rows, and for context what they belong to."""
-    snapshot, subject = report.snapshot, report.view.subject
-    if subject.id == INSTANCES.id:  # of one process, too
-        return _holding(report.rows, report.events)
-    if subject.id == EVENTS.id:
-        return _Listed([(row, row.instances) for row in PROCESSES.rows(snapshot)], snapshot.unheld, report.rows)
-    return _Listed([(row, row.instances) for row in report.rows], snapshot.unheld, report.events)
+    snapshot, view = report.snapshot, report.view
+    if view.subject.id == EVENTS.id:
+        whole = _Listed([(row, row.instances) for row in PROCESSES.rows(snapshot)], snapshot.unheld)
+        return whole.telling(report.rows)
+    chosen = _chosen(report)
+    # Which processes are chosen says nothing about instances that nobody holds.
+    listed = chosen if view.subject.id == INSTANCES.id else chosen._replace(in_flight=snapshot.unheld)
+    if report.events is None:
+        return listed
+    if _is_everything(listed, report):
+        return listed.telling(report.events)
+    return listed.telling(list(filter(_about(chosen), report.events)))
 
 
-def _holding(rows: Iterable[InstanceOf], events: Iterable[Event] | None) -> _Listed:
+def _chosen(report: Report[Any]) -> _Listed:
+    if report.view.subject.id == INSTANCES.id:  # of one process, too
+        return _holding(report.rows)
+    return _Listed([(row, row.instances) for row in report.rows], ())
+
+
+def _about(chosen: _Listed) -> Callable[[Event], bool]:
+    """Whether one of these processes acted, or one of these instances is meant."""
+    processes = {row.key for row, _ in chosen.processes}
+    files = {(each.file, each.since_ns) for _, held in chosen.processes for each in held}
+    files.update((each.file, each.since_ns) for each in chosen.in_flight)
+    return lambda event: event.process in processes or (event.file, event.since_ns) in files
+
+
+def _is_everything(listed: _Listed, report: Report[Any]) -> bool:
+    """Whether nothing was chosen: what has ended is in no row, and its events go along only then."""
+    held = sum(len(instances) for _, instances in listed.processes) + len(listed.in_flight)
+    there = sum(len(row.instances) for row in report.snapshot.processes) + report.snapshot.in_flight
+    return report.view.filter is everything and held == there
+
+
+def _holding(rows: Iterable[InstanceOf]) -> _Listed:
     """Each holder with those of its instances that are among the rows, and what nobody holds, in the order of rows."""
     processes: dict[ProcessKey, tuple[ProcessRow, list[Instance]]] = {}
     in_flight = []
@@ -92,7 +132,7 @@ def _holding(rows: Iterable[InstanceOf], events: Iterable[Event] | None) -> _Lis
             in_flight.append(instance)
         else:
             processes.setdefault(process.key, (process, []))[1].append(instance)
-    return _Listed(tuple(processes.values()), in_flight, events)
+    return _Listed(tuple(processes.values()), in_flight)
 
 
 def _view(report: Report[Any]) -> Json:
@@ -131,7 +171,7 @@ def source_document(source: Source) -> Json:
     }
 
 
-def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, counted: bool) -> Json:
+def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, most: int | None, *, counted: bool) -> Json:
     started, told = row.started_ns, snapshot.source.sees_failures
     return {
         "pid": row.pid,
@@ -161,17 +201,19 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, *, c
         "exact": snapshot.source.exact and not row.lacking,
         "compat": row.compat,
         "partly_listed": row.partly_listed,
-        "instances": [_instance(instance, row.key, snapshot) for instance in held],
+        "instances": (_instance(instance, row.key, snapshot, most) for instance in held),
     }
 
 
-def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot) -> Json:
+def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot, most: int | None) -> Json:
+    """As one holder sees it, with so many of all."""
     created, argument, thread = instance.created_ns, instance.argument, instance.thread
     return {
         "id": instance.id,
         "fds": list(instance.fds_of(process)) if process else [],
         "cloexec": list(instance.cloexec_of(process)) if process else [],
-        "holders": [holder.process.pid for holder in instance.holders],
+        "holders": [holder.process.pid for holder in instance.holders[:most]],
+        "holder_count": instance.holder_count,
         "provenance": instance.provenance.value,
         "created_at": timestamp(snapshot.wall_of(created), utc=True) if created is not None else None,
         "age_s": round((snapshot.now_ns - created) / 1e9, 6) if created is not None else None,

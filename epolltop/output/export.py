@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.files import write_new
 from epolltop.output.formats import FORMATS
+from epolltop.output.parts import Parts
 from epolltop.output.report import Report
 from epolltop.query.fields import Row
 from epolltop.query.view import View
@@ -22,6 +25,7 @@ def export(
     filter_text: str,
     format: str,
     *,
+    halted: Callable[[], bool] = lambda: False,
     ascii_only: bool = False,
 ) -> Path:
     """Writes rows of a view.
@@ -32,6 +36,7 @@ def export(
         rows: what answers it, or those of them that are marked.
         filter_text: the view's filter as typed.
         format: a key of FORMATS.
+        halted: whether nobody waits for it any more; then it is given up.
         ascii_only: no other characters.
 
     Returns:
@@ -41,13 +46,13 @@ def export(
         OSError: with the path that could not be written.
     """
     report = Report(snapshot, view, rows, filter_text, events=snapshot.journal, ascii_only=ascii_only)
-    return _write(FORMATS[format](report), format)
+    return _write(_unless(halted, FORMATS[format](report)), format)
 
 
 def export_screen(svg: str, *, ascii_only: bool = False) -> Path:
     """Writes a picture that Textual made (App.export_screenshot); returns and raises as export."""
     svg = self_contained(svg)
-    return _write(svg.encode("ascii", "xmlcharrefreplace").decode() if ascii_only else svg, "svg")
+    return _write((svg.encode("ascii", "xmlcharrefreplace").decode() if ascii_only else svg,), "svg")
 
 
 def self_contained(svg: str) -> str:
@@ -56,5 +61,12 @@ def self_contained(svg: str) -> str:
     return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
-def _write(content: str, extension: str) -> Path:
+def _unless(halted: Callable[[], bool], parts: Parts) -> Parts:
+    for part in parts:
+        if halted():
+            raise InterruptedError(errno.EINTR, os.strerror(errno.EINTR))
+        yield part
+
+
+def _write(content: Parts, extension: str) -> Path:
     return write_new(Path(time.strftime(f"epolltop-%Y%m%d-%H%M%S.{extension}")), content).absolute()

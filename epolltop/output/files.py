@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from epolltop.invoker import invoker, rights
+from epolltop.output.parts import Parts, blocks
 
 NAMES_MAX = 1000
 """Tried for a new file; somebody else may have taken them all."""
@@ -33,7 +34,7 @@ def require_room(path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: str) -> None:
+def write_whole(path: Path, content: Parts) -> None:
     """Replaces path by a new file with that content, mode 0600.
 
     A file beside it is written and then renamed over it, so that a full disk or a crash leaves the old one or none; the
@@ -49,7 +50,7 @@ def write_whole(path: Path, content: str) -> None:
         os.replace(beside, path)
 
 
-def write_new(path: Path, content: str) -> Path:
+def write_new(path: Path, content: Parts) -> Path:
     """Writes it as write_whole does, but where nothing is: -2, -3, … goes behind the stem of a name that is taken.
 
     Returns:
@@ -68,13 +69,14 @@ def write_new(path: Path, content: str) -> Path:
 
 
 @contextlib.contextmanager
-def _beside(path: Path, content: str) -> Iterator[Path]:
+def _beside(path: Path, content: Parts) -> Iterator[Path]:
     """A file beside it with that content, to be moved; it is gone afterwards. OSError is about the path."""
     with _about(path), rights():
         beside, descriptor = _made_beside(path)
         try:
             with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(content)
+                for block in blocks(content):
+                    file.write(block)
                 file.flush()
                 os.fsync(file.fileno())
             yield beside

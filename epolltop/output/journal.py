@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json as jsonlib
 import math
 from collections.abc import Callable, Iterable
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
+from epolltop.output.parts import Parts, Write
 from epolltop.output.remarks import Remarks
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
@@ -23,7 +25,7 @@ WIDTH = 120
 async def run_events(
     session: Session,
     predicate: Predicate[Event],
-    write: Callable[[str], None],
+    write: Write,
     *,
     say: Callable[[str], object],
     seconds: float | None,
@@ -42,15 +44,16 @@ async def run_events(
         ascii_only: no other characters.
     """
 
-    def lines(events: Iterable[Event], snapshot: Snapshot) -> str:
-        chosen = [event for event in events if predicate(event, snapshot)]
+    def lines(events: Iterable[Event], snapshot: Snapshot) -> Parts:
+        chosen = (event for event in events if predicate(event, snapshot))
         if json:
-            return "".join(jsonlib.dumps(event_record(event, snapshot)) + "\n" for event in chosen)
-        return "".join(f"{line}\n" for line in plain(chosen, EVENT_FIELDS, snapshot, WIDTH, ascii_only=ascii_only)[1:])
+            return (jsonlib.dumps(event_record(event, snapshot)) + "\n" for event in chosen)
+        aligned = plain(chosen, EVENT_FIELDS, snapshot, WIDTH, ascii_only=ascii_only)
+        return (f"{line}\n" for line in itertools.islice(aligned, 1, None))
 
     snapshot = await session.open()
     if not json:
-        write(plain((), EVENT_FIELDS, snapshot, WIDTH)[0] + "\n")
+        write((next(plain((), EVENT_FIELDS, snapshot, WIDTH)), "\n"))
     remarks = Remarks(say)
     remarks.begin(snapshot)
     write(lines(snapshot.news, snapshot))

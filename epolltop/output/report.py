@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -26,7 +26,7 @@ class Report(Generic[Row]):
     """What answers it, in that order; or those of them that were chosen."""
     filter_text: str = ""
     """The view's filter as it was typed."""
-    events: Iterable[Event] | None = None
+    events: Sequence[Event] | None = None
     """What JSON tells beside the rows, unless they are events themselves."""
     width: int = WIDTH
     """Columns of text."""

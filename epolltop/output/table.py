@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
+from epolltop.output.parts import Parts
 from epolltop.query.fields import Field, Row, Value, shown
 from epolltop.text import in_ascii
 
 
-def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:
-    """RFC 4180 with raw values, nothing for unknown."""
+def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> Parts:
+    """RFC 4180 with raw values, nothing for unknown; a line each."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(heading)
-    writer.writerows([_guarded(value) for value in row] for row in rows)
-    return out.getvalue()
+    for row in itertools.chain((heading,), rows):
+        writer.writerow([_guarded(value) for value in row])
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
-def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False) -> str:
-    """A table for an issue or a report."""
+def markdown(
+    rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False
+) -> Parts:
+    """A table for an issue or a report, a line each."""
     columns = shown(fields, snapshot)
 
     def cell(field: Field[Row], row: Row) -> str:
@@ -30,12 +36,10 @@ def markdown(rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapsh
         text = in_ascii(shown) if ascii_only else shown
         return literal(text) if field.unit == "text" else escaped(text)
 
-    lines = [
-        "| " + " | ".join(field.title for field in columns) + " |",
-        "|" + "|".join(" ---: " if field.right else " --- " for field in columns) + "|",
-    ]
-    lines.extend("| " + " | ".join(cell(field, row) for field in columns) + " |" for row in rows)
-    return "\n".join(lines) + "\n"
+    yield "| " + " | ".join(field.title for field in columns) + " |\n"
+    yield "|" + "|".join(" ---: " if field.right else " --- " for field in columns) + "|\n"
+    for row in rows:
+        yield "| " + " | ".join(cell(field, row) for field in columns) + " |\n"
 
 
 def escaped(text: str) -> str:

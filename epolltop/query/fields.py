@@ -205,8 +205,9 @@ def _least_age(row: InstanceOf, snapshot: Snapshot) -> str:
 
 
 def _holders(row: InstanceOf, most: int = 8) -> str:
-    pids = [str(holder.process.pid) for holder in row.instance.holders]
-    return f"{len(pids)}: {','.join(pids[:most])}{'…' if len(pids) > most else ''}" if len(pids) > 1 else str(len(pids))
+    count = row.instance.holder_count
+    pids = [str(holder.process.pid) for holder in row.instance.holders[:most]]
+    return f"{count}: {','.join(pids)}{'…' if count > len(pids) else ''}" if count > 1 else str(count)
 
 
 HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
@@ -233,7 +234,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
           "Whether all descriptors of this process for it are closed when it executes another program: yes or no.",
           shown=False),
-    Field("holders", "HOLDERS", 12, "count", lambda row, _: len(row.instance.holders),
+    Field("holders", "HOLDERS", 12, "count", lambda row, _: row.instance.holder_count,
           "Processes with a descriptor for it, and their process ids if there are several.",
           text=lambda row, _: _holders(row)),
     Field("created_at", "CREATED", 12, "text", lambda row, snapshot: _utc(row.instance.created_ns, snapshot),

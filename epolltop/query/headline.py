@@ -56,12 +56,17 @@ def totals_line(snapshot: Snapshot) -> str:
 
 
 def _found(snapshot: Snapshot) -> str:
-    instances = plural(snapshot.open, "instance")
+    """What is listed, of how much it is a part, and how old that is."""
+    here, whole = snapshot.extent, snapshot.of
+    line = f"{plural(here.instances, 'instance')} in {plural(here.holding or 0, 'process')}"
     if snapshot.partly_listed:
-        instances = at_least(instances)
+        line = at_least(line)
+    if whole is not None and (here.instances, here.holding) != (whole.instances, whole.holding):
+        in_all = grouped(whole.instances)
+        line += f" shown of {at_least(in_all) if snapshot.partly_listed else in_all}"
+        line += "" if whole.holding is None else f" in {grouped(whole.holding)}"
     age_s = snapshot.census_age_s
-    stale = f" as of {duration(age_s)} ago" if age_s is not None and age_s > STALE_S else ""
-    return f"{instances} in {plural(_holders(snapshot), 'process')}{stale}"
+    return f"{line} as of {duration(age_s)} ago" if age_s is not None and age_s > STALE_S else line
 
 
 def loss_line(snapshot: Snapshot) -> str:
@@ -153,7 +158,3 @@ def headline(snapshot: Snapshot) -> list[str]:
         f"{loss_line(snapshot)}  {cost_line(snapshot)}",
         *(f"note: {note}" for note in notes(snapshot)),
     ]
-
-
-def _holders(snapshot: Snapshot) -> int:
-    return sum(1 for row in snapshot.processes if row.instances)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import GAP, Field, Row, fitting
@@ -11,7 +11,7 @@ from epolltop.text import fit, in_ascii
 
 def plain(
     rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, width: int, *, ascii_only: bool = False
-) -> list[str]:
+) -> Iterator[str]:
     """Aligned lines, the heading first; the flexible column is cut at width."""
     chosen = fitting(fields, width, snapshot)
     left = width - sum(field.width + GAP for field in chosen if field.width)
@@ -23,6 +23,6 @@ def plain(
     def line(cells: Iterable[str]) -> str:
         return (" " * GAP).join(map(fitted, chosen, cells)).rstrip()
 
-    lines = [line(field.title for field in chosen)]
-    lines.extend(line(field.show(row, snapshot) for field in chosen) for row in rows)
-    return lines
+    yield line(field.title for field in chosen)
+    for row in rows:
+        yield line(field.show(row, snapshot) for field in chosen)

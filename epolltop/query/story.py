@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
@@ -19,6 +19,8 @@ from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, ti
 Line: TypeAlias = tuple[str | None, str]
 """A label and what is said. No label: it goes on with the line before. None: it is a headline."""
 
+_TOLD = 8
+"""Holders, and descriptors of one, that are told one by one: each is looked up among all processes."""
 _HEADLINES = {
     Kind.CREATE: "{who} created an epoll instance",
     Kind.CREATE_FAILED: "{who} could not create an epoll instance",
@@ -120,8 +122,9 @@ def _held_over_time(instance: Instance, snapshot: Snapshot) -> Iterator[tuple[in
     """What each change of holders was, at the census that showed it."""
     states = [held.holders for held in instance.past] + [instance.holders]
     for held, before, after in zip(instance.past, states, states[1:], strict=False):
-        gone = [f"no longer {_holding(holder, snapshot)}" for holder in before if holder not in after]
-        come = [f"held by {_holding(holder, snapshot)}" for holder in after if holder not in before]
+        then, now = set(before), set(after)
+        gone = [f"no longer {text}" for text in _told((each for each in before if each not in now), snapshot)]
+        come = [f"held by {text}" for text in _told((each for each in after if each not in then), snapshot)]
         yield held.until_ns, "; ".join(gone + come)
 
 
@@ -176,8 +179,19 @@ def _held(instance: Instance, snapshot: Snapshot) -> str:
         kept = "in flight in a socket, registered with io_uring, or kept by a waiting thread"
         beyond = "; or held where no census looks" if any(unseen(snapshot.source)) else ""
         return f"held by no process that the census shows: {kept}{beyond}"
-    held = (_holding(holder, snapshot, instance.cloexec_of(holder.process)) for holder in instance.holders)
-    return f"held by {'; '.join(held)}"
+    return f"held by {'; '.join(_told(instance.holders, snapshot, instance))}"
+
+
+def _told(holders: Iterable[Holder], snapshot: Snapshot, instance: Instance | None = None) -> list[str]:
+    """The first of them, and how many more."""
+    told: list[str] = []
+    more = instance.more_holders if instance else 0
+    for holder in holders:
+        if len(told) < _TOLD:
+            told.append(_holding(holder, snapshot, instance.cloexec_of(holder.process) if instance else ()))
+        else:
+            more += 1
+    return told + [f"{grouped(more)} more"] * bool(more)
 
 
 _CLOEXEC = {None: "", True: " (close-on-exec)", False: " (stays open over exec)"}
@@ -185,8 +199,9 @@ _CLOEXEC = {None: "", True: " (close-on-exec)", False: " (stays open over exec)"
 
 def _holding(holder: Holder, snapshot: Snapshot, cloexec: Sequence[bool | None] = ()) -> str:
     what = "descriptor" if len(holder.fds) == 1 else "descriptors"
-    fds = (f"{fd}{_CLOEXEC[closed]}" for fd, closed in itertools.zip_longest(holder.fds, cloexec))
-    return f"{_process(holder.process, snapshot)} as {what} {', '.join(fds)}"
+    fds = [f"{fd}{_CLOEXEC[closed]}" for fd, closed in itertools.zip_longest(holder.fds[:_TOLD], cloexec[:_TOLD])]
+    fds += ["…"] * (len(holder.fds) > _TOLD)
+    return f"{_process(holder.process, snapshot)} as {what} {', '.join(fds) or UNKNOWN}"
 
 
 def _actor(event: Event) -> str:

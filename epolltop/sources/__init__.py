@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from epolltop.model.batch import Batch, ProcessKey
+from epolltop.text import printable
 
 NO_STACKS = "no stacks of who creates instances"
 """The blind spot of a source that was asked for stacks and cannot take them."""
@@ -38,7 +39,14 @@ class SourceEnded(Exception):
 
 
 class Unplayable(Exception):
-    """A file that cannot be replayed. The message says why, in a sentence."""
+    """A file that cannot be replayed. The message says why, in a sentence; where that quotes the file it is safe."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(printable(why if len(why) <= WHY_CHARS_MAX else f"{why[:WHY_CHARS_MAX]}…"))
+
+
+WHY_CHARS_MAX = 200
+"""Of such a message: a file may have a word of megabytes where it should have a number."""
 
 
 MORE_DESCRIPTORS = "ulimit -n 1024"

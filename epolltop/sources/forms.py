@@ -94,6 +94,8 @@ class Totals(msgspec.Struct):
     exact: bool = True
     unseen_creations: _Count = 0
     partly_listed: bool = False
+    holding: _Count | None = None
+    in_flight: _Count = 0
 
 
 class Instance(msgspec.Struct):
@@ -111,6 +113,7 @@ class Instance(msgspec.Struct):
     cloexec: list[bool | None] = []
     creator_tid: _Count | None = None
     creator_thread: _Text | None = None
+    holder_count: _Count = 0
 
 
 class Process(msgspec.Struct):
@@ -127,6 +130,7 @@ class Process(msgspec.Struct):
     ended: bool
     fds: _Count | None
     fd_limit: _Count | None
+    open: _Count
     created: _Number | None
     released: _Number | None
     create_failed: _Number | None
@@ -194,6 +198,7 @@ class Document(msgspec.Struct):
     in_flight: list[Instance] = []
     events: list[Event] = []
     census_age_s: _Seconds | None = None
+    events_left_out: _Count = 0
 
 
 class Schema(msgspec.Struct):

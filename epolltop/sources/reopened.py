@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -27,7 +27,7 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
-from epolltop.model.snapshot import Holder, Instance, ProcessRow, Snapshot, Thread
+from epolltop.model.snapshot import Extent, Holder, Instance, ProcessRow, Snapshot, Thread
 from epolltop.model.world import Selection
 from epolltop.sources import Unplayable, forms
 from epolltop.text import plural, printable
@@ -50,19 +50,17 @@ def reopened(raw: bytes, selection: Selection) -> Snapshot:
     try:
         schema = msgspec.json.decode(raw, type=forms.Schema).schema
         if schema != "epolltop.snapshot/1":
-            raise Unplayable(f"a file of schema {printable(schema[:40])}; this epolltop reads epolltop.snapshot/1")
+            raise Unplayable(f"a file of schema {schema[:40]}; this epolltop reads epolltop.snapshot/1")
         snapshot = _snapshot(msgspec.json.decode(raw, type=forms.Document))
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise Unplayable(f"no snapshot of epolltop: {printable(str(error))}") from None
+        raise Unplayable(f"no snapshot of epolltop: {error}") from None
     return _selected(snapshot, selection) if selection.pids or selection.uids else snapshot
 
 
 def _snapshot(document: forms.Document) -> Snapshot:
     source, totals, clocks = document.source, document.totals, document.clocks
-    left_out = totals.processes - totals.shown
-    notes = (f"{plural(left_out, 'process')} left out when the snapshot was written",) if left_out > 0 else ()
     keys = [_key(process, clocks) for process in document.processes]
-    holders = _Holders(zip(keys, document.processes, strict=True))
+    instances = _Instances(zip(keys, document.processes, strict=True))
     events = tuple(_event(event, clocks) for event in document.events)
     if document.view.of == "events":  # they stand in the order of that view
         events = tuple(sorted(events, key=attrgetter("time_ns")))
@@ -72,7 +70,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         probes=tuple(Probe(printable(p.name), printable(p.attached_to), p.traces) for p in source.probes),
         census_by=printable(source.census_by),
         fallback=printable(source.fallback or ""),
-        blind_spots=(*map(printable, source.blind_spots), *notes),
+        blind_spots=tuple(_notes(source, totals)),
         unreadable=source.unreadable,
         events=source.events,
         lost=source.lost,
@@ -85,6 +83,10 @@ def _snapshot(document: forms.Document) -> Snapshot:
         stacks_left_out=source.stacks_left_out,
         sees_compat=source.sees_compat,
     )
+    unheld = tuple(instances.instance(instance) for instance in document.in_flight)
+    rows = tuple(_row(process, key, instances, told) for key, process in zip(keys, document.processes, strict=True))
+    whole = Extent(totals.processes, totals.holding, totals.instances, totals.in_flight)
+    listed = len(instances.made)
     return Snapshot(
         now_ns=clocks.boottime_ns,
         wall_ns=clocks.realtime_ns,
@@ -94,15 +96,13 @@ def _snapshot(document: forms.Document) -> Snapshot:
         totals=Totals(
             totals.created or 0, totals.create_failed or 0, totals.released or 0, totals.released_by_kernel or 0
         ),
-        open=totals.instances,
-        unheld=tuple(holders.instance(instance) for instance in document.in_flight),
+        open=listed,
+        unheld=unheld,
         create_per_s=totals.create_per_s or 0.0,
         release_per_s=totals.release_per_s or 0.0,
-        processes=tuple(
-            _row(process, key, holders, told) for key, process in zip(keys, document.processes, strict=True)
-        ),
+        processes=rows,
         journal=events,
-        journal_end=len(events),
+        journal_end=len(events) + document.events_left_out,
         news=events,
         cost=Cost(document.self.cpu_ns, document.self.rss_bytes),
         cpu_share=document.self.cpu_share,
@@ -110,7 +110,16 @@ def _snapshot(document: forms.Document) -> Snapshot:
         unseen=totals.unseen_creations,
         partly_listed=totals.partly_listed,
         looked_ns=clocks.boottime_ns - round(document.census_age_s * 1e9) if document.census_age_s is not None else 0,
+        of=whole if whole.processes > len(rows) or whole.instances > listed else None,
     )
+
+
+def _notes(source: forms.Source, totals: forms.Totals) -> Iterator[str]:
+    yield from map(printable, source.blind_spots)
+    left_out = totals.processes - totals.shown
+    note = f"{plural(left_out, 'process')} left out when the snapshot was written"
+    if left_out > 0 and note not in source.blind_spots:  # it stands there if the file was reopened and written again
+        yield note
 
 
 def _key(process: forms.Process, clocks: forms.Clocks) -> ProcessKey:
@@ -130,10 +139,15 @@ def _wall_ns(at: datetime.datetime) -> int:
     return (at - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
 
 
-class _Holders:
-    """Who holds what: the file lists pids, and descriptors under each process only."""
+class _Instances:
+    """Each is made once, however many processes it stands under.
+
+    The file lists pids as its holders, some or all of them, and descriptors under each process only.
+    """
 
     def __init__(self, listed: Iterable[tuple[ProcessKey, forms.Process]]) -> None:
+        self.made: dict[str, Instance] = {}
+        """By id."""
         self._fds: dict[str, dict[int, Holder]] = {}
         self._cloexec: dict[tuple[str, Holder], tuple[bool | None, ...]] = {}
         self._keys: dict[int, ProcessKey] = {}
@@ -145,12 +159,19 @@ class _Holders:
                     self._cloexec[instance.id, holder] = tuple(instance.cloexec)
 
     def instance(self, written: forms.Instance) -> Instance:
-        """Under whichever process it stands, it is the same."""
+        """As it was written first."""
+        made = self.made.get(written.id)
+        if made is None:
+            made = self.made[written.id] = self._instance(written)
+        return made
+
+    def _instance(self, written: forms.Instance) -> Instance:
         file, _, since_ns = written.id.partition("@")
         syscall, argument = _argument(written)
         creator = None if written.creator is None else self._key(written.creator)
         known = self._fds.get(written.id, {})
-        holders = tuple(known.get(pid) or Holder(self._key(pid), ()) for pid in dict.fromkeys(written.holders))
+        others = (Holder(self._key(pid), ()) for pid in set(written.holders) - known.keys())
+        holders = tuple(sorted((*known.values(), *others)))
         made = int(file, 16), int(since_ns), written.provenance, creator, syscall, argument, holders, written.watches
         thread = (
             None
@@ -159,7 +180,9 @@ class _Holders:
         )
         cloexec = tuple(self._cloexec.get((written.id, holder), (None,) * len(holder.fds)) for holder in holders)
         told = any(each is not None for held in cloexec for each in held)
-        return Instance(*made, stack=_stack(written.stack), cloexec=cloexec if told else (), thread=thread)
+        more = max(0, written.holder_count - len(holders))
+        stack = _stack(written.stack)
+        return Instance(*made, stack=stack, cloexec=cloexec if told else (), thread=thread, more_holders=more)
 
     def _key(self, pid: int) -> ProcessKey:
         return self._keys.get(pid, ProcessKey(pid, 0))
@@ -174,7 +197,8 @@ def _argument(written: forms.Instance) -> tuple[Syscall, int | None]:
     return Syscall.UNKNOWN, None
 
 
-def _row(process: forms.Process, key: ProcessKey, holders: _Holders, told: Source) -> ProcessRow:
+def _row(process: forms.Process, key: ProcessKey, instances: _Instances, told: Source) -> ProcessRow:
+    held = tuple(instances.instance(instance) for instance in process.instances)
     return ProcessRow(
         key=key,
         ppid=process.ppid,
@@ -196,11 +220,12 @@ def _row(process: forms.Process, key: ProcessKey, holders: _Holders, told: Sourc
         create_per_s=process.create_per_s or 0.0,
         release_per_s=process.release_per_s or 0.0,
         history=(),
-        instances=tuple(holders.instance(instance) for instance in process.instances),
+        instances=held,
         lacking=told.exact and not process.exact,
         compat=process.compat,
         failed_sampled_out=process.failed_sampled_out or 0,
         partly_listed=process.partly_listed,
+        more_instances=max(0, process.open - len(held)),
     )
 
 
@@ -275,5 +300,6 @@ def _selected(snapshot: Snapshot, selection: Selection) -> Snapshot:
         "journal": events,
         "journal_end": len(events),
         "news": events,
+        "of": None,
     }
     return dataclasses.replace(snapshot, **changes)

@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from epolltop.model.bounds import SNAPSHOT_BYTES_MAX
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.sources import SourceEnded, Unplayable
 from epolltop.sources.recording import Readable, Recording
 from epolltop.sources.reopened import reopened
 
-SNAPSHOT_BYTES_MAX = 128 << 20
 SPOOL_BYTES_MAX = 1 << 30
 _CHUNK = 1 << 20
 _PATIENCE_MS = 200  # after a stop is asked for, a stream notices within that

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.driver import Driver
@@ -20,7 +24,7 @@ from epolltop.query.view import SUBJECTS
 from epolltop.session import Session
 from epolltop.ui.board import Board
 from epolltop.ui.clipboard import Clip, clip_row, clip_rows
-from epolltop.ui.exports import Exports
+from epolltop.ui.exports import Exports, Halted
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, in_app
@@ -32,6 +36,8 @@ from epolltop.ui.table import VirtualTable
 from epolltop.ui.typist import Typist
 
 _SCREEN = "svg"
+_LATE_S = 0.5
+"""An export that takes longer is announced."""
 
 
 class EpolltopApp(Typist):
@@ -49,6 +55,7 @@ class EpolltopApp(Typist):
     ) -> None:
         super().__init__(session, start, readable, driver)
         self._exports = exports
+        self._exporting = False
         self._roots = {subject.id: root(subject) for subject in SUBJECTS.values()} | {start.subject.id: start}
 
     def on_mount(self) -> None:
@@ -292,16 +299,31 @@ class EpolltopApp(Typist):
         snapshot, here = self.ring.shown, self.trail.here
         if snapshot is None:
             self.notify("There is nothing to export yet.", severity="warning")
-            return
+        elif self._exporting:
+            self.notify("The export before this one is still being written.", severity="warning")
+        elif format == _SCREEN:
+            picture = self.export_screenshot()
+            self._export(lambda _: self._exports.screen(picture))
+        else:
+            write = partial(self._exports.rows, snapshot, here.view, self._chosen(), here.filter_text, format)
+            self._export(lambda halted: write(halted=halted))
+
+    @work
+    async def _export(self, write: Callable[[Halted], Path]) -> None:
+        """In a thread: 100,000 rows take seconds, and keys are answered meanwhile. Who leaves waits for nothing."""
+        self._exporting = True
+        left = threading.Event()
+        late = self.set_timer(_LATE_S, lambda: self.notify("Writing …", timeout=_LATE_S))
         try:
-            if format == _SCREEN:
-                path = self._exports.screen(self.export_screenshot())
-            else:
-                path = self._exports.rows(snapshot, here.view, self._chosen(), here.filter_text, format)
+            path = await asyncio.to_thread(write, left.is_set)
         except OSError as error:
             self.notify(f"Not exported: {error.filename}: {error.strerror}", severity="error", markup=False)
         else:
             self.notify(f"Exported to {path}", markup=False)
+        finally:
+            left.set()
+            late.stop()
+            self._exporting = False
 
     async def action_export_as(self) -> None:
         """Chooses a format."""

@@ -55,7 +55,7 @@ def clip_rows(
         snapshot: the one on screen.
         ascii_only: no other characters.
     """
-    lines = plain(rows[:_MOST_ROWS], fields, snapshot, _LINE, ascii_only=ascii_only)
+    lines = list(plain(rows[:_MOST_ROWS], fields, snapshot, _LINE, ascii_only=ascii_only))
     sent = _fitting(lines) - 1
     return Clip(_block(lines[: sent + 1], len(rows) - sent, "row"), sent, len(rows) - sent)
 

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.view import View
+
+Halted = Callable[[], bool]
+"""Whether nobody waits for it any more."""
+
+
+class ExportRows(Protocol):
+    """Writes rows of a view of a snapshot, its filter as typed, in one of the formats, unless nobody waits for it."""
+
+    def __call__(
+        self, snapshot: Snapshot, view: View[Any], rows: Sequence[Any], filter_text: str, format: str, *, halted: Halted
+    ) -> Path:
+        """See Exports."""
 
 
 class Exports(NamedTuple):
     """Each writes a file, says where it stands, and raises OSError with the path if it cannot."""
 
-    rows: Callable[[Snapshot, View[Any], Sequence[Any], str, str], Path]
-    """Rows of a view of a snapshot, its filter as typed, in one of the formats."""
+    rows: ExportRows
+    """A table."""
     screen: Callable[[str], Path]
     """The screen as SVG."""
     formats: tuple[str, ...]

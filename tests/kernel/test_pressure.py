@@ -17,7 +17,6 @@ import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import ProcessRow, Provenance, Snapshot
-from epolltop.output.formats import as_json, as_text
 from epolltop.output.report import Report
 from epolltop.query.headline import brief_lines
 from epolltop.query.view import PROCESSES, View
@@ -25,6 +24,7 @@ from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.perfbuffer import PerfBuffer
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.text import grouped
+from tests.output.whole import as_json, as_text
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

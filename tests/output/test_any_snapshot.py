@@ -17,11 +17,11 @@ from rich.cells import cell_len
 
 from epolltop.model.batch import Event, Kind, Probe, ProcessKey, Syscall, Totals
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
-from epolltop.output.formats import FORMATS, as_json_line
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value, shown
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View, instances, look
 from epolltop.text import safe
+from tests.output.whole import FORMATS, as_json_line
 from tests.query.rows import NOW_NS, process, snapshot
 
 from .documents import DOCS, check_document, members

@@ -23,9 +23,9 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import JOURNAL, Selection
 from epolltop.output.batch import run_batch
 from epolltop.output.doctor import doctor_report
-from epolltop.output.formats import FORMATS, as_json_line
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
+from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.filter import everything, parse, parse_over
 from epolltop.query.record import event_record
@@ -33,8 +33,9 @@ from epolltop.query.view import EVENTS as ALL_EVENTS
 from epolltop.query.view import PROCESSES, SUBJECTS, View, look
 from epolltop.session import Session
 from epolltop.sources import Requirement, Unlisted
+from tests.output.whole import FORMATS, as_json_line
 from tests.query.rows import event
-from tests.ui.source import ScriptedSource, Task, batch
+from tests.ui.source import START, ScriptedSource, Task, batch
 
 from .documents import check_document
 from .made import EVENTS, HOSTILE, bounded, exact
@@ -181,15 +182,13 @@ def session(events: Sequence[Event]) -> Session:
     return Session(lambda: source, Selection(), 0.01, tell_all=True)
 
 
-def written_by(
-    run: Callable[[Session, Callable[[str], None]], Coroutine[None, None, None]], events: Sequence[Event] = EVENTS
-) -> str:
+def written_by(run: Callable[[Session, Write], Coroutine[None, None, None]], events: Sequence[Event] = EVENTS) -> str:
     written: list[str] = []
 
     async def whole() -> None:
         observing = session(events)
         try:
-            await run(observing, written.append)
+            await run(observing, written.extend)
         finally:
             observing.close()
 
@@ -237,13 +236,16 @@ def test_a_snapshot_with_its_events() -> None:
     text = written_by(
         lambda s, write: run_snapshot(
             s, view, "nginx", write, say=str, seconds=0, format="json", events=True, ascii_only=False
-        )
+        ),
+        [told._replace(start=START) for told in EVENTS],
     )
     document = json.loads(text)
     assert [row["pid"] for row in document["processes"]] == [42]
     assert document["totals"]["processes"] == 3
     assert document["totals"]["shown"] == 1
+    assert {told["processId"] for told in document["events"]} == {42}
     assert len([told for told in document["events"] if told["epoll"]["kind"] == "create"]) == 1
+    assert document["events_left_out"] > 0
     assert document["window_s"] == 0
     assert document["totals"]["created"] is None
 

@@ -58,7 +58,7 @@ source, world = ProcSource(), World()
 source.open()
 world.apply(source.poll({}))
 snapshot = world.freeze(world.begin())
-print(as_json(Report(snapshot, View(PROCESSES), snapshot.processes)))
+print("".join(as_json(Report(snapshot, View(PROCESSES), snapshot.processes))))
 """
 """A third of the time of the whole program."""
 

@@ -13,10 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Syscall
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.world import Selection, World
-from epolltop.output.document import snapshot_document
-from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources import Unplayable
@@ -24,6 +22,7 @@ from epolltop.sources.reopened import reopened
 from epolltop.sources.saved import open_saved
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.output.made import EVENTS, bounded, exact
+from tests.output.whole import FORMATS, document_of
 from tests.recorded import show
 
 MADE: dict[str, Callable[[], Snapshot]] = {
@@ -34,7 +33,7 @@ MADE: dict[str, Callable[[], Snapshot]] = {
 
 
 def document(snapshot: Snapshot, **given: Any) -> dict[str, Any]:
-    return snapshot_document(Report(snapshot, View(PROCESSES), snapshot.processes, **given))
+    return document_of(Report(snapshot, View(PROCESSES), snapshot.processes, **given))
 
 
 def again(written: dict[str, Any], selection: Selection | None = None) -> Snapshot:
@@ -94,13 +93,14 @@ def test_instances_are_what_they_were() -> None:
 
 def test_holders_that_a_filter_left_out_are_still_holders() -> None:
     snapshot = exact()
-    written = snapshot_document(Report(snapshot, View(PROCESSES), snapshot.processes[:1]))
+    written = document_of(Report(snapshot, View(PROCESSES), snapshot.processes[:1]))
     recalled = again(written)
     shared = recalled.processes[0].instances[1]
     assert [holder.process.pid for holder in shared.holders] == [42, 77]
     assert shared.holders[1].fds == ()
     assert recalled.source.blind_spots[-1] == "2 processes left out when the snapshot was written"
-    assert recalled.open == 4
+    assert recalled.extent == Extent(processes=1, holding=1, instances=3, in_flight=1)
+    assert recalled.of == Extent(processes=3, holding=2, instances=4, in_flight=1)
 
 
 def test_a_selection_counts_as_if_only_it_had_been_observed() -> None:

@@ -39,7 +39,7 @@ from epolltop.ui.spans import Spans, narrowed
 from epolltop.ui.table import VirtualTable
 from tests.query.rows import NOW_NS, SECOND_NS, event
 
-from .source import ScriptedSource, Task, batch, file_of
+from .source import START, ScriptedSource, Task, batch, file_of
 
 NGINX = Task(42, "nginx", "nginx: worker process", open=3, created=5, released=2)
 REDIS = Task(77, "redis-server", "redis-server *:6379", "redis", open=20)
@@ -563,7 +563,8 @@ async def test_pause_holds_all_of_one_moment_and_tells_of_now() -> None:
 
 async def test_export_writes_what_is_shown_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    async with on_screen(batch(*ALL, events=[event()]), size=(120, 36)) as screen:
+    told = [event(start=START), event(start=START, pid=77, file=1, name="other")]
+    async with on_screen(batch(*ALL, events=told), size=(120, 36)) as screen:
         await screen.press("slash", *"nginx", "enter", "e")
         await screen.sees("Exported to")
     (name,) = os.listdir()
@@ -573,7 +574,8 @@ async def test_export_writes_what_is_shown_for_its_owner_only(tmp_path: Path, mo
     assert [row["pid"] for row in document["processes"]] == [42]
     assert document["totals"]["processes"] == 3
     assert document["totals"]["shown"] == 1
-    assert len(document["events"]) == 1
+    assert [told["processName"] for told in document["events"]] == ["nginx"]
+    assert document["events_left_out"] == 1
 
 
 async def test_a_failed_export_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

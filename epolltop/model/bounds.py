@@ -1,0 +1,13 @@
+"""How much a saved file holds at most: whoever writes keeps to it, so whoever reads may refuse more."""
+
+from __future__ import annotations
+
+SNAPSHOT_BYTES_MAX = 128 << 20
+"""Of a snapshot file. 200 processes that share 1,000 instances take half of it."""
+HOLDERS_MAX = 100_000
+"""Holders that all instances of a snapshot file list together; where there are more, each lists the first few. Else 200
+processes that share 1,000 instances would be 40 million."""
+FIRST_HOLDERS = 8
+"""So few; what else is told of them is their number."""
+EVENTS_MAX = 100_000
+"""Events of a snapshot file, the last ones; without stacks they take half of it."""
