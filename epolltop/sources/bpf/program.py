@@ -21,17 +21,13 @@ from typing import Any
 
 from epolltop.descriptors import is_open, silenced
 from epolltop.sources import SourceUnavailable
-from epolltop.sources.bpf import syscalls
+from epolltop.sources.bpf import kretprobes, syscalls
 from epolltop.sources.bpf.btf import VMLINUX, Btf
 from epolltop.sources.bpf.perfbuffer import PerfBuffer
 from epolltop.sources.bpf.refusal import remedy
 
 UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
 """Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""
-
-_MAXACTIVE = 1024
-"""Calls of a function that a kretprobe follows at once. The kernel's own choice, the number of CPUs before Linux 6.1,
-loses each call that begins while as many are preempted, and tells nobody."""
 
 _MOVING = 1024
 """Entries of a full map that may come while it is read, in place of others that were read and went: without room for
@@ -120,7 +116,7 @@ class Program:
             "fentry": lambda: bpf.attach_kfunc(fn_name=name),
             "fexit": lambda: bpf.attach_kretfunc(fn_name=name),
             "kprobe": lambda: bpf.attach_kprobe(event=to, fn_name=name),
-            "kretprobe": lambda: bpf.attach_kretprobe(event=to, fn_name=name, maxactive=_MAXACTIVE),
+            "kretprobe": lambda: self._attach_kretprobe(name, target),
             "tracepoint": lambda: self._attach_tracepoint(name, target),
             "raw_tracepoint": lambda: bpf.attach_raw_tracepoint(tp=to, fn_name=name),
         }
@@ -150,6 +146,12 @@ class Program:
             return b""
         name = prefix + b"vmlinux__" + target.encode()
         return name if self._lib.bpf_function_start(self._object.module, name) else prefix + target.encode()
+
+    def _attach_kretprobe(self, program: bytes, target: str) -> None:
+        most = kretprobes.maxactive(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])))
+        if most:
+            kretprobes.sweep([target])
+        self._object.attach_kretprobe(event=target.encode(), fn_name=program, maxactive=most)
 
     def _attach_tracepoint(self, program: bytes, target: str) -> None:
         function = self._object.load_func(program, self._object.TRACEPOINT)
