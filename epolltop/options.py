@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +17,7 @@ from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View
 from epolltop.sources.choose import KINDS
+from epolltop.sources.users import uid_of
 
 MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
 MIN_DELAY_S = 0.1
@@ -306,11 +306,11 @@ def _seconds(text: str) -> float:
 
 
 def _uid(text: str) -> int:
-    try:
-        return pwd.getpwnam(text).pw_uid
-    except (KeyError, ValueError):
-        if text.isascii() and text.isdecimal() and int(text) < 1 << 32:
-            return int(text)
+    uid = uid_of(text)
+    if uid is not None:
+        return uid
+    if text.isascii() and text.isdecimal() and int(text) < 1 << 32:
+        return int(text)
     raise argparse.ArgumentTypeError(f"there is no user {text!r}")
 
 

@@ -10,9 +10,7 @@ that rarely change, 11 µs once for the one that never does.
 
 from __future__ import annotations
 
-import functools
 import os
-import pwd
 import struct
 import sys
 from collections.abc import Collection
@@ -23,6 +21,7 @@ from epolltop.model.batch import Process, ProcessKey
 from epolltop.sources import tables
 from epolltop.sources.cgroups import Cgroup, cgroup
 from epolltop.sources.tables import Table
+from epolltop.sources.users import Users
 from epolltop.text import safe
 
 # One per readable process and second, at the usual interval: a moved cgroup or a changed limit shows within ten.
@@ -57,7 +56,6 @@ class _Static:
     name: str
     command: str
     uid: int
-    user: str
     cgroup: Cgroup
     fd_limit: int | None
     ns_pid: int | None
@@ -67,8 +65,10 @@ class _Static:
 class Procfs:
     """One /proc tree."""
 
-    def __init__(self, root: str = "/proc") -> None:
+    def __init__(self, root: str = "/proc", users: Users | None = None) -> None:
         self._root = root
+        self.users = users or Users()
+        """What the users of its processes are called."""
         self._static: dict[ProcessKey, _Static] = {}
         # Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors. Nobody has none while asking.
         own = _stat_of(f"{root}/self/fd")
@@ -169,7 +169,7 @@ class Procfs:
             static.name,
             static.command,
             static.uid,
-            static.user,
+            self.users.name(static.uid),
             static.cgroup.path,
             self._fd_count(key.pid, stat),
             static.fd_limit,
@@ -242,7 +242,6 @@ class Procfs:
             name=name,
             command=safe(command) if command else f"[{name}]",
             uid=uid,
-            user=user_name(uid),
             cgroup=cgroup(self._read(pid, "cgroup", _CGROUP_BYTES)),
             fd_limit=_fd_limit(self._read(pid, "limits", 4096)),
             # A process stays in its namespace for life.
@@ -301,15 +300,6 @@ def _stat_of(path: str) -> os.stat_result | None:
         return os.stat(path)
     except (*_GONE, PermissionError):
         return None
-
-
-@functools.lru_cache(maxsize=1024)
-def user_name(uid: int) -> str:
-    """Name of a user of our own user database, or the number. May ask the network (NSS), hence the cache."""
-    try:
-        return safe(os.fsencode(pwd.getpwuid(uid).pw_name))
-    except (KeyError, OverflowError):
-        return str(uid)
 
 
 def _fd_limit(lines: bytes) -> int | None:

@@ -33,7 +33,7 @@ from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
 from epolltop.sources.pace import Pace, now_ns
-from epolltop.sources.procfs import Procfs, user_name
+from epolltop.sources.procfs import Procfs
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
@@ -196,7 +196,7 @@ class BpfSource:
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
             processes=processes,
-            users={uid: user_name(uid) for uid in gone},
+            users=self._procfs.users.names(gone),
             watches=self._facts.watches(focus, {event.file for event in events}),
         )
 
