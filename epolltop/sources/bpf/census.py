@@ -111,9 +111,10 @@ class IteratorCensus:
             self._started_ns = now_ns()
             self._program.set_element("pass", wire.PASS.pack(*wire.Pass(self._number, self._room, self._each)))
             self._reading = Reading(self._begin)
-        raw = self._reading.go_on(until)
-        if raw is not None:
-            self._reading = None
+        reading, self._reading = self._reading, None  # one that fails is over
+        raw = reading.go_on(until)
+        if raw is None:
+            self._reading = reading
         return raw
 
     def _shares_anew(self) -> bool:
@@ -131,6 +132,7 @@ class IteratorCensus:
     def _cut_short(self) -> str:
         most = wire.Pass._make(self._program.element("pass", wire.PASS)).most_of
         process = self._procfs.process(most)
+        self._procfs.forget({most})
         who = f"{most.pid} ({process.name})" if process else f"{most.pid}"
         return cut_short(self._room, f", {who} holds most")
 
