@@ -200,7 +200,7 @@ class World:
             cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
             lacking=self._attribution.totals_lack or unseen > 0 or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
-            partly_listed=bool(self._instances.cut) or self._instances.crowded,
+            partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
             looked_ns=self._instances.looked_ns,
         )
 

@@ -58,7 +58,10 @@ def totals_line(snapshot: Snapshot) -> str:
 def _found(snapshot: Snapshot) -> str:
     """What is listed, of how much it is a part, and how old that is."""
     here, whole = snapshot.extent, snapshot.of
-    line = f"{plural(here.instances, 'instance')} in {plural(here.holding or 0, 'process')}"
+    holding = plural(here.holding or 0, "process")
+    if snapshot.source.unreadable:
+        holding = at_least(holding)
+    line = f"{plural(here.instances, 'instance')} in {holding}"
     if snapshot.partly_listed:
         line = at_least(line)
     if whole is not None and (here.instances, here.holding) != (whole.instances, whole.holding):

@@ -23,7 +23,7 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, arranged
 from epolltop.session import Session
-from epolltop.text import plural
+from epolltop.text import grouped
 from epolltop.ui.ascii import ASCII
 from epolltop.ui.board import Board, nothing_yet
 from epolltop.ui.clock import clock_of
@@ -271,10 +271,10 @@ class Watching(App[Exception]):
             return f"{place.label} holds no instance now."
         if place.subject.id == EVENTS.id:
             return nothing_yet(snapshot)
-        unread = f" {plural(snapshot.source.unreadable, 'process')} could not be read." * bool(
-            snapshot.source.unreadable
-        )
-        return f"No process holds an epoll instance.{unread}"
+        if unread := snapshot.source.unreadable:
+            known = "None of the processes that could be read holds an epoll instance"
+            return f"{known}; {grouped(unread)} could not be read."
+        return "No process holds an epoll instance."
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every painted line goes through, Textual's borders and scroll bars too."""

@@ -62,6 +62,7 @@ def exact(*, window_s: float = 2.5) -> Snapshot:
     return replace(
         made,
         open=4,
+        partly_listed=True,  # one could not be read
         unheld=(instance(0xFFFF888101234800, holders=()),),
         create_per_s=49382717.6,
         release_per_s=0.8,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +286,13 @@ async def test_loss_is_not_overlooked() -> None:
 async def test_empty_panes_say_why(script: Batch, filter_text: str, said: str) -> None:
     async with on_screen(script, filter_text=filter_text) as screen:
         await screen.sees(said)
+
+
+async def test_of_what_could_not_be_read_nothing_is_said() -> None:
+    script = batch(exact=False)
+    async with on_screen(replace(script, source=replace(script.source, unreadable=61))) as screen:
+        await screen.sees("None of the processes that could be read holds an epoll instance; 61 could not be read.")
+        await screen.sees("≥0 instances in ≥0 processes")
 
 
 async def test_a_process_without_an_instance_says_so() -> None:
