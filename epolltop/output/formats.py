@@ -20,7 +20,7 @@ from epolltop.text import in_ascii, safe, wrapped
 
 
 def as_json(report: Report[Any]) -> Parts:
-    """The contract, indented, an instance and an event a line; non-ASCII characters as they are."""
+    """The contract, indented, a process, an instance and an event a line; non-ASCII characters as they are."""
     yield from _readable(indented(snapshot_document(report), ascii_only=report.ascii_only))
     yield "\n"
 

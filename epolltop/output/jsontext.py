@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def indented(document: Json, *, ascii_only: bool) -> Parts:
-    """Members on lines of their own; an item of an array that comes in parts stands on one line, if it has no such."""
+    """Members on lines of their own; an item of an array that comes in parts on one line, but for such arrays in it."""
     return _Writer(": ", indent=2, ascii_only=ascii_only).parts(document, "\n")
 
 
@@ -35,29 +35,36 @@ class _Writer:
         self._line = json.JSONEncoder(separators=(",", ":"), ensure_ascii=ascii_only).encode
         self._lines = self._line if indent is None else json.JSONEncoder(indent=indent, ensure_ascii=ascii_only).encode
 
-    def parts(self, value: Any, margin: str) -> Parts:
-        """What is a generator or has some; the line that it ends on begins with the margin, empty if there is one."""
+    def parts(self, document: Json, margin: str) -> Parts:
+        """An object; the line that it ends on begins with the margin, empty if there is one line."""
         inner = margin and f"{margin}  "
-        if isinstance(value, GeneratorType):
-            return _enclosed("[", (self._item(item, inner) for item in value), "]", margin, inner)
-        members = (self._member(name, each, inner) for name, each in value.items())
-        return _enclosed("{", members, "}", margin, inner)
-
-    def _item(self, item: Any, margin: str) -> Parts:
-        return self.parts(item, margin) if _comes_in_parts(item) else (self._line(item),)
+        return _enclosed("{", (self._member(name, each, inner) for name, each in document.items()), "}", margin, inner)
 
     def _member(self, name: str, value: Any, margin: str) -> Parts:
         yield f'"{name}"{self._colon}'
-        if _comes_in_parts(value):
-            yield from self.parts(value, margin)
+        if isinstance(value, GeneratorType):
+            yield from self._array(value, margin)
         else:
             yield self._lines(value).replace("\n", margin)  # none is inside a text, which has it escaped
 
+    def _array(self, items: Iterable[Any], margin: str) -> Parts:
+        inner = margin and f"{margin}  "
+        return _enclosed("[", (self._item(item, inner) for item in items), "]", margin, inner)
+
+    def _item(self, item: Any, margin: str) -> Parts:
+        if not _comes_in_parts(item):
+            yield self._line(item)
+            return
+        yield self._line({name: each for name, each in item.items() if not isinstance(each, GeneratorType)})[:-1]
+        for name, each in item.items():
+            if isinstance(each, GeneratorType):
+                yield f',"{name}":'
+                yield from self._array(each, margin)
+        yield "}"
+
 
 def _comes_in_parts(value: Any) -> bool:
-    return isinstance(value, GeneratorType) or (
-        isinstance(value, dict) and any(isinstance(each, GeneratorType) for each in value.values())
-    )
+    return isinstance(value, dict) and any(isinstance(each, GeneratorType) for each in value.values())
 
 
 def _enclosed(opening: str, contents: Iterable[Parts], closing: str, margin: str, inner: str) -> Parts:
