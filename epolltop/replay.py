@@ -11,6 +11,7 @@ import bisect
 import dataclasses
 import functools
 import math
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from epolltop.session import Session
 from epolltop.sources import SourceEnded
 from epolltop.sources.recording import Recording
 from epolltop.sources.saved import open_saved
+from epolltop.text import safe
 
 REFRESH_S = 0.1
 """Snapshots come no quicker to somebody who looks at them."""
@@ -53,6 +55,11 @@ class Replay(Session):
         self._head_ns = 0.0  # where recorded time stands: between the tick that is shown and the next
         self._disturbed = asyncio.Event()
         self._speed, self._held = 1.0, False
+
+    @property
+    def name(self) -> str:
+        """Of the file, without its directory."""
+        return "stdin" if self._path is None else safe(os.fsencode(self._path.name))
 
     @property
     def begin_ns(self) -> int:

@@ -253,3 +253,8 @@ def timestamp(wall_ns: int, *, utc: bool = False) -> str:
     at = datetime.datetime.fromtimestamp(wall_ns // 1_000_000_000, datetime.timezone.utc)
     at += datetime.timedelta(microseconds=wall_ns % 1_000_000_000 // 1000)
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if utc else at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def date(wall_ns: int) -> str:
+    """Local, in the order that sorts."""
+    return datetime.datetime.fromtimestamp(wall_ns // 1_000_000_000).astimezone().strftime("%Y-%m-%d")

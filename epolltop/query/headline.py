@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from epolltop.model.batch import Probe, Source
 from epolltop.model.snapshot import Snapshot
-from epolltop.text import at_least, duration, grouped, plural, rate, size, timestamp
+from epolltop.text import at_least, date, duration, grouped, plural, rate, size, timestamp
 
 STALE_S = 5.0
 """From then on the age of the census is shown: among 100,000 descriptors one is taken every two to three seconds."""
@@ -150,11 +150,17 @@ def _uncounted(snapshot: Snapshot) -> Iterator[str]:
         )
 
 
+def machine(snapshot: Snapshot) -> str:
+    """Which one is watched, and its kernel."""
+    host = snapshot.source.host
+    return f"{host.hostname}  Linux {host.kernel}"
+
+
 def headline(snapshot: Snapshot) -> list[str]:
     """All of it, a line each, for text without a screen."""
     probes = [f"  {probe.name} at {attachment(probe)}" for probe in snapshot.source.probes]
     return [
-        f"epolltop {timestamp(snapshot.wall_ns)}  {snapshot.source.host.hostname}"
+        f"epolltop {date(snapshot.wall_ns)} {timestamp(snapshot.wall_ns)}  {machine(snapshot)}"
         f"  source {snapshot.source.kind}  observed {duration(snapshot.observed_s)}",
         *probes,
         totals_line(snapshot),

@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from epolltop.query.headline import machine
 from epolltop.replay import Replay
 from epolltop.session import Session
-from epolltop.text import duration, grouped, timestamp
+from epolltop.text import cut, date, duration, grouped, timestamp
 from epolltop.ui.ring import Ring
 
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 50.0, 100.0)
+
+_NAME = 32
+"""Cells of a file's name."""
 
 Notice = str
 """Said in passing; empty: nothing."""
@@ -156,14 +160,15 @@ class ReplayClock:
         if shown is None:
             return ""
         session = self._session
+        of = f"{cut(session.name, _NAME)}  {date(shown.wall_ns)}  {machine(shown)}"
         if session.begin_ns == session.end_ns:
-            return f"SNAPSHOT of {timestamp(shown.wall_ns)[:8]}"
+            return f"SNAPSHOT of {timestamp(shown.wall_ns)[:8]}  {of}"
         gone, whole = (ns - session.begin_ns for ns in (session.position, session.end_ns))
         how = "END" if session.at_end else "HELD" if session.held else "REPLAY"
         damage = f"; {session.trouble}" if session.trouble else ""
         return (
             f"{how} {timestamp(shown.wall_ns)[:8]}, {duration(gone / 1e9)} of {duration(whole / 1e9)}"
-            f", speed {session.speed:g}x{damage}"
+            f", speed {session.speed:g}x{damage}  {of}"
         )
 
     def pace(self) -> str:

@@ -58,7 +58,9 @@ def test_every_format_is_the_same_but_for_trends(format: str) -> None:
     lived = replace(lived, processes=tuple(replace(row, history=()) for row in lived.processes))
     recalled = again(document(lived))
     (before, after) = (
-        FORMATS[format](Report(snapshot, View(PROCESSES), snapshot.processes)).replace("source replay", "source bpf")
+        FORMATS[format](Report(snapshot, View(PROCESSES), snapshot.processes, width=120)).replace(
+            "source replay", "source bpf"
+        )
         for snapshot in (lived, recalled)
     )
     assert after.replace('"kind": "replay"', '"kind": "bpf"') == before

@@ -82,7 +82,12 @@ async def until(pilot: Pilot[Exception], *said: str) -> None:
 
 async def test_a_replay_says_that_it_is_one_and_where_it_stands(tmp_path: Path) -> None:
     async with replayed(tmp_path / "a", recorded(3), speed=0.25) as (pilot, _):
-        await until(pilot, "epolltop replay", "REPLAY 12:00:00, 0µs of 2.0s, speed 0.25x", "  100 ")
+        await until(
+            pilot,
+            "epolltop replay",
+            "REPLAY 12:00:00, 0µs of 2.0s, speed 0.25x  a  2026-01-31  test  Linux 6.1.0",
+            "  100 ",
+        )
 
 
 async def test_it_plays_to_the_end_and_stands_there(tmp_path: Path) -> None:
