@@ -29,7 +29,7 @@ from epolltop.output.parts import by_blocks
 from epolltop.output.record import run_record
 from epolltop.query.view import EVENTS
 from epolltop.replay import Replay
-from epolltop.session import OpenSource, Session
+from epolltop.session import OpenSource, Outage, Session
 from epolltop.sources import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
 from epolltop.sources.choose import open_source
 from epolltop.sources.recorder import Recorder
@@ -200,11 +200,28 @@ async def _headless(session: Session, front_end: Coroutine[None, None, None], le
     """Runs a front end that writes lines; whoever asks it to leave has it end in order."""
     loop = asyncio.get_running_loop()
     leaving.tell(lambda _: loop.call_soon_threadsafe(session.stopping.set))
+    session.on_outage = _teller()
     with contextlib.suppress(SourceEnded):  # a stream had not even begun when we were stopped
         await front_end
     if isinstance(session, Replay) and session.trouble:
         _narrate(session.trouble)
     return leaving.code or 0
+
+
+def _teller() -> Callable[[Outage | None], None]:
+    """Says when nothing can be read, once, and when it is over."""
+    since = ""
+
+    def tell(outage: Outage | None) -> None:
+        nonlocal since
+        if outage is None:
+            _narrate(f"read again; before, {since}")
+            since = ""
+        elif not since:
+            since = str(outage)
+            _narrate(since)
+
+    return tell
 
 
 def _front_end(session: Session, options: Options, stdout: Stdout) -> Coroutine[None, None, None]:

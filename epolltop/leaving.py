@@ -106,6 +106,9 @@ class Leaving:
             os.write(self._write, bytes((_TURN,)))
 
     def _heed(self) -> None:
+        from epolltop.privileges import keep_only  # not before signals are heeded
+
+        keep_only(())
         while True:
             for number in self._next():
                 if number in _SIGNALS:

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import gc
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -19,12 +20,18 @@ from epolltop.model.batch import Batch, Event, ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.sources import Descriptor, FactSource
+from epolltop.sources.passing import passes
+from epolltop.text import timestamp
 
 _Result = TypeVar("_Result")
 
 POLL_S = 1.0
 """At least so often the source is asked, however seldom somebody wants to know: until then events wait in a buffer of a
 bound, and of processes that ended /proc tells nothing."""
+
+TRIES, PATIENCE_S = 3, 30.0
+"""A source that fails for want of something is asked again: so often, and so long, before that is its end. A burst of
+forks or a full table of files passes in seconds; who waits for output that never comes deserves to be told."""
 
 OpenSource = Callable[[], FactSource]
 """Opens the source that was asked for, or the best that can run; raises SourceUnavailable."""
@@ -44,6 +51,20 @@ def uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outage:
+    """Nothing can be read at the moment."""
+
+    what: str
+    since_s: float
+    """On the loop's clock."""
+    since_wall_ns: int
+    tries: int = 1
+
+    def __str__(self) -> str:
+        return f"nothing could be read since {timestamp(self.since_wall_ns)[:8]}: {self.what}; trying again"
 
 
 class Session:
@@ -72,6 +93,10 @@ class Session:
         """Instances somebody looks at: their interest lists are measured."""
         self.shown: Collection[ProcessKey] = ()
         """Processes somebody looks at: what is known about them is never old."""
+        self.outage: Outage | None = None
+        """Why there is nothing new; None: all is well."""
+        self.on_outage: Callable[[Outage | None], object] = lambda _: None
+        """Called in the event loop when it begins, lasts and is over."""
         self.stopping = asyncio.Event()
         """Set it to end `ticks` and `observe` early."""
 
@@ -106,10 +131,15 @@ class Session:
                 if await self.sleep(min((due - now) / polls, ends - now)) or loop.time() >= ends:
                     return
                 if polls > 1:
-                    await self._call(self._follow)
-            # After a pause of the machine, or a tick that took long, go on from now: no ticks to catch up.
-            due = max(due, loop.time() - self.delay_s) + self.delay_s
-            yield await self._call(self._tick)
+                    await self._attempt(self._follow)
+            snapshot = await self._attempt(self._tick)
+            # After a pause of the machine, or a tick that took long, go on from now: a tick that is to catch up would
+            # have a tiny window.
+            due += self.delay_s
+            if due < loop.time() + self.delay_s / 2:
+                due = loop.time() + self.delay_s
+            if snapshot is not None:
+                yield snapshot
 
     async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
         """The events of an observation, about every second; the last of them when the time is over."""
@@ -117,7 +147,7 @@ class Session:
         ends = loop.time() + seconds
         while True:
             over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
-            yield await self._call(self._take_news)
+            yield await self._attempt(self._take_news) or ()
             if over:
                 return
 
@@ -126,8 +156,11 @@ class Session:
         self.focus = await self._call(self._world.held)
 
     async def now(self) -> Snapshot:
-        """What is known now, about the whole observation."""
-        return await self._call(self._whole)
+        """What is known now, about the whole observation; what could be read last, if we stop and no more can be."""
+        while (snapshot := await self._attempt(self._whole)) is None:
+            if await self.sleep(POLL_S):
+                return await self._call(self._told)
+        return snapshot
 
     async def sleep(self, seconds: float) -> bool:
         """Waits; True if it was cut short because the session stops."""
@@ -149,6 +182,33 @@ class Session:
 
     async def _call(self, step: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step)
+
+    async def _attempt(self, step: Callable[[], _Result]) -> _Result | None:
+        """The same, or None where it fails for a reason that may pass.
+
+        Raises:
+            Exception: it does not pass, or has not for long.
+        """
+        try:
+            result = await self._call(step)
+        except Exception as error:
+            if not passes(error):
+                raise
+            self.outage = outage = self._lasting(error)
+            self.on_outage(outage)
+            if outage.tries >= TRIES and asyncio.get_running_loop().time() - outage.since_s >= PATIENCE_S:
+                raise
+            return None
+        if self.outage is not None:
+            self.outage = None
+            self.on_outage(None)
+        return result
+
+    def _lasting(self, error: Exception) -> Outage:
+        what = (error.strerror if isinstance(error, OSError) else "") or str(error) or "not enough memory"
+        if self.outage is not None:
+            return dataclasses.replace(self.outage, what=what, tries=self.outage.tries + 1)
+        return Outage(what, asyncio.get_running_loop().time(), time.time_ns())
 
     def _open(self) -> Snapshot:
         self._source = self._open_source()
@@ -178,6 +238,9 @@ class Session:
     @uncollected()
     def _whole(self) -> Snapshot:
         self._poll()
+        return self._told()
+
+    def _told(self) -> Snapshot:
         return self._world.freeze(self._world.begin())
 
     def _poll(self) -> Batch:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable
 
 from epolltop.model.batch import ProcessKey
+from epolltop.sources.passing import passes
 from epolltop.sources.procfs import Procfs
 
 _NS_GET_PARENT = 0xB702
@@ -75,7 +76,9 @@ class OwnPids:
             return None
         try:
             level = self._namespace(pid, len(names) - 1 - self._above)
-        except OSError:
+        except OSError as error:
+            if passes(error):
+                raise  # what we lack for a moment says nothing about the process
             return None
         return names[self._above] if level == self._ours else None
 

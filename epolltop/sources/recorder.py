@@ -14,6 +14,7 @@ from epolltop.model.world import Selection
 from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.codec import FRAME_BYTES_MAX, Encoder
 from epolltop.sources.container import MAGIC, RAW, VERSION, Header, framed
+from epolltop.sources.passing import Unwritten
 
 _LEVEL = 1  # of compression: the best takes twice the time and saves a tenth
 
@@ -49,7 +50,7 @@ class Recorder:
         """See FactSource; each batch is in the file before it is returned.
 
         Raises:
-            OSError: the file cannot take it. What stands there so far can be replayed.
+            Unwritten: the file cannot take it. What stands there so far can be replayed.
         """
         batch = self._source.poll(focus, shown)
         if not self.octets:
@@ -59,7 +60,7 @@ class Recorder:
             if len(raw) > FRAME_BYTES_MAX:
                 raise ValueError(f"more than {FRAME_BYTES_MAX:,} bytes in a tick")
         except ValueError as error:
-            raise OSError(0, f"cannot be recorded: {error}", self._name) from None
+            raise Unwritten(0, f"cannot be recorded: {error}", self._name) from None
         self._last_ns = batch.now_ns
         self._write(framed(self._deflate.compress(raw) + self._deflate.flush(zlib.Z_SYNC_FLUSH), self._last_ns))
         self.ticks += 1
@@ -85,6 +86,6 @@ class Recorder:
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
-            raise type(error)(error.errno, error.strerror, self._name) from None
+            raise Unwritten(error.errno, error.strerror, self._name) from None
         self._whole = True
         self.octets += len(content)

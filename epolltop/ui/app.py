@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ from epolltop.ui.place import Place, Trail, root
 from epolltop.ui.stops import survive_stops
 from epolltop.ui.table import VirtualTable
 from epolltop.ui.typist import Typist
+from epolltop.ui.watching import KEY_WAITS_S
 
 _SCREEN = "svg"
 _LATE_S = 0.5
@@ -259,7 +261,7 @@ class EpolltopApp(Typist):
 
     async def action_step(self, steps: int) -> None:
         """Looks at another time."""
-        self._went(await self.clock.step(steps))
+        await self._travel(self.clock.step(steps))
 
     async def action_seek(self) -> None:
         """Asks for a time and goes there."""
@@ -269,9 +271,23 @@ class EpolltopApp(Typist):
 
         async def go(text: str | None) -> None:
             if text:
-                self._went(await self.clock.seek(text))
+                await self._travel(self.clock.seek(text))
 
         await self.push_screen(Question("Go to:", "12:03:20, or 1m30s after the start, or 50%", self.readable), go)
+
+    async def _travel(self, travel: Coroutine[Any, Any, str]) -> None:
+        """Goes to another time. The next key waits for it no longer than KEY_WAITS_S: it may leave."""
+        there = asyncio.Event()
+
+        async def going() -> None:
+            try:
+                self._went(await travel)
+            finally:
+                there.set()
+
+        self.run_worker(going())
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(there.wait(), KEY_WAITS_S)
 
     def _went(self, notice: str) -> None:
         if notice:
@@ -317,7 +333,8 @@ class EpolltopApp(Typist):
         try:
             path = await asyncio.to_thread(write, left.is_set)
         except OSError as error:
-            self.notify(f"Not exported: {error.filename}: {error.strerror}", severity="error", markup=False)
+            where = f"{error.filename}: " * bool(error.filename)
+            self.notify(f"Not exported: {where}{error.strerror}", severity="error", markup=False)
         else:
             self.notify(f"Exported to {path}", markup=False)
         finally:

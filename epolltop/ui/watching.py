@@ -6,6 +6,7 @@ Rows are chosen and sorted in a thread, so that a key is answered while 100,000 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Hashable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from textual.widgets import Footer
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, arranged
-from epolltop.session import Session
+from epolltop.session import Outage, Session
 from epolltop.text import grouped
 from epolltop.ui.ascii import ASCII
 from epolltop.ui.board import Board, nothing_yet
@@ -39,6 +40,10 @@ from epolltop.ui.table import VirtualTable
 
 ORDER_HELD_S = 2.0
 """How long rows keep their order after the cursor moved: what one reaches for must not run away."""
+
+
+KEY_WAITS_S = 0.5
+"""So long a key waits for what an earlier one asked for; then that comes when it comes."""
 
 
 class Looked(NamedTuple):
@@ -141,6 +146,7 @@ class Watching(App[Exception]):
     @work
     async def _observe(self) -> None:
         """The one worker: awaits what the session's thread makes of the perf buffer."""
+        self.session.on_outage = self._tell_outage
         try:
             self.post_message(self.Arrived(await self.session.open()))
             async for snapshot in self.session.ticks():
@@ -151,6 +157,11 @@ class Watching(App[Exception]):
             else:
                 self._trouble = f"STOPPED: {type(error).__name__}: {error}"
                 self.draw_header()
+
+    def _tell_outage(self, outage: Outage | None) -> None:
+        self._trouble = "" if outage is None else f"NOT READ: {outage}"
+        if not self.is_gone():
+            self.draw_header()
 
     def on_watching_arrived(self, message: Arrived) -> None:
         """The latest, which is shown unless another one is held."""
@@ -180,9 +191,10 @@ class Watching(App[Exception]):
         return self._settled.is_set()
 
     async def there(self) -> None:
-        """Until the rows on screen are those of the place."""
+        """Until the rows on screen are those of the place, or until a key has waited long enough for them."""
         if self._looked is not None and not self._looked.place.shows_rows_of(self.trail.here):
-            await self._settled.wait()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), KEY_WAITS_S)
 
     @work
     async def _look(self) -> None:

@@ -32,6 +32,7 @@ class Drain:
         self._taken = threading.Event()
         # A deque, because append and popleft are each atomic: a list that is swapped could lose an append under way.
         self._records: collections.deque[bytes] = collections.deque()
+        self._failure: Exception | None = None
         self._stop = False
         self._wake = threading.Event()
         self._turned = threading.Condition()
@@ -54,6 +55,9 @@ class Drain:
 
         Waits for one whole turn of the thread, so that everything submitted before the call is in the answer, unless a
         storm keeps the turn from ending within the timeout, or brought more than is kept.
+
+        Raises:
+            Exception: what emptying the buffer failed of since. It is tried again, and nothing is lost by raising.
         """
         deadline = time.monotonic() + timeout_s
         with self._turned:
@@ -62,6 +66,9 @@ class Drain:
                 self._wake.set()
                 if not self._turned.wait(deadline - time.monotonic()):
                     break
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
         taken = [self._records.popleft() for _ in range(len(self._records))]
         self._taken.set()
         return taken
@@ -77,7 +84,10 @@ class Drain:
     def _run(self) -> None:
         while not self._stop:
             self._wake.clear()
-            self._consume()
+            try:
+                self._consume()
+            except Exception as error:  # a thread that ends would be taken for silence
+                self._failure = error
             with self._turned:
                 self._turns += 1
                 self._turned.notify_all()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from epolltop.model.batch import Batch, Census, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch, Census, Event, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.bcc import load_bcc
@@ -114,6 +114,8 @@ class BpfSource:
         self._births = program.table("births", wire.FILE, wire.BIRTH)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
+        self._untold: list[Event] = []
+        self._uncounted: Census | None = None
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._unheard: tuple[int, ...] = ()
         self._renewed: set[int] = set()
@@ -162,6 +164,9 @@ class BpfSource:
             events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
         census = self._census.join(scanned, events)
+        # What the next poll tells if this one fails from here on.
+        events = self._untold = [*self._untold, *events] if self._untold else events
+        census = self._uncounted = census or self._uncounted
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
@@ -185,7 +190,7 @@ class BpfSource:
         freed = self._forget_the_gone(entries, processes)
         if freed:  # what is missing once is counted anew when it comes back
             counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
-        return Batch(
+        batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
             wall_ns=wall_ns,
@@ -199,6 +204,8 @@ class BpfSource:
             users=self._procfs.users.names(gone),
             watches=self._facts.watches(focus, {event.file for event in events}),
         )
+        self._untold, self._uncounted = [], None
+        return batch
 
     def close(self) -> None:
         """See FactSource."""
