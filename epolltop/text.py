@@ -165,9 +165,11 @@ def count(number: int | None) -> str:
 
 
 def rate(per_s: float | None) -> str:
-    """Per second, three digits; 0 is 0, what rounds to it is <0.1."""
+    """Per second or any other time, three digits; 0 is 0, what rounds to it is <0.1, or >-0.1."""
     if per_s is None:
         return UNKNOWN
+    if per_s < 0:
+        return ">-0.1" if per_s > -0.05 else f"-{rate(-per_s)}"
     if per_s == 0:
         return "0"
     if per_s < 0.05:

@@ -74,6 +74,10 @@ class Instances:
         fds = self._held.get(process, {})
         return tuple(self.live[file] for _, file in sorted(zip(fds.values(), fds, strict=True)))
 
+    def held_by(self, process: ProcessKey) -> int:
+        """How many it holds."""
+        return len(self._held.get(process, ()))
+
     def unheld(self) -> tuple[Instance, ...]:
         """Those that nobody has a descriptor for."""
         return tuple(map(self.live.__getitem__, sorted(self._unheld)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from epolltop.model.batch import NS_PER_TICK, Counts, Event, Process, ProcessKey
-from epolltop.model.snapshot import Instance, ProcessRow
+from epolltop.model.snapshot import Growth, Instance, ProcessRow
 
 
 class Evidence(NamedTuple):
@@ -24,6 +24,7 @@ class Evidence(NamedTuple):
     instances: tuple[Instance, ...]
     lacking: bool
     partly_listed: bool
+    growth: Growth | None
 
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
@@ -56,4 +57,5 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         compat=facts.compat if facts else False,
         failed_sampled_out=counts.failed_sampled_out,
         partly_listed=known.partly_listed,
+        growth=known.growth,
     )

@@ -106,6 +106,19 @@ class Instance(NamedTuple):
         return at if at < len(self.holders) and self.holders[at].process == process else None
 
 
+class Growth(NamedTuple):
+    """How what a process has grows, see growth.py; negative if it shrinks."""
+
+    net_per_min: float
+    """Open instances a minute, over the last one or as long as the process is known."""
+    net_per_h: float
+    """Open instances an hour, over the last one or as long as the process is known."""
+    fds_per_s: float | None
+    """Descriptors of any kind a second, over the minute or the hour, the faster."""
+    since_ns: int
+    """Boot clock: known since."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
     """A process that holds an instance, or did something about one inside the window."""
@@ -143,6 +156,8 @@ class ProcessRow:
     """It may hold more instances than those, which are all that is known one by one."""
     more_instances: int = 0
     """It holds so many besides these: a snapshot file did not list them."""
+    growth: Growth | None = None
+    """None before it was known for a second."""
 
     @property
     def pid(self) -> int:
@@ -158,6 +173,18 @@ class ProcessRow:
     def open(self) -> int:
         """Instances it holds."""
         return len(self.instances) + self.more_instances
+
+    def growth_over_s(self, now_ns: int) -> float | None:
+        """How long growth an hour is taken over."""
+        return None if self.growth is None else min(3600.0, (now_ns - self.growth.since_ns) / 1e9)
+
+    @property
+    def fd_limit_in_s(self) -> float | None:
+        """When it has as many descriptors as it may have, if they go on growing so; None if they do not grow."""
+        per_s = self.growth.fds_per_s if self.growth else None
+        if self.fds is None or self.fd_limit is None or not per_s or per_s < 0:
+            return None
+        return max(0, self.fd_limit - self.fds) / per_s
 
     def known(self, count: Count) -> Count | None:
         """One of its counts or rates; None if it is 0 because something may not have been counted."""
@@ -236,6 +263,14 @@ class Snapshot:
         """What is listed here."""
         holding = sum(1 for row in self.processes if row.open)
         return Extent(len(self.processes), holding, self.open, self.in_flight)
+
+    def net_of(self, row: ProcessRow) -> int | None:
+        """Instances that a process created less those it released; None if some of either may not be counted.
+
+        Where no probe fires both are what two censuses show, and so is the difference.
+        """
+        alike = len({probe.traces for probe in self.source.probes}) <= 1
+        return row.created - row.released if self.window_s and alike and not row.lacking else None
 
     def row_of(self, process: ProcessKey) -> ProcessRow | None:
         """Its row, if it is listed."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from epolltop.model.attribution import Attribution
 from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.growth import Levelled, Levels
 from epolltop.model.history import History
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
@@ -76,6 +77,7 @@ class World:
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
         self._history = History()
+        self._levelled = Levelled()
         self._marked: Mark | None = None
         self._journal = Journal(JOURNAL)
         self._journal_end = 0
@@ -95,6 +97,7 @@ class World:
         twin._attribution = copy.copy(self._attribution)
         twin._unseen = self._unseen.copy()
         twin._history = copy.copy(self._history)
+        twin._levelled = copy.copy(self._levelled)
         twin._derived = self._derived.copy()
         twin._news = list(self._news)
         return twin
@@ -138,6 +141,8 @@ class World:
             self._instances.apply_watches(file, watches)
         self._count(batch)
         self._keep_what_may_be_listed(gone)
+        if self._levelled.is_due(batch.now_ns) and not (self._instances.cut or self._instances.crowded):
+            self._levelled.look(batch.now_ns, self._instances.holders(), self._alive, self._levels)
 
     def mark(self) -> Mark:
         """Begins a window here, and forgets processes that were gone before it."""
@@ -252,6 +257,10 @@ class World:
         if not batch.source.exact:
             self._count_derived(batch)
 
+    def _levels(self, key: ProcessKey) -> Levels:
+        facts = self._facts.get(key)
+        return Levels(self._instances.held_by(key), facts.fds if facts else None)
+
     def _rates_since(self, mark: Mark) -> dict[ProcessKey, float]:
         """Of creation, by those who created something."""
         window_s = (self._require_batch().now_ns - mark.now_ns) / 1e9
@@ -309,6 +318,7 @@ class World:
         before = since.counts.get(key, _NONE)
         facts, uid = self._facts.get(key), self._uid(key, None)
         create_per_s = _rate(counts.created - before.created, window_s)
+        partly_listed = key in self._instances.cut or self._instances.crowded
         known = Evidence(
             facts,
             self._strangers.get(key),
@@ -321,7 +331,8 @@ class World:
             self._history.of(key, create_per_s),
             self._held.get(key, ()),
             self._attribution.may_lack(key) or self._unseen.of(key),
-            key in self._instances.cut or self._instances.crowded,
+            partly_listed,
+            None if partly_listed else self._levelled.of(key, self._require_batch().now_ns, self._levels(key)),
         )
         shown = self._shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))

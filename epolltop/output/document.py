@@ -198,6 +198,11 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, most
             create_per_s=row.known(round(row.create_per_s, 3)),
             release_per_s=row.known(round(row.release_per_s, 3)),
         ),
+        "net": snapshot.net_of(row),
+        "net_per_min": _rounded(row.growth and row.growth.net_per_min),
+        "net_per_hour": _rounded(row.growth and row.growth.net_per_h),
+        "growth_over_s": _rounded(row.growth_over_s(snapshot.now_ns)),
+        "fd_limit_in_s": _rounded(row.fd_limit_in_s),
         "exact": snapshot.source.exact and not row.lacking,
         "compat": row.compat,
         "partly_listed": row.partly_listed,
@@ -227,6 +232,10 @@ def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot
         "watches": instance.watches,
         "stack": list(instance.stack) or None,
     }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
 
 
 def _counts(counted: bool, **values: float | None) -> Json:

@@ -75,7 +75,7 @@ class Field(Generic[Row]):
     @property
     def descending(self) -> bool:
         """Natural direction of sorting: most first, but names and numbers that are names ascend."""
-        return self.unit in ("count", "per_s", "seconds")
+        return self.unit not in ("id", "text")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Field(Generic[Row]):
             return as_text(value)
         if self.unit == "count":
             return count(int(value))
-        return rate(value) if self.unit == "per_s" else duration(value)
+        return duration(value) if self.unit == "seconds" else rate(value)
 
 
 GAP = 1

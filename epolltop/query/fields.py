@@ -135,6 +135,8 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.known(row.release_per_s),
           "Instances released per second over the last window, charged to the process that dropped the last reference.",
           observed=True),
+    Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
+          "Growth of OPEN a minute, over the last one or as long as the process is known."),
     Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,
           "Id of the container that the process is in, as its control group is named: in tables the first 12 "
           "characters; the column is there if a process is in one.",
@@ -146,6 +148,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("released", "FREED", 7, "count", lambda row, _: row.known(row.released),
           "Instances released since the observation began: the process dropped the last reference to them.",
           observed=True),
+    Field("net", "NET", 6, "count", lambda row, snapshot: snapshot.net_of(row),
+          "Instances created less released since the observation began: what the process added to the machine's.",
+          shown=False),
     Field("failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
           "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
           "traces them.",
@@ -154,6 +159,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
     Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.fd_limit,
           "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use),
+    Field("fd_limit_in_s", "FULL", 7, "seconds", lambda row, _: row.fd_limit_in_s,
+          "When FDS reaches LIMIT if it goes on growing as in the last minute or hour, the faster; unknown unless it "
+          "grows; the column is there if one does.",
+          order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s,
+          worth=lambda snapshot: any(row.fd_limit_in_s is not None for row in snapshot.processes)),
     Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.ns_pid,
           "Process id inside: in the innermost PID namespace of the process, from /proc/PID/status; the column is "
           "there if a process is in one below ours.",
@@ -169,6 +179,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           observed=True),
     Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
           aliases=("comm",)),
+    Field("net_per_hour", "NET/H", 7, "per_h", lambda row, _: row.growth and row.growth.net_per_h,
+          "Growth of OPEN an hour, over the last one or as long as the process is known.",
+          aliases=("growth",), shown=False),
+    Field("growth_over_s", "OVER", 7, "seconds", lambda row, snapshot: row.growth_over_s(snapshot.now_ns),
+          "How long NET/H is taken over: an hour, or as long as the process is known.", shown=False),
     Field("ppid", "PPID", 7, "id", lambda row, _: row.ppid, "Process id of the parent.", shown=False),
     Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
     Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.cgroup, "Path of the control group.", shown=False),

@@ -144,6 +144,10 @@ class Process(msgspec.Struct):
     compat: bool = False
     failed_sampled_out: _Number | None = 0
     partly_listed: bool = False
+    net_per_min: _Rate | None = None
+    net_per_hour: _Rate | None = None
+    growth_over_s: _Seconds | None = None
+    fd_limit_in_s: _Rate | None = None
 
 
 class Argument(msgspec.Struct):

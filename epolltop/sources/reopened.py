@@ -27,7 +27,7 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
-from epolltop.model.snapshot import Extent, Holder, Instance, ProcessRow, Snapshot, Thread
+from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Snapshot, Thread
 from epolltop.model.world import Selection
 from epolltop.sources import Unplayable, forms
 from epolltop.text import plural, printable
@@ -84,7 +84,9 @@ def _snapshot(document: forms.Document) -> Snapshot:
         sees_compat=source.sees_compat,
     )
     unheld = tuple(instances.instance(instance) for instance in document.in_flight)
-    rows = tuple(_row(process, key, instances, told) for key, process in zip(keys, document.processes, strict=True))
+    rows = tuple(
+        _row(process, key, instances, told, clocks) for key, process in zip(keys, document.processes, strict=True)
+    )
     whole = Extent(totals.processes, totals.holding, totals.instances, totals.in_flight)
     listed = len(instances.made)
     return Snapshot(
@@ -197,7 +199,9 @@ def _argument(written: forms.Instance) -> tuple[Syscall, int | None]:
     return Syscall.UNKNOWN, None
 
 
-def _row(process: forms.Process, key: ProcessKey, instances: _Instances, told: Source) -> ProcessRow:
+def _row(
+    process: forms.Process, key: ProcessKey, instances: _Instances, told: Source, clocks: forms.Clocks
+) -> ProcessRow:
     held = tuple(instances.instance(instance) for instance in process.instances)
     return ProcessRow(
         key=key,
@@ -226,7 +230,17 @@ def _row(process: forms.Process, key: ProcessKey, instances: _Instances, told: S
         failed_sampled_out=process.failed_sampled_out or 0,
         partly_listed=process.partly_listed,
         more_instances=max(0, process.open - len(held)),
+        growth=_growth(process, clocks),
     )
+
+
+def _growth(process: forms.Process, clocks: forms.Clocks) -> Growth | None:
+    per_min, per_hour, over_s = process.net_per_min, process.net_per_hour, process.growth_over_s
+    if per_min is None or per_hour is None or over_s is None:
+        return None
+    left_s, left = process.fd_limit_in_s, (process.fd_limit or 0) - (process.fds or 0)
+    fds_per_s = None if left_s is None else left / left_s if left_s > 0 else 1.0  # whatever: nothing is left
+    return Growth(per_min, per_hour, fds_per_s, clocks.boottime_ns - round(over_s * 1e9))
 
 
 def _stack(frames: list[str] | None) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from epolltop.model.batch import Event, Kind, Probe, Source, Syscall, Totals
-from epolltop.model.snapshot import Snapshot
-from tests.query.rows import NOW_NS, event, instance, process, snapshot
+from epolltop.model.snapshot import Growth, Snapshot
+from tests.query.rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
 STACK = ("epoll_create1+0xb (libc.so.6)", r"leaky|_function\x1b+0x1c (a lib.so)", "[0x7f1200001000]")
 SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(stack=STACK)
@@ -21,6 +21,7 @@ HOSTILE = process(
     cgroup='/"quoted", with comma',
     container="3f2a81d09c" * 6 + "0d4c",
     ns_pid=7,
+    growth=Growth(-3.0, 12.5, 0.5, NOW_NS - 90 * SECOND_NS),
     instances=(SHARED, SIZED),
     created=123456789,
     create_per_s=0.01,

@@ -92,7 +92,10 @@ def test_an_unknown_name_suggests_what_was_meant() -> None:
 
 def test_columns_of_processes_come_in_the_promised_order() -> None:
     titles = " ".join(field.title for field in PROCESS_FIELDS if field.shown)
-    assert titles == "PID USER OPEN NEW/S FREED/S CONTAINER CREATED FREED FAILED FDS LIMIT NSPID AGE TREND NAME COMMAND"
+    expected = (
+        "PID USER OPEN NEW/S FREED/S NET/MIN CONTAINER CREATED FREED FAILED FDS LIMIT FULL NSPID AGE TREND NAME COMMAND"
+    )
+    assert titles == expected
 
 
 class TestProcesses:
