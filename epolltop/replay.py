@@ -19,7 +19,7 @@ from epolltop.checkpoints import Checkpoints
 from epolltop.model.batch import Batch, Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
-from epolltop.session import Session
+from epolltop.session import Result, Session
 from epolltop.sources import SourceEnded
 from epolltop.sources.recording import Recording
 from epolltop.sources.saved import open_saved
@@ -54,6 +54,7 @@ class Replay(Session):
         self._shown_at = 0
         self._head_ns = 0.0  # where recorded time stands: between the tick that is shown and the next
         self._disturbed = asyncio.Event()
+        self._reading = 0  # steps under way in the session's thread
         self._speed, self._held = 1.0, False
 
     @property
@@ -114,6 +115,11 @@ class Replay(Session):
     def held(self, held: bool) -> None:
         self._held = held
         self._disturbed.set()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether what was asked for is being read from the file; that may take seconds."""
+        return self._reading > 0
 
     async def step(self, ticks: int) -> Snapshot:
         """So many ticks onwards, or back; at most to the end or the beginning."""
@@ -243,6 +249,13 @@ class Replay(Session):
         return snapshot
 
     # In the front end's loop.
+
+    async def _call(self, step: Callable[[], Result]) -> Result:
+        self._reading += 1
+        try:
+            return await super()._call(step)
+        finally:
+            self._reading -= 1
 
     @property
     def _times(self) -> Sequence[int]:

@@ -23,7 +23,7 @@ from epolltop.sources import Descriptor, FactSource
 from epolltop.sources.passing import passes
 from epolltop.text import timestamp
 
-_Result = TypeVar("_Result")
+Result = TypeVar("Result")
 
 POLL_S = 1.0
 """At least so often the source is asked, however seldom somebody wants to know: until then events wait in a buffer of a
@@ -180,7 +180,7 @@ class Session:
         if source is not None:
             source.close()
 
-    async def _call(self, step: Callable[[], _Result]) -> _Result:
+    async def _call(self, step: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step)
 
     async def _attempt(self, step: Callable[[], _Result]) -> _Result | None:

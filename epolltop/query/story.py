@@ -147,7 +147,7 @@ def _who(event: Event, snapshot: Snapshot) -> str:
         user = row.user if row and row.uid == event.uid else None
         parts.append(f"as {user} ({event.uid})" if user else f"uid {event.uid}")
     if row and row.fds is not None and row.fd_limit:
-        parts.append(f"{grouped(row.fds)} of {grouped(row.fd_limit)} descriptors in use")
+        parts.append(f"{grouped(row.fds)} of {grouped(row.fd_limit)} descriptors in use now")
     return ", ".join(parts)
 
 

@@ -17,8 +17,8 @@ from textual.binding import BindingType
 from textual.driver import Driver
 from textual.screen import Screen
 
+from epolltop.query.field import Value
 from epolltop.query.fields import Field, lookup
-from epolltop.query.filter import comparison
 from epolltop.query.headline import notes
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS
@@ -166,13 +166,11 @@ class EpolltopApp(Typist):
         if value is None:
             self.notify(f"{field.title} is not known of this row.", severity="warning", markup=False)
             return
-        self._narrow(comparison(field, value, negate=negate))
+        self._narrow(field, value, negate=negate)
 
-    def _narrow(self, condition: str) -> None:
-        here = self.trail.here
-        text = f"({here.filter_text})" if " or " in here.filter_text.lower() else here.filter_text
+    def _narrow(self, field: Field[Any], value: Value, *, negate: bool) -> None:
         try:
-            self.move_to(here.filtered(f"{text} {condition}".strip()))
+            self.move_to(self.trail.here.narrowed(field, value, negate=negate))
         except FilterError as error:
             self.notify(f"Not filtered: {error.message}", severity="warning", markup=False)
 
@@ -188,7 +186,7 @@ class EpolltopApp(Typist):
 
         def chosen(value: str | None) -> None:
             if value is not None:
-                self._narrow(comparison(field, value, negate=False))
+                self._narrow(field, value, negate=False)
 
         choices = [Choice(str(value), str(value)) for value in sorted(found, key=str)]
         await self.push_screen(Picker(f"Only {field.title.lower()}:", choices, self.readable), chosen)
@@ -242,10 +240,12 @@ class EpolltopApp(Typist):
     def action_mark(self) -> None:
         """For copying and exporting."""
         self.board.main.toggle_mark()
+        self.draw_crumbs()
 
     def action_unmark(self) -> None:
         """No row is marked."""
         self.board.main.unmark_all()
+        self.draw_crumbs()
 
     # When.
 
@@ -356,9 +356,11 @@ class EpolltopApp(Typist):
         await self.push_screen(Picker("Export as:", choices, self.readable), chosen)
 
     def action_copy_row(self) -> None:
-        """To the terminal's clipboard."""
+        """To the terminal's clipboard; where rows are marked, those."""
         row, snapshot = self.board.selected, self.ring.shown
-        if row is not None and snapshot is not None:
+        if self.board.main.marked:
+            self.action_copy_table()
+        elif row is not None and snapshot is not None:
             self._send(clip_row(row, self.board.fields_of(row), snapshot, ascii_only=self.readable is not str))
 
     def action_copy_table(self) -> None:
@@ -380,5 +382,7 @@ class EpolltopApp(Typist):
         await self.push_screen(Help(self.readable, notes(shown) if shown else ()))
 
     def action_redraw(self) -> None:
-        """Draws all of the screen again."""
+        """Draws all of the screen again, with the columns that are of use by now."""
+        if self.ring.shown is not None:
+            self.board.choose_columns()
         self.refresh(layout=True)

@@ -144,6 +144,7 @@ class Board(Vertical):
             empty: said if there are no rows.
         """
         moved = self._place is None or place.subject != self._place.subject
+        sorted_anew = self._place is not None and (place.sort, place.reverse) != (self._place.sort, self._place.reverse)
         self._place, self._snapshot, self._glow = place, snapshot, glow
         if moved:
             for id in SUBJECTS:
@@ -151,14 +152,15 @@ class Board(Vertical):
             self._accompanied = None
             self.main.forget()
             self.focus_main()
-        for table in self.query(VirtualTable) if moved else (self.main,):
-            self._choose_columns(table)
+            self.choose_columns()
         self.set_class(place.instance is not None, "-one")
         self.main.empty = empty
         self.main.set_sort(place.view.field.id, place.view.descending)
         self.main.show(rows)
         if moved and place.cursor is not None:
             self.main.select(place.cursor)
+        elif sorted_anew:
+            self.main.show_top()
         if place.subject.id == PROCESSES.id:
             self._show_companions(snapshot)
         self.describe()
@@ -212,6 +214,11 @@ class Board(Vertical):
     @on(VirtualTable.Resized)
     def _fit(self, message: VirtualTable.Resized) -> None:
         self._choose_columns(message.table)
+
+    def choose_columns(self) -> None:
+        """Of all tables anew: not with every refresh, or columns would come and go with processes out of sight."""
+        for table in self.query(VirtualTable):
+            self._choose_columns(table)
 
     def _choose_columns(self, table: VirtualTable[Any]) -> None:
         fields = fitting(self._fields(table.id or ""), table.room, self._snapshot)

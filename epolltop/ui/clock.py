@@ -53,6 +53,10 @@ class Clock(Protocol):
     def banner(self) -> str:
         """What must be known about the time that is shown; empty: it is now."""
 
+    @property
+    def works(self) -> bool:
+        """Whether a time that was asked for is being sought, so that the one that is shown stands."""
+
     def pace(self) -> str:
         """How quickly it goes."""
 
@@ -103,6 +107,11 @@ class LiveClock:
             f"PAUSED at {timestamp(held.wall_ns)[:8]}, {age} ago; Space or = returns to now,"
             f" with {grouped(latest.open)} instances, {grouped(since)} created since"
         )
+
+    @property
+    def works(self) -> bool:
+        """See Clock."""
+        return False
 
     def pace(self) -> str:
         """See Clock."""
@@ -168,8 +177,13 @@ class ReplayClock:
         damage = f"; {session.trouble}" if session.trouble else ""
         return (
             f"{how} {timestamp(shown.wall_ns)[:8]}, {duration(gone / 1e9)} of {duration(whole / 1e9)}"
-            f", speed {session.speed:g}x{damage}  {of}"
+            f", speed {session.speed:g}x{', reading' if self.works else ''}{damage}  {of}"
         )
+
+    @property
+    def works(self) -> bool:
+        """See Clock."""
+        return self._session.is_reading
 
     def pace(self) -> str:
         """See Clock."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import ProcessRow
-from epolltop.query.fields import InstanceOf
-from epolltop.query.filter import Predicate, everything, parse_over
+from epolltop.query.field import Value
+from epolltop.query.fields import Field, InstanceOf
+from epolltop.query.filter import Predicate, comparison, everything, parse_over
 from epolltop.query.view import PROCESSES, Subject, View, events_of, instances_of
 
 InstanceKey: TypeAlias = tuple[int, int]
 """Identity of an instance: file and since_ns."""
+
+
+class Narrowing(NamedTuple):
+    """A part of a filter that the value of a cell gave."""
+
+    field: str
+    negate: bool
+    condition: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,8 @@ class Place:
     filter_text: str = ""
     filter: Predicate[Any] = everything
     """What filter_text means."""
+    narrowings: tuple[Narrowing, ...] = ()
+    """What of it cells gave, as long as it is not typed anew."""
     sort: str = ""
     reverse: bool = False
     rows: int | None = None
@@ -45,7 +57,23 @@ class Place:
 
     def filtered(self, text: str) -> Place:
         """The same with another filter; FilterError if it is none."""
-        return replace(self, filter_text=text.strip(), filter=parse_over(self.subject.fields, text))
+        return replace(self, filter_text=text.strip(), narrowings=(), filter=parse_over(self.subject.fields, text))
+
+    def narrowed(self, field: Field[Any], value: Value, *, negate: bool) -> Place:
+        """The same with a condition more: the value of a cell, or all others.
+
+        It takes the place of the opposite that was asked of that field in this way before; FilterError if it is none.
+        """
+        text = self.filter_text
+        alternatives = " or " in text.lower()
+        if not alternatives:
+            for other in self.narrowings:
+                if other.field == field.id and other.negate != negate:
+                    text = re.sub(rf"(?<!\S){re.escape(other.condition)}(?:\s+|$)", "", text)
+        condition = comparison(field, value, negate=negate)
+        whole = f"({text}) {condition}" if alternatives else f"{text.strip()} {condition}"
+        narrowings = (*self.narrowings, Narrowing(field.id, negate, condition))
+        return replace(self.filtered(whole), narrowings=narrowings)
 
     def drilled(self, row: Any) -> Place | None:
         """What Enter on one of its rows leads to; None: nothing more to see."""

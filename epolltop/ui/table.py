@@ -74,7 +74,7 @@ class VirtualTable(Sheet[Row], can_focus=True):
 
     @dataclass
     class Resized(TableMessage):
-        """The table has another size: other columns may fit."""
+        """The table has another width: other columns may fit."""
 
     @dataclass
     class HeaderClicked(TableMessage):
@@ -163,6 +163,19 @@ class VirtualTable(Sheet[Row], can_focus=True):
         self._scroll_to_row(top if in_view else self.scroll_offset.y)
         self.repaint()
 
+    def show_top(self) -> None:
+        """The first rows are in view: the cursor stays on its row if that is one of them, else it goes to the first.
+
+        A row that is followed stays in view instead.
+        """
+        if self._rows.follow:
+            return
+        if self._rows.at >= self._page:
+            self._rows.go_to_top()
+            self._report()
+        self._scroll_to_row(0)
+        self.repaint()
+
     def select(self, key: Hashable) -> bool:
         """Put the cursor on the row of this key, and that row on screen; False if there is none."""
         at = self._rows.find(key)
@@ -229,9 +242,11 @@ class VirtualTable(Sheet[Row], can_focus=True):
 
     def on_resize(self) -> None:
         """The columns take the new width, and the cursor stays on screen."""
+        before = self._layout.room
         self.set_columns(self._layout.columns)
         self._go(self._rows.at)
-        self.post_message(self.Resized(self))
+        if self.room != before:
+            self.post_message(self.Resized(self))
 
     def on_click(self, event: Click) -> None:
         """Rows and cells are selected, twice is activated; a title is reported."""

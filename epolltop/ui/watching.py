@@ -38,6 +38,8 @@ from epolltop.ui.ring import Ring
 from epolltop.ui.spans import narrowed
 from epolltop.ui.table import VirtualTable
 
+WORKS_S = 0.5
+"""After so long it is said that work is under way."""
 ORDER_HELD_S = 2.0
 """How long rows keep their order after the cursor moved: what one reaches for must not run away."""
 
@@ -115,7 +117,13 @@ class Watching(App[Exception]):
         self.board.main.empty = "Attaching probes and looking for instances that exist already."
         self.board.focus_main()
         self.draw_header()
+        self.set_interval(WORKS_S, self._tell_of_work)
         self._observe()
+
+    def _tell_of_work(self) -> None:
+        """A time that takes long to reach is no reason to believe that nothing happens."""
+        if self.clock.works and not self.is_gone():
+            self.draw_header()
 
     def on_resize(self) -> None:
         """A short screen has a short header."""
@@ -270,7 +278,9 @@ class Watching(App[Exception]):
         """Draws where we are."""
         looked = self._looked
         if looked is not None:
-            badges = ("following",) * self.board.main.follow + ("order held",) * looked.order_held
+            main = self.board.main
+            marked = (f"{grouped(len(main.marked))} marked",) if main.marked else ()
+            badges = (*marked, *("following",) * main.follow, *("order held",) * looked.order_held)
             self.query_one(Crumbs).describe(self.trail, len(looked.rows), looked.of, badges)
 
     def _why_empty(self, looked: Looked) -> str:

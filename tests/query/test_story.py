@@ -34,7 +34,7 @@ def test_a_creation_tells_what_by_whom_and_who_holds_it_now() -> None:
     assert story["headline"] == "nginx (42) created an epoll instance"
     assert story["when"].endswith(", 5.0s ago")
     assert story["call"] == "epoll_create1(EPOLL_CLOEXEC) returned descriptor 8"
-    assert story["who"] == "thread 43 (nginx), of nginx -w, child of 1, as www-data (33), 5 of 9 descriptors in use"
+    assert story["who"] == "thread 43 (nginx), of nginx -w, child of 1, as www-data (33), 5 of 9 descriptors in use now"
     assert story["instance"] == HELD.id
     assert story["now"] == "still open, held by nginx (42) as descriptors 8, 9; php (77) as descriptor 5"
 

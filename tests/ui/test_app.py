@@ -340,12 +340,18 @@ async def test_columns_follow_the_size() -> None:
             assert not screen.table("processes").show_horizontal_scrollbar
 
 
-async def test_columns_about_containers_come_and_go_with_them() -> None:
+async def test_columns_about_containers_come_and_go_when_one_asks_not_with_a_refresh() -> None:
+    def told() -> set[str]:
+        return {"CONTAINER", "NSPID"} & set(screen.within("#processes")[0].split())
+
     async with on_screen(batch(*ALL), size=(140, 36)) as screen:
-        assert not {"CONTAINER", "NSPID"} & set(screen.within("#processes")[0].split())
+        assert not told()
         await screen.press("right")
         await screen.tick(batch(*ALL, Task(101, "web", container="3f2a81d09c" * 6 + "0d4c", ns_pid=1)))
-        assert {"CONTAINER", "NSPID"} <= set(screen.within("#processes")[0].split())
+        await screen.press("less_than_sign", "greater_than_sign", "slash", *"web", "escape")
+        assert not told()
+        await screen.press("ctrl+l")
+        assert told() == {"CONTAINER", "NSPID"}
         (line,) = [line for line in screen.within("#processes") if " 101 " in line]
         assert {"3f2a81d09c3f", "1"} <= set(line.split())
         assert screen.table("processes").cursor_column == "pid"
@@ -353,7 +359,9 @@ async def test_columns_about_containers_come_and_go_with_them() -> None:
         await screen.sees("CONTAINER")
         await screen.tick(batch(*ALL))
         await screen.until_the_gone_are_gone()
-        assert not {"CONTAINER", "NSPID"} & set(screen.within("#processes")[0].split())
+        assert told() == {"CONTAINER", "NSPID"}
+        await screen.press("2", "1")
+        await screen.until(lambda: not told())
 
 
 async def test_a_short_screen_still_tells_that_it_is_paused() -> None:
@@ -390,6 +398,28 @@ async def test_the_order_is_held_for_two_seconds_after_the_cursor_moved() -> Non
         assert screen.rows() == ["50", "42", "77", "99"]
         assert "order held" not in screen.text
         assert screen.marked() == "42"
+
+
+MANY = tuple(Task(number, open=number) for number in range(100, 300))
+
+
+@pytest.mark.parametrize("key", ["less_than_sign", "r"])
+async def test_a_sort_shows_its_top(key: str) -> None:
+    async with on_screen(batch(*MANY)) as screen:
+        await screen.press("G", key)
+        top = "100" if key == "r" else screen.rows()[0]
+        await screen.until(lambda: screen.rows()[0] == top)
+        assert screen.table("processes").scroll_offset.y == 0
+        assert screen.marked() in screen.rows()
+        await screen.tick()
+        assert screen.table("processes").scroll_offset.y == 0
+
+
+async def test_a_sort_leaves_a_row_in_view_that_is_followed() -> None:
+    async with on_screen(batch(*MANY)) as screen:
+        await screen.press("G", "K", "K", "F", "less_than_sign")
+        assert screen.marked() == "102"
+        assert "102" in screen.rows()
 
 
 async def test_a_key_that_sorts_is_stronger_than_the_held_order() -> None:

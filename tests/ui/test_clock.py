@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from epolltop.model.batch import Batch
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.query.view import PROCESSES
 from epolltop.replay import Replay
@@ -88,6 +91,25 @@ async def test_a_replay_says_that_it_is_one_and_where_it_stands(tmp_path: Path) 
             "REPLAY 12:00:00, 0µs of 2.0s, speed 0.25x  a  2026-01-31  test  Linux 6.1.0",
             "  100 ",
         )
+
+
+async def test_that_a_time_takes_long_to_reach_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on = threading.Event()
+    real = Replay._on_time
+
+    def slow(self: Replay, *arguments: Any) -> Snapshot | None:
+        assert goes_on.wait(20)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Replay, "_on_time", slow)
+    async with replayed(tmp_path / "a", recorded(3), speed=0.25) as (pilot, session):
+        assert "reading" not in text(pilot)
+        session.speed = 100.0
+        try:
+            await until(pilot, "REPLAY 12:00:00", ", reading")
+        finally:
+            goes_on.set()
+        await until(pilot, "END", "speed 100x  a  ")
 
 
 async def test_it_plays_to_the_end_and_stands_there(tmp_path: Path) -> None:

@@ -145,6 +145,28 @@ async def test_only_this_value_and_not_this_value() -> None:
         assert screen.rows() == ["42", "99"]
 
 
+async def test_the_opposite_of_what_a_cell_asked_for_takes_its_place() -> None:
+    async with on_screen() as screen:
+        await screen.press("f", "exclamation_mark")  # OPEN of redis
+        assert "filter: open<20" in screen.text
+        assert screen.rows() == ["42", "99"]
+        await screen.press("f")
+        assert "filter: open>=3" in screen.text
+        assert screen.rows() == ["77", "42"]
+
+
+async def test_what_was_typed_stays_beside_what_cells_ask_for() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"open>=1 !name=x", "enter", "f", "right", "right", "f", "left", "left")
+        assert 'filter: open>=1 !name=x open>=20 user="redis"' in screen.text
+        await screen.press(*["right"] * 8)
+        table = screen.table("processes")
+        while table.cursor_column != "open":
+            await screen.press("left")
+        await screen.press("exclamation_mark")
+        assert 'filter: open>=1 !name=x user="redis" open<20' in screen.text
+
+
 async def test_the_value_of_the_sorted_column_is_taken_where_no_cell_is_chosen() -> None:
     async with on_screen() as screen:
         await screen.press("down", "f")
@@ -340,14 +362,20 @@ async def test_export_in_a_chosen_format(format: str) -> None:
 
 async def test_marked_rows_are_what_is_exported_and_copied() -> None:
     async with on_screen() as screen:
-        await screen.press("m", "down", "down", "m", "E", *"csv", "enter")
+        await screen.press("m", "down", "down", "m")
+        await screen.sees("2 marked")
+        await screen.press("E", *"csv", "enter")
         await screen.sees("Exported to")
         (name,) = os.listdir()
         await screen.press("Y")
         await screen.sees("2 rows sent to the terminal")
-        assert screen.app.clipboard.count("\n") == 4  # fences, heading, two rows
+        both = screen.app.clipboard
+        assert both.count("\n") == 4  # fences, heading, two rows
+        await screen.press("up", "y")
+        assert screen.app.clipboard == both
         await screen.press("U", "Y")
         await screen.sees("3 rows sent to the terminal")
+        assert "2 marked" not in screen.text
     assert {line.split(",")[0] for line in exported(name).splitlines()[1:]} == {"77", "99"}
 
 
