@@ -183,7 +183,7 @@ class Session:
     async def _call(self, step: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step)
 
-    async def _attempt(self, step: Callable[[], _Result]) -> _Result | None:
+    async def _attempt(self, step: Callable[[], Result]) -> Result | None:
         """The same, or None where it fails for a reason that may pass.
 
         Raises:
