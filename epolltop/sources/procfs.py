@@ -20,6 +20,7 @@ from typing import NamedTuple
 from epolltop.model.batch import Process, ProcessKey
 from epolltop.sources import tables
 from epolltop.sources.cgroups import Cgroup, cgroup
+from epolltop.sources.pace import Deadline
 from epolltop.sources.tables import Table
 from epolltop.sources.users import Users
 from epolltop.text import safe
@@ -187,14 +188,18 @@ class Procfs:
         for key in [key for key in self._static if key not in alive]:
             del self._static[key]
 
-    def table(self, pid: int) -> Table:
+    def table(self, pid: int, deadline: Deadline | None = None) -> Table:
         """Which descriptors of a process are epoll instances; none if it is gone.
+
+        Args:
+            pid: whose.
+            deadline: then it is left off.
 
         Raises:
             PermissionError: they may not be read. Root meets this too, without CAP_SYS_PTRACE or under an LSM.
         """
         try:
-            return tables.read_table(self._root, pid)
+            return tables.read_table(self._root, pid, deadline)
         except _GONE:
             return Table(pid, [])
         except PermissionError:

@@ -5,16 +5,18 @@ Tables of threads that left their process' are not seen: to find out which those
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from epolltop.model.batch import Census, Holding, Process, ProcessKey
-from epolltop.sources import kcmp
+from epolltop.sources import HOLDINGS, kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
-from epolltop.sources.pace import now_ns
+from epolltop.sources.pace import Deadline, now_ns
 from epolltop.sources.pids import OwnPids
 from epolltop.sources.procfs import Procfs
+from epolltop.sources.shares import fair_share
 
 NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
 UNCOMPARED = (
@@ -25,6 +27,13 @@ FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids 
 PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
 APART = "what threads hold that left their process' table (unshare(2) with CLONE_FILES) is in no census"
 HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
+LONG = (
+    "there is more in /proc than is read and compared at a time: what a census does not reach is shown as it was known"
+)
+WALK_S = 1.0
+"""How long tables are read: some 300,000 descriptors. The next walk begins where this one left off."""
+FRESH_MAX = 20_000
+"""Descriptors that are sorted in at a time, some 60 us each. Those wait of whom there are most."""
 
 
 class Scanned(NamedTuple):
@@ -48,6 +57,19 @@ class _Table(NamedTuple):
     holdings: list[Holding]
 
 
+@dataclass(slots=True)
+class _Walk:
+    """What was read of all tables."""
+
+    found: dict[int, tuple[ProcessKey, list[int]]]
+    """Epoll descriptors by pid, ascending."""
+    processes: dict[ProcessKey, Process]
+    threads: dict[int, int]
+    cut: set[ProcessKey]
+    """Of whom it was not read, or not all."""
+    unreadable: int = 0
+
+
 class Scan:
     """Instances by number, kept from one walk to the next."""
 
@@ -62,6 +84,7 @@ class Scan:
         self._threads: dict[int, int] = {}
         """By which the kernel knows the tables of the last walk, by pid."""
         self._tables: dict[int, _Table] = {}
+        self._next = 0  # the pid that the next walk begins with
         self._holdings: list[Holding] = []
 
     @property
@@ -70,36 +93,75 @@ class Scan:
         return "/proc + kcmp" if self.compares else "/proc"
 
     def take(self) -> Scanned:
-        """Walks all descriptor tables; the first walk sorts all instances (6 s for 100,000).
+        """Walks all descriptor tables, within WALK_S, and sorts in what is new among them, up to FRESH_MAX.
 
         Raises:
             OSError: /proc went away, or we have no descriptor left to read it with.
         """
         started_ns = now_ns()
         pids = self._procfs.pids()
-        found: dict[int, tuple[ProcessKey, list[int]]] = {}
-        processes: dict[ProcessKey, Process] = {}
-        threads: dict[int, int] = {}
-        unreadable = 0
-        own = None if self._include_self else self._procfs.own_pid()
-        for pid in pids:
-            if pid == own:
-                continue
-            try:
-                thread, fds = self._procfs.table(pid)
-            except PermissionError:
-                unreadable += 1
-                continue
-            if fds and (process := self._process(pid)):
-                processes[process.key] = process
-                found[pid] = process.key, fds
-                threads[pid] = thread
-        self._threads = threads
-        holders = [ProcessKey(threads[pid], key.start) for pid, (key, _) in found.items()]
+        walk = self._walk(pids)
+        self._threads = walk.threads
+        cut = walk.cut | self._trim(walk.found)
+        holders = [ProcessKey(walk.threads[pid], key.start) for pid, (key, _) in walk.found.items()]
         uncompared = self._pids.learn(holders) if self.compares else 0
-        self._update(found)
-        census = Census(started_ns, self._holdings, by_address=False)
-        return Scanned(census, processes, unreadable, (*self._uncompared(uncompared), APART, *self._hidden(pids)))
+        self._update(walk.found)
+        census = Census(started_ns, self._holdings, by_address=False, cut=frozenset(cut))
+        unseen = (*([LONG] if cut else []), *self._uncompared(uncompared), APART, *self._hidden(pids))
+        return Scanned(census, walk.processes, walk.unreadable, unseen)
+
+    def _walk(self, pids: Sequence[int]) -> _Walk:
+        """Reads tables, beginning with those that the last walk did not reach; what it does not reach is as it was."""
+        walk = _Walk({}, {}, {}, set())
+        own = None if self._include_self else self._procfs.own_pid()
+        deadline = Deadline(WALK_S)
+        order = sorted((pid for pid in pids if pid != own), key=lambda pid: (pid < self._next, pid))
+        self._next = 0
+        for pid in order:
+            known = self._tables.get(pid)
+            try:
+                thread, fds, whole = (0, [], False) if deadline.is_over else self._procfs.table(pid, deadline)
+            except PermissionError:
+                walk.unreadable += 1
+                continue
+            if not whole:
+                # One that takes all the time alone comes last the next time.
+                self._next = self._next or pid + bool(thread)
+                walk.cut.add(known.key if known else ProcessKey(pid, 0))
+                thread, fds = (self._threads.get(pid, pid), known.fds) if known else (thread, fds)
+            if fds and (process := self._process(pid)) and (whole or known is None or process.key == known.key):
+                walk.processes[process.key] = process
+                walk.found[pid] = process.key, fds
+                walk.threads[pid] = thread
+        walk.found = dict(sorted(walk.found.items()))
+        return walk
+
+    def _trim(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> set[ProcessKey]:
+        """Leaves out what is too much to be kept, or to be sorted in now; whose that is."""
+        cut = set()
+        sizes = [len(fds) for _, fds in found.values()]
+        if sum(sizes) > HOLDINGS:
+            each = fair_share(sizes, 0, HOLDINGS)
+            for pid, (key, fds) in found.items():
+                if len(fds) > each:
+                    found[pid] = key, fds[:each]
+                    cut.add(key)
+        fresh = {pid: self._fresh(pid, *table) for pid, table in found.items()}
+        left = FRESH_MAX
+        for pid in sorted(fresh, key=lambda pid: len(fresh[pid])):
+            late = fresh[pid][left:]
+            left -= len(fresh[pid]) - len(late)
+            if late:
+                key, fds = found[pid]
+                found[pid] = key, sorted(set(fds).difference(late))
+                cut.add(key)
+        return cut
+
+    def _fresh(self, pid: int, key: ProcessKey, fds: list[int]) -> list[int]:
+        known = self._tables.get(pid)
+        if known is None or known.key != key:
+            return fds
+        return sorted(set(fds).difference(known.fds)) if fds != known.fds else []
 
     def file(self, place: Place) -> int:
         """Number of the instance that the last walk found in a place; 0 if none."""
@@ -140,18 +202,14 @@ class Scan:
         """Numbers what was found."""
         gone: list[Place] = []
         fresh: list[Place] = []
-        for pid, table in self._tables.items():
+        for pid, known in self._tables.items():
             key, fds = found.get(pid, (None, []))
-            if key != table.key:
-                gone += [(pid, fd) for fd in table.fds]
-            elif fds != table.fds:
-                gone += [(pid, fd) for fd in set(table.fds).difference(fds)]
-        for pid, (key, fds) in found.items():
-            known = self._tables.get(pid)
-            if known is None or known.key != key:
-                fresh += [(pid, fd) for fd in fds]
+            if key != known.key:
+                gone += [(pid, fd) for fd in known.fds]
             elif fds != known.fds:
-                fresh += [(pid, fd) for fd in set(fds).difference(known.fds)]
+                gone += [(pid, fd) for fd in set(known.fds).difference(fds)]
+        for pid, seen in found.items():
+            fresh += [(pid, fd) for fd in self._fresh(pid, *seen)]
         touched = self._files.update(gone, fresh).union(pid for pid, _ in gone)
         for pid in touched:
             self._tables.pop(pid, None)

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from epolltop.sources.pace import Deadline
+
 _EVENTPOLL = "anon_inode:[eventpoll]"
 _WATCH = b"\ntfd:"
 """What each line of an interest list begins with; others stand before it."""
@@ -23,24 +25,31 @@ class Table(NamedTuple):
     """By which the kernel knows the table: the main one, or where that has exited, the first that has descriptors."""
     fds: list[int]
     """Ascending."""
+    whole: bool = True
+    """There was time to read all of it."""
 
 
-def read_table(root: str, pid: int) -> Table:
+def read_table(root: str, pid: int, deadline: Deadline | None = None) -> Table:
     """That of a process, as the tree of that root shows it.
+
+    Args:
+        root: of the tree.
+        pid: whose.
+        deadline: then it is left off.
 
     Raises:
         FileNotFoundError, ProcessLookupError: it is gone.
         PermissionError: it may not be read.
     """
     try:
-        fds = _epoll_fds(root, pid)
+        table = _read(root, pid, deadline)
     except PermissionError:  # the table of a main thread that has exited is root's
         if heir(root, pid) is None:
             raise
-        fds = None
-    if fds is None and (left := heir(root, pid)):
-        pid, fds = left, _epoll_fds(root, left)
-    return Table(pid, fds or [])
+        table = None
+    if table is None and (left := heir(root, pid)):
+        table = _read(root, left, deadline)
+    return table or Table(pid, [])
 
 
 def heir(root: str, pid: int) -> int | None:
@@ -101,10 +110,17 @@ def links(root: str, thread: int) -> Iterator[tuple[int, str]]:
         os.close(table)
 
 
-def _epoll_fds(root: str, thread: int) -> list[int] | None:
+def _read(root: str, thread: int, deadline: Deadline | None) -> Table | None:
     """None: it has no descriptor of any kind."""
-    found = dict(links(root, thread))
-    return sorted(fd for fd, link in found.items() if link == _EVENTPOLL) if found else None
+    fds: list[int] = []
+    seen = False
+    for fd, link in links(root, thread):
+        seen = True
+        if link == _EVENTPOLL:
+            fds.append(fd)
+        if deadline is not None and deadline.is_over:
+            return Table(thread, sorted(fds), whole=False)
+    return Table(thread, sorted(fds)) if seen else None
 
 
 def _link(name: str, table: int) -> str:

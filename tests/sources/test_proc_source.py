@@ -19,6 +19,7 @@ from epolltop.model.batch import Batch, Holding, ProcessKey
 from epolltop.sources import Descriptor, SourceUnavailable, kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
+from epolltop.sources.pace import Deadline
 from epolltop.sources.proc import ProcSource
 from epolltop.sources.tables import Table
 from tests.waiting import eventually
@@ -248,8 +249,8 @@ def test_a_process_that_ends_between_two_reads_is_left_out(watcher: Watcher, mon
         for child in (doomed, other):
             child.do("keep = [select.epoll() for _ in range(3)]")
 
-        def read_and_kill(pid: int) -> Table:
-            table = read(pid)
+        def read_and_kill(pid: int, deadline: Deadline | None = None) -> Table:
+            table = read(pid, deadline)
             if pid == doomed.pid:
                 doomed.end()
             return table

@@ -15,12 +15,13 @@ from epolltop.model.batch import Census, Event, Holding, ProcessKey
 from epolltop.sources import HOLDINGS, cut_short
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.naming import Naming
-from epolltop.sources.bpf.passes import Reading, fair_share
+from epolltop.sources.bpf.passes import Reading
 from epolltop.sources.bpf.pidns import levels_up
 from epolltop.sources.bpf.program import Program
 from epolltop.sources.pace import now_ns
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import PART, Scan
+from epolltop.sources.shares import fair_share
 
 OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 PART_S, FIRST_S = 0.2, 1.0

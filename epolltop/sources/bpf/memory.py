@@ -1,12 +1,36 @@
-"""What compiling leaves in memory, and how it goes."""
+"""What compiling and floods of events leave in memory, and how it goes."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+
+FLOOD = 10_000
+"""Events of a poll that leave so much memory behind that it is worth giving back: 5 MB."""
+QUIET_POLLS = 5
+"""So long others still hold what they made of a flood."""
+
+
+class Tide:
+    """Gives memory back when a flood of events is over: what a storm took is free by then, but still the process's."""
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        """No flood so far."""
+        self._give_back = give_back
+        self._left = 0  # polls until it is given back
+
+    def note(self, events: int) -> None:
+        """One poll had so many."""
+        if events >= FLOOD:
+            self._left = QUIET_POLLS
+        elif self._left:
+            self._left -= 1
+            if not self._left:
+                self._give_back()
 
 
 def give_back_memory() -> None:
-    """Drops what compiling and attaching left: the heaps and pages of LLVM and libbpf, 80 MB in 8 ms.
+    """Drops what compiling and attaching left, or a flood: free heap and pages of LLVM and libbpf, 80 MB in 8 ms.
 
     Only mappings without private copies are dropped (Anonymous: 0 in smaps); their pages come back from the file when
     they are needed again. MADV_DONTNEED on a page that was relocated would lose the relocation.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 _READ_BYTES = 1 << 16
 """Twice of what the kernel gives at once."""
@@ -39,21 +39,3 @@ class Reading:
                 return None
         self._file.close()
         return b"".join(self._parts)
-
-
-def fair_share(told: Sequence[int], cut: int, room: int) -> int:
-    """How many holdings of each table may be told, so that all tables together find room.
-
-    Who has little is told whole; who has much gets what that leaves, as much as every other. At least 1.
-
-    Args:
-        told: of each table that was told whole, how many there were.
-        cut: tables that have more than were told.
-        room: for all of them.
-    """
-    left, sharing = room, len(told) + cut
-    for number in sorted(told):
-        if number * sharing >= left:
-            break
-        left, sharing = left - number, sharing - 1
-    return max(1, left // sharing) if cut else room

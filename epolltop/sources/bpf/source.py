@@ -23,7 +23,7 @@ from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.drain import Drain
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.layout import layout
-from epolltop.sources.bpf.memory import give_back_memory
+from epolltop.sources.bpf.memory import Tide, give_back_memory
 from epolltop.sources.bpf.pidns import levels_up, require_machine_clock
 from epolltop.sources.bpf.program import AttachError, Program
 from epolltop.sources.bpf.requirements import require, tracefs
@@ -119,6 +119,7 @@ class BpfSource:
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._unheard: tuple[int, ...] = ()
         self._renewed: set[int] = set()
+        self._tide = Tide(give_back_memory)
         self._drain.start()
 
     def _climb(self, program: Program) -> None:
@@ -159,6 +160,7 @@ class BpfSource:
         assert program is not None, "poll before open"
         scanned = self._pace.run(self._census.take)
         records = self._drain.take()
+        self._tide.note(len(records))
         events = [wire.decode_event(record) for record in records]
         if self._stacks is not None:
             events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])

@@ -1,0 +1,23 @@
+"""How tables of descriptors share the room that a census has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def fair_share(told: Sequence[int], cut: int, room: int) -> int:
+    """How many holdings of each table may be told, so that all tables together find room.
+
+    Who has little is told whole; who has much gets what that leaves, as much as every other. At least 1.
+
+    Args:
+        told: of each table of which it is known, how many there are.
+        cut: tables of which is only known that they have more than were told.
+        room: for all of them.
+    """
+    left, sharing = room, len(told) + cut
+    for number in sorted(told):
+        if number * sharing > left:
+            return max(1, left // sharing)
+        left, sharing = left - number, sharing - 1
+    return max(1, left // sharing) if cut else room
