@@ -203,6 +203,9 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, most
         "net_per_hour": _rounded(row.growth and row.growth.net_per_h),
         "growth_over_s": _rounded(row.growth_over_s(snapshot.now_ns)),
         "fd_limit_in_s": _rounded(row.fd_limit_in_s),
+        "history": [round(rate, 3) for rate in row.history]
+        if counted and row.known(sum(row.history)) is not None
+        else None,
         "exact": snapshot.source.exact and not row.lacking,
         "compat": row.compat,
         "partly_listed": row.partly_listed,

@@ -10,12 +10,14 @@ from typing import Annotated
 
 import msgspec
 
+from epolltop.model.history import HISTORY
 from epolltop.model.snapshot import Provenance
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, lt=1e10)]
 _Rate = Annotated[float, msgspec.Meta(ge=-1e20, lt=1e20)]
+_Past = Annotated[list[Annotated[float, msgspec.Meta(ge=0, lt=1e20)]], msgspec.Meta(max_length=HISTORY)]
 _Text = Annotated[str, msgspec.Meta(max_length=1 << 17)]
 _Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}@[0-9]{1,18}$")]
 _Start = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
@@ -143,6 +145,7 @@ class Process(msgspec.Struct):
     exact: bool = True
     compat: bool = False
     failed_sampled_out: _Number | None = 0
+    history: _Past | None = None
     partly_listed: bool = False
     net_per_min: _Rate | None = None
     net_per_hour: _Rate | None = None

@@ -1,6 +1,6 @@
 """A snapshot file (schema epolltop.snapshot/1) turned back into the snapshot it was written from.
 
-What the file does not tell is not known again: processes that a filter left out, trends, descriptors of holders that
+What the file does not tell is not known again: processes that a filter left out, descriptors of holders that
 are not listed, when creators that are not listed started, and the arguments of releases.
 """
 
@@ -223,7 +223,7 @@ def _row(
         sampled_out=process.sampled_out or 0,
         create_per_s=process.create_per_s or 0.0,
         release_per_s=process.release_per_s or 0.0,
-        history=(),
+        history=tuple(process.history or ()),
         instances=held,
         lacking=told.exact and not process.exact,
         compat=process.compat,

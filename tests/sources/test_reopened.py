@@ -53,9 +53,8 @@ def test_a_snapshot_becomes_the_document_it_was_read_from(made: str, events: Any
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_is_the_same_but_for_trends(format: str) -> None:
+def test_every_format_is_the_same(format: str) -> None:
     lived = exact()
-    lived = replace(lived, processes=tuple(replace(row, history=()) for row in lived.processes))
     recalled = again(document(lived))
     (before, after) = (
         FORMATS[format](Report(snapshot, View(PROCESSES), snapshot.processes, width=120)).replace(
@@ -224,3 +223,13 @@ def test_text_is_made_safe_again() -> None:
     source = recalled.source
     assert (source.host.hostname, source.fallback, source.census_by, source.blind_spots) == (shown,) * 3 + ((shown,),)
     assert (source.probes[0].name, source.probes[0].attached_to) == (shown, shown)
+
+
+@pytest.mark.parametrize("history", [[0.0] * 61, [-1.0], [1e30], [None]])
+def test_a_history_longer_than_is_kept_or_of_no_rates_is_refused(history: list[float]) -> None:
+    written = document(exact())
+    written["processes"][0]["history"] = [0.5] * 60
+    assert again(written).processes[0].history == (0.5,) * 60
+    written["processes"][0]["history"] = history
+    with pytest.raises(Unplayable):
+        again(written)
