@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +15,7 @@ from epolltop.output.formats import FORMATS
 from epolltop.output.report import WIDTH
 from epolltop.query.fields import UnknownField, lookup
 from epolltop.query.filter import parse_over
-from epolltop.query.mistake import FilterError
+from epolltop.query.mistake import FilterError, pointed
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View
 from epolltop.sources.choose import KINDS
 from epolltop.sources.users import uid_of
@@ -26,6 +27,7 @@ MIN_DELAY_S = 0.1
 _STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
 """Its names: where they lead to is written to, not replaced."""
 
+_INDENT = "  "
 _VIEW_HELP = "rows of --batch and snapshot, and what filter and sort are about: processes (default), instances, events"
 _EPILOG = """\
 commands:
@@ -132,7 +134,8 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
     try:
         predicate = parse_over(subject.fields, given.filter)
     except FilterError as error:
-        raise BadUsage(f"filter: {error}\n  {given.filter}\n  {' ' * error.position}^") from None
+        shown, column = pointed(given.filter, error.position, shutil.get_terminal_size().columns - len(_INDENT))
+        raise BadUsage(f"filter: {error}\n{_INDENT}{shown}\n{_INDENT}{' ' * column}^") from None
     if command == "record" and given.filter:
         parser.error("-F: a recording holds everything; filter what replay shows")
     duration = command in ("snapshot", "events", "record")

@@ -35,6 +35,38 @@ def pointed(text: str, position: int, width: int, *, ascii_only: bool = False) -
     return shown + cut(after, max(0, room - cell_len(shown)), ascii_only=ascii_only), cell_len(shown)
 
 
+def explained(text: str, error: FilterError, width: int, *, ascii_only: bool = False) -> list[str]:
+    """Lines of at most width cells: the text around the mistake, a caret under it, and what is wrong, whole."""
+    shown, column = pointed(text, error.position, width, ascii_only=ascii_only)
+    return [shown, *below(column, error.message, width)]
+
+
+def below(column: int, message: str, width: int) -> list[str]:
+    """A caret at a cell, and a message beside it or, where that does not fit, below it."""
+    message = printable(message)
+    if column + 2 + cell_len(message) <= width:
+        return [f"{' ' * column}^ {message}"]
+    if cell_len(message) + 1 <= column:
+        return [f"{' ' * (column - 1 - cell_len(message))}{message} ^"]
+    return [" " * column + "^", *_broken(message, width)]
+
+
+def _broken(message: str, width: int) -> list[str]:
+    """Between words where that is possible."""
+    lines = [""]
+    for word in message.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        lines += [""] * bool(lines[-1])
+        for char in word:
+            if cell_len(lines[-1] + char) > width:
+                lines.append("")
+            lines[-1] += char
+    return lines
+
+
 def _end_of(text: str, width: int, ascii_only: bool) -> str:
     """At most width cells, the beginning replaced by an ellipsis."""
     if cell_len(text) <= width:

@@ -9,6 +9,8 @@ from textual import events, on
 from textual.binding import BindingsMap
 from textual.widgets import Input
 
+from epolltop.text import printable
+
 _EDITING = BindingsMap(Input.BINDINGS).key_to_bindings
 
 
@@ -48,7 +50,7 @@ class Entry(Input):
     async def take(self, typed: events.Key | events.Paste) -> bool:
         """See `TakesKeys`."""
         if isinstance(typed, events.Paste):
-            self._insert("".join(typed.text.splitlines()[:1]))
+            self._insert(printable("".join(typed.text.splitlines()[:1])))
         elif typed.key in self._keys:
             self._keys[typed.key]()
         elif typed.key in _EDITING:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from epolltop.query.mistake import FilterError
+from epolltop.query.mistake import FilterError, below, explained
+from epolltop.text import cut, printable
 from epolltop.ui.entry import Entry
 
 REMEMBERED = 100
+MIN_WIDTH = 20
+PADDING = 2
+"""Cells of the line and of what is below it, as epolltop.tcss has them."""
 
 
 def _stay() -> None:
@@ -44,15 +49,15 @@ class FilterBar(Vertical):
             "shift+tab": _stay,
         }
         self._line = Entry(keys, self._try, "words, open>10, user:www, !word", id="filter")
-        self._applied = ""
+        self._applied = self._in_force = ""
         self._error: FilterError | None = None
         self._past: list[str] = []
         self._at = 0
 
     def compose(self) -> ComposeResult:
-        """Two lines, the lower one only while something is wrong."""
-        yield Static(id="filter_error", markup=False)
+        """The line, and below it what is wrong, while something is."""
         yield self._line
+        yield Static(id="filter_error", markup=False)
 
     @property
     def is_open(self) -> bool:
@@ -61,7 +66,7 @@ class FilterBar(Vertical):
 
     def open(self, text: str) -> None:
         """Shows it with that text, which is applied already, ready to be changed."""
-        self._applied = text
+        self._applied = self._in_force = text
         self._complain(None)
         self._line.put(text)
         self._at = len(self._past)
@@ -102,11 +107,27 @@ class FilterBar(Vertical):
         """Applies the text if it is another one."""
         if self.is_open and text != self._applied:
             self._applied = text
-            self._complain(self._apply(text))
+            error = self._apply(text)
+            if error is None:
+                self._in_force = text
+            self._complain(error)
+
+    def on_resize(self) -> None:
+        """The message stays in sight."""
+        self._complain(self._error)
 
     def _complain(self, error: FilterError | None) -> None:
         self._error = error
         said = self.query_one("#filter_error", Static)
         said.set_class(error is not None, "open")
         if error is not None:
-            said.update(f"{' ' * error.position}v {error.message}")
+            said.update("\n".join(self._explained(error)))
+
+    def _explained(self, error: FilterError) -> list[str]:
+        """Under the line as it stands there if all of it is in sight, else under the part that is about it."""
+        width = max(MIN_WIDTH, self.app.size.width - PADDING)
+        text = self._line.value
+        whole = cell_len(text) < width and text == printable(text)
+        column = cell_len(text[: error.position])
+        lines = below(column, error.message, width) if whole else explained(text, error, width)
+        return [*lines, cut(f"in force: {printable(self._in_force.strip()) or 'no filter'}", width)]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.headline import brief_lines, cost_line, is_lossy, loss_line, notes, source_lines, totals_line
-from epolltop.text import wrapped
+from epolltop.text import printable, wrapped
 from epolltop.ui.lines import Lines
 
 SHORT = 20
@@ -60,7 +60,7 @@ class Header(Lines):
             for text in _noted(notes(shown), width):
                 line(text, "italic")
         if filter_text:
-            line(f"filter: {filter_text}   (Esc clears it)", "bold")
+            line(f"filter: {printable(filter_text)}   (Esc clears it)", "bold")
         self.put(lines)
 
 

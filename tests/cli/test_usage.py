@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from epolltop import __version__
 from epolltop.options import parse_options
@@ -342,3 +343,15 @@ def test_root_of_a_user_namespace_is_told_that_it_is_not_enough() -> None:
     assert (ended.returncode, ended.stdout) == (3, "")
     assert "privileges: root of a user namespace, may not load BPF programs" in ended.stderr
     assert "remedy: run it outside of this user namespace" in ended.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("before", ["", "漢字 " * 20, "open>=0 " * 20, "\t\x1b[31m "])
+def test_a_bad_filter_is_pointed_at_in_sight(columns: int, before: str) -> None:
+    ended = run("-b", "-F", f"{before}nope>1 {before}", env=environment(COLUMNS=str(columns)))
+    assert ended.returncode == 2
+    said, shown, caret = ended.stderr.rstrip("\n").split("\n")
+    assert "there is no field 'nope'" in said
+    assert cell_len(shown[: shown.index("nope>1")]) == len(caret) - 1
+    assert cell_len(shown) < columns
+    assert shown.isprintable()

@@ -82,7 +82,7 @@ def test_keys(terminal: Terminal, actor: Actor, tmp_path: Path) -> None:
         terminal.type("/open>8")  # all at once: no key may get past the filter bar
         terminal.until(lambda text: f" {other.pid} " in text and f" {actor.pid} " not in text)
         terminal.type(">")
-        terminal.sees("v '>' is no unit of open")
+        terminal.sees("^ '>' is no unit of open")
         terminal.press("BSpace", "Enter")
         terminal.until(lambda text: "filter: open>8" in text and "is no unit" not in text)
         terminal.press("Space")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import RenderableType
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -497,8 +498,9 @@ async def test_a_bad_filter_says_where_and_keeps_the_last_good_rows() -> None:
         assert screen.rows() == ["77", "42"]
         bar.value = "open>2 nope>1"  # as if pasted: "open>2 nope" would be a good one
         await screen.sees("there is no field 'nope'")
-        error, typed = screen.lines[-3:-1]
-        assert error.index("v there") == typed.index("nope")
+        typed, error, in_force = screen.lines[-4:-1]
+        assert error.index("^ there") == typed.index("nope")
+        assert in_force.strip() == "in force: open>2"
         assert screen.rows() == ["77", "42"]
         await screen.tick()
         assert screen.rows() == ["77", "42"]
@@ -508,6 +510,19 @@ async def test_a_bad_filter_says_where_and_keeps_the_last_good_rows() -> None:
         assert "there is no field" not in screen.text
         await screen.press("slash")
         assert bar.value == "open>2"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("before", ["", "open>=0 " * 11, "日本語 " * 9, "e\u0301 " * 30])
+async def test_a_mistake_is_explained_in_sight_wherever_it_is(width: int, before: str) -> None:
+    async with on_screen(size=(width, 24)) as screen:
+        await screen.press("slash")
+        screen.app.query_one("#filter", Input).value = f"{before}nope>1 {before}"
+        await screen.until(lambda: "there is no field" in " ".join(screen.text.split()))
+        lines = [line for line in screen.lines if "^" in line or "nope>1" in line]
+        at, caret = (cell_len(line[: line.index(sign)]) for line, sign in ((lines[-2], "nope>1"), (lines[-1], "^")))
+        assert at == caret
+        assert "in force: no filter" in screen.text
 
 
 async def test_escape_clears_the_filter_and_never_quits() -> None:
