@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from epolltop.sources.choose import KINDS
 from epolltop.sources.users import uid_of
 
 MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
+_FRONT_ENDS = ("live", "snapshot", "events")
 MIN_DELAY_S = 0.1
 """Below it the watching would cost more than it shows."""
 
@@ -171,7 +173,11 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
 
 def _given(parser: _Parser, argv: list[str]) -> argparse.Namespace:
     """With what stood before the command and what stood after it in one, of options that may be repeated."""
-    given = parser.parse_args(argv)
+    given, rest = parser.parse_known_args(argv)
+    if given.command == "replay" and given.front_end is None and rest and rest[0] in _FRONT_ENDS:
+        given.front_end = rest.pop(0)  # argparse wants it right behind the file, not behind options
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     for repeatable in ("pid", "user", "attach"):
         setattr(given, repeatable, [*getattr(given, repeatable), *getattr(given, f"more_{repeatable}", [])])
     return given
@@ -214,9 +220,7 @@ def _parser() -> _Parser:
     record.add_argument("saved", type=_file_or_stdout, metavar="FILE", help="is replaced; - is stdout")
     replay = commands.add_parser("replay", help="look at a recording or a snapshot", allow_abbrev=False)
     replay.add_argument("saved", type=_file_or_stream, metavar="FILE", help="what record or snapshot wrote; - is stdin")
-    replay.add_argument(
-        "front_end", nargs="?", choices=("live", "snapshot", "events"), help="show it like this; live is the default"
-    )
+    replay.add_argument("front_end", nargs="?", choices=_FRONT_ENDS, help="show it like this; live is the default")
     _add_batch(replay, suppress=True)
     for command in (snapshot, replay):
         command.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
@@ -247,14 +251,14 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     def add(*names: str, default: object, **described: Any) -> None:
         parser.add_argument(*names, default=argparse.SUPPRESS if suppress else default, **described)
 
-    def repeatable(*names: str, **described: Any) -> None:
+    def repeatable(*names: str, action: str = "extend", **described: Any) -> None:
         dest = names[-1].removeprefix("--")
         where: dict[str, Any] = {"dest": f"more_{dest}"} if suppress else {"dest": dest}
-        add(*names, default=[], action="append", **where, **described)
+        add(*names, default=[], action=action, **where, **described)
 
     add("--source", default="auto", choices=KINDS, help="bpf: exact; proc: no privileges; auto: the best that runs")
-    repeatable("-p", "--pid", type=_positive, metavar="PID", help="only this one; repeatable")
-    repeatable("-u", "--user", type=_uid, metavar="USER", help="only this user's; repeatable")
+    repeatable("-p", "--pid", type=_pids, metavar="PID", help="only these: 1,2 or '1 2'; repeatable")
+    repeatable("-u", "--user", type=_uids, metavar="USER", help="only these users'; likewise")
     add("-F", "--filter", default="", metavar="EXPR", help="only what matches: words, open>10, user:www, !word")
     add("-s", "--sort", default=None, metavar="FIELD", help="sort by FIELD; -s help lists them")
     add("--reverse", default=False, action="store_true", help="sort the other way round")
@@ -278,7 +282,11 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         help="count 32-bit programs' creations where tracepoints do not (BPF; costs)",
     )
     repeatable(
-        "--attach", type=_attach, metavar="PROBE=HOOK", help="insist on a hook, as files_free=kprobe; repeatable"
+        "--attach",
+        action="append",
+        type=_attach,
+        metavar="PROBE=HOOK",
+        help="insist on a hook, as files_free=kprobe; repeatable",
     )
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add("--theme", default=None, type=_theme, metavar="NAME", help="of the screen; ansi-dark: the terminal's colours")
@@ -306,6 +314,23 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 1e9:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return seconds
+
+
+def _each(text: str) -> list[str]:
+    """As top and ps take several in one argument: apart by commas or blanks."""
+    parts = re.split(r"[,\s]+", text.strip(", \t"))
+    return parts if parts != [""] else [text]
+
+
+def _pids(text: str) -> list[int]:
+    return list(map(_positive, _each(text)))
+
+
+def _uids(text: str) -> list[int]:
+    try:
+        return [_uid(text)]  # some have a blank in their name
+    except argparse.ArgumentTypeError:
+        return list(map(_uid, _each(text)))
 
 
 def _uid(text: str) -> int:

@@ -152,8 +152,9 @@ class Session:
                 return
 
     async def look_at_all(self) -> None:
-        """Has every interest list measured, with the next poll."""
+        """Has every interest list measured and all holders read again, with the next poll."""
         self.focus = await self._call(self._world.held)
+        self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
 
     async def now(self) -> Snapshot:
         """What is known now, about the whole observation; what could be read last, if we stop and no more can be."""

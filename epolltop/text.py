@@ -229,8 +229,14 @@ def can_be_shown_in(encoding: str) -> bool:
     return True
 
 
+def beginning(text: str, width: int) -> str:
+    """All of a safe text that may have to do with so many cells, and more than fits: the rest need not be measured."""
+    return text[: (1 + MARKS) * (max(0, width) + 1)]
+
+
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
     """At most width terminal cells, the end replaced by an ellipsis."""
+    text = beginning(text, width)
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1) + ("~" if ascii_only else "…") if width > 0 else ""

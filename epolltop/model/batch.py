@@ -19,6 +19,10 @@ FRAME_CHARS_MAX = 120
 """Of a readable frame of a stack, once it is safe."""
 
 
+COMMAND_CHARS = 1 << 16
+"""Most characters of a command line: what is longer is cut, and says so."""
+
+
 class ProcessKey(NamedTuple):
     """A process, safe against reuse of its pid."""
 
@@ -182,6 +186,9 @@ class Process(NamedTuple):
     """What the process is called in its own PID namespace: the pid itself if that is the one observed from."""
     compat: bool = False
     """It is known to run a 32-bit program on a 64-bit kernel."""
+    command_bytes: int | None = None
+    """Length of the whole command line, of which `command` may be the beginning; None if not known."""
+    command_truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

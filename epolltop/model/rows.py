@@ -55,6 +55,8 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         instances=known.instances,
         lacking=known.lacking,
         compat=facts.compat if facts else False,
+        command_bytes=facts.command_bytes if facts else None,
+        command_truncated=facts.command_truncated if facts else False,
         failed_sampled_out=counts.failed_sampled_out,
         partly_listed=known.partly_listed,
         growth=known.growth,

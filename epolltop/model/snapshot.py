@@ -151,6 +151,9 @@ class ProcessRow:
     """Some of what it did may be counted for nobody, see attribution.py: its counts are lower bounds."""
     compat: bool = False
     """As in Process."""
+    command_bytes: int | None = None
+    """As in Process."""
+    command_truncated: bool = False
     failed_sampled_out: int = 0
     partly_listed: bool = False
     """It may hold more instances than those, which are all that is known one by one."""

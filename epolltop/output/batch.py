@@ -6,11 +6,10 @@ import dataclasses
 import itertools
 from typing import Any
 
-from epolltop.model.snapshot import ProcessRow
 from epolltop.output.formats import as_json_line, as_text
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
-from epolltop.query.view import View, look
+from epolltop.query.view import View, look, processes_of
 from epolltop.session import Session
 
 
@@ -43,7 +42,7 @@ async def run_batch(
         told = dataclasses.replace(snapshot, journal=news + snapshot.news)
         news = ()
         rows = look(told, view)
-        session.shown = tuple(row.key for row in rows if isinstance(row, ProcessRow))
+        session.shown = processes_of(rows)
         report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
         written += 1

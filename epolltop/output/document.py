@@ -178,6 +178,8 @@ def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, most
         "ppid": row.ppid,
         "name": row.name,
         "command": row.command,
+        "command_bytes": row.command_bytes,
+        "command_truncated": row.command_truncated,
         "uid": row.uid,
         "user": row.user,
         "cgroup": row.cgroup,

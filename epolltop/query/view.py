@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Generic, overload
@@ -64,6 +64,12 @@ class NewestFirst(Sequence[Event]):
         if not -len(self) <= at < len(self):
             raise IndexError(at)
         return self._journal[-(at % len(self)) - 1]
+
+
+def processes_of(rows: Iterable[Any]) -> frozenset[ProcessKey]:
+    """Whom rows of whatever subject are about."""
+    keys = (row.key if isinstance(row, ProcessRow) else row.process for row in rows)
+    return frozenset(key.key if isinstance(key, ProcessRow) else key for key in keys if key is not None)
 
 
 def instances(row: ProcessRow) -> tuple[InstanceOf, ...]:

@@ -12,9 +12,9 @@ from epolltop.sources import Descriptor
 from epolltop.sources.pace import Pace
 from epolltop.sources.procfs import Procfs
 
-SHOWN, BUSY, IDLE = 100, 100, 40
+SHOWN, BUSY, IDLE = 400, 100, 40
 """Processes read again a poll, of those looked at, of those that acted since the last one, and of the others: at most
-4, 4 and 1.6 ms of work. With more of them what is known of each is some polls old."""
+8, 4 and 1.6 ms of work. With more of them what is known of each is some polls old."""
 WATCHED = 10_000
 """Interest lists measured a poll at most. No other is begun after WATCHING_S."""
 WATCHING_S = 1.0
@@ -52,7 +52,7 @@ class Facts:
         idle = itertools.islice((key for key in waiting if key not in acted and key not in looked_at), IDLE)
         read = dict.fromkeys(itertools.chain((key for key in wanted if key not in self._known), looked_at, busy, idle))
         for key in read:
-            facts = self._procfs.process(key)
+            facts = self._procfs.process(key, is_shown=key in looked_at)
             if facts:
                 fresh[key] = facts
         kept = {key: self._known[key] for key in waiting if key not in read}

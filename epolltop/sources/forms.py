@@ -144,6 +144,8 @@ class Process(msgspec.Struct):
     ns_pid: _Count | None = None
     exact: bool = True
     compat: bool = False
+    command_bytes: _Count | None = None
+    command_truncated: bool = False
     failed_sampled_out: _Number | None = 0
     history: _Past | None = None
     partly_listed: bool = False

@@ -6,13 +6,14 @@ one scan to the next.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Collection, Mapping
 
 from epolltop.model.batch import Batch, Probe, ProcessKey, Source
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.cost import own_cost
-from epolltop.sources.facts import Facts
+from epolltop.sources.facts import SHOWN, Facts
 from epolltop.sources.host import own_host
 from epolltop.sources.pace import now_ns
 from epolltop.sources.procfs import Procfs
@@ -64,6 +65,8 @@ class ProcSource:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
         self._procfs.forget(scanned.processes)
+        looked_at = itertools.islice((key for key in shown if key in scanned.processes), SHOWN)
+        anew = (self._procfs.process(key, is_shown=True) for key in looked_at)
         moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
@@ -72,7 +75,7 @@ class ProcSource:
             source=self._describe(scanned),
             cost=own_cost(),
             census=scanned.census,
-            processes=scanned.processes,
+            processes=scanned.processes | {facts.key: facts for facts in anew if facts},
             watches=self._facts.watches(focus, moved),
         )
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from epolltop.model.batch import Process, ProcessKey
 from epolltop.sources import tables
 from epolltop.sources.cgroups import Cgroup, cgroup
+from epolltop.sources.commands import Command, Commands
 from epolltop.sources.pace import Deadline
 from epolltop.sources.tables import Table
 from epolltop.sources.users import Users
@@ -27,7 +28,6 @@ from epolltop.text import safe
 
 # One per readable process and second, at the usual interval: a moved cgroup or a changed limit shows within ten.
 _REFRESH_CALLS = 10
-_COMMAND_BYTES = 4096
 _STATUS_BYTES, _STATUS_BYTES_MAX = 8192, 1 << 20
 """Of /proc/PID/status; a group is up to 11 bytes of it, and a process may have 65,536."""
 _FLAG_KERNEL_THREAD = 0x00200000
@@ -55,7 +55,7 @@ class _Static:
     comm: bytes
     calls_left: int
     name: str
-    command: str
+    command: Command
     uid: int
     cgroup: Cgroup
     fd_limit: int | None
@@ -71,6 +71,7 @@ class Procfs:
         self.users = users or Users()
         """What the users of its processes are called."""
         self._static: dict[ProcessKey, _Static] = {}
+        self._commands = Commands(lambda pid, most: self._read(pid, "cmdline", most), self._arguments_size)
         # Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors. Nobody has none while asking.
         own = _stat_of(f"{root}/self/fd")
         self._size_counts = own is not None and own.st_size > 0
@@ -141,7 +142,7 @@ class Procfs:
             return False
         return False
 
-    def process(self, key: ProcessKey) -> Process | None:
+    def process(self, key: ProcessKey, *, is_shown: bool = False) -> Process | None:
         """Facts about a process: 12 µs, every tenth time 60, the first time 70.
 
         Name, parent and number of descriptors are read each time. Command, user, cgroup and limit are read again
@@ -149,6 +150,7 @@ class Procfs:
 
         Args:
             key: a start of 0 accepts whoever has the pid; the key of the answer has the start that was found.
+            is_shown: somebody looks at it: the command line, which programs rewrite to say what they do, is read, too.
 
         Returns:
             None if the process is gone, or its pid belongs to another one by now.
@@ -163,12 +165,14 @@ class Procfs:
             if static is None:
                 return None
             self._static[key] = static
+        elif is_shown:
+            static.command = self._commands.read(key)
         static.calls_left -= 1
         return Process(
             key,
             stat.ppid,
             static.name,
-            static.command,
+            static.command.text or f"[{static.name}]",
             static.uid,
             self.users.name(static.uid),
             static.cgroup.path,
@@ -177,6 +181,8 @@ class Procfs:
             static.cgroup.container,
             static.ns_pid,
             static.compat,
+            static.command.octets,
+            static.command.truncated,
         )
 
     def compat_pids(self) -> list[int]:
@@ -187,6 +193,7 @@ class Procfs:
         """Drops what is cached about all other processes. Wants a set or a mapping: it is searched once an entry."""
         for key in [key for key in self._static if key not in alive]:
             del self._static[key]
+        self._commands.forget(alive)
 
     def table(self, pid: int, deadline: Deadline | None = None) -> Table:
         """Which descriptors of a process are epoll instances; none if it is gone.
@@ -238,14 +245,12 @@ class Procfs:
         if directory is None:
             return None
         uid = directory.st_uid
-        name = safe(stat.comm)
-        command = self._read(pid, "cmdline", _COMMAND_BYTES).rstrip(b"\0 ").replace(b"\0", b" ")
         return _Static(
             comm=stat.comm,
             # What is met at the same moment (all, in the first scan) is not read again at the same moment.
             calls_left=_REFRESH_CALLS if before else 1 + pid % _REFRESH_CALLS,
-            name=name,
-            command=safe(command) if command else f"[{name}]",
+            name=safe(stat.comm),
+            command=self._commands.read(ProcessKey(pid, stat.start)),
             uid=uid,
             cgroup=cgroup(self._read(pid, "cgroup", _CGROUP_BYTES)),
             fd_limit=_fd_limit(self._read(pid, "limits", 4096)),
@@ -261,6 +266,12 @@ class Procfs:
         Not from the program's file, which may be on a server that does not answer.
         """
         return _MAY_BE_COMPAT and int.from_bytes(self._read(pid, "auxv", 8), sys.byteorder) >> 32 != 0
+
+    def _arguments_size(self, pid: int) -> int | None:
+        """How long a command line is; None if the kernel does not tell us."""
+        fields = self._read(pid, "stat", 4096).rpartition(b")")[2].split()
+        start, end = map(int, fields[45:47]) if len(fields) > 46 else (0, 0)  # arg_start, arg_end (Linux 3.5)
+        return end - start - 1 if end > start else None
 
     def _fd_count(self, pid: int, stat: _Stat) -> int | None:
         try:

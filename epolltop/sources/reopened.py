@@ -208,6 +208,8 @@ def _row(
         ppid=process.ppid,
         name=printable(process.name),
         command=printable(process.command),
+        command_bytes=process.command_bytes,
+        command_truncated=process.command_truncated,
         uid=process.uid,
         user=_printable(process.user),
         cgroup=_printable(process.cgroup),

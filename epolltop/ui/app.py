@@ -18,7 +18,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from epolltop.query.field import Value
-from epolltop.query.fields import Field, lookup
+from epolltop.query.fields import INSTANCE_FIELDS, Field, InstanceOf, lookup
 from epolltop.query.headline import notes
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS
@@ -36,6 +36,7 @@ from epolltop.ui.stops import survive_stops
 from epolltop.ui.table import VirtualTable
 from epolltop.ui.typist import Typist
 from epolltop.ui.watching import KEY_WAITS_S
+from epolltop.ui.whole import Whole, whole
 
 _SCREEN = "svg"
 _LATE_S = 0.5
@@ -138,6 +139,15 @@ class EpolltopApp(Typist):
         """Story or fields."""
         self.board.raw = not self.board.raw
         self.board.describe()
+
+    async def action_whole(self) -> None:
+        """The selected row, uncut."""
+        row, snapshot = self.board.selected, self.ring.shown
+        if row is None or snapshot is None:
+            self.notify("No row is selected.", severity="warning")
+            return
+        fields = INSTANCE_FIELDS if isinstance(row, InstanceOf) else self.board.fields_of(row)  # its holder's, too
+        await self.push_screen(Whole(whole(row, fields, snapshot), self.readable))
 
     async def action_manual(self) -> None:
         """The page of the selected kind of event."""
@@ -380,6 +390,10 @@ class EpolltopApp(Typist):
         """Shows keys and columns, and what cannot be seen."""
         shown = self.ring.shown
         await self.push_screen(Help(self.readable, notes(shown) if shown else ()))
+
+    def action_go_on(self) -> None:
+        """Says what to do instead."""
+        self.notify("^Q does not quit; q does.", timeout=3)
 
     def action_redraw(self) -> None:
         """Draws all of the screen again, with the columns that are of use by now."""

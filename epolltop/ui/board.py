@@ -15,7 +15,7 @@ from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
 from epolltop.query.story import Line, event_story, instance_story, raw_story
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, instances
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, instances, processes_of
 from epolltop.ui.columns import columns
 from epolltop.ui.detail import Detail
 from epolltop.ui.filterbar import FilterBar
@@ -127,11 +127,9 @@ class Board(Vertical):
         return tuple(row.instance for row in rows)
 
     @property
-    def shown(self) -> tuple[ProcessKey, ...]:
+    def shown(self) -> frozenset[ProcessKey]:
         """Processes on screen."""
-        if self._place is None or self._place.subject.id != PROCESSES.id:
-            return ()
-        return tuple(row.key for row in self.main.rows_in_view)
+        return processes_of(self.main.rows_in_view) if self._place else frozenset()
 
     def show(self, place: Place, snapshot: Snapshot, rows: Sequence[Any], glow: Glow | None, empty: str) -> None:
         """Draws rows of a place; they belong to the snapshot.

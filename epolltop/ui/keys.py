@@ -39,6 +39,8 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("focus_previous", ("shift+tab",), "Shift-Tab", "Previous pane", "Go to the table or pane before."),
         Key("row(1)", ("J",), "J", "Next row", "The next row of the main table, also from the detail pane."),
         Key("row(-1)", ("K",), "K", "Previous row", "The row before, likewise."),
+        Key("whole", ("w", "i"), "w i", "Whole row",
+            "All fields of the selected row, also those without a column, and the whole command line."),
         Key("raw", ("v",), "v", "Raw fields", "Show events field by field with Tracee's names, or as a story again."),
         Key("manual", ("d",), "d", "What is it", "What the selected kind of event is: arguments, hooks, limits."),
     )),
@@ -81,14 +83,18 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name."),
         Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, with the columns that are of use by now."),
         Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", everywhere=("ctrl+z",)),
-        Key("quit", ("q", "f10", "ctrl+c", "ctrl+q"), "q ^C ^Q F10", "Quit", "Leave.", footer=True,
-            everywhere=("f10", "ctrl+c", "ctrl+q")),
+        Key("quit", ("q", "f10", "ctrl+c"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
+        # Textual's own would quit: who held the output of terminals by ^S lets it go on by ^Q.
+        Key("go_on", ("ctrl+q",), "^Q", "Go on", "Nothing is held by ^S here; Space holds the screen, q quits.",
+            everywhere=("ctrl+q",)),
     )),
 )  # fmt: skip
 
 KEYS = tuple(key for _, group in GROUPS for key in group)
 ACTIONS = {bound: f"app.{key.action}" for key in KEYS for bound in key.keys}
 """By key."""
+PAGES = frozenset(bound for bound, action in ACTIONS.items() if action in ("app.help", "app.manual", "app.whole"))
+"""Those that open a page, in place of another one, too."""
 EVERYWHERE = frozenset(bound for key in KEYS for bound in key.everywhere)
 
 MOVES = (

@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from epolltop.text import beginning
 from epolltop.ui.layout import Layout
 
 
@@ -59,9 +60,13 @@ def changed(old: Line, new: Line, layout: Layout[Any], left: int) -> range:
     return range(start, min(layout.room + 1, 1 + layout.starts[last] + layout.widths[last] - left))
 
 
-@lru_cache(maxsize=1 << 14)
 def fitted(text: str, width: int, right: bool, ellipsis: str) -> str:
     """Exactly width cells; the end of a longer text is replaced by an ellipsis."""
+    return _fitted(beginning(text, width), width, right, ellipsis)  # long ones are not kept
+
+
+@lru_cache(maxsize=1 << 14)
+def _fitted(text: str, width: int, right: bool, ellipsis: str) -> str:
     cut = shortened(text, width, ellipsis)
     padding = " " * (width - cell_len(cut))
     return padding + cut if right else cut + padding

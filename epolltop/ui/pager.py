@@ -12,6 +12,8 @@ from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
+from epolltop.ui.keys import PAGES
+
 
 class Pager(VerticalScroll, can_focus=True):
     """Arrows, PgUp, PgDn, Home, End and the wheel; k, j, ^U, ^D, g and G as in tables. Keys show what they do at once.
@@ -71,7 +73,10 @@ _BOUND = BindingsMap(Pager.BINDINGS).key_to_bindings
 
 
 class Page(ModalScreen[None]):
-    """A pager over all else. Space goes on by a page, as in less; a key that it does not know does nothing."""
+    """A pager over all else. Space goes on by a page, as in less; a key that it does not know does nothing.
+
+    Those that open other pages are left to the app.
+    """
 
     def __init__(self, closing: Collection[str]) -> None:
         """With keys that close it, beside Escape and q."""
@@ -86,6 +91,8 @@ class Page(ModalScreen[None]):
             self.dismiss()
         elif typed.key == "space":
             self.query_one(Pager).action_page_down()
+        elif typed.key in PAGES:
+            return False
         for binding in _BOUND.get(typed.key, ()):
             await self.query_one(Pager).run_action(binding.action)
         return True

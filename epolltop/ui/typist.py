@@ -42,7 +42,10 @@ class Typist(Watching):
                 await self.there()
             return False
         is_taken = await taker.take(typed)
-        if isinstance(taker, FilterBar):
+        if isinstance(taker, Page) and not is_taken and isinstance(typed, events.Key):
+            await taker.dismiss()
+            await self.run_action(ACTIONS[typed.key])
+        elif isinstance(taker, FilterBar):
             if not is_taken and isinstance(typed, events.Key) and typed.key in ACTIONS:
                 await self.run_action(ACTIONS[typed.key])
             elif not taker.is_open:

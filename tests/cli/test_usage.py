@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,9 @@ def test_a_locale_that_knows_little_gets_escapes() -> None:
 
 # Who may not.
 
+BESIDE = Path(sys.executable).with_name("epolltop")
+"""What installers put there."""
+
 
 @as_root
 def test_bpf_without_privileges_says_why_and_what_to_do() -> None:
@@ -272,7 +276,7 @@ def test_bpf_without_privileges_says_why_and_what_to_do() -> None:
     assert (ended.returncode, ended.stdout) == (3, "")
     why, remedy = ended.stderr.splitlines()
     assert why == "epolltop: privileges: uid 65534, may not load BPF programs"
-    assert remedy == "  remedy: run it as root: sudo epolltop"
+    assert remedy == f"  remedy: run it as root: sudo {BESIDE}"
 
 
 @as_root
@@ -282,7 +286,7 @@ def test_auto_without_privileges_reads_proc_and_says_so() -> None:
     said = " ".join(ended.stdout.split())
     assert "source proc" in said
     assert "note: only /proc is read, since privileges: uid 65534, may not load BPF programs" in said
-    assert "remedy: run it as root: sudo epolltop" in said
+    assert f"remedy: run it as root: sudo {BESIDE}" in said
 
 
 @as_root
@@ -302,7 +306,7 @@ def test_doctor_without_privileges_says_what_is_missing() -> None:
     ended = run("doctor", **NOBODY)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert re.search(r"^FAIL  privileges +uid 65534, may not load BPF programs$", ended.stdout, re.MULTILINE)
-    assert "remedy: run it as root: sudo epolltop" in ended.stdout
+    assert f"remedy: run it as root: sudo {BESIDE}" in ended.stdout
     assert "source: proc, counts are lower bounds" in ended.stdout
     assert re.search(r"^  note: [\d,]+ process(es)? could not be read$", ended.stdout, re.MULTILINE)
 

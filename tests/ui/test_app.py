@@ -713,7 +713,16 @@ def test_help_spells_every_key_that_is_bound(key: Key) -> None:
 # Leaving.
 
 
-@pytest.mark.parametrize("key", ["q", "ctrl+c", "f10", "ctrl+q"])
+async def test_who_lets_output_go_on_stays() -> None:
+    async with on_screen() as screen:
+        await screen.press("ctrl+s", "ctrl+q")
+        await screen.sees("^Q does not quit; q does.")
+        await screen.press("slash", "n", "ctrl+q")
+        await screen.sees("24 instances in 3 processes")
+        assert screen.app.is_running
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "f10"])
 async def test_quitting(key: str) -> None:
     async with on_screen() as screen:
         await screen.press(key)

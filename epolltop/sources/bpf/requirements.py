@@ -10,6 +10,7 @@ from pathlib import Path
 from epolltop.sources import Requirement, SourceUnavailable
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX
+from epolltop.sources.bpf.refusal import as_root
 from epolltop.sources.bpf.syscalls import TRACEFS, mount
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
@@ -39,7 +40,7 @@ def privileges() -> Requirement:
         "privileges",
         bool(able),
         f"{who}, {'may' if able else 'may not'} load BPF programs",
-        "" if able else "run it as root: sudo epolltop",
+        "" if able else as_root(),
     )
 
 
@@ -62,7 +63,7 @@ def tracefs() -> Requirement:
     except (OSError, IndexError):
         mounted = False
     if mounted and os.geteuid() != 0:
-        return Requirement("tracefs", False, "mounted, but only root may read it", "run it as root: sudo epolltop")
+        return Requirement("tracefs", False, "mounted, but only root may read it", as_root())
     if any(os.path.isdir(os.path.join(path, "events")) for path in TRACEFS):
         return Requirement("tracefs", False, "has no syscall tracepoints", "a kernel with CONFIG_FTRACE_SYSCALLS=y")
     remedy = f"sudo mount -t tracefs tracefs {TRACEFS[0]}"
