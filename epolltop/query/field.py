@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
@@ -64,6 +64,8 @@ class Field(Generic[Row]):
     """Among the columns unless others are chosen."""
     worth: Callable[[Snapshot], bool] = _always
     """Asked of those shown: whether the column of this snapshot has anything to tell. If not, it is left out."""
+    spare: int = 0
+    """Where there is no room for all columns, those with the highest are left out first, of equals the last."""
     severity: Callable[[Row], Severity | None] = _calm
     """How alarming the cell is."""
 
@@ -121,15 +123,20 @@ def shown(fields: Sequence[Field[Row]], snapshot: Snapshot | None) -> list[Field
 
 
 def fitting(fields: Sequence[Field[Row]], width: int, snapshot: Snapshot | None) -> tuple[Field[Row], ...]:
-    """The fields that fit in so many cells: those shown, without the last ones of fixed width."""
-    columns = shown(fields, snapshot)
-    left = width - sum(FLEXIBLE_MIN for field in columns if not field.width)
-    kept = []
-    for field in columns:
-        left -= field.width + GAP if field.width else 0
-        if left >= 0 or not field.width:
-            kept.append(field)
-    return tuple(kept)
+    """The fields that fit in so many cells: those shown, without the most spare ones; COMMAND always stays."""
+    columns = dict(enumerate(shown(fields, snapshot)))
+    for _, at in sorted(
+        ((field.spare, at) for at, field in columns.items() if field.width or field.spare), reverse=True
+    ):
+        if _least(columns.values()) <= width:
+            break
+        del columns[at]
+    return tuple(columns.values())
+
+
+def _least(columns: Collection[Field[Row]]) -> int:
+    """The cells that columns need."""
+    return sum(field.width or FLEXIBLE_MIN for field in columns) + GAP * (len(columns) - 1)
 
 
 class UnknownField(LookupError):

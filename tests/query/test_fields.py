@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from epolltop.model.batch import Event, Kind, Probe, Syscall
+from epolltop.query.field import FLEXIBLE_MIN, GAP
 from epolltop.query.fields import (
     EVENT_FIELDS,
     INSTANCE_FIELDS,
@@ -18,6 +21,7 @@ from epolltop.query.fields import (
     UnknownField,
     Value,
     argument_text,
+    fitting,
     flag_names,
     lookup,
     shown,
@@ -96,6 +100,33 @@ def test_columns_of_processes_come_in_the_promised_order() -> None:
         "PID USER OPEN NEW/S FREED/S NET/MIN CONTAINER CREATED FREED FAILED FDS LIMIT FULL NSPID AGE TREND NAME COMMAND"
     )
     assert titles == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "room", "titles"),
+    [
+        (PROCESS_FIELDS, 78, "PID OPEN FDS LIMIT COMMAND"),  # of a screen of 80
+        (INSTANCE_FIELDS, 78, "PID NAME FDS AGE WATCHES HOLDERS"),
+        (INSTANCE_FIELDS, 100, "WATCHES HOLDERS ARG CREATOR"),
+        (EVENT_FIELDS, 78, "TIME EVENT PID NAME RESULT ARG"),
+        (EVENT_FIELDS, 100, "RESULT ARG LIFETIME INSTANCE"),
+    ],
+)
+def test_what_answers_questions_outlives_names_in_a_narrow_table(
+    fields: Sequence[Field[Any]], room: int, titles: str
+) -> None:
+    shown = {field.title for field in fitting(fields, room, None)}
+    assert set(titles.split()) <= shown
+
+
+@given(st.integers(0, 300))
+def test_columns_fit_and_come_in_their_order(room: int) -> None:
+    registries: tuple[Sequence[Field[Any]], ...] = (PROCESS_FIELDS, INSTANCE_FIELDS, EVENT_FIELDS)
+    for fields in registries:
+        kept = fitting(fields, room, None)
+        assert list(kept) == [field for field in fields if field in kept]
+        least = 0 if not kept else sum(field.width or FLEXIBLE_MIN for field in kept) + GAP * (len(kept) - 1)
+        assert least <= room or {field.title for field in kept} <= {"COMMAND"}
 
 
 class TestProcesses:
