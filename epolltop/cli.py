@@ -130,6 +130,7 @@ def _opener(options: Options) -> OpenSource:
         open_source,
         options.source,
         include_self=options.include_self,
+        pids=options.selection.pids,
         stacks=options.stacks,
         compat=options.compat,
         attach=options.attach,

@@ -241,6 +241,8 @@ class Snapshot:
     """Of that: creations by these processes that no probe saw, at least so many."""
     partly_listed: bool = False
     """There may be more instances than are known one by one."""
+    absent: tuple[int, ...] = ()
+    """Pids that were selected and of which nothing is known: there is no such process, or no longer."""
     looked_ns: int = 0
     """When the last census began: who holds what is not known any later, but for who created it. 0: there was none."""
     of: Extent | None = None

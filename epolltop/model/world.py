@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import copy
 import operator
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from epolltop.model.attribution import Attribution
@@ -34,6 +34,10 @@ class Selection:
 
     pids: frozenset[int] = frozenset()
     uids: frozenset[int] = frozenset()
+
+    def absent(self, known: Container[int]) -> tuple[int, ...]:
+        """Its pids that are not among the known ones."""
+        return tuple(sorted(pid for pid in self.pids if pid not in known))
 
     def covers(self, pid: int, uid: int | None) -> bool:
         """Whether a process belongs to it."""
@@ -206,6 +210,7 @@ class World:
             lacking=self._attribution.totals_lack or unseen > 0 or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
+            absent=self._selection.absent({key.pid for key in (*batch.processes, *(row.key for row in rows))}),
             looked_ns=self._instances.looked_ns,
         )
 

@@ -61,6 +61,8 @@ def snapshot_document(report: Report[Any]) -> Json:
         },
         "processes": (_process(row, held, snapshot, most, counted=counted) for row, held in listed.processes),
     }
+    if snapshot.absent:
+        document["absent_pids"] = list(snapshot.absent)
     if listed.in_flight:
         document["in_flight"] = (_instance(instance, None, snapshot, most) for instance in listed.in_flight)
     if listed.events is not None:

@@ -134,7 +134,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           aliases=("new",), observed=True),
     Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.known(row.release_per_s),
           "Instances released per second over the last window, charged to the process that dropped the last reference.",
-          observed=True),
+          observed=True, spare=1),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN a minute, over the last one or as long as the process is known."),
     Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,

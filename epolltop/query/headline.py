@@ -110,9 +110,22 @@ def is_lossy(snapshot: Snapshot) -> bool:
     return bool(snapshot.source.lost or snapshot.source.overflowed or snapshot.source.missed)
 
 
+_ABSENT = 8
+"""Pids that a note names."""
+
+
 def notes(snapshot: Snapshot) -> tuple[str, ...]:
     """What cannot be seen here, a sentence each; the most important first."""
-    return (*_no_room(snapshot.source), *_uncounted(snapshot), *unseen(snapshot.source))
+    return (*_absent(snapshot), *_no_room(snapshot.source), *_uncounted(snapshot), *unseen(snapshot.source))
+
+
+def _absent(snapshot: Snapshot) -> Iterator[str]:
+    """Who was asked for in vain."""
+    if snapshot.absent:
+        few = ", ".join(map(str, snapshot.absent[:_ABSENT]))
+        more = f" and {grouped(len(snapshot.absent) - _ABSENT)} more" if len(snapshot.absent) > _ABSENT else ""
+        saved = snapshot.source.kind == "replay"
+        yield f"{'nothing is recorded of' if saved else 'there is no'} process {few}{more}"
 
 
 def unseen(source: Source) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.sources.proc import ProcSource
@@ -15,6 +15,7 @@ def open_source(
     kind: str,
     *,
     include_self: bool,
+    pids: Collection[int] = (),
     stacks: bool = False,
     compat: bool = False,
     attach: Iterable[tuple[str, str]] = (),
@@ -24,6 +25,7 @@ def open_source(
     Args:
         kind: bpf or proc insist on that one, auto falls back from bpf to proc and says why in every batch.
         include_self: whether epolltop's own instances count.
+        pids: of these each batch tells whether they live, also if they hold nothing.
         stacks: whether the user stack of each creation is taken; where that cannot be, a blind spot says so.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
         attach: probe and the only hook it may have.
@@ -37,7 +39,7 @@ def open_source(
         from epolltop.sources.bpf.source import BpfSource
 
         ladders = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
-        live = BpfSource(include_self=include_self, stacks=stacks, compat=compat, ladders=ladders)
+        live = BpfSource(include_self=include_self, pids=pids, stacks=stacks, compat=compat, ladders=ladders)
         try:
             live.open()
         except SourceUnavailable as error:
@@ -46,6 +48,6 @@ def open_source(
             fallback = f"only /proc is read, since {error}; remedy: {error.remedy}"
         else:
             return live
-    scanning = ProcSource(include_self=include_self, stacks=stacks, fallback=fallback)
+    scanning = ProcSource(include_self=include_self, pids=pids, stacks=stacks, fallback=fallback)
     scanning.open()
     return scanning

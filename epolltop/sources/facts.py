@@ -26,8 +26,15 @@ twelve."""
 class Facts:
     """What is known about processes, refreshed in turn."""
 
-    def __init__(self, procfs: Procfs) -> None:
+    def __init__(self, procfs: Procfs, asked: Collection[int] = ()) -> None:
+        """Knows nothing yet.
+
+        Args:
+            procfs: where to read.
+            asked: pids that were named: of these it is told whether they live, also if they hold nothing.
+        """
         self._procfs = procfs
+        self._asked = asked
         self._known: dict[ProcessKey, Process] = {}
         self._paces: dict[int, Pace] = {}  # by file, of instances not to be measured yet
 
@@ -59,6 +66,11 @@ class Facts:
         self._known = kept | fresh
         self._procfs.forget(self._known)
         return dict(self._known)
+
+    def asked(self) -> set[ProcessKey]:
+        """Those that were named and live; 9 us each."""
+        starts = ((pid, self._procfs.start_ticks(pid)) for pid in self._asked)
+        return {ProcessKey(pid, start) for pid, start in starts if start is not None}
 
     def watches(self, focus: Mapping[int, Descriptor], doubtful: Container[int] = ()) -> dict[int, int]:
         """Lengths of interest lists by file, of those that were due and could be read in time.

@@ -30,7 +30,13 @@ class ProcSource:
     """Instances as /proc and kcmp show them. `poll` walks every descriptor table; see the module for what it costs."""
 
     def __init__(
-        self, *, include_self: bool = False, stacks: bool = False, root: str = "/proc", fallback: str = ""
+        self,
+        *,
+        include_self: bool = False,
+        stacks: bool = False,
+        root: str = "/proc",
+        fallback: str = "",
+        pids: Collection[int] = (),
     ) -> None:
         """Looks whose /proc it is.
 
@@ -39,11 +45,12 @@ class ProcSource:
             stacks: they were asked for; a blind spot says that there are none.
             root: where the tree is mounted.
             fallback: why a better source could not run, for `Source.fallback`.
+            pids: see `Facts`.
         """
         self._fallback = fallback
         self._blind_spots = (*_BLIND_SPOTS, f"{NO_STACKS}: only BPF probes take them") if stacks else _BLIND_SPOTS
         self._procfs = Procfs(root)
-        self._facts = Facts(self._procfs)
+        self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._since_ns = 0
 
@@ -65,7 +72,7 @@ class ProcSource:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
         self._procfs.forget(scanned.processes)
-        looked_at = itertools.islice((key for key in shown if key in scanned.processes), SHOWN)
+        looked_at = {*itertools.islice((key for key in shown if key in scanned.processes), SHOWN), *self._facts.asked()}
         anew = (self._procfs.process(key, is_shown=True) for key in looked_at)
         moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         return Batch(

@@ -317,5 +317,6 @@ def _selected(snapshot: Snapshot, selection: Selection) -> Snapshot:
         "journal_end": len(events),
         "news": events,
         "of": None,
+        "absent": selection.absent({row.pid for row in rows}),
     }
     return dataclasses.replace(snapshot, **changes)

@@ -54,6 +54,7 @@ class BpfSource:
         self,
         *,
         include_self: bool = False,
+        pids: Collection[int] = (),
         stacks: bool = False,
         compat: bool = False,
         ladders: Ladders = ALL,
@@ -63,6 +64,7 @@ class BpfSource:
 
         Args:
             include_self: count our own instances too.
+            pids: see `Facts`.
             stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             ladders: other rungs than all, to try each on a kernel that has better ones.
@@ -76,7 +78,7 @@ class BpfSource:
         self._no_stacks = ""
         self._procfs = Procfs()
         self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
-        self._facts = Facts(self._procfs)
+        self._facts = Facts(self._procfs, pids)
         self._program: Program | None = None
 
     def open(self) -> None:
@@ -187,7 +189,7 @@ class BpfSource:
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
         actors = {event.process for event in events}
-        processes = self._facts.of({*self._holders, *counts, *actors}, actors, frozenset(shown))
+        processes = self._facts.of({*self._holders, *counts, *actors, *self._facts.asked()}, actors, frozenset(shown))
         gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
         freed = self._forget_the_gone(entries, processes)
         if freed:  # what is missing once is counted anew when it comes back

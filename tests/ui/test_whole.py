@@ -1,0 +1,51 @@
+"""A row with all its fields."""
+
+from __future__ import annotations
+
+from epolltop.query.fields import INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
+from epolltop.ui.whole import whole
+from tests.query.rows import instance, process, snapshot
+
+from .test_app import on_screen
+
+LONG = "java -cp " + ":".join(f"/opt/a/{number}.jar" for number in range(900)) + " main.Class"
+
+
+def test_nothing_is_cut_and_the_command_line_comes_first() -> None:
+    row = process(command=LONG, container="0123456789abcdef" * 4)
+    told = whole(row, PROCESS_FIELDS, snapshot(row))
+    assert told[0] == ("COMMAND", LONG)
+    assert ("CONTAINER", "0123456789abcdef" * 4) in told
+    assert {title for title, _ in told} == {field.title for field in PROCESS_FIELDS}
+
+
+def test_an_instance_is_told_with_its_holder() -> None:
+    row = process(command=LONG)
+    told = dict(whole(InstanceOf(instance(), row), INSTANCE_FIELDS, snapshot(row)))
+    assert told["COMMAND"] == LONG
+    assert told["ID"] == instance().id
+
+
+async def test_a_key_shows_it_and_closes_it() -> None:
+    async with on_screen(size=(80, 24)) as screen:
+        for key in ("w", "i"):
+            await screen.press(key)
+            await screen.sees("COMMAND", "PID", "OPEN")
+            await screen.press("G")
+            await screen.sees("CGROUP")
+            await screen.press(key)
+            await screen.sees("24 instances in 3 processes")
+        assert screen.app.is_running
+
+
+async def test_keys_of_pages_lead_from_one_to_the_other() -> None:
+    async with on_screen() as screen:
+        await screen.press("d")
+        await screen.sees("Intro")
+        await screen.press("w")
+        await screen.sees("COMMAND")
+        await screen.press("question_mark")
+        await screen.sees("Values")
+        await screen.press("q")
+        await screen.sees("24 instances in 3 processes")
+        assert screen.app.is_running
