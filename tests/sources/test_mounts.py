@@ -4,24 +4,51 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from epolltop.sources.bpf import lines, mounts
-from epolltop.sources.bpf.mounts import Mount, Mounts, mount_of, mounts_of
+from epolltop.sources.bpf.mounts import Mount, Mounts, Namespaces
 from epolltop.sources.pace import Deadline
 
 
 def mount(kind: str, minor: int, point: str = "/", options: str = "rw") -> Mount:
-    return Mount((0, minor), point.encode(), kind.encode(), options.encode())
+    return Mount(minor, (0, minor), point.encode(), kind.encode(), options.encode())
+
+
+def listed(*mounts: Mount) -> bytes:
+    """As the kernel writes them."""
+    line = b"%d 1 %d:%d / %s rw,relatime shared:1 - %s none %s\n"
+    return b"".join(line % (each.id, *each.device, each.point, each.kind, each.options) for each in mounts)
+
+
+Lists = Callable[[bytes, bytes], Mounts]
+
+
+@pytest.fixture(name="lists")
+def _lists(monkeypatch: pytest.MonkeyPatch) -> Lists:
+    """What their list of mounts and ours hold from now on."""
+
+    def hold(theirs: bytes, ours: bytes) -> Mounts:
+        told = {"/proc/self/mountinfo": ours, f"/proc/{os.getpid()}/mountinfo": theirs}
+        monkeypatch.setattr(mounts, "whole_lines", lambda path, *_: iter([told[path]]))
+        return Namespaces().mounts_of(os.getpid(), Deadline(10))
+
+    return hold
+
+
+def leads_to_local(known: Mounts, number: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(mounts, "_mount_of", lambda _: number)
+    return known.lead_to_local(os.getpid(), 0, Deadline(10))
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "tmpfs", "squashfs"])
-def test_memory_and_disks_are_read(kind: str) -> None:
-    known = Mounts({1: mount(kind, 7)}, {})
+def test_memory_and_disks_are_read(kind: str, lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = lists(listed(mount(kind, 7)), b"")
     assert known.are_local((0, 7))
-    assert known.lead_to_local(1)
+    assert leads_to_local(known, 7, monkeypatch)
 
 
 SERVERS = ("fuse", "fuse.sshfs", "fuseblk", "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs", "autofs")
@@ -29,16 +56,22 @@ UNKNOWN = ("overlay", "ecryptfs", "gpfs", "lustre", "proc", "unheard-of")
 
 
 @pytest.mark.parametrize("kind", [*SERVERS, *UNKNOWN])
-def test_servers_and_what_nobody_knows_are_not(kind: str) -> None:
-    known = Mounts({1: mount(kind, 7)}, {2: mount("ext4", 8)})
+def test_servers_and_what_nobody_knows_are_not(kind: str, lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = lists(listed(mount(kind, 7)), listed(mount("ext4", 8)))
     assert not known.are_local((0, 7))
-    assert not known.lead_to_local(1)
+    assert not leads_to_local(known, 7, monkeypatch)
 
 
-def test_what_is_mounted_nowhere_is_not_read() -> None:
-    known = Mounts({1: mount("ext4", 7)}, {2: mount("ext4", 8)})
+def test_what_is_mounted_nowhere_is_not_read(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = lists(listed(mount("ext4", 7)), listed(mount("ext4", 8)))
     assert not known.are_local((0, 9))
-    assert not known.lead_to_local(3)
+    assert not leads_to_local(known, 9, monkeypatch)
+
+
+def test_a_file_in_hand_is_judged_by_what_is_mounted_now(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = lists(listed(mount("tmpfs", 7)), b"")
+    lists(listed(mount("fuse", 7)), b"")  # under the same number
+    assert not leads_to_local(before, 7, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -56,53 +89,52 @@ def test_what_is_mounted_nowhere_is_not_read() -> None:
         ("rw", False),
     ],
 )
-def test_an_overlay_is_as_local_as_its_layers(options: str, local: bool) -> None:
-    ours = {
-        1: mount("ext4", 1, "/"),
-        2: mount("xfs", 2, "/disk"),
-        3: mount("nfs4", 3, "/net"),
-        4: mount("overlay", 4, "/merged", options),
-    }
-    assert Mounts({9: mount("overlay", 4)}, ours).lead_to_local(9) == local
+def test_an_overlay_is_as_local_as_its_layers(
+    options: str, local: bool, lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [mount("ext4", 1, "/"), mount("xfs", 2, "/disk"), mount("nfs4", 3, "/net")]
+    overlay = mount("overlay", 4, "/merged", options)
+    known = lists(listed(overlay._replace(id=9, point=b"/")), listed(*ours, overlay))
+    assert known.are_local((0, 4)) == local
+    assert leads_to_local(known, 9, monkeypatch) == local
     # Of one that only they know, the paths may be anybody's.
-    theirs = {**ours, 5: ours.pop(4)}
-    assert not Mounts(theirs, ours).are_local((0, 4))
+    assert not lists(listed(*ours, overlay), listed(*ours)).are_local((0, 4))
 
 
 def test_our_own_list_is_understood() -> None:
+    own = list(mounts._mounts("self", Deadline(10)))
+    assert len(own) == len(Path("/proc/self/mountinfo").read_bytes().splitlines())
     with Path(__file__).open("rb") as file:
-        number = mount_of(file.fileno())
+        (told,) = [each for each in own if each.id == mounts._mount_of(file.fileno())]
         of_kernel = os.fstat(file.fileno()).st_dev
-    own = mounts_of(os.getpid(), Deadline(10))
-    told = own._by_id[number]
-    assert told.kind.isascii()
+        known = Namespaces().mounts_of(os.getpid(), Deadline(10))
+        assert known.lead_to_local(os.getpid(), file.fileno(), Deadline(10)) == known.are_local(told.device)
     if told.kind != b"btrfs":  # there the number is a subvolume's
         assert told.device == (os.major(of_kernel), os.minor(of_kernel))
-    assert len(own._by_id) == len(Path("/proc/self/mountinfo").read_bytes().splitlines())
+
+
+def test_a_list_is_read_once_for_all_processes_that_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    namespaces = Namespaces()
+    known = namespaces.mounts_of(os.getpid(), Deadline(10))
+    monkeypatch.delattr(mounts, "whole_lines")
+    assert namespaces.mounts_of(os.getppid(), Deadline(10)) is known
 
 
 def test_a_list_that_is_too_long_or_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutError):
-        mounts_of(os.getpid(), Deadline(-1))
+        Namespaces().mounts_of(os.getpid(), Deadline(-1))
     monkeypatch.setattr(mounts, "MOUNTS_BYTES_MAX", 100)
     with pytest.raises(OSError, match="mountinfo"):
-        mounts_of(os.getpid(), Deadline(10))
+        Namespaces().mounts_of(os.getpid(), Deadline(10))
 
 
-def test_whatever_a_mount_is_called_it_takes_the_place_of_no_other(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_whatever_a_mount_is_called_it_takes_the_place_of_no_other(lists: Lists) -> None:
     """The kernel escapes blanks, line breaks and backslashes, and nothing else."""
     chance, names = random.Random(3), [b"\r", b"\x0b", b"\x0c", b"-", b"\xa0", b"1", b"9:9", b"/", b"ext4", b"\\040"]
-    for number in range(300):
+    for _ in range(300):
         point, source = (b"/" + b"".join(chance.choices(names, k=chance.randrange(9))) for _ in range(2))
-        line = b"36 35 0:52 / %s rw - fuse.x %s rw,user_id=0\n" % (point, source)
-        (tmp_path / str(number)).write_bytes(line)
-        monkeypatch.setattr(mounts, "whole_lines", lambda *_, told=line: iter([told]))
-        found = mounts_of(1, Deadline(10))
-        assert {each.kind for each in found._by_id.values()} <= {b"fuse.x"}
-        assert not found.are_local((0, 52))
-        assert not found._local
+        known = lists(b"36 35 0:52 / %s rw - fuse.x %s rw,user_id=0\n" % (point, source), b"")
+        assert not known._local
 
 
 @pytest.mark.parametrize("size", [0, 10, lines._READ - 1, lines._READ, lines._READ + 1, 3 * lines._READ])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from epolltop.sources.bpf.lines import whole_lines
-from epolltop.sources.bpf.mounts import Device, Mounts, mount_of, mounts_of
+from epolltop.sources.bpf.mounts import Device, Mounts, Namespaces
 from epolltop.sources.pace import Deadline
 
 MAPS_BYTES_MAX = 16 << 20
@@ -90,7 +90,7 @@ class Code:
         file = os.open(name, os.O_PATH | os.O_CLOEXEC)
         try:
             # Asked again with the file in hand: it may have been exchanged since, and then be anybody's.
-            local = mounts_of(self._run.pid, deadline).lead_to_local(mount_of(file))
+            local = self._mounts.lead_to_local(self._run.pid, file, deadline)
             if not local or not self._run.goes_on() or not stat.S_ISREG(os.fstat(file).st_mode):
                 raise FileNotFoundError(mapping.path)
             return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -98,12 +98,13 @@ class Code:
             os.close(file)
 
 
-def code_of(run: Run, addresses: Sequence[int], deadline: Deadline) -> Code:
+def code_of(run: Run, addresses: Sequence[int], namespaces: Namespaces, deadline: Deadline) -> Code:
     """What a run has at some addresses.
 
     Args:
         run: which.
         addresses: in order.
+        namespaces: of this poll.
         deadline: for reading.
 
     Raises:
@@ -117,7 +118,7 @@ def code_of(run: Run, addresses: Sequence[int], deadline: Deadline) -> Code:
             if first < len(addresses) and addresses[first] < end:
                 device = int(found[4], 16), int(found[5], 16)
                 mappings.append(Mapping(start, end, int(found[3], 16), device, int(found[6]), found[7]))
-    mounts = mounts_of(run.pid, deadline)
+    mounts = namespaces.mounts_of(run.pid, deadline)
     # Looked at after the maps: who executes another program meanwhile does not pass.
     if not run.goes_on():
         raise ProcessLookupError(run.pid)

@@ -8,8 +8,9 @@ Format: proc_pid_mountinfo(5).
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from epolltop.sources.bpf.lines import whole_lines
@@ -37,6 +38,7 @@ Device = tuple[int, int]
 class Mount(NamedTuple):
     """A line of mountinfo."""
 
+    id: int
     device: Device
     point: bytes
     kind: bytes
@@ -45,38 +47,59 @@ class Mount(NamedTuple):
 
 
 class Mounts:
-    """What a process has mounted, and what we have."""
+    """What a process has mounted, and what we have, when it was asked first."""
 
-    def __init__(self, theirs: Mapping[int, Mount], ours: Mapping[int, Mount]) -> None:
-        """By their ids, which are the machine's."""
-        self._by_id = {**theirs, **ours}
-        layered = {mount.device for mount in ours.values() if mount.kind == _OVERLAY and _over_local(mount, ours)}
-        self._local = layered | {mount.device for mount in self._by_id.values() if mount.kind in _LOCAL}
+    def __init__(self, theirs: Iterable[Mount], ours: Sequence[Mount]) -> None:
+        self._layered = {mount.device for mount in ours if mount.kind == _OVERLAY and _over_local(mount, ours)}
+        self._local = self._layered | {mount.device for mount in (*theirs, *ours) if mount.kind in _LOCAL}
 
     def are_local(self, device: Device) -> bool:
         """Whether files of this file system can be read without waiting; not, if neither has it mounted."""
         return device in self._local
 
-    def lead_to_local(self, mount: int) -> bool:
-        """The same by the id of a mount."""
-        return mount in self._by_id and self.are_local(self._by_id[mount].device)
+    def lead_to_local(self, pid: int, file: int, deadline: Deadline) -> bool:
+        """The same of a file in hand, by the mount that it was opened through; asks nobody.
+
+        Args:
+            pid: of the process.
+            file: a descriptor of ours.
+            deadline: for reading.
+
+        Raises:
+            OSError: the process is gone, has more mounts than are read, or there is no time.
+        """
+        number = _mount_of(file)
+        for who in (str(pid), "self"):
+            for mount in _mounts(who, deadline):
+                if mount.id == number:
+                    return mount.kind in _LOCAL or (mount.kind == _OVERLAY and mount.device in self._layered)
+        return False
 
 
-def mounts_of(pid: int, deadline: Deadline) -> Mounts:
-    """What is mounted now.
+class Namespaces:
+    """The mounts of processes, each list read once. For one poll: what is mounted changes."""
 
-    Raises:
-        OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
-    """
-    return Mounts(dict(_mounts(str(pid), deadline)), dict(_mounts("self", deadline)))
+    def __init__(self) -> None:
+        self._known: dict[str, Mounts] = {}
+        self._ours: Sequence[Mount] | None = None
+
+    def mounts_of(self, pid: int, deadline: Deadline) -> Mounts:
+        """What is mounted.
+
+        Raises:
+            OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
+        """
+        namespace = os.readlink(f"/proc/{pid}/ns/mnt")
+        if self._ours is None:
+            self._ours = list(_mounts("self", deadline))
+        known = self._known.get(namespace)
+        if known is None:
+            known = self._known[namespace] = Mounts(_mounts(str(pid), deadline), self._ours)
+        return known
 
 
-def mount_of(file: int) -> int:
-    """The id of the mount through which a file was opened; asks nobody.
-
-    Raises:
-        OSError: no /proc.
-    """
+def _mount_of(file: int) -> int:
+    """The id of a mount; OSError without /proc."""
     with open(f"/proc/self/fdinfo/{file}", "rb") as about:
         for line in about:
             name, _, value = line.partition(b":")
@@ -85,13 +108,13 @@ def mount_of(file: int) -> int:
     raise FileNotFoundError("mnt_id")
 
 
-def _mounts(pid: str, deadline: Deadline) -> Iterator[tuple[int, Mount]]:
+def _mounts(pid: str, deadline: Deadline) -> Iterator[Mount]:
     for lines in whole_lines(f"/proc/{pid}/mountinfo", MOUNTS_BYTES_MAX, deadline):
         for number, major, minor, point, kind, options in _MOUNT.findall(lines):
-            yield int(number), Mount((int(major), int(minor)), point, kind, options)
+            yield Mount(int(number), (int(major), int(minor)), point, kind, options)
 
 
-def _over_local(overlay: Mount, ours: Mapping[int, Mount]) -> bool:
+def _over_local(overlay: Mount, ours: Iterable[Mount]) -> bool:
     """Whether all layers of an overlay are in what we have mounted from memory and disks.
 
     Only of our own mounts do we know that their layers mean our own paths, and that nobody but root chose them.
@@ -100,9 +123,9 @@ def _over_local(overlay: Mount, ours: Mapping[int, Mount]) -> bool:
     return bool(layers) and all(_covering(layer, ours) in _LOCAL for layer in layers)
 
 
-def _covering(path: bytes, ours: Mapping[int, Mount]) -> bytes | None:
+def _covering(path: bytes, ours: Iterable[Mount]) -> bytes | None:
     """The kind of the file system in which an absolute path ends, as far as its name tells."""
     if not path.startswith(b"/") or b"\\" in path:
         return None
-    over = [mount for mount in ours.values() if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]
+    over = [mount for mount in ours if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]
     return max(over, key=lambda mount: len(mount.point)).kind if over else None

@@ -20,6 +20,7 @@ from epolltop.sources.bpf.code import Code, Run, code_of
 from epolltop.sources.bpf.code import Mapping as CodeMapping
 from epolltop.sources.bpf.kept import Kept, Stack
 from epolltop.sources.bpf.mangled import plain_name
+from epolltop.sources.bpf.mounts import Namespaces
 from epolltop.sources.pace import Allowance, Deadline
 from epolltop.text import safe
 
@@ -71,10 +72,11 @@ class Stacks:
         """
         self._kept.make_room()
         named: dict[tuple[int, int, bytes], Stack] = {}
+        namespaces = Namespaces()
         with self._time.spend() as deadline:
             # Few first: who brings many does not take the time of others.
             for run, of_run in sorted(_by_run(events, stacks).items(), key=lambda item: len(item[1])):
-                for raw, stack in self._named(run, of_run, deadline):
+                for raw, stack in self._named(run, of_run, namespaces, deadline):
                     kept = self._kept.keep(stack)
                     if kept is None:
                         break
@@ -86,12 +88,14 @@ class Stacks:
             given.append(event._replace(stack=known) if known else event)
         return given
 
-    def _named(self, run: Run, stacks: Mapping[bytes, wire.Stack], deadline: Deadline) -> Iterator[tuple[bytes, Stack]]:
+    def _named(
+        self, run: Run, stacks: Mapping[bytes, wire.Stack], namespaces: Namespaces, deadline: Deadline
+    ) -> Iterator[tuple[bytes, Stack]]:
         """One after the other, so that no more are made than there is room for."""
         addresses = sorted({address for stack in stacks.values() for address in (*stack.frames, stack.caller)})
         try:
             deadline.require()
-            frames = self._frames(code_of(run, addresses, deadline), addresses, deadline)
+            frames = self._frames(code_of(run, addresses, namespaces, deadline), addresses, deadline)
         except OSError:
             frames = dict.fromkeys(addresses, _Frame())
         texts: dict[int, str] = {}
