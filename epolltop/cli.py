@@ -13,13 +13,16 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from epolltop import least
 from epolltop.descriptors import settle
 from epolltop.environment import hide_environment
+from epolltop.invoker import invoker
 from epolltop.leaving import Leaving
 from epolltop.options import Answered, BadUsage, Options, parse_options
 from epolltop.output.batch import run_batch
-from epolltop.output.doctor import doctor_report
+from epolltop.output.doctor import Kept, doctor_report
 from epolltop.output.export import export, export_screen
 from epolltop.output.files import Successor, require_room, write_whole
 from epolltop.output.formats import FORMATS
@@ -27,14 +30,20 @@ from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
 from epolltop.output.parts import by_blocks
 from epolltop.output.record import run_record
+from epolltop.privileges import gains_nothing, held, keep_nothing, keep_only
 from epolltop.query.view import EVENTS
 from epolltop.replay import Replay
 from epolltop.session import OpenSource, Outage, Session
-from epolltop.sources import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
+from epolltop.sources import MORE_DESCRIPTORS, FactSource, SourceEnded, SourceUnavailable, Unplayable
 from epolltop.sources.choose import open_source
+from epolltop.sources.proc import ProcSource
 from epolltop.sources.recorder import Recorder
+from epolltop.sources.saved import open_file
 from epolltop.streams import Gone, Stdout, say
 from epolltop.text import in_ascii, narrated, plural, size
+
+if TYPE_CHECKING:
+    from epolltop.sources.bpf.source import BpfSource
 
 FAILED, BAD_USAGE, NO_SOURCE = 1, 2, 3
 _EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
@@ -107,16 +116,21 @@ def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib
     if options.command == "doctor":
         return _doctor(options, stdout)
     if options.command == "record":
+        leaving.do(keep_nothing)
         return _record(options, stdout, leaving, closing)
+    path, descriptor = None if options.saved in (None, "-") else Path(options.saved), None
+    if options.saved is not None:
+        descriptor = open_file(path)
+        least.replay()
+    leaving.do(keep_nothing)
     if options.output is not None:
         require_room(options.output)
     tell_all = options.events or options.view.subject.id == EVENTS.id
     on_screen = options.command == "live" and not options.batch and _has_terminal(stdout)
-    if options.saved is None:
+    if descriptor is None:
         session = Session(_opener(options), options.selection, options.delay_s or 1.0, tell_all=tell_all)
     else:
-        path = None if options.saved == "-" else Path(options.saved)
-        session = Replay(path, options.selection, tell_all=tell_all, paced=on_screen)
+        session = Replay(path, options.selection, tell_all=tell_all, paced=on_screen, descriptor=descriptor)
     closing.callback(session.close)
     if on_screen:
         return _ui(session, options, stdout, leaving)
@@ -126,8 +140,16 @@ def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib
 
 
 def _opener(options: Options) -> OpenSource:
-    return functools.partial(
-        open_source,
+    def opened() -> FactSource:
+        source = _opened(options)
+        keep_only(source.needs)
+        return source
+
+    return opened
+
+
+def _opened(options: Options) -> BpfSource | ProcSource:
+    return open_source(
         options.source,
         include_self=options.include_self,
         pids=options.selection.pids,
@@ -202,6 +224,8 @@ async def _headless(session: Session, front_end: Coroutine[None, None, None], le
     loop = asyncio.get_running_loop()
     leaving.tell(lambda _: loop.call_soon_threadsafe(session.stopping.set))
     session.on_outage = _teller()
+    session.prepare()  # its thread begins with the rights that the front end gives up
+    least.front_end()
     with contextlib.suppress(SourceEnded):  # a stream had not even begun when we were stopped
         await front_end
     if isinstance(session, Replay) and session.trouble:
@@ -271,25 +295,37 @@ def _doctor(options: Options, stdout: Stdout) -> int:
     from epolltop.sources.procfs import Procfs
     from epolltop.sources.unlisted import find_unlisted
 
-    described, why, code = None, "", 0
+    source, described, why, code = None, None, "", 0
     try:
-        source = _opener(options)()
-        described = source.poll({}).source
-        source.close()
+        source = _opened(options)
     except SourceUnavailable as error:
         why, code = f"{error}; remedy: {error.remedy}", NO_SOURCE
     needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
+    keep_only(source.needs if source else ())
+    if source:
+        described = source.poll({}).source
+        source.close()
     report = doctor_report(
         needs,
         described,
         why,
         compat=len(Procfs().compat_pids()),
         unlisted=find_unlisted(),
+        kept=Kept(held(), gains_nothing(), _files_of()),
         json=options.json,
         ascii_only=options.ascii_only or (not options.json and stdout.is_ascii),
     )
     (stdout.data if options.json else stdout.text)(report)
     return code
+
+
+def _files_of() -> tuple[int, str]:
+    """With whose rights files are made, and what says so."""
+    try:
+        who = invoker()
+    except OSError as error:
+        return os.geteuid(), error.strerror or ""
+    return (who.uid, who.told_by) if who else (os.geteuid(), "")
 
 
 def _has_terminal(stdout: Stdout) -> bool:

@@ -126,17 +126,31 @@ def rights() -> Iterator[None]:
 
 
 def take_rights() -> bool:
-    """This thread's rights to files are the invoker's from here on; False, and no change, if nobody knows whose.
+    """This thread's rights to files are the invoker's from here on, with or without capabilities.
 
-    It may still have capabilities, which `rights` leaves aside.
+    Returns:
+        Whether there is one. If it is not known who, files cannot be made, as `rights` says then.
     """
-    try:
-        who = invoker()
-        if who is not None:
+    with contextlib.suppress(OSError):
+        if (who := invoker()) is not None:
             _take(who.uid, who.gid, who.groups)
-    except OSError:
-        return False
-    return True
+            return True
+    return False
+
+
+def become_invoker() -> bool:
+    """The whole process is the invoker's from here on, all threads; answers as `take_rights`.
+
+    Capabilities take effect no more, but may still be kept.
+    """
+    with contextlib.suppress(OSError):
+        if (who := invoker()) is not None:
+            os.setgroups(who.groups)
+            os.setresgid(who.gid, who.gid, who.gid)
+            privileges.keep_over_change_of_user()
+            os.setresuid(who.uid, who.uid, who.uid)
+            return True
+    return False
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ thread it meets, and a thread of our own reads it, which waits for nothing else 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import select
@@ -51,6 +52,7 @@ class Leaving:
         self._hand_back: Callable[[], object] = lambda: None
         self._watched: dict[int, int] = {}
         self._asked_at = 0.0
+        self._steps: collections.deque[Callable[[], object]] = collections.deque()
         self._handed_back = False
         self._lock = threading.Lock()
 
@@ -85,6 +87,15 @@ class Leaving:
         self._watched = {**self._watched, descriptor: HUNG_UP if os.isatty(descriptor) else 0}
         self._turn()
 
+    def do(self, step: Callable[[], object]) -> None:
+        """Has the thread of this take a step soon, such as giving up its rights.
+
+        Not from its start: while a replay becomes another user, libc has each thread do so, and ends the process if one
+        may not.
+        """
+        self._steps.append(step)
+        self._turn()
+
     def ask(self, code: int) -> None:
         """Begins to leave with that code, from any thread; the first who asks names it."""
         with self._lock:
@@ -106,13 +117,12 @@ class Leaving:
             os.write(self._write, bytes((_TURN,)))
 
     def _heed(self) -> None:
-        from epolltop.privileges import keep_only  # not before signals are heeded
-
-        keep_only(())
         while True:
             for number in self._next():
                 if number in _SIGNALS:
                     self._signalled(number)
+            while self._steps:
+                self._steps.popleft()()
             if self.code is None:
                 continue
             waited = time.monotonic() - self._asked_at

@@ -30,7 +30,7 @@ _VERSION_3 = 0x20080522
 _HEADER = struct.Struct("=Ii")
 _SETS = struct.Struct("=6I")  # effective, permitted, inheritable: the lower halves, then the upper ones
 # include/uapi/linux/prctl.h
-_CAPBSET_READ, _CAPBSET_DROP, _SET_NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR_ALL = 23, 24, 38, 47, 4
+_SET_KEEPCAPS, _CAPBSET_READ, _CAPBSET_DROP, _SET_NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR_ALL = 8, 23, 24, 38, 47, 4
 _MOST = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -43,13 +43,24 @@ def keep_only(wanted: Iterable[Capability]) -> None:
     `held` tells what is left.
     """
     _prctl(_SET_NO_NEW_PRIVS, 1)
+    _, permitted = _get()
+    _set(permitted, permitted)  # whoever became another user may use none until then
     for number in range(_MOST):
         if _prctl(_CAPBSET_READ, number) == 1:
             _prctl(_CAPBSET_DROP, number)  # refused without CAP_SETPCAP; no_new_privs holds all the same
     _prctl(_AMBIENT, _AMBIENT_CLEAR_ALL)
-    _, permitted = _get()
     left = permitted & _bits(wanted)
     _set(left, left)
+
+
+def keep_nothing() -> None:
+    """This thread gives up all."""
+    keep_only(())
+
+
+def keep_over_change_of_user() -> None:
+    """Root that becomes another user keeps what it may use, for `keep_only` to say of what."""
+    _prctl(_SET_KEEPCAPS, 1)
 
 
 @contextlib.contextmanager

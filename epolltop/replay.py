@@ -33,7 +33,15 @@ _AT_ONCE = 64  # ticks that are taken in between two looks whether others want t
 class Replay(Session):
     """Yields what was recorded, or the one snapshot of a file; times are the recorded machine's boot clock."""
 
-    def __init__(self, path: Path | None, selection: Selection, *, tell_all: bool = False, paced: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        selection: Selection,
+        *,
+        tell_all: bool = False,
+        paced: bool = True,
+        descriptor: int | None = None,
+    ) -> None:
         """Opens nothing yet.
 
         Args:
@@ -42,8 +50,10 @@ class Replay(Session):
             tell_all: see Session.
             paced: somebody looks: `ticks` follow the clock and wait at the end, and one may go back. Otherwise each
                 tick comes once, as soon as it is asked for.
+            descriptor: of the file, if it is open already; it is closed here.
         """
         super().__init__(self._opened, selection, 1.0, tell_all=tell_all)
+        self._file = path if descriptor is None else descriptor
         self._path, self._selection, self._tell_all, self._paced = path, selection, tell_all, paced
         self._recording: Recording | None = None
         self._checkpoints = Checkpoints()
@@ -148,7 +158,7 @@ class Replay(Session):
         return self._recording
 
     def _open(self) -> Snapshot:
-        saved = open_saved(self._path, self._selection, onwards=not self._paced, halted=self.stopping.is_set)
+        saved = open_saved(self._file, self._selection, onwards=not self._paced, halted=self.stopping.is_set)
         if isinstance(saved, Snapshot):
             shown = saved
         else:

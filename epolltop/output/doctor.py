@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from epolltop.model.batch import Source
 from epolltop.output.document import source_document
 from epolltop.query.headline import unseen
 from epolltop.sources import Requirement, Unlisted
 from epolltop.text import in_ascii, plural
+
+
+class Kept(NamedTuple):
+    """Rights while observing, when all is attached."""
+
+    capabilities: Sequence[str]
+    """Of the thread that polls."""
+    no_new_privs: bool
+    files_of: tuple[int, str]
+    """Whose rights files are made with, a user's id, and the variable that says so; empty: our own."""
 
 
 def doctor_report(
@@ -19,6 +30,7 @@ def doctor_report(
     *,
     compat: int,
     unlisted: Unlisted,
+    kept: Kept,
     json: bool,
     ascii_only: bool,
 ) -> str:
@@ -30,6 +42,7 @@ def doctor_report(
         why: the reason, if none could.
         compat: how many processes run 32-bit programs.
         unlisted: which references to instances no census shows.
+        kept: with which rights it observes and makes files.
         json: as one object.
         ascii_only: no other characters.
     """
@@ -44,6 +57,12 @@ def doctor_report(
             "error": why or None,
             "compat_processes": compat,
             "unlisted": unlisted._asdict(),
+            "kept": {
+                "capabilities": kept.capabilities,
+                "no_new_privs": kept.no_new_privs,
+                "files_of_uid": kept.files_of[0],
+                "files_by": kept.files_of[1] or None,
+            },
         }
         return jsonlib.dumps(document, indent=2) + "\n"
     lines = []
@@ -60,9 +79,19 @@ def doctor_report(
         lines.append(f"source: {source.kind}, counts are {'exact' if source.exact else 'lower bounds'}")
         lines.extend(f"  {probe.name:13} {probe.attached_to}" for probe in source.probes)
         lines.append(f"  {'census':13} {source.census_by}")
+        lines.append(f"  {'keeps':13} {', '.join(kept.capabilities) or 'no capabilities'}{_and_gains(kept)}")
+        lines.append(f"  {'files':13} {_files(*kept.files_of)}")
         lines.extend(f"  note: {note}" for note in (*unseen(source), *_uncounted(source, compat), *_unlisted(unlisted)))
     text = "\n".join(lines) + "\n"
     return in_ascii(text) if ascii_only else text
+
+
+def _and_gains(kept: Kept) -> str:
+    return "" if kept.no_new_privs else "; programs that it executes may gain some"
+
+
+def _files(uid: int, told_by: str) -> str:
+    return f"made with the rights of user {uid}{f' ({told_by})' if told_by else ''}"
 
 
 def _uncounted(source: Source, compat: int) -> Iterator[str]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from epolltop.sources import FactSource, SourceUnavailable
+from epolltop.sources import SourceUnavailable
 from epolltop.sources.proc import ProcSource
+
+if TYPE_CHECKING:
+    from epolltop.sources.bpf.source import BpfSource
 
 KINDS = ("auto", "bpf", "proc")
 
@@ -19,7 +23,7 @@ def open_source(
     stacks: bool = False,
     compat: bool = False,
     attach: Iterable[tuple[str, str]] = (),
-) -> FactSource:
+) -> BpfSource | ProcSource:
     """An open source.
 
     Args:

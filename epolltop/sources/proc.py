@@ -15,6 +15,7 @@ from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import SHOWN, Facts
 from epolltop.sources.host import own_host
+from epolltop.sources.needs import LOOKING
 from epolltop.sources.pace import now_ns
 from epolltop.sources.procfs import Procfs
 from epolltop.sources.scan import Scan, Scanned
@@ -53,6 +54,8 @@ class ProcSource:
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._since_ns = 0
+        self.needs = LOOKING
+        """Capabilities without which `poll` lacks something."""
 
     def open(self) -> None:
         """Looks whether there is anything to read.

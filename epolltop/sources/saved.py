@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import select
 import stat
@@ -19,17 +20,18 @@ from epolltop.sources.recording import Readable, Recording
 from epolltop.sources.reopened import reopened
 
 SPOOL_BYTES_MAX = 1 << 30
+SPOOL_MEMORY_MAX = 1 << 27
 _CHUNK = 1 << 20
 _PATIENCE_MS = 200  # after a stop is asked for, a stream notices within that
 
 
 def open_saved(
-    path: Path | None, selection: Selection, *, onwards: bool, halted: Callable[[], bool] = lambda: False
+    path: Path | int | None, selection: Selection, *, onwards: bool, halted: Callable[[], bool] = lambda: False
 ) -> Recording | Snapshot:
     """An open recording, or what a snapshot file shows.
 
     Args:
-        path: of the file; None: stdin.
+        path: of the file, or a descriptor of it, which is closed with what is answered; None: stdin.
         selection: which processes of a snapshot count.
         onwards: there is no going back, so a stream is read as it comes; else it is copied first.
         halted: whether waiting for a stream is to end.
@@ -56,12 +58,22 @@ def open_saved(
     return recording
 
 
-def _opened(path: Path | None, halted: Callable[[], bool]) -> Readable:
+def open_file(path: Path | None) -> int:
+    """A descriptor to hand to `open_saved`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     # Without O_NONBLOCK, opening a named pipe would wait for somebody to write, and could not be stopped.
     descriptor = os.dup(0) if path is None else os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path or "stdin"))
+    return descriptor
+
+
+def _opened(path: Path | int | None, halted: Callable[[], bool]) -> Readable:
+    descriptor = path if isinstance(path, int) else open_file(path)
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
     except OSError:
@@ -84,12 +96,22 @@ def _parts(file: Readable, most: int) -> Iterator[bytes]:
 
 def _spooled(stream: Readable) -> Readable:
     """The same as a file without a name."""
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed by whoever reads it
+    file, most = _unnamed()
     with contextlib.closing(stream):
-        for part in _parts(stream, SPOOL_BYTES_MAX):
+        for part in _parts(stream, most):
             file.write(part)
     file.seek(0)
     return file
+
+
+def _unnamed() -> tuple[io.FileIO, int]:
+    """A file without a name, and how much it may hold: in memory less, where there is no directory to write in."""
+    try:
+        # Its descriptor alone: the object that stands for it is no file to Python's types.
+        with tempfile.TemporaryFile(buffering=0) as file:
+            return io.FileIO(os.dup(file.fileno()), "r+"), SPOOL_BYTES_MAX
+    except OSError:
+        return io.FileIO(os.memfd_create("epolltop-spool"), "r+"), SPOOL_MEMORY_MAX
 
 
 class _Stream:

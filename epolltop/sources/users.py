@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from epolltop.privileges import keep_nothing
 from epolltop.text import safe
 
 LOCAL = Path("/etc/passwd")
@@ -83,6 +84,7 @@ class Users:
                 self._names.popitem(last=False)
 
     def _run(self) -> None:
+        keep_nothing()  # who asks the database loads what its owner configured
         while True:
             uid = self._questions.get()
             try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from epolltop.descriptors import silenced
+from epolltop.least import front_end
 from epolltop.leaving import Leaving
 from epolltop.session import Session
 from epolltop.ui.place import Place
@@ -54,6 +55,7 @@ def run_ui(
     with _own_terminal(leaving) as (terminal, said):
         sys.setswitchinterval(0.001)  # the session's thread computes; a key waits for it no longer than that
         session.prepare()  # compiling takes as long as importing Textual: both at once
+        front_end()
         from epolltop.ui.app import EpolltopApp
         from epolltop.ui.driver import leaves_by
         from epolltop.ui.keyboard import read_any_bytes

@@ -23,7 +23,7 @@ from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import JOURNAL, Selection
 from epolltop.output.batch import run_batch
-from epolltop.output.doctor import doctor_report
+from epolltop.output.doctor import Kept, doctor_report
 from epolltop.output.journal import run_events
 from epolltop.output.observe import run_snapshot
 from epolltop.output.parts import Write
@@ -284,11 +284,15 @@ def test_a_snapshot_of_events_has_more_than_a_journal_keeps() -> None:
 @pytest.mark.parametrize("json", [False, True])
 def test_doctor(json: bool) -> None:
     suffix = "json" if json else "txt"
-    say = functools.partial(doctor_report, json=json, ascii_only=False)
+    kept = Kept(("CAP_SYS_PTRACE", "CAP_BPF"), True, (1000, "SUDO_UID"))
+    say = functools.partial(doctor_report, kept=kept, json=json, ascii_only=False)
     agree(f"doctor.{suffix}", say(NEEDS, bounded().source, "", compat=0, unlisted=Unlisted(1234, 2, 1, False)))
     exactly = dataclasses.replace(exact().source, sees_compat=False)
     agree(f"doctor-exact.{suffix}", say(NEEDS[2:], exactly, "", compat=1, unlisted=Unlisted(1, 1, 0, True)))
     unneeded = (Requirement("tracefs", False, "not mounted", "mount it"), *NEEDS[2:])
     agree(f"doctor-unneeded.{suffix}", say(unneeded, exactly, "", compat=0, unlisted=NOTHING))
     why = "privileges: uid 65534; remedy: be root"
-    agree(f"doctor-none.{suffix}", say(NEEDS, None, why, compat=0, unlisted=NOTHING, ascii_only=True))
+    agree(
+        f"doctor-none.{suffix}",
+        say(NEEDS, None, why, compat=0, unlisted=NOTHING, kept=Kept((), False, (0, "")), ascii_only=True),
+    )

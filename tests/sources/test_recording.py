@@ -463,3 +463,31 @@ def test_a_stream_that_is_to_end_ends() -> None:
     os.close(out)
     assert len(told) == len(TICKS)
     assert asked
+
+
+def streamed(raw: bytes) -> int:
+    """A descriptor of a pipe that holds it."""
+    out, into = os.pipe()
+    os.write(into, raw)
+    os.close(into)
+    return out
+
+
+def test_a_stream_is_kept_in_memory_where_no_directory_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    from epolltop.sources.saved import open_saved
+
+    raw = content(TICKS)
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    recording = open_saved(streamed(raw), Selection(), onwards=False)
+    assert len(list(rest(recording))) == len(TICKS)  # type: ignore[arg-type]
+
+
+def test_in_memory_less_of_a_stream_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from epolltop.sources.saved import SPOOL_BYTES_MAX, SPOOL_MEMORY_MAX, open_saved
+
+    assert SPOOL_MEMORY_MAX == 128 << 20 < SPOOL_BYTES_MAX
+    raw = content(TICKS)
+    monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
+    monkeypatch.setattr("epolltop.sources.saved.SPOOL_MEMORY_MAX", len(raw) - 1)
+    with pytest.raises(Unplayable, match="too large"):
+        open_saved(streamed(raw), Selection(), onwards=False)

@@ -12,6 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from epolltop.privileges import keep_only
+from epolltop.sources.needs import listening
+
 INTERVAL_S = 0.1
 """A CPU's buffer of 4 MB holds about 40,000 events: a second at the full detail rate of one process."""
 
@@ -82,6 +85,7 @@ class Drain:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        keep_only(listening())
         while not self._stop:
             self._wake.clear()
             try:

@@ -7,6 +7,7 @@ import os
 import platform
 from pathlib import Path
 
+from epolltop.privileges import Capability, has
 from epolltop.sources import Requirement, SourceUnavailable
 from epolltop.sources.bpf.bcc import load_bcc
 from epolltop.sources.bpf.btf import VMLINUX
@@ -15,8 +16,6 @@ from epolltop.sources.bpf.syscalls import TRACEFS, mount
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
 _FIRST_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO, include/linux/proc_ns.h
-# include/uapi/linux/capability.h
-_CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
 
 def requirements() -> tuple[Requirement, ...]:
@@ -25,20 +24,15 @@ def requirements() -> tuple[Requirement, ...]:
 
 
 def privileges() -> Requirement:
-    """Whether this process may load BPF programs."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        caps = int(status.split("CapEff:", 1)[1].split(None, 1)[0], 16)
-    except (OSError, IndexError, ValueError):
-        caps = -1 if os.geteuid() == 0 else 0
-    able = caps >> _CAP_SYS_ADMIN & 1 or (caps >> _CAP_BPF & 1 and caps >> _CAP_PERFMON & 1)
+    """Whether this thread may load BPF programs."""
+    able = has(Capability.SYS_ADMIN) or (has(Capability.BPF) and has(Capability.PERFMON))
     who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
     if able and not _in_first_user_namespace():
         outside = "run it outside of this user namespace (rootless container), as root"
         return Requirement("privileges", False, f"{who} of a user namespace, may not load BPF programs", outside)
     return Requirement(
         "privileges",
-        bool(able),
+        able,
         f"{who}, {'may' if able else 'may not'} load BPF programs",
         "" if able else as_root(),
     )

@@ -32,6 +32,7 @@ from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
 from epolltop.sources.facts import Facts
 from epolltop.sources.host import own_host
+from epolltop.sources.needs import polling
 from epolltop.sources.pace import Pace, now_ns
 from epolltop.sources.procfs import Procfs
 
@@ -80,6 +81,8 @@ class BpfSource:
         self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
         self._facts = Facts(self._procfs, pids)
         self._program: Program | None = None
+        self.needs = polling(stacks=stacks)
+        """Capabilities without which `poll` and `close` lack something."""
 
     def open(self) -> None:
         """Compiles, attaches, learns. About 0.4 s.
