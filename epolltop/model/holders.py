@@ -55,6 +55,12 @@ def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Hol
     return tuple(Holder(process, tuple(sorted(fds[process]))) for process in sorted(fds))
 
 
+def shared(holders: tuple[Holder, ...], before: tuple[Holder, ...]) -> tuple[Holder, ...]:
+    """The same, of the objects that stand for them already: of 300 holders mostly one changes, and others are kept."""
+    known = {holder: holder for holder in before}
+    return tuple(known.get(holder, holder) for holder in holders)
+
+
 def _of_several(holdings: list[Holding]) -> Shown:
     # A mapping, because threads without their leader, or with tables of their own, show one descriptor several times.
     fds: dict[ProcessKey, dict[int, bool | None]] = {}

@@ -17,7 +17,7 @@ import copy
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.model.holders import Shown, by_file, joined
+from epolltop.model.holders import Shown, by_file, joined, shared
 from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16
@@ -260,7 +260,7 @@ class Instances:
         holders = joined(met.holders, self._believed(live))
         cloexec = met.cloexec if holders == met.holders else ()  # of whom it did not show, it told nothing
         if (live.holders, live.cloexec) != (holders, cloexec):
-            self._put(_handed_on(live, holders, started_ns, cloexec))
+            self._put(_handed_on(live, shared(holders, live.holders), started_ns, cloexec))
 
     def _believed(self, instance: Instance) -> tuple[Holder, ...]:
         """Those of its holders whom the last census cannot refute."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import collections
 from dataclasses import replace
 
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.snapshot import ProcessRow, Snapshot
 
 SNAPSHOTS = 300
 """Five minutes at a second each. Snapshots share what did not change: rows, instances, the journal."""
 ROOM = 24_000_000
 """Bytes that all of them take together; beyond it the oldest go early. 10 processes that act in every snapshot, with
 20 events, fill it to a quarter; 200 of them leave two minutes."""
-ROW, EVENT, REFERENCE = 900, 370, 8
-"""Bytes of a row that changed, with its history of rates, of an event, and of what a snapshot shares."""
+ROW, EVENT, INSTANCE, REFERENCE = 900, 370, 300, 8
+"""Bytes of a row that changed, with its history of rates, of an event, of an instance that changed, and of what a
+snapshot shares."""
 
 NEAR = 3
 """The last snapshots, which keep their whole journals: 10,000 events are 4 MB."""
@@ -104,6 +105,16 @@ def _size(snapshot: Snapshot, before: Snapshot | None) -> int:
         for row in snapshot.processes:
             was = known.get(row.key)
             if was is not row:
-                rows += ROW if was and was.instances is row.instances else ROW + REFERENCE * row.open
+                rows += ROW if was and was.instances is row.instances else ROW + _instances(row, was)
     events = snapshot.journal_end - before.journal_end if before else 0
     return rows + EVENT * min(events, EVENTS)
+
+
+def _instances(row: ProcessRow, was: ProcessRow | None) -> int:
+    """Of those it did not have before; one of several holders counts with the first of them."""
+    known = set(map(id, was.instances)) if was else set()
+    fresh = (each for each in row.instances if id(each) not in known)
+    changed = sum(
+        INSTANCE + REFERENCE * len(each.holders) for each in fresh if each.holders and each.holders[0][0] == row.key
+    )
+    return changed + REFERENCE * row.open

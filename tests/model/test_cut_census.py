@@ -117,3 +117,14 @@ def test_creations_without_room_wait_for_the_next_census(monkeypatch: pytest.Mon
     snapshot = world.freeze(world.begin())
     assert (snapshot.open, snapshot.partly_listed) == (4, False)
     assert {each.kind for each in snapshot.news} == {Kind.RELEASE}
+
+
+def test_holders_that_stay_are_not_made_anew() -> None:
+    many = [ProcessKey(pid, pid) for pid in range(1, 50)]
+    world = World(tell_all=True)
+    world.apply(batch(105, (), census(100, *(holding(A, who) for who in many))))
+    before = world.freeze(world.begin()).processes[0].instances[0].holders
+    world.apply(batch(205, (), census(200, *(holding(A, who) for who in (*many[1:], R)))))
+    (instance,) = world.freeze(world.begin()).processes[0].instances
+    assert [each.process for each in instance.holders] == [*many[1:], R]
+    assert all(now is then for now, then in zip(instance.holders, before[1:], strict=False))

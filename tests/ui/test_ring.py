@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.batch import ProcessKey
+from epolltop.model.snapshot import Holder, Snapshot
 from epolltop.ui import ring as module
 from epolltop.ui.ring import EVENTS, NEAR, ROW, SNAPSHOTS, Ring
-from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
+from tests.query.rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
 
 def at(second: int, processes: int = 1) -> Snapshot:
@@ -111,3 +112,15 @@ def test_it_starts_again_with_one_snapshot() -> None:
     ring.step(-2)
     ring.restart(at(99))
     assert (shown(ring), ring.held, ring.reach_s) == (99, None, 0.0)
+
+
+def test_instances_that_change_hands_take_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand instances of a hundred holders, of whom others come and go: the oldest snapshots go early."""
+    monkeypatch.setattr(module, "ROOM", 10 * 1_000 * 8 * 100)
+    ring = Ring()
+    for second in range(30):
+        holders = tuple(Holder(ProcessKey(pid, 1), (3,)) for pid in range(second + 1, second + 101))
+        instances = tuple(instance(file)._replace(holders=holders) for file in range(1, 1_001))
+        row = replace(process(second + 1), key=ProcessKey(second + 1, 1), instances=instances)
+        ring.add(replace(snapshot(row), now_ns=NOW_NS + second * SECOND_NS))
+    assert 5 <= len(ring._kept) <= 10
