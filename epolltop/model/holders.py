@@ -8,6 +8,9 @@ from typing import NamedTuple
 from epolltop.model.batch import Holding, ProcessKey
 from epolltop.model.snapshot import Cloexec, Holder
 
+_SINGLE: dict[tuple[bool | None, ...], tuple[bool | None, ...]] = {(flag,): (flag,) for flag in (None, False, True)}
+"""One object for all that are equal: of 131,072 holders nearly all have a single descriptor."""
+
 
 class Shown(NamedTuple):
     """What a census shows of one file."""
@@ -68,5 +71,6 @@ def _of_several(holdings: list[Holding]) -> Shown:
         fds.setdefault(ProcessKey(holding.pid, holding.start), {})[holding.fd] = holding.cloexec
     told = [(process, sorted(fds[process])) for process in sorted(fds)]
     holders = tuple(Holder(process, tuple(numbers)) for process, numbers in told)
-    cloexec = tuple(tuple(fds[process][fd] for fd in numbers) for process, numbers in told)
+    flags = (tuple(fds[process][fd] for fd in numbers) for process, numbers in told)
+    cloexec = tuple(_SINGLE.get(each, each) for each in flags)
     return Shown(holdings[0], holders, cloexec if any(holding.cloexec is not None for holding in holdings) else ())
