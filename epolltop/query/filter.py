@@ -85,6 +85,12 @@ def parse_over(fields: Sequence[Field[Row]], text: str) -> Predicate[Row]:
     return _Reading(fields).predicate(tree_of(text))
 
 
+def has_alternatives(text: str) -> bool:
+    """Whether a filter is a choice, so that it goes in parentheses before more is asked; FilterError if it is none."""
+    top = tree_of(text).children[0] if text.strip() else ""
+    return not isinstance(top, str) and top.data == "any"
+
+
 def comparison(field: Field[Row], value: Value, *, negate: bool) -> str:
     """The filter for rows with this value, of numbers that measure for at least so much; negated, for all others."""
     if value is None:

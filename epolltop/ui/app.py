@@ -90,13 +90,19 @@ class EpolltopApp(Typist):
     # Where.
 
     def action_view(self, number: int) -> None:
-        """All rows of a subject, as one left it."""
+        """All rows of a subject, as one left it; a filter comes along where its rows have these fields, too."""
         left = self.trail.places[0]
         if self.trail.is_root and self.board.main.sticks_to_row:
             left = replace(left, cursor=self.board.main.cursor_key)
         self._roots[left.subject.id] = left
         self.board.zoom(False)
-        self.go(Trail((self._roots[list(SUBJECTS)[number - 1]],)))
+        place = self._roots[list(SUBJECTS)[number - 1]]
+        if left.filter_text and left.subject is not place.subject:
+            try:
+                place = place.filtered(left.filter_text)
+            except FilterError as error:
+                self.notify(f"The filter stays behind: {error.message}", severity="warning", markup=False)
+        self.go(Trail((place,)))
 
     def action_open(self) -> None:
         """Goes to what the row under the cursor is about."""
@@ -172,11 +178,7 @@ class EpolltopApp(Typist):
         snapshot = self.ring.shown
         if snapshot is None:
             return
-        value = field.value(row, snapshot)
-        if value is None:
-            self.notify(f"{field.title} is not known of this row.", severity="warning", markup=False)
-            return
-        self._narrow(field, value, negate=negate)
+        self._narrow(field, field.value(row, snapshot), negate=negate)
 
     def _narrow(self, field: Field[Any], value: Value, *, negate: bool) -> None:
         try:

@@ -11,7 +11,7 @@ from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import ProcessRow
 from epolltop.query.field import Value
 from epolltop.query.fields import Field, InstanceOf
-from epolltop.query.filter import Predicate, comparison, everything, parse_over
+from epolltop.query.filter import Predicate, comparison, everything, has_alternatives, parse_over
 from epolltop.query.view import PROCESSES, Subject, View, events_of, instances_of
 
 InstanceKey: TypeAlias = tuple[int, int]
@@ -65,7 +65,7 @@ class Place:
         It takes the place of the opposite that was asked of that field in this way before; FilterError if it is none.
         """
         text = self.filter_text
-        alternatives = " or " in text.lower()
+        alternatives = has_alternatives(text)
         if not alternatives:
             for other in self.narrowings:
                 if other.field == field.id and other.negate != negate:

@@ -181,10 +181,30 @@ async def test_conditions_add_up_and_keep_an_or_together() -> None:
         assert screen.rows() == ["77", "99"]
 
 
-async def test_an_unknown_value_is_no_filter() -> None:
+@pytest.mark.parametrize("typed", ["redis || node", "redis|node", "(redis) OR (node)"])
+async def test_so_does_a_choice_in_other_signs(typed: str) -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *typed, "enter", "down", "f")
+        assert f"filter: ({typed}) open>=1" in screen.text
+        assert screen.rows() == ["77", "99"]
+
+
+async def test_an_unknown_value_asks_for_what_is_not_known() -> None:
     async with on_screen(size=(200, 36)) as screen:
-        await screen.press("2", *["right"] * 6, "f")  # ARG
-        await screen.sees("is not known of this row")
+        await screen.press("2", *["right"] * 6, "f")
+        await screen.sees("=?")
+        assert "matches the filter" not in screen.text
+
+
+async def test_a_filter_goes_along_to_another_view_if_its_rows_have_the_fields() -> None:
+    async with on_screen(size=(200, 36)) as screen:
+        await screen.press("slash", *"name:redis", "enter", "2")
+        await screen.sees("filter: name:redis")
+        await screen.press("escape", "1", "slash", "end", *" open>0", "enter", "2")
+        await screen.sees("The filter stays behind: there is no field 'open'")
+        assert "filter:" not in screen.text
+        await screen.press("1")
+        await screen.sees("filter: name:redis open>0")
 
 
 async def test_a_user_is_picked_from_those_there_are() -> None:
