@@ -330,12 +330,21 @@ VIEWS = {
 
 
 async def batches(session: Session, write: Write, _: float, *, view: str, json: bool) -> None:
-    await run_batch(session, VIEWS[view], view, write, count=4, json=json, ascii_only=False)
+    await run_batch(session, VIEWS[view], view, write, count=4, json=json, ascii_only=False, width=120)
 
 
 async def snapshots(session: Session, write: Write, seconds: float, *, view: str, format: str) -> None:
     await run_snapshot(
-        session, VIEWS[view], view, write, say=str, seconds=seconds, format=format, events=True, ascii_only=False
+        session,
+        VIEWS[view],
+        view,
+        write,
+        say=str,
+        seconds=seconds,
+        format=format,
+        events=True,
+        ascii_only=False,
+        width=120,
     )
 
 

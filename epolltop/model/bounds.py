@@ -11,3 +11,14 @@ FIRST_HOLDERS = 8
 """So few; what else is told of them is their number."""
 EVENTS_MAX = 100_000
 """Events of a snapshot file, the last ones; without stacks they take half of it."""
+
+NOTES_MAX, NOTE_CHARS_MAX = 100, 1000
+"""Of what a source cannot see, and of its probes: a dozen in practice, a sentence each."""
+NAME_CHARS_MAX = 256
+"""Of a process, thread, user, container or host, once it is safe: the kernel's have at most 64 bytes."""
+TEXT_CHARS_MAX = 1 << 16
+"""Of a command line or control group, once it is safe."""
+FRAMES_MAX, FRAME_CHARS_MAX = 64, 200
+"""Of a stack, and of each of its frames, once it is safe."""
+USERS_MAX = 4096
+"""Users without a process that are named in one tick."""

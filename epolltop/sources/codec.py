@@ -8,6 +8,7 @@ is made safe again, so that nobody further on need ask.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
@@ -29,14 +30,22 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
+from epolltop.model.bounds import (
+    FRAME_CHARS_MAX,
+    FRAMES_MAX,
+    NAME_CHARS_MAX,
+    NOTE_CHARS_MAX,
+    NOTES_MAX,
+    TEXT_CHARS_MAX,
+    USERS_MAX,
+)
 from epolltop.text import printable
 
-FRAME_BYTES_MAX = 64 << 20
-"""Of one tick. A million instances take 35 MB when they are met first."""
-RECORDS_MAX = 1 << 20
-"""Events, processes or holdings of one tick."""
-_UNCONFIRMED_MAX = 4 * RECORDS_MAX  # events between two censuses: until one comes the world keeps all they create
-_TEXT_MAX = 1 << 17
+RECORDS_MAX = 1 << 17
+"""Processes or holdings of one tick: as many as a census tells, and four times what the kernel side counts for."""
+EVENTS_MAX = 1 << 20
+"""Of one tick."""
+_UNCONFIRMED_MAX = 4 * EVENTS_MAX  # events between two censuses: until one comes the world keeps all they create
 _START_MAX = 1 << 40  # clock ticks: 348 years, so that a time of day can be told
 
 _Fact = TypeVar("_Fact", Counts, Process)
@@ -90,13 +99,13 @@ class Encoder:
         Raises:
             ValueError: it has more records than a Decoder would take.
         """
-        if _largest(batch) > RECORDS_MAX:
-            raise ValueError(f"more than {RECORDS_MAX:,} records in a tick")
+        if not _may_be_read(batch):
+            raise ValueError(f"more than {RECORDS_MAX:,} records or {EVENTS_MAX:,} events in a tick")
         frame = _Frame(
             since_ns=batch.since_ns,
             now_ns=batch.now_ns,
             wall_ns=batch.wall_ns,
-            source=batch.source,
+            source=_within_bounds(batch.source),
             cost=batch.cost,
             totals=batch.totals,
             events=list(batch.events),
@@ -106,7 +115,7 @@ class Encoder:
             processes_gone=[key for key in self._processes if key not in batch.processes],
             census=self._census(batch.census) if batch.census else None,
             watches=dict(batch.watches),
-            users=dict(batch.users),
+            users=dict(itertools.islice(batch.users.items(), USERS_MAX)),
         )
         # Copies: a source may go on with its own.
         self._counts, self._processes = dict(batch.counts), dict(batch.processes)
@@ -160,9 +169,9 @@ class Decoder:
             census=self._census(frame.census) if frame.census else None,
             processes=self._processes,
             watches=frame.watches,
-            users={uid: _safe(user) for uid, user in frame.users.items()},
+            users={uid: _safe_name(user) for uid, user in frame.users.items()},
         )
-        _require(_largest(batch) <= RECORDS_MAX and self._unconfirmed <= _UNCONFIRMED_MAX)
+        _require(_may_be_read(batch) and self._unconfirmed <= _UNCONFIRMED_MAX)
         return batch
 
     def _census(self, written: _Census) -> Census:
@@ -183,9 +192,10 @@ def unpack(packed: bytes) -> list[Event]:
     return msgspec.msgpack.decode(zlib.decompress(packed), type=list[Event])
 
 
-def _largest(batch: Batch) -> int:
+def _may_be_read(batch: Batch) -> bool:
     holdings = batch.census.holdings if batch.census else ()
-    return max(map(len, (batch.events, batch.counts, batch.processes, batch.watches, batch.users, holdings)))
+    records = max(len(batch.counts), len(batch.processes), len(batch.watches), len(holdings))
+    return records <= RECORDS_MAX and len(batch.events) <= EVENTS_MAX
 
 
 def _changed(before: Mapping[ProcessKey, _Fact], now: Mapping[ProcessKey, _Fact]) -> dict[ProcessKey, _Fact]:
@@ -239,7 +249,7 @@ def _check(frame: _Frame) -> None:
     for keys in (frame.counts, frame.processes, frame.counts_gone, frame.processes_gone):
         _require(all(0 <= key.start < _START_MAX for key in keys))
     _require(all(0 <= event.start < _START_MAX for event in frame.events))
-    _require(all(key == process.key for key, process in frame.processes.items()))
+    _require(all(key == process.key for key, process in frame.processes.items()) and len(frame.users) <= USERS_MAX)
     if frame.census:
         _require(len(frame.census.cut) <= RECORDS_MAX)
         met = frame.census.whole or [holding for _, holding in frame.census.added]
@@ -249,26 +259,49 @@ def _check(frame: _Frame) -> None:
 _SYSCALLS = frozenset(map(int, Syscall))
 
 
-def _safe(text: str) -> str:
-    _require(len(text) <= _TEXT_MAX)
-    return printable(text)
+def _safe(text: str, most: int) -> str:
+    """Bounded before and after: what a writer made safe stays as it is."""
+    _require(len(text) <= most)
+    shown = printable(text)
+    _require(len(shown) <= most)
+    return shown
+
+
+def _safe_name(text: str) -> str:
+    return _safe(text, NAME_CHARS_MAX)
+
+
+def _safe_note(text: str) -> str:
+    return _safe(text, NOTE_CHARS_MAX)
+
+
+def _safe_stack(stack: tuple[str, ...]) -> tuple[str, ...]:
+    _require(len(stack) <= FRAMES_MAX)
+    return tuple(_safe(frame, FRAME_CHARS_MAX) for frame in stack)
+
+
+def _within_bounds(source: Source) -> Source:
+    """As much of its notes as is read again; a source makes them, so only an error may be as long."""
+    cut = [note[:NOTE_CHARS_MAX] for note in (source.fallback, *source.blind_spots[:NOTES_MAX])]
+    return dataclasses.replace(source, fallback=cut[0], blind_spots=tuple(cut[1:]))
 
 
 def _safe_source(source: Source) -> Source:
+    _require(len(source.probes) <= NOTES_MAX and len(source.blind_spots) <= NOTES_MAX)
     return dataclasses.replace(
         source,
         kind="replay",
-        host=Host(*map(_safe, source.host)),
-        probes=tuple(Probe(_safe(each.name), _safe(each.attached_to), each.traces) for each in source.probes),
-        census_by=_safe(source.census_by),
-        fallback=_safe(source.fallback),
-        blind_spots=tuple(map(_safe, source.blind_spots)),
+        host=Host(*map(_safe_name, source.host)),
+        probes=tuple(Probe(_safe_name(each.name), _safe_note(each.attached_to), each.traces) for each in source.probes),
+        census_by=_safe_note(source.census_by),
+        fallback=_safe_note(source.fallback),
+        blind_spots=tuple(map(_safe_note, source.blind_spots)),
     )
 
 
 def _safe_events(events: list[Event]) -> list[Event]:
-    stacks = {event.stack: tuple(map(_safe, event.stack)) for event in events}  # equal ones become one object, too
-    names = {event.name: _safe(event.name) for event in events}
+    stacks = {event.stack: _safe_stack(event.stack) for event in events}  # equal ones become one object, too
+    names = {event.name: _safe_name(event.name) for event in events}
     if all(name == shown for name, shown in names.items()) and stacks.keys() == {()}:  # nearly always
         return events
     return [event._replace(name=names[event.name], stack=stacks[event.stack]) for event in events]
@@ -280,8 +313,10 @@ def _safe_processes(processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessK
 
 def _safe_process(process: Process) -> Process:
     told = process.name, process.command, process.user, process.cgroup
-    made_safe = name, command, user, cgroup = tuple(map(_safe, told))
-    container = None if process.container is None else _safe(process.container)
+    name, user = _safe_name(process.name), _safe_name(process.user)
+    command, cgroup = _safe(process.command, TEXT_CHARS_MAX), _safe(process.cgroup, TEXT_CHARS_MAX)
+    made_safe = name, command, user, cgroup
+    container = None if process.container is None else _safe_name(process.container)
     if made_safe == told and container == process.container:
         return process
     return process._replace(name=name, command=command, user=user, cgroup=cgroup, container=container)

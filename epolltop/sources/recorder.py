@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -12,11 +12,15 @@ from epolltop import __version__
 from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.world import Selection
 from epolltop.sources import Descriptor, FactSource
-from epolltop.sources.codec import FRAME_BYTES_MAX, Encoder
-from epolltop.sources.container import MAGIC, RAW, VERSION, Header, framed
+from epolltop.sources.codec import Encoder
+from epolltop.sources.container import FRAME, MAGIC, RAW, UNPACKED_BYTES_MAX, VERSION, Header, framed, unpacked_max
 from epolltop.sources.passing import Unwritten
 
 _LEVEL = 1  # of compression: the best takes twice the time and saves a tenth
+
+
+def _deflate(level: int) -> Any:  # zlib does not name the type
+    return zlib.compressobj(level, zlib.DEFLATED, RAW)
 
 
 class Recorder:
@@ -34,7 +38,8 @@ class Recorder:
         self._source, self._file, self._name = source, file, name
         self._header = Header(__version__, tuple(sorted(selection.pids)), tuple(sorted(selection.uids)))
         self._encoder = Encoder()
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, RAW)
+        self._deflate = _deflate(_LEVEL)
+        self._unpacked = 0
         self._last_ns = 0
         self._whole = True  # nothing stands half written
         self.ticks = 0
@@ -57,13 +62,15 @@ class Recorder:
             self._write(MAGIC + b"%d " % VERSION + msgspec.json.encode(self._header) + b"\n")
         try:
             raw = self._encoder.encode(batch)
-            if len(raw) > FRAME_BYTES_MAX:
-                raise ValueError(f"more than {FRAME_BYTES_MAX:,} bytes in a tick")
+            packed = self._packed(raw)
+            if max(len(raw), len(packed)) > UNPACKED_BYTES_MAX:
+                raise ValueError(f"more than {UNPACKED_BYTES_MAX:,} bytes in a tick")
         except ValueError as error:
             raise Unwritten(0, f"cannot be recorded: {error}", self._name) from None
         self._last_ns = batch.now_ns
-        self._write(framed(self._deflate.compress(raw) + self._deflate.flush(zlib.Z_SYNC_FLUSH), self._last_ns))
+        self._write(framed(packed, self._last_ns))
         self.ticks += 1
+        self._unpacked += len(raw)
         return batch
 
     def close(self) -> None:
@@ -78,6 +85,18 @@ class Recorder:
         with self._file:
             if self._whole and self.octets:
                 self._write(framed(b"", self._last_ns))
+
+    def _packed(self, raw: bytes) -> bytes:
+        """Deflated, or stored if it would unpack to more than a reader takes from so few bytes."""
+        packed: bytes = self._deflate.compress(raw) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+        end = self.octets + FRAME.size + len(packed)
+        if len(raw) <= unpacked_max(len(packed), end, self.ticks + 1, self._unpacked):
+            return packed
+        # What follows must not refer to what was deflated and is not written.
+        self._deflate = _deflate(_LEVEL)
+        store = _deflate(0)
+        stored: bytes = store.compress(raw) + store.flush(zlib.Z_SYNC_FLUSH)
+        return stored
 
     def _write(self, content: bytes) -> None:
         self._whole = False

@@ -15,8 +15,18 @@ import msgspec
 from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.world import Selection
 from epolltop.sources import Descriptor, SourceEnded, Unplayable
-from epolltop.sources.codec import FRAME_BYTES_MAX, Damaged, Decoder
-from epolltop.sources.container import FRAME, HEADER_BYTES_MAX, MAGIC, RAW, VERSION, Header, check_sum
+from epolltop.sources.codec import Damaged, Decoder
+from epolltop.sources.container import (
+    FRAME,
+    HEADER_BYTES_MAX,
+    MAGIC,
+    RAW,
+    UNPACKED_BYTES_MAX,
+    VERSION,
+    Header,
+    check_sum,
+    unpacked_max,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class Place:
 
     offset: int
     ticks: int
+    unpacked: int
+    """Bytes of all contents up to here."""
     inflate: Any  # zlib does not name the type
     decoder: Decoder
 
@@ -59,7 +71,7 @@ class Recording:
             begun: what was read of it already.
         """
         self._file, self._begun = file, begun
-        self._place = Place(0, 0, zlib.decompressobj(RAW), Decoder())
+        self._place = Place(0, 0, 0, zlib.decompressobj(RAW), Decoder())
         self._last_ns = 0
         self.selection = Selection()
         """What was selected when it was recorded."""
@@ -125,7 +137,7 @@ class Recording:
         if len(head) < FRAME.size:
             raise self._ends("was cut off")
         length, total, now_ns = FRAME.unpack(head)
-        if length > FRAME_BYTES_MAX:
+        if length > UNPACKED_BYTES_MAX:
             raise self._ends("is damaged")
         content = self._file.read(length)
         if len(content) < length:
@@ -134,14 +146,16 @@ class Recording:
             raise self._ends("is damaged")
         if not length:
             raise SourceEnded
+        end, ticks = here.offset + len(head) + length, here.ticks + 1
         try:
-            batch = here.decoder.decode(_inflated(here.inflate, content))
+            raw = _inflated(here.inflate, content, unpacked_max(length, end, ticks, here.unpacked))
+            batch = here.decoder.decode(raw)
         except Damaged:
             raise self._ends("is damaged") from None
         if batch.now_ns != now_ns or now_ns < self._last_ns:
             raise self._ends("is damaged")
         self._last_ns = now_ns
-        self._place = replace(here, offset=here.offset + len(head) + length, ticks=here.ticks + 1)
+        self._place = replace(here, offset=end, ticks=ticks, unpacked=here.unpacked + len(raw))
         return batch
 
     def _ends(self, why: str) -> Exception:
@@ -168,7 +182,7 @@ class Recording:
             if length == 0 and total == check_sum(length, now_ns, b""):
                 why = ""
                 break
-            if length == 0 or length > FRAME_BYTES_MAX or now_ns < (times[-1] if times else 0):
+            if length == 0 or length > UNPACKED_BYTES_MAX or now_ns < (times[-1] if times else 0):
                 why = "is damaged"
                 break
             if offset > end:
@@ -198,11 +212,11 @@ class Recording:
         raise Unplayable("neither a recording nor a snapshot of epolltop")
 
 
-def _inflated(inflate: Any, content: bytes) -> bytes:
+def _inflated(inflate: Any, content: bytes, most: int) -> bytes:
     try:
-        raw: bytes = inflate.decompress(content, FRAME_BYTES_MAX + 1)
+        raw: bytes = inflate.decompress(content, max(most, 0) + 1)
     except zlib.error as error:
         raise Damaged(str(error)) from None
-    if len(raw) > FRAME_BYTES_MAX:
+    if len(raw) > most:
         raise Damaged("more than a tick may hold")
     return raw
