@@ -10,12 +10,13 @@ ARGS ?=
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo env \
   $(foreach name,NO_COLOR COLORTERM,$(if $($(name)),$(name)=$($(name))))))
 
-.PHONY: help run setup test test-bcc test-vm lint check bench clean
+.PHONY: help run setup test fuzz test-bcc test-vm lint check bench clean
 
 help:
 	@echo "make run    install what is missing, then start epolltop live"
 	@echo "make setup  install only; afterwards .venv/bin/epolltop works"
 	@echo "make test   the whole test suite"
+	@echo "make fuzz   mutated recordings, snapshots, filters and event records, until it is stopped"
 	@echo "make test-vm  every way to observe, on other kernels, under QEMU"
 	@echo "make test-bcc  the probes with each BCC from 0.18 to the newest"
 	@echo "make check  lint, types, import contracts, tests that need no root"
@@ -28,6 +29,9 @@ setup: .venv/.run
 
 test: .venv/.test
 	.venv/bin/python -m pytest $(ARGS)
+
+fuzz: .venv/.test
+	.venv/bin/python -m tests.fuzz $(ARGS)
 
 test-bcc: .venv/.test
 	@exec $(AS_ROOT) .venv/bin/python -m tests.bcc $(ARGS)

@@ -6,16 +6,21 @@ from rich.cells import cell_len
 
 from epolltop.text import cut, printable
 
+MESSAGE_CELLS_MAX = 300
+"""Of why a text is no filter."""
 _LEAD = 0.6
 """Of the room that a long text has: so much of it stands before the mistake."""
 
 
 class FilterError(ValueError):
-    """The text is no filter; message says why, position where: characters from its start, from 0."""
+    """The text is no filter; message says why, position where: characters from its start, from 0.
+
+    What the message quotes of the text is made safe here, and cut: a word may be the whole of a filter.
+    """
 
     def __init__(self, message: str, position: int) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = cut(printable(message), MESSAGE_CELLS_MAX)
+        super().__init__(self.message)
         self.position = position
 
 
