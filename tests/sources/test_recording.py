@@ -248,8 +248,8 @@ def test_a_recording_from_before_containers_were_told_is_read() -> None:
     facts = process(P, container="web", ns_pid=7)
     frame = msgspec.msgpack.decode(Encoder().encode(dataclasses.replace(TICKS[0], processes={P: facts})), strict=False)
     written = frame[FRAME_FIELDS.index("processes")]
-    assert [fields[-3:] for fields in written.values()] == [["web", 7, False]]
-    frame[FRAME_FIELDS.index("processes")] = {key: fields[:-3] for key, fields in written.items()}
+    assert [fields[-5:] for fields in written.values()] == [["web", 7, False, None, False]]
+    frame[FRAME_FIELDS.index("processes")] = {key: fields[:-5] for key, fields in written.items()}
     assert Decoder().decode(msgspec.msgpack.encode(frame)).processes == {P: process(P)}
 
 
