@@ -40,7 +40,7 @@ from tests.recorded import Told, read
 
 SECONDS, MEGABYTES = 10, 300
 FILE_BYTES = 1 << 20
-MANY = 30_000
+MANY = 16_000
 BASE = batch(10, [create(A, 5)], census(9, holding(A)), alive=(P,))
 ODD = "\U0001f600\x01"  # four bytes a character, and what is escaped
 
@@ -162,7 +162,7 @@ def many_ticks(told: Callable[[int], Batch]) -> Iterable[bytes]:
 
 REPEATED: dict[str, Callable[[int], Batch]] = {
     "processes": lambda n: processes(900, command=ODD * 800),
-    "holdings": lambda n: held(Holding(A, 0, 7000, 100 + i, 3 + n, 0, 0) for i in range(3000)),
+    "holdings": lambda n: held(Holding(A, 0, 7000, 100 + i, 3 + n, 0, 0) for i in range(1500)),
     "stacks": lambda n: dataclasses.replace(
         BASE, census=None, events=[create(A, 10 + n)._replace(stack=(f"{n}",) * FRAMES_MAX) for i in range(900)]
     ),
@@ -171,7 +171,7 @@ REPEATED: dict[str, Callable[[int], Batch]] = {
 
 @pytest.mark.parametrize("member", REPEATED)
 def test_what_shrinks_to_nothing_is_not_worked_at_for_hours(tmp_path: Path, member: str) -> None:
-    path = packed(tmp_path / "file", (next(each) for each in [iter(many_ticks(REPEATED[member]))] for _ in range(100)))
+    path = packed(tmp_path / "file", (next(each) for each in [iter(many_ticks(REPEATED[member]))] for _ in range(40)))
     taken = cost(path, "snapshot")
     assert taken.seconds < SECONDS
     assert taken.megabytes < MEGABYTES
