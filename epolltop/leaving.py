@@ -163,7 +163,7 @@ class Leaving:
 
     def _give_back(self) -> None:
         self._handed_back = True
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):  # whatever it is, this thread must go on to the end
             self._hand_back()
 
 

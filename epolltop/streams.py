@@ -12,6 +12,7 @@ import io
 import os
 import select
 import sys
+import time
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from epolltop.leaving import HUNG_UP, Leaving
@@ -19,6 +20,8 @@ from epolltop.text import can_be_shown_in
 
 NO_ROOM_S = 0.5
 """So long somebody who leaves waits for a reader that takes nothing."""
+_LITTLE_ROOM_S = 0.01
+"""Then a terminal that has room, but not for a line feed, is asked again."""
 _AT_ONCE = select.PIPE_BUF
 """What a pipe takes without waiting if it has any room."""
 
@@ -84,7 +87,9 @@ class Stdout:
             try:
                 left = left[os.write(self._descriptor, left[:_AT_ONCE]) :]
             except BlockingIOError:
-                continue
+                if self._leaving.code is not None:
+                    raise Gone(self._leaving.code) from None
+                time.sleep(_LITTLE_ROOM_S)
             except BrokenPipeError:
                 raise Gone(0) from None
             except OSError as error:

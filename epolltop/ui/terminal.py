@@ -13,11 +13,14 @@ import select
 import signal
 import termios
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 STALLED_S = 0.25
 """A terminal that took nothing for so long takes nothing."""
+_LITTLE_ROOM_S = 0.01
+"""Then it is asked again: it has room, as poll(2) says, but less than a line feed takes."""
 _CANCEL = "\x18"  # ends whatever escape sequence was cut off
 _GIVEN_BACK = (
     _CANCEL
@@ -37,8 +40,6 @@ class Terminal(io.TextIOBase):
     def __init__(self) -> None:
         """Draws nothing yet."""
         self._descriptor = _opened_anew(1)
-        self._room = select.poll()
-        self._room.register(self._descriptor, select.POLLOUT)
         self._settings = _settings(0)
         self._lock = threading.Lock()
         self._is_drawn_on = self._is_stalled = self._is_over = False
@@ -76,7 +77,7 @@ class Terminal(io.TextIOBase):
         with contextlib.suppress(termios.error):
             if self._settings is not None:
                 termios.tcsetattr(0, termios.TCSANOW, self._settings)
-            if not self._room.poll(0):  # what it did not take is in the way of what it must
+            if not self._has_room(0):  # what it did not take is in the way of what it must
                 termios.tcflush(self._descriptor, termios.TCOFLUSH)
         self._draw(_GIVEN_BACK)
 
@@ -93,19 +94,27 @@ class Terminal(io.TextIOBase):
     def _draw(self, text: str) -> bool:
         """Whether it took all; True, too, if it has hung up and will never take anything."""
         left = memoryview(text.encode("utf-8", "backslashreplace"))
+        patient_until = time.monotonic() + STALLED_S
         while left:
-            if not self._room.poll(STALLED_S * 1000):
+            if not self._has_room(STALLED_S) or time.monotonic() > patient_until:
                 return False
             try:
                 left = left[os.write(self._descriptor, left[: select.PIPE_BUF]) :]
             except BlockingIOError:
-                continue
+                time.sleep(_LITTLE_ROOM_S)
             except OSError:
                 return True
+            else:
+                patient_until = time.monotonic() + STALLED_S
         return True
 
+    def _has_room(self, patience_s: float | None) -> bool:
+        room = select.poll()  # one for each call, since no two threads may wait with the same
+        room.register(self._descriptor, select.POLLOUT)
+        return bool(room.poll(None if patience_s is None else patience_s * 1000))
+
     def _await_room(self) -> None:
-        self._room.poll()
+        self._has_room(None)
         with self._lock:
             self._is_stalled = not self._draw(_CANCEL)
         self.takes_again()
