@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
 from epolltop import session as sessions
+from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.session import Session
+from epolltop.sources import Descriptor
 from tests.model.facts import SECOND, A, P, create, release
 from tests.query.rows import NOW_NS
 from tests.ui.source import ScriptedSource, Task, batch, file_of
@@ -122,3 +125,50 @@ async def test_all_interest_lists_are_those_of_whom_the_selection_covers() -> No
     finally:
         session.close()
     assert set(source.focus) == {file_of(77, 0), file_of(77, 1), file_of(77, 2), file_of(42, 0)}
+
+
+async def test_what_passes_is_ridden_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacks = [OSError(24, "Too many open files"), MemoryError(), OSError(11, "Try again"), OSError(24, "Too many")]
+    session = Opened(ScriptedSource(batch(), *lacks, batch(Task(42))), delay_s=0.02)
+    said: list[str] = []
+    session.on_outage = lambda outage: said.append(outage.what if outage else "over")
+    try:
+        (one,) = await first(session, 1)
+    finally:
+        session.close()
+    assert [row.pid for row in one.processes] == [42]
+    assert said == ["Too many open files", "not enough memory", "Try again", "Too many", "over"]
+
+
+async def test_what_does_not_pass_in_time_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "PATIENCE_S", 0.05)
+    session = Opened(ScriptedSource(batch(), *[OSError(24, "Too many open files")] * 100), delay_s=0.02)
+    try:
+        with pytest.raises(OSError, match="Too many"):
+            await first(session, 1)
+    finally:
+        session.close()
+
+
+async def test_after_a_tick_that_took_long_no_window_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[float] = []
+    source = ScriptedSource(batch())
+    poll = source.poll
+
+    def slow(focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+        began.append(time.monotonic())
+        if len(began) == 2:
+            time.sleep(0.17)
+        told = poll(focus, shown)
+        ended.append(time.monotonic())
+        return told
+
+    ended: list[float] = []
+    monkeypatch.setattr(source, "poll", slow)
+    session = Opened(source, delay_s=0.1)
+    try:
+        await first(session, 4)
+    finally:
+        session.close()
+    windows = [later - earlier for earlier, later in zip(ended, began[1:], strict=False)]
+    assert min(windows) > 0.04

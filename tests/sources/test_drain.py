@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from epolltop.sources.bpf.drain import Drain
 from tests.waiting import eventually
 
@@ -38,3 +40,21 @@ def test_it_ends_though_nobody_takes() -> None:
     drain.start()
     eventually(drain.take)
     assert drain.stop()
+
+
+def test_a_buffer_that_cannot_be_emptied_is_told_and_tried_again() -> None:
+    fails = [OSError(12, "Cannot allocate memory")]
+
+    def consume() -> None:
+        if fails:
+            raise fails.pop()
+        drain.receive(b"x")
+
+    drain = Drain(consume, most=4)
+    drain.start()
+    try:
+        with pytest.raises(OSError, match="allocate"):
+            eventually(drain.take)
+        assert eventually(drain.take)[0] == b"x"
+    finally:
+        assert drain.stop()
