@@ -64,7 +64,7 @@ def _shown(observing: Observing, pid: int) -> dict[str, str]:
 def test_where_tracepoints_leave_it_out_its_counts_are_unknown_and_that_is_said(program: Path) -> None:
     with observe(TRACEPOINT) as observing, Actor() as actor:
         actor.create()
-        assert not any("32-bit" in note for note in notes(observing.refresh()))
+        assert not any("32-bit process" in note for note in notes(observing.refresh()))
         with _running(program) as pid:
             shown = _shown(observing, pid)
             assert (shown["open"], shown["created"], shown["failed"], shown["create_per_s"]) == ("2", "?", "?", "?")
@@ -89,5 +89,5 @@ def test_with_compat_it_is_counted_like_others(program: Path) -> None:
             (Syscall.EPOLL_CREATE1, 4),
         ]
         snapshot = observing.refresh()
-        assert not any("32-bit" in note for note in notes(snapshot))
+        assert not any("32-bit process" in note for note in notes(snapshot))
         assert snapshot.exact == snapshot.source.exact
