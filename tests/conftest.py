@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 
 import hypothesis
 import pytest
@@ -12,6 +13,11 @@ from epolltop.sources import SourceUnavailable
 # Time asserts nothing: other work shares the machine.
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("shared")
+
+# Who starts this in the background of a script, or by nohup, ignores these; the programs under test would, too.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -65,10 +65,11 @@ class FilterBar(Vertical):
         return bool(self.display)
 
     def open(self, text: str) -> None:
-        """Shows it with that text, which is applied already, ready to be changed."""
+        """Shows it with that text, which is applied already. Typing replaces it, End or an arrow goes on with it."""
         self._applied = self._in_force = text
         self._complain(None)
         self._line.put(text)
+        self._line.select_all()
         self._at = len(self._past)
         self.display = True
         self.screen.set_focus(self._line)

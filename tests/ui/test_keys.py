@@ -288,10 +288,12 @@ async def test_leaving_the_detail_in_full_leaves_it_for_good() -> None:
         assert screen.app.focused is screen.app.query_one("#processes")
 
 
-async def test_a_filter_that_is_opened_again_is_written_on() -> None:
+async def test_a_filter_that_is_opened_again_is_replaced_by_typing_and_written_on_from_its_end() -> None:
     async with on_screen() as screen:
-        await screen.press("slash", *"open", "enter", "slash", "greater_than_sign", "2")
+        await screen.press("slash", *"open", "enter", "slash", "end", "greater_than_sign", "2")
         assert screen.app.query_one("#filter", Input).value == "open>2"
+        await screen.press("enter", "2", "slash", *"fds:4")
+        assert screen.app.query_one("#filter", Input).value == "fds:4"
 
 
 async def test_a_view_may_be_left_before_its_rows_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
