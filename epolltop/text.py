@@ -229,6 +229,11 @@ def can_be_shown_in(encoding: str) -> bool:
     return True
 
 
+def clipped(text: str, most: int) -> str:
+    """At most so many characters, the end replaced by an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def beginning(text: str, width: int) -> str:
     """All of a safe text that may have to do with so many cells, and more than fits: the rest need not be measured."""
     return text[: (1 + MARKS) * (max(0, width) + 1)]

@@ -397,6 +397,31 @@ def as_replay(text: str) -> str:
     return text
 
 
+EARLIER = Path(__file__).parent / "earlier"
+"""Written before records had all the members that they have now, and when names of functions were not cut."""
+
+
+@pytest.mark.parametrize("front_end", RUNS)
+@pytest.mark.parametrize("file", ["ticks.rec", "snapshot.json"])
+async def test_files_of_earlier_versions_are_read(file: str, front_end: str) -> None:
+    replay = Replay(EARLIER / file, Selection(), tell_all=True, paced=False)
+    text = await written(RUNS[front_end], replay, math.inf)
+    assert replay.trouble == ""
+    assert replay.end_ns == 1_003_000_000_000
+    assert text
+
+
+async def test_what_files_of_earlier_versions_tell_is_told() -> None:
+    for file in ("ticks.rec", "snapshot.json"):
+        async with replayed(EARLIER / file) as replay:
+            await replay.open()
+            shown = await replay.seek(replay.end_ns)
+        assert {(row.pid, len(row.instances)) for row in shown.processes if row.instances} == {(42, 2)}
+        assert (shown.totals.created, shown.totals.released, len(shown.journal)) == (3, 1, 8)
+        stack, _ = (event.stack for event in shown.journal if event.stack)
+        assert (stack[0][:8], stack[1:]) == ("ns::ns::", ("main+0x2 (worker)",))
+
+
 async def test_a_snapshot_about_the_first_seconds(tmp_path: Path) -> None:
     path = write(tmp_path / "file", life(100))
     ticks = life(100)

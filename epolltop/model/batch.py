@@ -15,13 +15,6 @@ from typing import NamedTuple
 NS_PER_TICK = 10_000_000
 """A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
 
-FRAME_CHARS_MAX = 120
-"""Of a readable frame of a stack, once it is safe."""
-
-
-COMMAND_CHARS = 1 << 16
-"""Most characters of a command line: what is longer is cut, and says so."""
-
 
 class ProcessKey(NamedTuple):
     """A process, safe against reuse of its pid."""

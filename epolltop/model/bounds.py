@@ -1,4 +1,4 @@
-"""How much a saved file holds at most: whoever writes keeps to it, so whoever reads may refuse more."""
+"""How much a saved file holds at most: sources and whoever writes keep to it, so whoever reads may refuse more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME_CHARS_MAX = 256
 """Of a process, thread, user, container or host, once it is safe: the kernel's have at most 64 bytes."""
 TEXT_CHARS_MAX = 1 << 16
 """Of a command line or control group, once it is safe."""
-FRAMES_MAX, FRAME_CHARS_MAX = 64, 200
-"""Of a stack, and of each of its frames, once it is safe."""
+FRAMES_MAX, FRAME_CHARS_MAX = 64, 120
+"""Of a stack, and of each of its frames, once it is safe. Longer names of functions are cut."""
 USERS_MAX = 4096
 """Users without a process that are named in one tick."""

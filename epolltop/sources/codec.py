@@ -39,7 +39,7 @@ from epolltop.model.bounds import (
     TEXT_CHARS_MAX,
     USERS_MAX,
 )
-from epolltop.text import printable
+from epolltop.text import clipped, printable
 
 RECORDS_MAX = 1 << 17
 """Processes or holdings of one tick: as many as a census tells, and four times what the kernel side counts for."""
@@ -276,8 +276,10 @@ def _safe_note(text: str) -> str:
 
 
 def _safe_stack(stack: tuple[str, ...]) -> tuple[str, ...]:
+    """A long frame is cut, not refused: recordings of this version may hold names of functions whole."""
     _require(len(stack) <= FRAMES_MAX)
-    return tuple(_safe(frame, FRAME_CHARS_MAX) for frame in stack)
+    _require(all(len(frame) <= TEXT_CHARS_MAX for frame in stack))
+    return tuple(clipped(printable(frame), FRAME_CHARS_MAX) for frame in stack)
 
 
 def _within_bounds(source: Source) -> Source:

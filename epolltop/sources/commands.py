@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from epolltop.model.batch import COMMAND_CHARS, ProcessKey
+from epolltop.model.batch import ProcessKey
+from epolltop.model.bounds import TEXT_CHARS_MAX
 from epolltop.text import grouped, safe
 
 COMMAND_BYTES = 1 << 16
@@ -56,7 +57,7 @@ class Commands:
         if before and is_whole and not before.truncated and before.text == text:
             return before
         self._drop(key)
-        most = max(LEAST_CHARS, min(COMMAND_CHARS, (COMMANDS_BYTES - self._taken) // PART))
+        most = max(LEAST_CHARS, min(TEXT_CHARS_MAX, (COMMANDS_BYTES - self._taken) // PART))
         octets = len(whole) if is_whole else self._size(key.pid)
         truncated = not is_whole or len(text) > most
         if truncated:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import COMMAND_CHARS, Process, ProcessKey
+from epolltop.model.batch import Process, ProcessKey
+from epolltop.model.bounds import TEXT_CHARS_MAX
 from epolltop.sources.commands import COMMAND_BYTES, COMMANDS_BYTES, LEAST_CHARS, Command, Commands
 from epolltop.sources.procfs import Procfs
 from tests.waiting import eventually
@@ -75,7 +76,7 @@ def test_what_is_longer_is_cut_and_says_how_long_it_is(octets: int) -> None:
         whole = octets + len(f"{sys.executable} -I -c input()  main.Class")
         assert (process.command_bytes, process.command_truncated) == (whole, True)
         assert process.command.endswith(f"xxx… ({whole:,} bytes)")
-        assert COMMAND_CHARS - 40 < len(process.command) <= COMMAND_CHARS
+        assert TEXT_CHARS_MAX - 40 < len(process.command) <= TEXT_CHARS_MAX
 
 
 def test_a_title_is_current_where_somebody_looks() -> None:
@@ -99,7 +100,7 @@ def test_memory_for_all_is_bounded_and_is_given_back() -> None:
     crowd = {pid: b"a" * COMMAND_BYTES for pid in range(1, 20_001)}
     known = commands(crowd | {99_999: b"java main.Class"})
     read = [known.read(ProcessKey(pid, 1)) for pid in crowd]
-    assert len(read[0].text) == COMMAND_CHARS
+    assert len(read[0].text) == TEXT_CHARS_MAX
     assert not read[0].truncated
     assert all(len(command.text) >= LEAST_CHARS - 40 for command in read)
     assert sum(sys.getsizeof(command.text) for command in read) < COMMANDS_BYTES + len(crowd) * (4 * LEAST_CHARS + 100)
@@ -117,7 +118,7 @@ def test_whatever_is_rewritten_the_account_is_right(steps: list[tuple[int, bytes
     for pid, line in steps:
         lines[pid] = line
         last[pid] = known.read(ProcessKey(pid, 1))
-        assert len(last[pid].text) <= COMMAND_CHARS
+        assert len(last[pid].text) <= TEXT_CHARS_MAX
         assert last[pid].text.isprintable()
         assert last[pid].truncated == bool(re.search(r"… \([\d,]+ bytes\)$", last[pid].text))
     assert known._taken == sum(sys.getsizeof(command.text) for command in last.values())

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from epolltop.model.batch import FRAME_CHARS_MAX, Event, Kind
+from epolltop.model.batch import Event, Kind
+from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.sources.bpf import code, kept, stacks
 from epolltop.sources.bpf.kept import KEPT_BYTES_MAX
 from tests.model.facts import event

@@ -14,7 +14,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from epolltop.model.batch import FRAME_CHARS_MAX, Event
+from epolltop.model.batch import Event
+from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.sources.bpf import elf, wire
 from epolltop.sources.bpf.code import Code, Run, code_of
 from epolltop.sources.bpf.code import Mapping as CodeMapping
@@ -22,7 +23,7 @@ from epolltop.sources.bpf.kept import Kept, Stack
 from epolltop.sources.bpf.mangled import plain_name
 from epolltop.sources.bpf.mounts import Namespaces
 from epolltop.sources.pace import Allowance, Deadline
-from epolltop.text import safe
+from epolltop.text import clipped, safe
 
 SHARE = 0.1
 """Of time, for names; what is not found by then shows as addresses."""
@@ -185,12 +186,8 @@ def _text(address: int, frame: _Frame, texts: dict[int, str]) -> str:
 def _made_text(address: int, frame: _Frame) -> str:
     """In FRAME_CHARS_MAX, with the end of a long name replaced by an ellipsis."""
     mapping, place = frame
-    module = f" ({_shortened(safe(mapping.module), MODULE_CHARS_MAX)})" if mapping and mapping.module else ""
+    module = f" ({clipped(safe(mapping.module), MODULE_CHARS_MAX)})" if mapping and mapping.module else ""
     if place is None:
         return f"[{address:#x}]{module}"
     where = f"+{place.into:#x}{module}"
-    return _shortened(plain_name(safe(place.function)), FRAME_CHARS_MAX - len(where)) + where
-
-
-def _shortened(name: str, most: int) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+    return clipped(plain_name(safe(place.function)), FRAME_CHARS_MAX - len(where)) + where
