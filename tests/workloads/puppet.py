@@ -14,6 +14,7 @@ from __future__ import annotations
 import _socket
 import _thread
 import array
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -216,6 +217,27 @@ def end() -> Reply:
     os._exit(0)
 
 
+def be_killed() -> Reply:
+    """SIGKILL to the process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("the process lives")
+
+
+def look_at(pid: int) -> Reply:
+    """Lists and reads all descriptors of a process, as lsof does, until it has ended; how often."""
+    looks = 0
+    while True:
+        try:
+            fds = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            return {"done": looks}
+        for fd in fds:
+            with contextlib.suppress(OSError):
+                os.readlink(f"/proc/{pid}/fd/{fd}")
+                Path(f"/proc/{pid}/fdinfo/{fd}").read_bytes()
+        looks += 1
+
+
 def end_thread() -> Reply:
     """exit of this thread alone."""
     _libc.syscall(_EXIT, 0)
@@ -286,7 +308,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
     for step in (
         create1, create, create_without_room, create1_compat, create_compat, has_compat, pairs, hold, close,
         close_range, dup, dup2, dup3, dup_from, watch, wait, fork, clone, thread, unshare_files, execute, end,
-        end_thread, sockets, send, receive, collect, take_from, refuse_creation, *rings.STEPS,
+        be_killed, look_at, end_thread, sockets, send, receive, collect, take_from, refuse_creation, *rings.STEPS,
     )
 }  # fmt: skip
 

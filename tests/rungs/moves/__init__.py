@@ -54,6 +54,7 @@ MOVES: dict[Move, float] = {
     rings.install_from_ring: 4,
     processes.execute_with_another_table: 0.5,
     processes.leave_to_another_table: 0.5,
+    processes.burst: 0.5,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 

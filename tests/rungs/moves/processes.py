@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from itertools import pairwise
 
-from tests.rungs.files import Thread
+from tests.rungs.files import Call, Thread
 from tests.rungs.play import Play
 from tests.rungs.stage import now_ns
 from tests.waiting import eventually
 
 TASKS_MAX = 8
 _TICK_NS = 10_000_000
+_BURST = 200  # instances
 
 
 def wait(play: Play, thread: Thread) -> bool:
@@ -107,6 +109,32 @@ def end(play: Play, thread: Thread) -> bool:
 
 def kill(play: Play, thread: Thread) -> bool:
     play.kill(thread.process)
+    return True
+
+
+def burst(play: Play, thread: Thread) -> bool:
+    """A new process makes many and ends at once, by itself or killed, while its parent looks at all that it has.
+
+    Whoever looks at a file may be the last to let go of it.
+    """
+    if thread.refused or not _may_start(play):
+        return False
+    child = play.start(thread.channel, "fork", {}, thread.table.copy(), thread)
+    if child is None:
+        return False
+    ending = play.random.choice(["end", "be_killed"])
+    play.stage.begin(thread.channel, "look_at", pid=child.process.pid)
+    play.stage.begin(child.channel, "hold", count=_BURST)
+    play.stage.begin(child.channel, ending)  # it is there when the one before is done
+    reply = play.stage.answer(child.channel)
+    play.stage.ended(child.channel)
+    play.stage.answer(thread.channel)
+    after = now_ns()
+    play.note(child, "hold", {"count": _BURST})
+    for fd, when in zip(reply["done"], pairwise(reply["times"]), strict=True):
+        play.oracle.create(child, fd, Call(flags=0), when)
+    play.note(child, ending, {})
+    play.oracle.end(child.process, (reply["times"][-1], after))
     return True
 
 
