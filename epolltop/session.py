@@ -33,6 +33,9 @@ TRIES, PATIENCE_S = 3, 30.0
 """A source that fails for want of something is asked again: so often, and so long, before that is its end. A burst of
 forks or a full table of files passes in seconds; who waits for output that never comes deserves to be told."""
 
+LATE_S = 10.0
+"""A source that has not answered for so long is told of: who looks at the screen must not take old numbers for new."""
+
 OpenSource = Callable[[], FactSource]
 """Opens the source that was asked for, or the best that can run; raises SourceUnavailable."""
 
@@ -61,10 +64,12 @@ class Outage:
     since_s: float
     """On the loop's clock."""
     since_wall_ns: int
-    tries: int = 1
+    tries: int = 0
+    """That failed; 0: the first one has not ended."""
 
     def __str__(self) -> str:
-        return f"nothing could be read since {timestamp(self.since_wall_ns)[:8]}: {self.what}; trying again"
+        again = "; trying again" if self.tries else ""
+        return f"nothing could be read since {timestamp(self.since_wall_ns)[:8]}: {self.what}{again}"
 
 
 class Session:
@@ -190,26 +195,37 @@ class Session:
         Raises:
             Exception: it does not pass, or has not for long.
         """
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(LATE_S, self._tell_late)
         try:
             result = await self._call(step)
         except Exception as error:
             if not passes(error):
                 raise
-            self.outage = outage = self._lasting(error)
-            self.on_outage(outage)
-            if outage.tries >= TRIES and asyncio.get_running_loop().time() - outage.since_s >= PATIENCE_S:
+            what = (error.strerror if isinstance(error, OSError) else "") or str(error) or "not enough memory"
+            outage = self._lasting(Outage(what, loop.time(), time.time_ns(), tries=1))
+            if outage.tries >= TRIES and loop.time() - outage.since_s >= PATIENCE_S:
                 raise
             return None
+        finally:
+            late.cancel()
         if self.outage is not None:
             self.outage = None
             self.on_outage(None)
         return result
 
-    def _lasting(self, error: Exception) -> Outage:
-        what = (error.strerror if isinstance(error, OSError) else "") or str(error) or "not enough memory"
-        if self.outage is not None:
-            return dataclasses.replace(self.outage, what=what, tries=self.outage.tries + 1)
-        return Outage(what, asyncio.get_running_loop().time(), time.time_ns())
+    def _tell_late(self) -> None:
+        begin_s = asyncio.get_running_loop().time() - LATE_S
+        self._lasting(Outage("there is no answer", begin_s, time.time_ns() - round(LATE_S * 1e9)))
+
+    def _lasting(self, now: Outage) -> Outage:
+        """Tells of it as it is now; it may have begun before."""
+        before = self.outage
+        self.outage = (
+            now if before is None else dataclasses.replace(before, what=now.what, tries=before.tries + now.tries)
+        )
+        self.on_outage(self.outage)
+        return self.outage
 
     def _open(self) -> Snapshot:
         self._source = self._open_source()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 
@@ -12,7 +13,7 @@ from epolltop import session as sessions
 from epolltop.model.batch import Batch, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Mark, Selection, World
-from epolltop.session import Session
+from epolltop.session import Outage, Session
 from epolltop.sources import Descriptor
 from tests.model.facts import SECOND, A, P, create, release
 from tests.query.rows import NOW_NS
@@ -148,6 +149,33 @@ async def test_what_does_not_pass_in_time_is_the_end(monkeypatch: pytest.MonkeyP
             await first(session, 1)
     finally:
         session.close()
+
+
+async def test_that_there_is_no_answer_is_said_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "LATE_S", 0.05)
+    source = ScriptedSource(batch(), batch(Task(42)))
+    session = Opened(source, delay_s=0.02)
+    said: list[str] = []
+    answers, poll = threading.Event(), source.poll
+
+    def slow(focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+        assert answers.wait(30)
+        return poll(focus, shown)
+
+    def heard(outage: Outage | None) -> None:
+        said.append(str(outage)[-20:] if outage else "over")
+        answers.set()
+
+    session.on_outage = heard
+    try:
+        await session.open()
+        monkeypatch.setattr(source, "poll", slow)
+        one = await anext(session.ticks())
+    finally:
+        answers.set()
+        session.close()
+    assert [row.pid for row in one.processes] == [42]
+    assert said == [": there is no answer", "over"]
 
 
 async def test_after_a_tick_that_took_long_no_window_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
