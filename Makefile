@@ -52,7 +52,7 @@ bench: .venv/.test
 	@exec $(AS_ROOT) .venv/bin/python -m bench $(ARGS)
 
 # Stamps: while they are newer than what the set-up reads, nothing is asked again.
-.venv/.run .venv/.check .venv/.test .venv/.vm: .venv/.%: pyproject.toml constraints.txt scripts/set-up
+.venv/.run .venv/.check .venv/.test .venv/.vm: .venv/.%: pyproject.toml constraints.txt scripts/set-up scripts/epolltop
 	@PYTHON="$(PYTHON)" scripts/set-up $*
 
 clean:

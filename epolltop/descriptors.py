@@ -11,10 +11,12 @@ def settle() -> None:
     """Gives a file to each of them that has none, so that everybody may count on them.
 
     One that is closed would become a pipe, an event loop or a probe, and libbpf writes on it all the same.
+
+    Raises:
+        OSError: there is no /dev/null to give.
     """
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(fd)
+    while not all(map(is_open, (0, 1, 2))):
+        os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 @contextlib.contextmanager

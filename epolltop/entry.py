@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import traceback
 from typing import NoReturn
@@ -16,8 +18,8 @@ def enter() -> NoReturn:
     Raises:
         ModuleNotFoundError: something that epolltop needs is not installed.
     """
-    settle()
     try:
+        settle()
         leaving = Leaving()
         leaving.begin()
     except (OSError, RuntimeError) as error:
@@ -28,6 +30,10 @@ def enter() -> NoReturn:
         code = main(leaving=leaving)
     except ModuleNotFoundError:
         raise
+    except MemoryError:
+        with contextlib.suppress(OSError):
+            os.write(2, b"epolltop: there is not enough memory\n")
+        code = 1
     except BaseException:
         traceback.print_exc()  # an error of our own
         code = 1

@@ -10,7 +10,6 @@ import ctypes
 import enum
 import struct
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 
 class Capability(enum.IntEnum):
@@ -30,7 +29,8 @@ _VERSION_3 = 0x20080522
 _HEADER = struct.Struct("=Ii")
 _SETS = struct.Struct("=6I")  # effective, permitted, inheritable: the lower halves, then the upper ones
 # include/uapi/linux/prctl.h
-_SET_KEEPCAPS, _CAPBSET_READ, _CAPBSET_DROP, _SET_NO_NEW_PRIVS, _AMBIENT, _AMBIENT_CLEAR_ALL = 8, 23, 24, 38, 47, 4
+_SET_KEEPCAPS, _CAPBSET_READ, _CAPBSET_DROP, _AMBIENT, _AMBIENT_CLEAR_ALL = 8, 23, 24, 47, 4
+_SET_NO_NEW_PRIVS, _GET_NO_NEW_PRIVS = 38, 39
 _MOST = 64
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -94,8 +94,7 @@ def held() -> tuple[str, ...]:
 
 def gains_nothing() -> bool:
     """Whether no program that this thread executes can have more rights: no_new_privs."""
-    status = Path("/proc/thread-self/status").read_text(encoding="ascii", errors="replace")
-    return "NoNewPrivs:\t1" in status.splitlines()
+    return _prctl(_GET_NO_NEW_PRIVS, 0) == 1
 
 
 def _bits(capabilities: Iterable[Capability]) -> int:

@@ -1,6 +1,6 @@
 """Textual's way to the terminal, with what it lacks: it leaves by Ctrl-C while the screen is busy, and when it is gone.
 
-All that is Textual's own and no part of what it promises is named here and in `epolltop.ui.keyboard`.
+tests/ui/test_private_names.py lists all that we use of Textual and that it does not promise, here and elsewhere.
 """
 
 from __future__ import annotations

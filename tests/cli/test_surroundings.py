@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.descriptors import settle
 from tests.cli.program import COMMAND, ROOT, environment
 
 INSTALLED = (str(Path(sys.executable).parent / "epolltop"),)
@@ -135,6 +136,38 @@ def test_the_command_is_found_through_a_link(tmp_path: Path) -> None:
 
     for path in (str(link), "./again"):
         assert run((path, "--version"), tmp_path).stdout.startswith("epolltop ")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_descriptor_that_is_a_directory_is_one_sentence(number: int, tmp_path: Path) -> None:
+    done = run(("sh", "-c", f'exec "$0" --version {number}</', *INSTALLED), tmp_path)
+    said = "" if number == 2 else f"epolltop: descriptor {number} is a directory\n"
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+def test_what_has_its_descriptors_needs_no_other_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "devnull", "/there/is/none")
+    settle()
+
+
+def test_memory_that_does_not_suffice_for_the_start_is_one_sentence(tmp_path: Path) -> None:
+    done = run((sys.executable, "-c", CRAMPED), tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "epolltop: there is not enough memory\n")
+
+
+CRAMPED = """
+import sys
+class Full:
+    def find_spec(self, name, *_):
+        if name == "epolltop.cli":
+            raise MemoryError
+sys.meta_path.insert(0, Full())
+from epolltop.entry import enter
+enter()
+"""
+"""The program, where the first large import has no room."""
 
 
 def test_without_an_interpreter_the_command_says_so(tmp_path: Path) -> None:
