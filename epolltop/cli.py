@@ -167,6 +167,7 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
         return _complain("a recording is nothing for a terminal: name a file, or send it on (| …)", code=BAD_USAGE)
     leaving.interrupted = 0
     recorders: list[Recorder] = []
+    leaving.tell(lambda _: None)  # from here on there is a file that must not stay
     successor = None if path is None else Successor(path)
     file = stdout.opened() if successor is None else successor.file
 
@@ -181,7 +182,7 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
     def tell() -> None:
         if successor is not None:
             successor.resign()
-        for recorder in recorders:
+        for recorder in (recorder for recorder in recorders if recorder.ticks):
             _narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
 
     session = Session(open_recorder, options.selection, _RECORDED_S)

@@ -66,6 +66,26 @@ def test_a_signal_ends_it_with_a_whole_file(number: int, code: int, tmp_path: Pa
     assert read(path.read_bytes())[1] == ""
 
 
+def test_a_signal_before_it_has_begun_leaves_no_file_beside_it(tmp_path: Path) -> None:
+    patient = "from epolltop import leaving; leaving.GRACE_S = 60; from epolltop.entry import enter; enter()"
+    command = [sys.executable, "-c", patient, *PROC, "record", str(tmp_path / "file")]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL) as program:
+        try:
+            eventually(lambda: any(tmp_path.iterdir()), 30)
+            program.send_signal(signal.SIGINT)
+            assert program.wait(60) == 0
+        finally:
+            program.kill()
+    assert {path.name for path in tmp_path.iterdir()} <= {"file"}
+
+
+def test_of_a_file_that_never_stood_there_no_size_is_told(tmp_path: Path) -> None:
+    script = 'ulimit -f 0; exec "$@"'
+    ended = shell(script, *PROC, "record", str(tmp_path / "file"), "-d", "1")
+    assert (ended.returncode, ended.stderr) == (1, f"epolltop: {tmp_path}/file: File too large\n")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_killed_it_leaves_what_it_saw(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with started(*PROC, "record", str(path)) as program:
