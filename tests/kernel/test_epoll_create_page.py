@@ -186,9 +186,9 @@ def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
 
 
 @PROOFS(
-    "The same calls can be made by 64-bit programs, through `int $0x80`: how many instances were made so at least, "
-    "`unseen_creations` tells, also of those that ended before a census; the totals and the counts of that process are "
-    "then marked as lower bounds.",
+    "64-bit programs can make the same calls through `int $0x80`. `unseen_creations` says how many instances at least "
+    "were made so, including those that ended before a census; the totals and the counts of that process are then "
+    "lower bounds.",
 )
 def test_32_bit_calls_of_a_64_bit_program(actor: Actor) -> None:
     with observe(ALL.only("epoll_create", "tracepoint")) as observing, Actor() as native:
@@ -244,8 +244,8 @@ def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None
 
 
 @PROOFS(
-    "Failures have such a limit of their own: a program that tries again and again leaves its creations their events, "
-    "and `failed_sampled_out` says how many failures have none.",
+    "Failures have such a limit of their own, so that a program which fails again and again keeps the events of its "
+    "creations. `failed_sampled_out` says how many failures have no event.",
 )
 def test_failures_leave_creations_their_events(observing: Observing, actor: Actor) -> None:
     for _ in range(3):

@@ -266,8 +266,8 @@ while True:
 
 
 @PROOFS(
-    "Other programs that look into `/proc/PID/fd` or `/proc/PID/fdinfo` hold files likewise (ls, lsof, another "
-    "epolltop), and such a release is told in the same way: the one that looked is charged with nothing.",
+    "Other programs that look into `/proc/PID/fd` or `/proc/PID/fdinfo` (ls, lsof, another epolltop) also hold files "
+    "for a moment. Such a release is told in the same way, and does not count for the program that looked.",
 )
 @pytest.mark.skipif(os.cpu_count() == 1, reason="a look meets a close only if both run at once")
 @pytest.mark.parametrize("looking", [_LIST, _READ], ids=["fd", "fdinfo"])
