@@ -164,7 +164,7 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
     assert options.saved is not None
     path = None if options.saved == "-" else Path(options.saved)
     if path is None and stdout.is_terminal:
-        return _complain("a recording is nothing for a terminal: name a file, or send it on (| …)", code=BAD_USAGE)
+        return _complain("a recording cannot go to a terminal: name a file, or pipe it on (| …)", code=BAD_USAGE)
     leaving.interrupted = 0
     recorders: list[Recorder] = []
     leaving.tell(lambda _: None)  # from here on there is a file that must not stay
@@ -241,7 +241,7 @@ def _teller() -> Callable[[Outage | None], None]:
     def tell(outage: Outage | None) -> None:
         nonlocal since
         if outage is None:
-            _narrate(f"read again; before, {since}")
+            _narrate(f"reading works again; until now {since}")
             since = ""
         elif not since:
             since = str(outage)

@@ -133,9 +133,11 @@ def _escaped(char: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """At most two units, five to seven columns: 250µs, 12ms, 4.2s, 3m05s, 2h07m, 12d03h."""
+    """At most two units, up to seven columns: 0s, 250µs, 12ms, 4.2s, 3m05s, 2h07m, 12d03h."""
     if seconds is None:
         return UNKNOWN
+    if seconds == 0:
+        return "0s"
     if seconds < 0:
         return "-" + duration(-seconds)
     if seconds < 0.9995e-3:

@@ -114,7 +114,7 @@ def test_long_text_is_made_safe_as_short_text_is() -> None:
     ("seconds", "text"),
     [
         (None, "?"),
-        (0, "0µs"),
+        (0, "0s"),
         (250e-6, "250µs"),
         (0.9994e-3, "999µs"),
         (0.9996e-3, "1ms"),

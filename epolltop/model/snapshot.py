@@ -110,9 +110,9 @@ class Growth(NamedTuple):
     """How what a process has grows, see growth.py; negative if it shrinks."""
 
     net_per_min: float
-    """Open instances a minute, over the last one or as long as the process is known."""
+    """Open instances a minute: over the last minute, or since the process is known if that is shorter."""
     net_per_h: float
-    """Open instances an hour, over the last one or as long as the process is known."""
+    """Open instances an hour: over the last hour, or since the process is known if that is shorter."""
     fds_per_s: float | None
     """Descriptors of any kind a second, over the minute or the hour, the faster."""
     since_ns: int
@@ -183,11 +183,13 @@ class ProcessRow:
 
     @property
     def fd_limit_in_s(self) -> float | None:
-        """When it has as many descriptors as it may have, if they go on growing so; None if they do not grow."""
-        per_s = self.growth.fds_per_s if self.growth else None
-        if self.fds is None or self.fd_limit is None or not per_s or per_s < 0:
+        """When it has as many descriptors as it may have: 0 if it has, else None unless they grow."""
+        if self.fds is None or self.fd_limit is None:
             return None
-        return max(0, self.fd_limit - self.fds) / per_s
+        if self.fds >= self.fd_limit:
+            return 0.0
+        per_s = self.growth.fds_per_s if self.growth else None
+        return (self.fd_limit - self.fds) / per_s if per_s and per_s > 0 else None
 
     def known(self, count: Count) -> Count | None:
         """One of its counts or rates; None if it is 0 because something may not have been counted."""

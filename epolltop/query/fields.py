@@ -106,6 +106,11 @@ def _descriptor_use(row: ProcessRow) -> Severity | None:
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
 
 
+def _full(row: ProcessRow) -> str:
+    grows_not = row.fd_limit_in_s is None and row.growth is not None and row.growth.fds_per_s is not None
+    return _NOT_APPLICABLE if grows_not and row.fd_limit is not None else duration(row.fd_limit_in_s)
+
+
 def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
     """What only a probe on the calls can tell."""
     return lambda row, snapshot: row.known(get(row)) if snapshot.source.sees_failures else None
@@ -136,10 +141,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Instances released per second over the last window, charged to the process that dropped the last reference.",
           observed=True, spare=1),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
-          "Growth of OPEN a minute, over the last one or as long as the process is known."),
+          "Growth of OPEN a minute: over the last minute, or since the process is known if that is shorter."),
     Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,
-          "Id of the container that the process is in, as its control group is named: in tables the first 12 "
-          "characters; the column is there if a process is in one.",
+          "Id of the container that the process is in, from the name of its control group; tables show 12 characters; "
+          "the column is there if a process is in one.",
           text=lambda row, _: _container(row),
           worth=lambda snapshot: any(row.container for row in snapshot.processes), spare=1),
     Field("created", "CREATED", 7, "count", lambda row, _: row.known(row.created),
@@ -161,8 +166,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.fd_limit,
           "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use),
     Field("fd_limit_in_s", "FULL", 7, "seconds", lambda row, _: row.fd_limit_in_s,
-          "When FDS reaches LIMIT if it goes on growing as in the last minute or hour, the faster; unknown unless it "
-          "grows; the column is there if one does.",
+          "Time until FDS reaches LIMIT, at the growth of the last minute or hour, whichever is faster; - if FDS does "
+          "not grow; the column is there if a process grows or is at its limit.",
+          text=lambda row, _: _full(row),
           order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s,
           worth=lambda snapshot: any(row.fd_limit_in_s is not None for row in snapshot.processes)),
     Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.ns_pid,
@@ -175,14 +181,14 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           spare=2),
     Field("history", "TREND", _TREND_CELLS, "per_s",
           lambda row, _: row.known(max(row.history)) if row.history else None,
-          "Instances created per second, a bar per refresh, the newest on the right; as a number the largest of them.",
+          "Instances created per second, a bar per refresh, the newest on the right; sort and filter take the largest.",
           text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS)
           if snapshot.window_s and row.known(sum(row.history)) is not None else UNKNOWN,
           observed=True, spare=2),
     Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
           aliases=("comm",), spare=2),
     Field("net_per_hour", "NET/H", 7, "per_h", lambda row, _: row.growth and row.growth.net_per_h,
-          "Growth of OPEN an hour, over the last one or as long as the process is known.",
+          "Growth of OPEN an hour: over the last hour, or since the process is known if that is shorter.",
           aliases=("growth",), shown=False),
     Field("growth_over_s", "OVER", 7, "seconds", lambda row, snapshot: row.growth_over_s(snapshot.now_ns),
           "How long NET/H is taken over: an hour, or as long as the process is known.", shown=False),
@@ -236,21 +242,21 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           aliases=("age_s",), text=_least_age, order=lambda row, _: -row.instance.since_ns,
           least=lambda row, snapshot: _seconds_since(row.instance.since_ns, snapshot)),
     Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
-          "How the instance is known: traced, its creation was seen, or found, it was there when a census looked.",
+          "How the instance is known: traced, its creation was seen; found, a census met it.",
           spare=1),
     Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
           "Argument of its creation: the size given to epoll_create or the flags given to epoll_create1.",
           spare=2),
     Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
-          "Registrations in its interest list, counted in /proc/PID/fdinfo; the longer it is the more seldom."),
+          "Registrations in its interest list, counted in /proc/PID/fdinfo; a long list is counted less often."),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
-          "Process id of who created it, if that was seen.",
+          "Process id of its creator, if the creation was seen.",
           spare=2),
     Field("creator_thread", "THREAD", 15, "text",
           lambda row, _: row.instance.thread.name if row.instance.thread else None,
-          "Name of the thread that created it, as it was then, if an event told.", aliases=("thread",), shown=False),
+          "Name that the creating thread had then, if an event told.", aliases=("thread",), shown=False),
     Field("creator_tid", "TID", 7, "id", lambda row, _: row.instance.thread.tid if row.instance.thread else None,
-          "Thread id of who created it, likewise.", shown=False),
+          "Id of the creating thread, if an event told.", shown=False),
     Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
           "Whether all descriptors of this process for it are closed when it executes another program: yes or no.",
           shown=False),
@@ -342,10 +348,10 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           "When it happened: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: _local(event.time_ns, snapshot)),
     Field("kind", "EVENT", 13, "text", lambda event, _: _KINDS[event.kind],
-          "create, create failed and release were traced; found and gone is what one census shows and another did not.",
+          "create, create failed and release were traced; found and gone are differences between two censuses.",
           aliases=("type",)),
     Field("pid", "PID", 7, "id", lambda event, _: event.pid or None,
-          "Process id of the actor; for a release whoever dropped the last reference."),
+          "Process id of the actor; a release is by the process that dropped the last reference."),
     Field("name", "NAME", 15, "text", lambda event, _: event.name or None, "Name of the acting thread.",
           aliases=("comm",)),
     Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
@@ -370,8 +376,8 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("by_kernel", "KERNEL", 6, "text", lambda event, _: event.by_kernel,
           "Whether a kernel thread acted, as for descriptors dropped while in flight: yes or no.", shown=False),
     Field("by_census", "CENSUS", 6, "text", lambda event, _: event.by_census,
-          "Whether epolltop's own census, or who else looked, held the last reference for a moment: then pid is the "
-          "creator's, and who closed the instance is not known: yes or no.", shown=False),
+          "yes: epolltop's census, or another program that looked, held the last reference for a moment; pid is the "
+          "creator's, and who closed the instance is not known.", shown=False),
     Field("syscall", "SYSCALL", 13, "text",
           lambda event, _: event.syscall.name.lower() if event.syscall else None,
           "The call that created the instance.", shown=False),

@@ -187,7 +187,7 @@ class _Reading(Generic[Row]):
         try:
             field = lookup(self._fields, str(name))
         except UnknownField as error:
-            hint = "" if error.suggestions else f"; text that contains {str(operation)!r} goes in quotes"
+            hint = "" if error.suggestions else f"; put text that contains {str(operation)!r} in quotes"
             raise FilterError(f"{error}{hint}", _position(name)) from None
         sign = signs.SAME.get(operation, str(operation))
         if sign in (":", "=", "!=", "!:") and operand.type == "VALUE" and operand == "?":

@@ -61,9 +61,9 @@ def _complaint(error: UnexpectedToken) -> str:
     found = error.token.type
     if not {"VALUE", "REGEX"}.isdisjoint(error.expected):
         parenthesis = found in ("LPAR", "RPAR")
-        return "a value that has parentheses goes in quotes" if parenthesis else "a value is missing here"
+        return "put a value that has parentheses in quotes" if parenthesis else "a value is missing here"
     if found in ("OPERATOR", "MATCH"):
-        return f"the name of a field goes before {str(error.token)!r}; text that contains it goes in quotes"
+        return f"the name of a field goes before {str(error.token)!r}; put text that contains it in quotes"
     if "WORD" in error.expected:
         return "a word or a comparison is missing here"
     return "a closing parenthesis is missing" if found == "$END" else "this parenthesis closes nothing"

@@ -141,7 +141,8 @@ def _no_room(source: Source) -> Iterator[str]:
     """What had no room, and what that means for what is shown."""
     unnoted = source.overflowed - source.unattributed
     if source.unattributed:
-        yield f"no room to count for all processes: {grouped(source.unattributed)} acts are in the totals only (≥, ?)"
+        acts = grouped(source.unattributed)
+        yield f"no room to count for all processes: {acts} calls and releases are in the totals only (≥, ?)"
     if unnoted > 0:
         yield f"no room to note {plural(unnoted, 'creation')}: instances without a create event show as found"
     if source.stacks_left_out:
@@ -158,8 +159,8 @@ def _uncounted(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.unseen:
         counts = "" if source.sees_compat else ", which --compat counts"
         yield (
-            f"no probe saw {plural(snapshot.unseen, 'instance')} being created (≥, ?): by 32-bit calls (int $0x80, x32)"
-            f"{counts}, or in flight when counting began"
+            f"no probe saw {plural(snapshot.unseen, 'instance')} being created (≥, ?): they are from 32-bit calls "
+            f"(int $0x80, x32){counts}, or were in flight when counting began"
         )
 
 

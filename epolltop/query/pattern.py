@@ -46,7 +46,7 @@ def expression(source: str, position: int) -> Matches:
             f"regular expressions need the package google-re2, which does not load: {error}", position
         ) from None
     except UnicodeEncodeError as error:
-        raise FilterError("a regular expression is valid text", position + error.start) from None
+        raise FilterError("a regular expression must be valid text", position + error.start) from None
     except re2.error as error:
         raise _mistake(error, source, position) from None
     if max(compiled.programsize, compiled.reverseprogramsize) > MAX_PROGRAM:

@@ -107,7 +107,8 @@ def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[Line]:
 
 def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
     if instance.provenance is Provenance.FOUND:
-        yield "found", f"{_when(instance.since_ns, snapshot)}: it is older than epolltop, or its creation was not seen"
+        when = _when(instance.since_ns, snapshot)
+        yield "found", f"{when}: it existed before epolltop started, or its creation was not seen"
         return
     yield "created", _when(instance.since_ns, snapshot)
     if instance.creator:

@@ -23,7 +23,7 @@ def cut_short(most: int, by: str) -> str:
         most: descriptors that were told.
         by: who holds most, or what else there is to say.
     """
-    return f"the census is cut short at {most:,} descriptors{by}: what it does not reach is shown as it was known"
+    return f"the census is cut short at {most:,} descriptors{by}: the rest is shown as it was last known"
 
 
 class SourceUnavailable(Exception):

@@ -25,11 +25,9 @@ UNCOMPARED = (
 )
 FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
 PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
-APART = "what threads hold that left their process' table (unshare(2) with CLONE_FILES) is in no census"
+APART = "no census sees what a thread holds that left the table of its process (unshare(2) with CLONE_FILES)"
 HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
-LONG = (
-    "there is more in /proc than is read and compared at a time: what a census does not reach is shown as it was known"
-)
+LONG = "/proc holds more than one census can read and compare: the rest is shown as it was last known"
 WALK_S = 1.0
 """How long tables are read: some 300,000 descriptors. The next walk begins where this one left off."""
 FRESH_MAX = 20_000

@@ -133,7 +133,7 @@ class EpolltopApp(Typist):
             self.action_up()
 
     def action_up(self) -> None:
-        """Back the way one drilled down."""
+        """Go back one level."""
         self.board.zoom(False)
         self.go(self.trail.back())
 

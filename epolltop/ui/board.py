@@ -32,8 +32,11 @@ FOCUSED = 200
 def nothing_yet(snapshot: Snapshot) -> str:
     """Why there are no events."""
     if snapshot.source.exact:
+        totals = snapshot.totals
+        if snapshot.source.kind == "replay" and (totals.created or totals.released or totals.failed):
+            return "There are no events here of what was counted: a snapshot file has them only with --events."
         return "No instance was created or released yet."
-    return "Nothing has come or gone yet from one look at /proc to the next; what is shorter is not seen."
+    return "Nothing came or went between two looks at /proc yet. What lives shorter than that is not seen."
 
 
 class Board(Vertical):
@@ -175,9 +178,7 @@ class Board(Vertical):
         held.set_sort(None, False)
         held.show(held.rows if same else instances(row) if row else ())
         self.query_one("#instances_title", Lines).put([Text(self._readable(f"instances of {who}"))])
-        self.query_one("#events_title", Lines).put(
-            [Text("events of all processes, newest first; g goes along with them")]
-        )
+        self.query_one("#events_title", Lines).put([Text("events of all processes, newest first; g follows them")])
         journal = self.table(EVENTS.id)
         journal.empty = nothing_yet(snapshot)
         journal.set_sort(None, False)

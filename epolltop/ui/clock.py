@@ -82,7 +82,7 @@ class LiveClock:
         if self._ring.step(steps):
             return ""
         reach = duration(self._ring.reach_s)
-        return f"Nothing older is kept than {reach}." if steps < 0 else "This is the newest; = goes along with it."
+        return f"Nothing older than {reach} is kept." if steps < 0 else "This is the newest; = follows it."
 
     async def seek(self, text: str) -> Notice:
         """See Clock."""

@@ -77,5 +77,5 @@ def _noted(said: Sequence[str], width: int) -> list[str]:
     lines = wrapped(f"note: {'; '.join(said)}", width)
     if len(lines) <= NOTED:
         return lines
-    more = " … ? has all"
+    more = " … ? shows all"
     return [*lines[: NOTED - 1], lines[NOTED - 1][: width - len(more)] + more]

@@ -16,7 +16,7 @@ from epolltop.ui.pager import Page, Pager
 SIGNS = (
     ("?", "Not known, which is not 0."),
     ("-", "Does not apply."),
-    ("≥", "At least so much; for an age, so long at least."),
+    ("≥", "A lower bound: at least this much, or at least this old."),
 )
 """What cells have beside values."""
 
@@ -61,7 +61,7 @@ class Help(Page):
                 ("name=ng*", "* is any text, ? any character"),
                 ("command~^/usr/s?bin", "regular expression; !~ does not match"),
                 ("user=?", "not known; user!=? is known"),
-                ("'a, b' \"c=d\"", "words with blanks, commas or signs"),
+                ("'a, b' \"c=d\"", "text with blanks, commas or signs"),
             ],
             22,
         )

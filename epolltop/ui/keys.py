@@ -27,24 +27,23 @@ class Key:
 
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
-    ("Where", (
-        Key("view(1)", ("1",), "1", "Processes", "All processes that hold instances, or just made or released some."),
+    ("Views and rows", (
+        Key("view(1)", ("1",), "1", "Processes", "Processes that hold, or just created or released, instances."),
         Key("view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
         Key("view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
-        Key("open", ("enter",), "Enter", "Open", "A process, an instance, an event; at the end the detail in full."),
-        Key("back", ("escape",), "Esc", "Back", "Close what is open, else clear the filter, else go back. Never quits.",
+        Key("open", ("enter",), "Enter", "Open", "Open a process, an instance, an event; last the whole detail."),
+        Key("back", ("escape",), "Esc", "Back", "Close what is open, or clear the filter, or go back. Never quits.",
             footer=True),
-        Key("up", ("backspace",), "Backspace", "Up", "Back the way one drilled down."),
+        Key("up", ("backspace",), "Backspace", "Up", "Go back one level."),
         Key("focus_next", ("tab",), "Tab", "Next pane", "Go to the next table or pane."),
         Key("focus_previous", ("shift+tab",), "Shift-Tab", "Previous pane", "Go to the table or pane before."),
         Key("row(1)", ("J",), "J", "Next row", "The next row of the main table, also from the detail pane."),
-        Key("row(-1)", ("K",), "K", "Previous row", "The row before, likewise."),
-        Key("whole", ("w", "i"), "w i", "Whole row",
-            "All fields of the selected row, also those without a column, and the whole command line."),
+        Key("row(-1)", ("K",), "K", "Previous row", "The previous row of the main table."),
+        Key("whole", ("w", "i"), "w i", "Whole row", "All fields of the selected row, and its whole command line."),
         Key("raw", ("v",), "v", "Raw fields", "Show events field by field with Tracee's names, or as a story again."),
-        Key("manual", ("d",), "d", "What is it", "What the selected kind of event is: arguments, hooks, limits."),
+        Key("manual", ("d",), "d", "What is it", "Explain the selected kind of event: arguments, hooks, limits."),
     )),
-    ("What", (
+    ("Filter, sort, mark", (
         Key("filter", ("slash", "backslash", "f4"), "/ \\ F4", "Filter",
             "Show only rows that match; Enter keeps it, Esc clears it.", footer=True),
         Key("filter_cell(False)", ("f",), "f", "Only this", "Filter by the value of the cell under the cursor."),
@@ -53,13 +52,13 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("pick('cgroup')", ("C",), "C", "Control group", "Choose a control group (container) to filter by."),
         Key("sort_next", ("greater_than_sign",), ">", "Sort →", "Sort by the next column.", footer=True),
         Key("sort_previous", ("less_than_sign",), "<", "Sort ←", "Sort by the previous column."),
-        Key("sort_pick", ("s", "f6"), "s F6", "Sort by", "Choose what to sort by, also by what is not a column."),
+        Key("sort_pick", ("s", "f6"), "s F6", "Sort by", "Choose what to sort by, also fields without a column."),
         Key("reverse", ("r", "I"), "r I", "Reverse", "Sort the other way round."),
-        Key("follow", ("F",), "F", "Follow", "Keep the cursor on its row wherever it goes; again: no more."),
-        Key("mark", ("m",), "m", "Mark", "Mark the row, or no longer: copying and exporting take marked rows."),
-        Key("unmark", ("U",), "U", "No marks", "Take all marks away."),
+        Key("follow", ("F",), "F", "Follow", "Keep the cursor on its row wherever the row moves. Again: stop."),
+        Key("mark", ("m",), "m", "Mark", "Mark or unmark the row. Copy and export then take only marked rows."),
+        Key("unmark", ("U",), "U", "No marks", "Remove all marks."),
     )),
-    ("When", (
+    ("Time", (
         Key("pause", ("space", "p", "Z"), "Space p Z", "Pause", "Hold what is shown; observing goes on. Again: go on.",
             footer=True),
         Key("step(-1)", ("left_square_bracket",), "[", "Earlier", "One refresh back; the last minutes are kept."),
@@ -69,23 +68,23 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("now", ("equals_sign",), "=", "Now", "Return to now."),
         Key("plus", ("plus",), "+", "Refresh less", "Refresh less often; a replay: play faster."),
         Key("minus", ("minus",), "-", "Refresh more", "Refresh more often; a replay: play slower."),
-        Key("seek", ("at",), "@", "Go to", "In a replay: go to a time of day, or so long after the start."),
+        Key("seek", ("at",), "@", "Go to", "In a replay: go to a time of day, or to a time since the start."),
     )),
-    ("Out", (
+    ("Export and copy", (
         Key("export", ("e",), "e", "Export", "Write what is shown to a JSON file in the working directory.",
             footer=True),
-        Key("export_as", ("E",), "E", "Export as", "The same as JSON, CSV, Markdown or text, or the screen as SVG."),
-        Key("copy_row", ("y",), "y", "Copy row", "Send the row, or marked ones, to the terminal's clipboard (OSC 52)."),
-        Key("copy_table", ("Y",), "Y", "Copy table", "Send the table there, or what is marked of it."),
+        Key("export_as", ("E",), "E", "Export as", "Write it as JSON, CSV, Markdown or text, or the screen as SVG."),
+        Key("copy_row", ("y",), "y", "Copy row", "Send the row, or marked rows, to the terminal's clipboard (OSC 52)."),
+        Key("copy_table", ("Y",), "Y", "Copy table", "Send the table, or its marked rows, to the clipboard."),
     )),
     ("epolltop", (
         Key("help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys, columns and the filter.", footer=True),
         Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name."),
-        Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, with the columns that are of use by now."),
+        Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, and choose its columns anew."),
         Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", everywhere=("ctrl+z",)),
         Key("quit", ("q", "f10", "ctrl+c"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
         # Textual's own would quit: who held the output of terminals by ^S lets it go on by ^Q.
-        Key("go_on", ("ctrl+q",), "^Q", "Go on", "Nothing is held by ^S here; Space holds the screen, q quits.",
+        Key("go_on", ("ctrl+q",), "^Q", "Go on", "Does nothing: ^S does not hold the screen. Space does, and q quits.",
             everywhere=("ctrl+q",)),
     )),
 )  # fmt: skip
@@ -102,7 +101,7 @@ MOVES = (
     ("PgUp PgDn ^U ^D", "Move by a page, by half a page."),
     ("g Home, G End", "First row, last row."),
     ("← →", "Move along the cells of a row, and scroll the columns."),
-    ("mouse", "A click selects, two open; on a heading it sorts, again it reverses; the wheel scrolls."),
+    ("mouse", "Click to select, double-click to open. Click a heading to sort, again to reverse."),
 )
 """Keys that the tables have of their own."""
 

@@ -169,7 +169,7 @@ def test_a_terminal_is_not_written_to() -> None:
     os.close(theirs)
     os.close(ours)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(b"epolltop: a recording is nothing for a terminal")
+    assert ended.stderr.startswith(b"epolltop: a recording cannot go to a terminal")
 
 
 def test_a_source_that_cannot_run_leaves_the_old_file(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_forged_id_is_said_at_once_and_the_old_file_stays(tmp_path: Path) -> N
     for arguments in (("snapshot", "-d", "3600", "-o", "file"), ("record", "file")):
         ended = run("--source", "proc", *arguments, cwd=tmp_path, env=environment(SUDO_UID="4294967296"))
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert "SUDO_UID=4294967296 is nobody's" in ended.stderr
+        assert "SUDO_UID=4294967296 names no user" in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
     assert (tmp_path / "file").read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]

@@ -50,10 +50,12 @@ def test_growth_is_shown_with_its_sign_and_unknown_is_not_zero() -> None:
     assert [show("growth_over_s", pid) for pid in (7, 9)] == ["10m00s", "?"]
 
 
-def test_the_limit_is_known_of_what_grows_only() -> None:
-    assert [show("full", pid) for pid in (7, 8, 9, 100)] == ["26m40s", "?", "?", "?"]
+def test_when_the_limit_is_reached_is_known_of_what_grows_or_is_there() -> None:
+    assert [show("full", pid) for pid in (7, 8, 9, 100)] == ["26m40s", "-", "?", "-"]
     assert process(fds=7, fd_limit=None, growth=LEAK.growth).fd_limit_in_s is None
     assert process(fds=12, fd_limit=10, growth=LEAK.growth).fd_limit_in_s == 0.0
+    assert process(fds=10, fd_limit=10, growth=None).fd_limit_in_s == 0.0
+    assert process(fds=9, fd_limit=10, growth=None).fd_limit_in_s is None
 
 
 def test_the_column_is_there_if_one_grows() -> None:

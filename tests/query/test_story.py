@@ -95,7 +95,7 @@ def test_the_history_of_a_live_instance() -> None:
 def test_an_instance_older_than_the_trace_is_found() -> None:
     old = instance(2, found=True)
     story = told(instance_story(2, old.since_ns, snapshot(process(42, instances=(old,)))))
-    assert "older than epolltop" in story["found"]
+    assert "existed before epolltop started" in story["found"]
     assert "created" not in story
     assert story["watches"] == "?"
 

@@ -19,7 +19,7 @@ from rich.console import RenderableType
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from epolltop.model.batch import Batch, Kind
+from epolltop.model.batch import Batch, Kind, Totals
 from epolltop.model.world import Selection
 from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
@@ -31,6 +31,7 @@ from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.text import in_ascii
 from epolltop.ui import watching
 from epolltop.ui.app import EpolltopApp
+from epolltop.ui.board import nothing_yet
 from epolltop.ui.exports import Exports
 from epolltop.ui.filterbar import FilterBar
 from epolltop.ui.help import Help
@@ -38,7 +39,7 @@ from epolltop.ui.keys import KEYS, MOVES, Key
 from epolltop.ui.place import root
 from epolltop.ui.spans import Spans, narrowed
 from epolltop.ui.table import VirtualTable
-from tests.query.rows import NOW_NS, SECOND_NS, event
+from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
 
 from .source import START, ScriptedSource, Task, batch, file_of
 
@@ -254,7 +255,7 @@ async def test_lower_bounds_and_the_reason_for_them_are_told() -> None:
 async def test_all_of_what_cannot_be_seen_can_be_read_on_a_narrow_screen() -> None:
     told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
     async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 36)) as screen:
-        await screen.sees("note: only /proc is read, since nobody may", "… ? has all")
+        await screen.sees("note: only /proc is read, since nobody may", "… ? shows all")
         await screen.press("question_mark")
         await screen.sees("Not seen here", "today")
 
@@ -287,6 +288,13 @@ async def test_loss_is_not_overlooked() -> None:
 async def test_empty_panes_say_why(script: Batch, filter_text: str, said: str) -> None:
     async with on_screen(script, filter_text=filter_text) as screen:
         await screen.sees(said)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("replay", "only with --events"), ("bpf", "No instance was created")])
+def test_a_file_that_counts_without_events_says_so(kind: str, said: str) -> None:
+    whole = snapshot(process(7))
+    counted = replace(whole, source=replace(whole.source, kind=kind), totals=Totals(created=4))
+    assert said in nothing_yet(counted)
 
 
 async def test_of_what_could_not_be_read_nothing_is_said() -> None:
@@ -599,7 +607,7 @@ async def test_a_click_on_a_heading_sorts_and_again_turns_round() -> None:
 async def test_pause_holds_all_of_one_moment_and_tells_of_now() -> None:
     async with on_screen() as screen:
         await screen.press("space")
-        await screen.sees("PAUSED at", "0µs ago; Space or = returns to now")
+        await screen.sees("PAUSED at", "0s ago; Space or = returns to now")
         await screen.tick(batch(*ALL, Task(5, "late", open=50)))
         await screen.sees("24 instances in 3 processes", "1.0s ago", "with 74 instances")
         assert screen.rows() == ["77", "42", "99"]
@@ -652,7 +660,7 @@ async def test_export_from_a_directory_that_is_gone(tmp_path: Path, monkeypatch:
 
 
 async def test_help_lists_every_key_and_every_field() -> None:
-    async with on_screen(size=(120, 200)) as screen:
+    async with on_screen(size=(120, 230)) as screen:
         for opener in ("question_mark", "h", "f1"):
             await screen.press(opener)
             await screen.sees("Keys", "Filter", "Processes", "Events")

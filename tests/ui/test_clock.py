@@ -88,7 +88,7 @@ async def test_a_replay_says_that_it_is_one_and_where_it_stands(tmp_path: Path) 
         await until(
             pilot,
             "epolltop replay",
-            "REPLAY 12:00:00, 0µs of 2.0s, speed 0.25x  a  2026-01-31  test  Linux 6.1.0",
+            "REPLAY 12:00:00, 0s of 2.0s, speed 0.25x  a  2026-01-31  test  Linux 6.1.0",
             "  100 ",
         )
 

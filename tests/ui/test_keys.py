@@ -271,7 +271,7 @@ async def test_every_place_can_be_exported_in_every_format(way: str) -> None:
 async def test_help_and_lists_open_over_the_filter_bar() -> None:
     async with on_screen() as screen:
         await screen.press("slash", "o", "f1")
-        await screen.sees("Keys: Where")
+        await screen.sees("Keys: Views and rows")
         await screen.press("escape", "tab", "p", "f6")
         assert isinstance(screen.app.screen, Picker)
         await screen.press("escape", *"en>2")
@@ -361,7 +361,7 @@ async def test_stepping_back_in_time_holds_and_equals_returns() -> None:
 async def test_the_ends_of_what_is_kept_are_said() -> None:
     async with on_screen() as screen:
         await screen.press("left_curly_bracket")
-        await screen.sees("Nothing older is kept than")
+        await screen.sees("Nothing older than")
         await screen.press("right_curly_bracket")
         await screen.sees("This is the newest; =")
 

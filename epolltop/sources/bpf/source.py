@@ -42,7 +42,7 @@ CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
 _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
-_NO_NAMES = "no names in stacks: the kernel shows mapped files only to who has CAP_CHECKPOINT_RESTORE"
+_NO_NAMES = "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE"
 _LESSONS, _LEARNT = 9, 7
 """Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
 many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
