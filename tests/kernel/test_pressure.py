@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import subprocess
@@ -352,10 +351,11 @@ def _is_not_claimed(snapshot: Snapshot, uncounted: Collection[int]) -> None:
     """Where the counts of a process are not known no front end shows a number as exact."""
     report = Report(snapshot, View(PROCESSES), snapshot.processes, width=200)
     lines = as_text(report).splitlines()
+    [titles] = [line.split() for line in lines if line.split()[:2] == ["PID", "USER"]]
     documents = {row["pid"]: row for row in json.loads(as_json(report))["processes"]}
     for pid in uncounted:
         (line,) = [line for line in lines if line.split()[:1] == [str(pid)]]
-        created, *_ = itertools.islice(line.split(), 5, None)
+        created = line.split()[titles.index("CREATED")]
         assert created == "?" or created.startswith("≥"), line
         assert not documents[pid]["exact"]
         assert documents[pid]["created"] != 0

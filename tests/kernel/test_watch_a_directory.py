@@ -45,7 +45,7 @@ def _walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     shutil.copy(PROGRAM, directory)
     (directory / "incoming").mkdir()
     # A shell that waits has the pid that the program will have: epolltop can be there first, and look at nothing else.
-    started = ["sh", "-c", "read go; exec python3 inotify_watch.py incoming"]
+    started = ["sh", "-c", "ulimit -n 1024; read go; exec python3 inotify_watch.py incoming"]
     path = environment(PATH="/usr/bin:/bin")
     with subprocess.Popen(
         started, cwd=directory, env=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -126,7 +126,8 @@ def _alike(text: str) -> list[list[str]]:
         (r"\b[0-9a-f]{16}@\d+", "ID"),
         (r"(?m)^(TIME (?:create|release)|) +\d+ ", r"\1 PID "),
         (r"(?m)^( PID +)\S+", r"\1USER"),
-        (r"(?m)^(epolltop TIME +)\S+", r"\1HOST"),
+        (r"(?m)^epolltop \S+ TIME +\S+ +Linux \S+", "epolltop DATE TIME HOST Linux RELEASE"),
+        (r"\n +observed", " observed"),  # where the name of the kernel's release is long
         (r"(?m)( at ).*", r"\1HOOK"),
         (r"(?m)^(note: ).*", r"\1"),
         (r"\b\d+\.\d+s\b", "SECONDS"),
