@@ -11,6 +11,7 @@ from epolltop.model.batch import Process, ProcessKey
 from epolltop.sources import Descriptor
 from epolltop.sources.pace import Pace
 from epolltop.sources.procfs import Procfs
+from epolltop.sources.tables import Measured
 
 SHOWN, BUSY, IDLE = 400, 100, 40
 """Processes read again a poll, of those looked at, of those that acted since the last one, and of the others: at most
@@ -72,8 +73,8 @@ class Facts:
         starts = ((pid, self._procfs.start_ticks(pid)) for pid in self._asked)
         return {ProcessKey(pid, start) for pid, start in starts if start is not None}
 
-    def watches(self, focus: Mapping[int, Descriptor], doubtful: Container[int] = ()) -> dict[int, int]:
-        """Lengths of interest lists by file, of those that were due and could be read in time.
+    def measured(self, focus: Mapping[int, Descriptor], doubtful: Container[int] = ()) -> dict[int, Measured]:
+        """What was read of instances by file, of those that were due and could be read in time.
 
         Args:
             focus: whose, and where.
@@ -81,19 +82,19 @@ class Facts:
         """
         # One that is due is as good as a new one.
         self._paces = {file: pace for file, pace in self._paces.items() if not pace.is_due and file not in doubtful}
-        counts: dict[int, int] = {}
+        found: dict[int, Measured] = {}
         is_alive = functools.cache(self._is_alive)
         deadline = time.monotonic() + WATCHING_S
         for file, (process, fd) in itertools.islice(focus.items(), WATCHED):
             if file in self._paces or file in doubtful or not is_alive(process):
                 continue
             pace = self._paces[file] = Pace(WATCHING_SHARE, time.monotonic_ns)
-            count = pace.run(functools.partial(self._procfs.watch_count, process.pid, fd))
-            if count is not None:
-                counts[file] = count
+            measured = pace.run(functools.partial(self._procfs.measure, process.pid, fd))
+            if measured is not None:
+                found[file] = measured
             if time.monotonic() > deadline:
                 break
-        return counts
+        return found
 
     def _is_alive(self, key: ProcessKey) -> bool:
         """Whether the pid still is that process's."""

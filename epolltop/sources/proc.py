@@ -78,15 +78,16 @@ class ProcSource:
         looked_at = {*itertools.islice((key for key in shown if key in scanned.processes), SHOWN), *self._facts.asked()}
         anew = (self._procfs.process(key, is_shown=True) for key in looked_at)
         moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
+        measured = self._facts.measured(focus, moved)
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
             now_ns=now_ns(),
             wall_ns=time.time_ns(),
             source=self._describe(scanned),
             cost=own_cost(),
-            census=scanned.census,
+            census=self._scan.marked(scanned.census, {focus[file]: each.cloexec for file, each in measured.items()}),
             processes=scanned.processes | {facts.key: facts for facts in anew if facts},
-            watches=self._facts.watches(focus, moved),
+            watches={file: each.watches for file, each in measured.items()},
         )
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from epolltop.sources import tables
 from epolltop.sources.cgroups import Cgroup, cgroup
 from epolltop.sources.commands import Command, Commands
 from epolltop.sources.pace import Deadline
-from epolltop.sources.tables import Table
+from epolltop.sources.tables import Measured, Table
 from epolltop.sources.users import Users
 from epolltop.text import safe
 
@@ -215,8 +215,8 @@ class Procfs:
                 return Table(pid, [])
             raise
 
-    def watch_count(self, pid: int, fd: int) -> int | None:
-        """Length of the interest list behind a descriptor.
+    def measure(self, pid: int, fd: int) -> Measured | None:
+        """Length of the interest list behind a descriptor, and whether that is closed on exec.
 
         The kernel holds the instance's lock while it prints, about 1 µs a watch in all: it begins anew with twice the
         room as long as that does not do. So long the program waits.
@@ -225,7 +225,7 @@ class Procfs:
             None if the descriptor is gone, no epoll instance (any more), or may not be read.
         """
         try:
-            return tables.watch_count(self._root, pid, fd)
+            return tables.measure(self._root, pid, fd)
         except (*_GONE, PermissionError):
             return None
 

@@ -5,12 +5,13 @@ Tables of threads that left their process' are not seen: to find out which those
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from epolltop.model.batch import Census, Holding, Process, ProcessKey
-from epolltop.sources import HOLDINGS, kcmp
+from epolltop.sources import HOLDINGS, Descriptor, kcmp
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
 from epolltop.sources.pace import Deadline, now_ns
@@ -83,6 +84,7 @@ class Scan:
         """By which the kernel knows the tables of the last walk, by pid."""
         self._tables: dict[int, _Table] = {}
         self._next = 0  # the pid that the next walk begins with
+        self._cloexec: dict[Place, tuple[int, bool]] = {}  # of which file it was read
         self._holdings: list[Holding] = []
 
     @property
@@ -161,6 +163,22 @@ class Scan:
             return fds
         return sorted(set(fds).difference(known.fds)) if fds != known.fds else []
 
+    def marked(self, census: Census, cloexec: Mapping[Descriptor, bool | None]) -> Census:
+        """The last census with what was read since of some descriptors: whether they are closed on exec."""
+        changed = set()
+        for (process, fd), flag in cloexec.items():
+            place = process.pid, fd
+            told = self._files.file(place), flag
+            if told[0] and flag is not None and self._cloexec.get(place) != told and process.pid in self._tables:
+                self._cloexec[place] = told[0], flag
+                changed.add(process.pid)
+        if not changed:
+            return census
+        for pid in changed:
+            self._tables[pid] = self._table(self._tables[pid].key, self._tables[pid].fds)
+        self._holdings = self._joined()
+        return replace(census, holdings=self._holdings)
+
     def file(self, place: Place) -> int:
         """Number of the instance that the last walk found in a place; 0 if none."""
         return self._files.file(place)
@@ -208,18 +226,30 @@ class Scan:
                 gone += [(pid, fd) for fd in set(known.fds).difference(fds)]
         for pid, seen in found.items():
             fresh += [(pid, fd) for fd in self._fresh(pid, *seen)]
+        for place in itertools.chain(gone, fresh):
+            self._cloexec.pop(place, None)
         touched = self._files.update(gone, fresh).union(pid for pid, _ in gone)
         for pid in touched:
             self._tables.pop(pid, None)
             if pid in found and (table := self._table(*found[pid])).fds:
                 self._tables[pid] = table
         if touched:
-            # In the order of pids, so that whoever comes first does not depend on who changed last.
-            tables = (self._tables[pid] for pid in found if pid in self._tables)
-            self._holdings = [holding for table in tables for holding in table.holdings]
+            self._holdings = self._joined()
+
+    def _joined(self) -> list[Holding]:
+        """In the order of pids, so that whoever comes first does not depend on who changed last."""
+        return [holding for pid in sorted(self._tables) for holding in self._tables[pid].holdings]
 
     def _table(self, key: ProcessKey, fds: list[int]) -> _Table:
         """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""
         files = [(fd, file) for fd in fds if (file := self._files.file((key.pid, fd)))]
-        holdings = [Holding(file, 0, key.start, key.pid, fd, 0, 0) for fd, file in files]
+        holdings = [
+            Holding(file, 0, key.start, key.pid, fd, 0, 0, cloexec=self._closes((key.pid, fd), file))
+            for fd, file in files
+        ]
         return _Table(key, [fd for fd, _ in files], holdings)
+
+    def _closes(self, place: Place, file: int) -> bool | None:
+        """Whether a descriptor for that file is closed on exec, as far as it was read."""
+        known, flag = self._cloexec.get(place, (0, None))
+        return flag if known == file else None

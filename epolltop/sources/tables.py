@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from epolltop.sources.pace import Deadline
 _EVENTPOLL = "anon_inode:[eventpoll]"
 _WATCH = b"\ntfd:"
 """What each line of an interest list begins with; others stand before it."""
+_FLAGS = re.compile(rb"^flags:\s*([0-7]+)$", re.MULTILINE)
+_O_CLOEXEC = 0o2000000  # as flags has it, on any machine that BPF runs on
 _CHUNK_BYTES = 1 << 16
 
 
@@ -76,8 +79,17 @@ def _is_zombie(root: str, pid: int) -> bool:
         return stat.read(1024).rpartition(b")")[2].split()[:1] == [b"Z"]
 
 
-def watch_count(root: str, pid: int, fd: int) -> int | None:
-    """Length of the interest list behind a descriptor; None if that is no epoll instance.
+class Measured(NamedTuple):
+    """What one read tells of an instance and a descriptor for it."""
+
+    watches: int
+    """Length of the interest list."""
+    cloexec: bool | None
+    """Whether the descriptor is closed on exec; None if that is not told."""
+
+
+def measure(root: str, pid: int, fd: int) -> Measured | None:
+    """The epoll instance behind a descriptor; None if that is another file.
 
     Raises:
         FileNotFoundError, ProcessLookupError: it is gone.
@@ -91,7 +103,10 @@ def watch_count(root: str, pid: int, fd: int) -> int | None:
     if link != _EVENTPOLL:
         return None
     with open(f"{root}/{pid}/fdinfo/{fd}", "rb", buffering=0) as info:
-        return _occurrences(_WATCH, info)
+        head = info.read(_CHUNK_BYTES)
+        flags = _FLAGS.search(head)
+        cloexec = bool(int(flags[1], 8) & _O_CLOEXEC) if flags else None
+        return Measured(_occurrences(_WATCH, head, info), cloexec)
 
 
 def links(root: str, thread: int) -> Iterator[tuple[int, str]]:
@@ -130,9 +145,9 @@ def _link(name: str, table: int) -> str:
         return ""
 
 
-def _occurrences(word: bytes, file: io.FileIO) -> int:
-    """How often a file has a word, without ever holding it whole: of 100,000 watches it is 8 MB."""
-    found, end = 0, b""
+def _occurrences(word: bytes, head: bytes, file: io.FileIO) -> int:
+    """How often head and the rest of a file have a word, which is never held whole: of 100,000 watches it is 8 MB."""
+    found, end = head.count(word), head[1 - len(word) :]
     while chunk := file.read(_CHUNK_BYTES):
         found += (end + chunk).count(word)
         end = (end + chunk)[1 - len(word) :]

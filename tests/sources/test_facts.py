@@ -6,6 +6,7 @@ import os
 import select
 import time
 from collections import Counter
+from collections.abc import Container, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from epolltop.model.batch import ProcessKey
 from epolltop.sources import Descriptor, facts
 from epolltop.sources.facts import Facts
 from epolltop.sources.procfs import Procfs
+from epolltop.sources.tables import Measured
 
 from .test_procfs import LONG, LONG_FD, LONG_LIST, Tree, child
 
@@ -76,7 +78,11 @@ def test_who_acted_is_read_also_if_more_are_looked_at_than_can_be_read(watched: 
     assert set().union(*(watched.read(shown=everybody) for _ in range(4))) == set(everybody)
 
 
-class Measured(Procfs):
+def watches(known: Facts, focus: Mapping[int, Descriptor], doubtful: Container[int] = ()) -> dict[int, int]:
+    return {file: measured.watches for file, measured in known.measured(focus, doubtful).items()}
+
+
+class Timed(Procfs):
     """Keeps account of how long each process was held up."""
 
     def __init__(self) -> None:
@@ -84,18 +90,18 @@ class Measured(Procfs):
         self.took: Counter[int] = Counter()
         self.last: Counter[int] = Counter()
 
-    def watch_count(self, pid: int, fd: int) -> int | None:
+    def measure(self, pid: int, fd: int) -> Measured | None:
         began = time.perf_counter_ns()
-        count = super().watch_count(pid, fd)
+        measured = super().measure(pid, fd)
         self.last[pid] = time.perf_counter_ns() - began
         self.took[pid] += self.last[pid]
-        return count
+        return measured
 
 
 def test_no_instance_is_held_up_for_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     share = 0.1
     monkeypatch.setattr(facts, "WATCHING_SHARE", share)
-    procfs = Measured()
+    procfs = Timed()
     known = Facts(procfs)
     polls: list[dict[int, int]] = []
     with child(LONG_LIST) as long, child("instance = select.epoll(); instance.register(0)") as short:
@@ -105,7 +111,7 @@ def test_no_instance_is_held_up_for_more_than_its_share(monkeypatch: pytest.Monk
         }
         began = time.perf_counter_ns()
         while time.perf_counter_ns() - began < 1e9:
-            polls.append(known.watches(focus))
+            polls.append(watches(known, focus))
             time.sleep(0.01)
         elapsed = time.perf_counter_ns() - began
     assert polls[0] == {1: LONG, 2: 1}
@@ -119,11 +125,11 @@ def test_who_left_the_focus_keeps_its_pace_and_another_instance_has_its_own(monk
     known = Facts(Procfs())
     with closing(select.epoll()) as instance:
         focus = {1: Descriptor(ProcessKey(os.getpid(), 0), instance.fileno())}
-        assert known.watches(focus) == {1: 0}
-        assert known.watches({}) == {}
-        assert known.watches(focus) == {}
-        assert known.watches(focus, {1}) == {}
-        assert known.watches(focus) == {1: 0}
+        assert watches(known, focus) == {1: 0}
+        assert watches(known, {}) == {}
+        assert watches(known, focus) == {}
+        assert watches(known, focus, {1}) == {}
+        assert watches(known, focus) == {1: 0}
 
 
 def test_a_list_of_whoever_has_the_pid_now_is_not_taken() -> None:
@@ -133,4 +139,4 @@ def test_a_list_of_whoever_has_the_pid_now_is_not_taken() -> None:
     with closing(select.epoll()) as instance:
         place = Descriptor(ProcessKey(os.getpid(), start), instance.fileno())
         former = Descriptor(ProcessKey(os.getpid(), start - 1), instance.fileno())
-        assert Facts(procfs).watches({1: place, 2: former}) == {1: 0}
+        assert watches(Facts(procfs), {1: place, 2: former}) == {1: 0}

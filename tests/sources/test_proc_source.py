@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Batch, Holding, ProcessKey
-from epolltop.sources import Descriptor, SourceUnavailable, kcmp
+from epolltop.sources import Descriptor, SourceUnavailable, kcmp, scan
 from epolltop.sources.kcmp import Place
 from epolltop.sources.openfiles import OpenFiles
 from epolltop.sources.pace import Deadline
@@ -100,7 +100,9 @@ class Watcher:
 
 
 @pytest.fixture(name="watcher")
-def _watcher() -> Watcher:
+def _watcher(monkeypatch: pytest.MonkeyPatch) -> Watcher:
+    """On a busy machine a walk would be left off before it comes to our children."""
+    monkeypatch.setattr(scan, "WALK_S", 60.0)
     return Watcher()
 
 
@@ -229,6 +231,29 @@ def test_interest_lists_are_measured_for_the_focus_only(watcher: Watcher) -> Non
         assert watcher.look(focus).watches == {file: 11}
         eventually(lambda: watcher.look(focus).watches == {file: 11})
         assert watcher.look().watches == {}
+
+
+@real
+def test_whether_a_descriptor_is_closed_on_exec_is_told_once_its_list_was_measured(watcher: Watcher) -> None:
+    with children() as [child]:
+        fd = child.do("one = select.epoll(); other = select.epoll(); result = one.fileno()")
+        file = watcher.of(child.pid)[child.pid, fd]
+        focus = {file: Descriptor(ProcessKey(child.pid, 0), fd)}
+
+        def told(focus: Mapping[int, Descriptor]) -> list[bool | None]:
+            watcher.look(focus)
+            return [held.cloexec for held in watcher.holdings if held.pid == child.pid]
+
+        assert told({}) == [None, None]
+        assert told(focus) == [True, None]
+        child.do("os.set_inheritable(one.fileno(), True)")
+        assert told({}) == [True, None], "nobody looks"
+        eventually(lambda: told(focus) == [False, None])
+        assert told({}) == [False, None]
+        child.do("one.close()")
+        assert told({}) == [None]
+        child.do("one = select.epoll()")
+        assert told({}) == [None, None], "another one"
 
 
 def test_an_interest_list_is_not_taken_for_that_of_another_instance(watcher: Watcher) -> None:

@@ -288,7 +288,7 @@ def test_nothing_is_no_process(tree: Tree) -> None:
         assert procfs.process(ProcessKey(pid, 0)) is None
         assert procfs.start_ticks(pid) is None
         assert procfs.table(pid).fds == []
-        assert procfs.watch_count(pid, 3) is None
+        assert watch_count(procfs, pid, 3) is None
     with pytest.raises(FileNotFoundError):
         Procfs(str(tree.root / "missing")).pids()
 
@@ -384,7 +384,7 @@ def test_real_child_that_dies() -> None:
         procfs = Procfs()
         who = key(process.pid)
         (fd,) = procfs.table(process.pid).fds
-        assert procfs.watch_count(process.pid, fd) == 0
+        assert watch_count(procfs, process.pid, fd) == 0
         process.kill()
         # Waits without reaping: the zombie still has a pid.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -396,7 +396,7 @@ def test_real_child_that_dies() -> None:
         process.wait()
         assert procfs.process(who) is None
         assert procfs.table(process.pid).fds == []
-        assert procfs.watch_count(process.pid, fd) is None
+        assert watch_count(procfs, process.pid, fd) is None
 
 
 def test_only_who_is_no_more_has_ended(tmp_path: Path) -> None:
@@ -424,8 +424,8 @@ def test_real_threads_that_outlive_their_leader_show_what_it_no_longer_does() ->
         assert after is not None
         assert after.fds == before.fds == len(os.listdir(f"/proc/{min(others(actor.pid))}/fd"))
         actor.do("watch", fd=fd, count=2)
-        assert procfs.watch_count(actor.pid, fd) == 2
-        assert procfs.watch_count(actor.pid, 999) is None
+        assert watch_count(procfs, actor.pid, fd) == 2
+        assert watch_count(procfs, actor.pid, 999) is None
 
 
 def others(pid: int) -> set[int]:
@@ -458,24 +458,36 @@ def test_real_exec_changes_the_command() -> None:
     assert (after.name, after.command) == ("cat", "renamed -")
 
 
+def watch_count(procfs: Procfs, pid: int, fd: int) -> int | None:
+    measured = procfs.measure(pid, fd)
+    return measured and measured.watches
+
+
 def test_watch_count_is_the_length_of_the_interest_list() -> None:
     pipes = [os.pipe() for _ in range(13)]
     with closing(select.epoll()) as instance:
         for ends in pipes:
             instance.register(ends[0])
-        assert Procfs().watch_count(ME, instance.fileno()) == 13
+        assert watch_count(Procfs(), ME, instance.fileno()) == 13
         instance.unregister(pipes[0][0])
-        assert Procfs().watch_count(ME, instance.fileno()) == 12
-        assert Procfs().watch_count(ME, pipes[0][0]) is None
+        assert watch_count(Procfs(), ME, instance.fileno()) == 12
+        assert watch_count(Procfs(), ME, pipes[0][0]) is None
     for end in (end for ends in pipes for end in ends):
         os.close(end)
+
+
+def test_whether_a_descriptor_is_closed_on_exec_is_read_with_its_list() -> None:
+    with closing(select.epoll()) as instance:
+        for inheritable in (False, True, False):
+            os.set_inheritable(instance.fileno(), inheritable)
+            assert Procfs().measure(ME, instance.fileno()) == (0, not inheritable)
 
 
 def test_a_long_interest_list_is_counted_and_never_held() -> None:
     with child(LONG_LIST) as process:
         tracemalloc.start()
         try:
-            assert Procfs().watch_count(process.pid, LONG_FD) == LONG
+            assert watch_count(Procfs(), process.pid, LONG_FD) == LONG
             assert tracemalloc.get_traced_memory()[1] < LONG * 80 / 4  # of the bytes that the kernel prints
         finally:
             tracemalloc.stop()
@@ -487,7 +499,7 @@ def test_real_stranger_is_denied_but_counted() -> None:
         "from epolltop.sources.procfs import Procfs\nfrom epolltop.model.batch import ProcessKey\nprocfs = Procfs()\n"
     )
     code += f"process = procfs.process(ProcessKey({ME}, 0))\nassert process and process.uid == 0\n"
-    code += f"assert procfs.watch_count({ME}, 0) is None\nassert procfs.table(2).fds == []\n"
+    code += f"assert procfs.measure({ME}, 0) is None\nassert procfs.table(2).fds == []\n"
     code += f"try:\n    procfs.table({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
     word, fds = said_by_nobody(code).split()
     assert word == "denied"

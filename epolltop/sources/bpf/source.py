@@ -197,6 +197,7 @@ class BpfSource:
         freed = self._forget_the_gone(entries, processes)
         if freed:  # what is missing once is counted anew when it comes back
             counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
+        measured = self._facts.measured(focus, {event.file for event in events})
         batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
@@ -209,7 +210,7 @@ class BpfSource:
             census=census,
             processes=processes,
             users=self._procfs.users.names(gone),
-            watches=self._facts.watches(focus, {event.file for event in events}),
+            watches={file: each.watches for file, each in measured.items()},
         )
         self._untold, self._uncounted = [], None
         return batch
