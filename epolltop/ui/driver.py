@@ -14,6 +14,8 @@ from epolltop.leaving import HUNG_UP, Leaving
 
 AT_ONCE = frozenset(("ctrl+c", "ctrl+q"))
 """Keys that leave from anywhere, and that nobody types as text."""
+WIDEST, TALLEST = 2000, 1000
+"""Cells of a screen that are drawn. A terminal, or COLUMNS, may say any number, and each cell takes time and memory."""
 
 
 def leaves_by(leaving: Leaving) -> type[Driver]:
@@ -24,6 +26,10 @@ def leaves_by(leaving: Leaving) -> type[Driver]:
             if isinstance(message, events.Key) and message.key in AT_ONCE:
                 leaving.ask(0)
             super().process_message(message)
+
+        def _get_terminal_size(self) -> tuple[int, int]:
+            width, height = super()._get_terminal_size()
+            return min(width, WIDEST), min(height, TALLEST)
 
         def run_input_thread(self) -> None:
             try:

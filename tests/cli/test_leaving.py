@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from epolltop.ui.driver import TALLEST
 from tests.waiting import eventually
 
 from .program import COMMAND, started
@@ -206,6 +209,17 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def test_a_terminal_that_says_any_size_is_drawn_on() -> None:
+    with on_a_pty([*COMMAND, *PROC]) as screen:
+        screen.sees(b"Quit")
+        fcntl.ioctl(screen.master, termios.TIOCSWINSZ, struct.pack("4H", 65535, 65535, 0, 0))
+        os.kill(screen.program.pid, signal.SIGWINCH)
+        screen.sees(f"\x1b[{TALLEST};".encode())
+        assert f"\x1b[{TALLEST + 1};".encode() not in screen.seen
+        screen.type(b"q")
+        assert screen.program.wait(30) == 0
+
+
 # A pipe.
 
 
@@ -224,8 +238,6 @@ def test_a_pipe_that_nobody_reads_keeps_nobody(command: tuple[str, ...], number:
 
 def filled(pipe: int) -> None:
     """Until it has no room, or nothing more comes."""
-    import fcntl
-
     fcntl.fcntl(pipe, 1031, 4096)  # F_SETPIPE_SZ
     time.sleep(1)
 

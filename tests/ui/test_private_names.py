@@ -19,6 +19,7 @@ import textual
 import epolltop.ui
 
 CALLABLES = [
+    ("driver", "textual.drivers.linux_driver:LinuxDriver._get_terminal_size", ("self",)),
     ("driver", "textual.drivers.linux_driver:LinuxDriver.process_message", ("self", "message")),
     ("driver", "textual.drivers.linux_driver:LinuxDriver.run_input_thread", ("self",)),
     ("lineview", "textual.app:App._start_widget", ("self", "parent", "widget")),
