@@ -1,4 +1,4 @@
-"""What epolltop was started amid, kept from native code: libbcc's compiler, the C library, whatever they load.
+"""Keeps the environment from native code: libbcc's compiler, the C library, whatever they load.
 
 Root starts epolltop in strangers' directories and with whatever its shell has collected. CPATH, TMPDIR, ARCH and
 BCC_KERNEL_SOURCE decide what libbcc compiles and how, HOME where it looks for settings.

@@ -1,7 +1,7 @@
 """The least rights that each part of epolltop can do its work with. What is given up does not come back.
 
-Whoever observes keeps what its source says (`needs`). Who draws and makes files needs no more than the invoker has. Who
-reads what others recorded needs nothing.
+The thread that observes keeps what its source says (`needs`). The thread that draws and makes files needs no more than
+the invoker has. A replay needs nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a thread may do beyond other threads: its capabilities, and giving up for good what it needs no longer.
+"""The capabilities of a thread, and how it gives up for good those that it no longer needs.
 
 Capabilities and no_new_privs belong to a thread; a thread that it starts inherits them. See capabilities(7).
 """

@@ -1,4 +1,4 @@
-"""What epolltop writes to stdout and stderr: all of it, or an error; and never longer than one wants to wait for it.
+"""Writes to stdout and stderr: all is written, or an error is raised, and leaving waits only briefly for a reader.
 
 Data is UTF-8 wherever one is, as in files. Text for people is in the encoding of stdout, in ASCII where that lacks our
 signs. Python's own streams are not used: an unbuffered one leaves out what a short write did not take.

@@ -164,7 +164,7 @@ def running(commands: Sequence[Sequence[str]], directory: Path) -> Iterator[None
 
 
 async def take(picture: Picture, directory: Path) -> str:
-    """One picture as SVG: epolltop starts, the programs start, five seconds pass, the keys are pressed."""
+    """One picture as SVG: the programs start while epolltop watches; after eight seconds it knows growth."""
     owner = pwd.getpwnam(USER).pw_uid
     session = Session(lambda: open_source("bpf", include_self=False), Selection(uids=frozenset({owner})), 0.5)
     nowhere = Exports(lambda *_: HERE, lambda _: HERE, ())
@@ -176,7 +176,7 @@ async def take(picture: Picture, directory: Path) -> str:
                 await pilot.pause(0.05)
             with running(picture.programs, directory):
                 await asyncio.to_thread(picture.during, directory)
-                await passing(pilot, 5.0)
+                await passing(pilot, 8.0)
                 await pilot.press(*picture.keys)
                 await passing(pilot, 0.7)
                 return self_contained(app.export_screenshot())

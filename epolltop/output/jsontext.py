@@ -1,4 +1,4 @@
-"""JSON in parts: a generator inside a document is an array that is written while it is made, an item a line."""
+"""JSON in parts: a generator inside a document becomes an array, an item a line, written as the items come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output in parts: what is long is never whole in memory, and is written as it is made."""
+"""Output in parts: long output is written as it is made, and is never whole in memory."""
 
 from __future__ import annotations
 

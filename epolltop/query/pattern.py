@@ -1,8 +1,8 @@
 """Regular expressions whose time is linear in the text, whatever the pattern: RE2, in place of Python's re.
 
-Python's re tries one way after the other: a text that was made for a harmless pattern makes that last for hours, and no
-other thread runs meanwhile. RE2 goes along all ways at once, and lets other threads run. It lacks what needs trying:
-back references, looking ahead and behind.
+Python's re tries one way after the other. A text can be made so that a harmless pattern takes hours, and no other
+thread runs meanwhile. RE2 follows all ways at once, and lets other threads run. It has no back references, no lookahead
+and no lookbehind.
 """
 
 from __future__ import annotations

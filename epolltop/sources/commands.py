@@ -1,4 +1,4 @@
-"""Command lines of processes, in a bound of memory whatever strangers choose.
+"""Command lines of processes, in bounded memory whatever strangers choose.
 
 A process may have 2 MB of arguments (a quarter of its stack limit), and a user as many processes as the limit says.
 """

@@ -1,8 +1,8 @@
-"""Names of users. What a server knows of them is asked in a thread of its own, and never waited for.
+"""Names of users. A thread of its own asks servers for them, and nobody waits for the answer.
 
 The user database (NSS) may be a directory server that is slow or silent, and a user namespace gives one person 65,536
-numbers to be asked about. So /etc/passwd is read first, which is local; of who is not in it, the number shows until the
-answer is there.
+numbers to be asked about. So /etc/passwd, which is local, is read first. Of users who are not in it the number shows
+until the answer is there.
 """
 
 from __future__ import annotations

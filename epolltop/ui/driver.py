@@ -1,4 +1,4 @@
-"""Textual's way to the terminal, with what it lacks: it leaves by Ctrl-C while the screen is busy, and when it is gone.
+"""Textual's driver, which also leaves by Ctrl-C while the screen is busy, and when the terminal is gone.
 
 tests/ui/test_private_names.py lists all that we use of Textual and that it does not promise, here and elsewhere.
 """

@@ -1,4 +1,4 @@
-"""The terminal that stdout is: a stream that keeps nobody waiting, given back whatever became of the screen.
+"""The terminal: a stream that keeps nobody waiting, and that is given back whatever became of the screen.
 
 A terminal whose other end nobody reads (a network that is down, a window that is stopped) takes no more after some
 kilobytes. What is drawn then is left out, and all is drawn anew when it takes something again.

@@ -1,4 +1,4 @@
-"""A row with all its fields, none of them cut: what has no column here, and command lines of any length."""
+"""A row with all its fields, none of them cut, also those without a column here, and its whole command line."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How many calls of a function a kretprobe follows at once, and what asking for a number leaves behind.
 
 A perf event cannot say a number, so libbcc writes it into tracefs' `kprobe_events`, with a name that ends in its pid.
-It takes the entry out again when it detaches. Of one that is killed the entry stays, disabled, until the machine boots,
-and a later program with the same pid, as in a container, is refused.
+It takes the entry out again when it detaches. If the program is killed, its entry stays, disabled, until the machine
+boots, and tracefs refuses a later program with the same pid, as happens in containers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether a file can be read without waiting for anybody, told before anything touches it.
+"""Says whether a file can be read without waiting for anybody, before anything touches the file.
 
-A file that another machine or a program (FUSE) serves is waited for until the server answers, if it ever does, and no
-signal but SIGKILL ends that; even fstat(2) asks the server. The list of mounts is the kernel's own and asks nobody.
+If another machine or a program (FUSE) serves a file, a reader waits until the server answers, if it ever does, and only
+SIGKILL ends that wait. Even fstat(2) asks the server. The list of mounts is the kernel's own and asks nobody.
 
 Format: proc_pid_mountinfo(5).
 """
