@@ -479,7 +479,7 @@ async def test_processes_on_screen_are_those_that_are_read_first() -> None:
         assert 1199 in {key.pid for key in screen.source.shown}
         await screen.press("2")
         await screen.tick()
-        assert screen.source.shown == ()
+        assert 0 < len(screen.source.shown) < 40
 
 
 # The filter.

@@ -59,6 +59,9 @@ def test_a_row_has_all_fields_in_full() -> None:
         "ARG        0",
         "WATCHES    3",
         "CREATOR    42",
+        "THREAD     ?",
+        "TID        ?",
+        "CLOEXEC    ?",
         "HOLDERS    1",
         "CREATED    2026-01-31T11:59:47.823456Z",
         "STACK      ?",
@@ -114,7 +117,8 @@ def test_all_that_is_around_it_fits_in_what_terminals_take() -> None:
 
 
 def test_fields_that_do_not_fit_are_told() -> None:
-    row = process(command="\u0301" * 30_000, cgroup="\u0301" * 30_000)  # no cells at all
+    long = "e\u0301\u0301" * 5000  # five bytes a cell
+    row = process(name=long, user=long, cgroup=long, command=long)
     clip = clip_row(row, PROCESS_FIELDS, exact())
     assert len(clip.text.encode()) <= MAX_BYTES
     assert clip.text.splitlines()[-2] == "and 1 field more"
