@@ -24,15 +24,15 @@ def listed(*mounts: Mount) -> bytes:
     return b"".join(line % (each.id, *each.device, each.point, each.kind, each.options) for each in mounts)
 
 
-Lists = Callable[[bytes, bytes], Mounts]
+Lists = Callable[..., Mounts]
 
 
 @pytest.fixture(name="lists")
 def _lists(monkeypatch: pytest.MonkeyPatch) -> Lists:
-    """What their list of mounts and ours hold from now on."""
+    """What their list of mounts, ours and that of the first process hold from now on."""
 
-    def hold(theirs: bytes, ours: bytes) -> Mounts:
-        told = {"/proc/self/mountinfo": ours, f"/proc/{os.getpid()}/mountinfo": theirs}
+    def hold(theirs: bytes, ours: bytes, first: bytes = b"") -> Mounts:
+        told = {"/proc/self/mountinfo": ours, f"/proc/{os.getpid()}/mountinfo": theirs, "/proc/1/mountinfo": first}
         monkeypatch.setattr(mounts, "whole_lines", lambda path, *_: iter([told[path]]))
         return Namespaces().mounts_of(os.getpid(), Deadline(10))
 
@@ -53,6 +53,14 @@ def test_memory_and_disks_are_read(kind: str, lists: Lists, monkeypatch: pytest.
 
 SERVERS = ("fuse", "fuse.sshfs", "fuseblk", "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "virtiofs", "autofs")
 UNKNOWN = ("overlay", "ecryptfs", "gpfs", "lustre", "proc", "unheard-of")
+
+
+def test_in_a_chroot_the_first_process_tells_what_is_mounted(lists: Lists, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = lists(b"", b"", listed(mount("ext4", 7), mount("nfs", 8)))
+    assert known.are_local((0, 7))
+    assert leads_to_local(known, 7, monkeypatch)
+    assert not known.are_local((0, 8))
+    assert not leads_to_local(known, 8, monkeypatch)
 
 
 @pytest.mark.parametrize("kind", [*SERVERS, *UNKNOWN])

@@ -8,6 +8,7 @@ Format: proc_pid_mountinfo(5).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,8 @@ _MOUNT = re.compile(
 )
 _LAYERS = re.compile(rb"(?:lowerdir|upperdir|datadir)\+?=([^,]*)")
 _OVERLAY = b"overlay"
+_FIRST = "1"
+"""The process whose list is asked, too: who is in a chroot, the process or epolltop, sees no mount outside of it."""
 
 Device = tuple[int, int]
 """Major and minor number of a file system."""
@@ -47,14 +50,14 @@ class Mount(NamedTuple):
 
 
 class Mounts:
-    """What a process has mounted, and what we have, when it was asked first."""
+    """What a process has mounted, what we have, and what the first process has, when it was asked first."""
 
-    def __init__(self, theirs: Iterable[Mount], ours: Sequence[Mount]) -> None:
+    def __init__(self, theirs: Iterable[Mount], ours: Sequence[Mount], first: Iterable[Mount] = ()) -> None:
         self._layered = {mount.device for mount in ours if mount.kind == _OVERLAY and _over_local(mount, ours)}
-        self._local = self._layered | {mount.device for mount in (*theirs, *ours) if mount.kind in _LOCAL}
+        self._local = self._layered | {mount.device for mount in (*theirs, *ours, *first) if mount.kind in _LOCAL}
 
     def are_local(self, device: Device) -> bool:
-        """Whether files of this file system can be read without waiting; not, if neither has it mounted."""
+        """Whether files of this file system can be read without waiting; not, if none of them has it mounted."""
         return device in self._local
 
     def lead_to_local(self, pid: int, file: int, deadline: Deadline) -> bool:
@@ -69,7 +72,7 @@ class Mounts:
             OSError: the process is gone, has more mounts than are read, or there is no time.
         """
         number = _mount_of(file)
-        for who in (str(pid), "self"):
+        for who in (str(pid), "self", _FIRST):
             for mount in _mounts(who, deadline):
                 if mount.id == number:
                     return mount.kind in _LOCAL or (mount.kind == _OVERLAY and mount.device in self._layered)
@@ -82,6 +85,7 @@ class Namespaces:
     def __init__(self) -> None:
         self._known: dict[str, Mounts] = {}
         self._ours: Sequence[Mount] | None = None
+        self._first: Sequence[Mount] = ()
 
     def mounts_of(self, pid: int, deadline: Deadline) -> Mounts:
         """What is mounted.
@@ -92,9 +96,11 @@ class Namespaces:
         namespace = os.readlink(f"/proc/{pid}/ns/mnt")
         if self._ours is None:
             self._ours = list(_mounts("self", deadline))
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # hidden from us
+                self._first = list(_mounts(_FIRST, deadline))
         known = self._known.get(namespace)
         if known is None:
-            known = self._known[namespace] = Mounts(_mounts(str(pid), deadline), self._ours)
+            known = self._known[namespace] = Mounts(_mounts(str(pid), deadline), self._ours, self._first)
         return known
 
 
