@@ -30,6 +30,7 @@ _TESTED_BY = ("hypothesis", "pytest", "pytest-asyncio", "pytest-timeout")
 _PLACES = ("proc", "sys", "dev", "tmp", "srv/epolltop", "srv/packages")
 # The mounts are private to the process and end with it. $1 tree, $2 checkout, $3 packages, $4 directory for results.
 _ENTER = """
+mount --bind "$1" "$1" # a mount that is listed in there, as a container's root is
 mount -t proc proc "$1/proc"
 mount --rbind /sys "$1/sys"
 mount --rbind /dev "$1/dev"
