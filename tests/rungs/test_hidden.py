@@ -32,10 +32,12 @@ def without(directories: list[str]) -> list[str]:
 
 WITHOUT_BTF = without(["/sys/kernel/btf"])
 WITHOUT_TRACEFS = [
-    *without(["/sys/kernel/tracing", *["/sys/kernel/debug"] * os.path.ismount("/sys/kernel/debug")]),
-    *("/usr/bin/env", "PATH=/nowhere"),
+    *("unshare", "--mount", "sh", "-c"),
+    "mount -o bind /sys/kernel/btf /tmp && mount -t tmpfs none /sys/kernel && mkdir /sys/kernel/btf && "
+    'mount -o bind /tmp /sys/kernel/btf && umount /tmp && exec "$@"',
+    "sh",
 ]
-"""As in a small container, which has no mount(8) either."""
+"""Nor a place to mount it at: of all below /sys/kernel only the types are left."""
 
 
 def without_btf(*arguments: str) -> subprocess.CompletedProcess[str]:
