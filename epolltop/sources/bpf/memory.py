@@ -1,4 +1,4 @@
-"""What compiling and floods of events leave in memory, and how it goes."""
+"""What compiling, floods of events and large censuses leave in memory, and how it goes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import ctypes
 from collections.abc import Callable
 
 FLOOD = 10_000
-"""Events of a poll that leave so much memory behind that it is worth giving back: 5 MB."""
+"""Events of a poll, or descriptors gone, that leave so much memory behind that it is worth giving back: 5 MB."""
 QUIET_POLLS = 5
 """So long others still hold what they made of a flood."""
 
 
 class Tide:
-    """Gives memory back when a flood of events is over: what a storm took is free by then, but still the process's."""
+    """Gives memory back when a flood, of events or descriptors, is over: it is free then, but still the process's."""
 
     def __init__(self, give_back: Callable[[], None]) -> None:
         """No flood so far."""
         self._give_back = give_back
         self._left = 0  # polls until it is given back
+        self._held = 0  # the most descriptors since the last ebb
 
-    def note(self, events: int) -> None:
-        """One poll had so many."""
-        if events >= FLOOD:
+    def note(self, events: int, held: int) -> None:
+        """One poll brought so many events, and knows of so many descriptors."""
+        self._held = max(self._held, held)
+        ebbs = self._held - held >= FLOOD
+        if ebbs:
+            self._held = held
+        if events >= FLOOD or ebbs:
             self._left = QUIET_POLLS
         elif self._left:
             self._left -= 1

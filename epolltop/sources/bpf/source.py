@@ -165,7 +165,6 @@ class BpfSource:
         assert program is not None, "poll before open"
         scanned = self._pace.run(self._census.take)
         records = self._drain.take()
-        self._tide.note(len(records))
         events = [wire.decode_event(record) for record in records]
         if self._stacks is not None:
             events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
@@ -177,6 +176,7 @@ class BpfSource:
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
+        self._tide.note(len(records), len(self._holdings))
         entries = list(self._counts.items())
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
