@@ -21,7 +21,10 @@ from epolltop.model.holders import Shown, by_file, joined, shared
 from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16
-"""Changes of holders that an instance remembers."""
+"""Changes of holders that an instance remembers; fewer, if it has been held by many."""
+PAST_FDS, PAST_FDS_MAX = 256, 1 << 17
+"""Descriptors of earlier holders that one instance remembers, and that all together have room for, each as much as
+every other: 20 MB. Else 130,000 descriptors whose processes are replaced again and again would take 16 times theirs."""
 UNCERTAIN_MAX = 10_000
 """Instances that are kept although a census that was cut short did not show them: 10 MB. More are forgotten, and found
 again by a census that reaches them."""
@@ -245,7 +248,7 @@ class Instances:
             kept = True
         if kept:
             if instance.holders != believed:
-                self._put(_handed_on(instance, believed, started_ns))
+                self._put(self._handed_on(instance, believed, started_ns))
             return None
         self._drop(instance)
         if self.cut:
@@ -260,7 +263,16 @@ class Instances:
         holders = joined(met.holders, self._believed(live))
         cloexec = met.cloexec if holders == met.holders else ()  # of whom it did not show, it told nothing
         if (live.holders, live.cloexec) != (holders, cloexec):
-            self._put(_handed_on(live, shared(holders, live.holders), started_ns, cloexec))
+            self._put(self._handed_on(live, shared(holders, live.holders), started_ns, cloexec))
+
+    def _handed_on(
+        self, instance: Instance, holders: tuple[Holder, ...], at_ns: int, cloexec: Cloexec = ()
+    ) -> Instance:
+        past = instance.past
+        if instance.holders != holders:  # else only the flags of their descriptors differ
+            room = min(PAST_FDS, PAST_FDS_MAX // len(self.live))
+            past = _latest((*past, Held(at_ns, instance.holders)), room)
+        return instance._replace(holders=holders, past=past, cloexec=cloexec)
 
     def _believed(self, instance: Instance) -> tuple[Holder, ...]:
         """Those of its holders whom the last census cannot refute."""
@@ -302,10 +314,15 @@ class Instances:
             self.changed.add(process)
 
 
-def _handed_on(instance: Instance, holders: tuple[Holder, ...], at_ns: int, cloexec: Cloexec = ()) -> Instance:
-    same = instance.holders == holders  # and only the flags of their descriptors differ
-    past = instance.past if same else (*instance.past, Held(at_ns, instance.holders))[-PAST:]
-    return instance._replace(holders=holders, past=past, cloexec=cloexec)
+def _latest(past: tuple[Held, ...], room: int) -> tuple[Held, ...]:
+    """The last of them, as many as have room for their descriptors; one that had none takes as much as one."""
+    kept = 0
+    for held in reversed(past[-PAST:]):
+        room -= max(1, sum(len(holder.fds) for holder in held.holders))
+        if room < 0:
+            break
+        kept += 1
+    return past[len(past) - kept :]
 
 
 def _thread(event: Event) -> Thread | None:

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from epolltop.model.batch import Kind, Syscall
-from epolltop.model.instances import PAST, Instances
+from epolltop.model import instances
+from epolltop.model.batch import Kind, ProcessKey, Syscall
+from epolltop.model.instances import PAST, PAST_FDS, Instances
 from epolltop.model.snapshot import Held, Holder, Provenance, Thread
 
 from .facts import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
@@ -319,6 +320,27 @@ def test_of_many_changes_the_last_are_remembered(known: Instances) -> None:
     for at in range(20, 20 + 2 * PAST):
         known.apply_census(census(at, holding(A, P, at, created=10)), release_told=True)
     assert [held.until_ns for held in known.live[A].past] == list(range(20 + PAST, 20 + 2 * PAST))
+
+
+def test_of_many_holders_fewer_changes_are_remembered(known: Instances) -> None:
+    many = [ProcessKey(pid, 1) for pid in range(100, 100 + PAST_FDS // 2)]
+    known.apply_event(create(A, 10, P, fd=7))
+    for at in range(20, 30):
+        known.apply_census(census(at, *(holding(A, each, at, created=10) for each in many)), release_told=True)
+    assert [past.until_ns for past in known.live[A].past] == [28, 29]
+    for at in range(30, 40):
+        held = [holding(A, each, fd, created=10) for each in many for fd in (at, at + 1, at + 2)]
+        known.apply_census(census(at, *held), release_told=True)
+    assert known.live[A].past == (), "one list alone is too long"
+
+
+def test_of_many_instances_each_remembers_less(known: Instances, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instances, "PAST_FDS_MAX", 50)
+    files = range(1, 17)
+    for at in range(20, 40):
+        known.apply_census(census(at, *(holding(file, P, at + file, created=10) for file in files)), release_told=True)
+    assert {len(instance.past) for instance in known.live.values()} == {50 // len(files)}
+    assert {instance.past[-1].until_ns for instance in known.live.values()} == {39}
 
 
 def test_a_release_without_a_birth_ends_what_the_kernel_had_no_room_to_note(known: Instances) -> None:

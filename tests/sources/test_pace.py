@@ -50,6 +50,14 @@ def test_time_for_which_others_are_held_up_is_what_a_clock_says() -> None:
     assert not pace.is_due
 
 
+def test_whatever_it_cost_it_waits_no_longer_than_the_longest_time() -> None:
+    pace = Pace(1e-9, spent_ns=time.thread_time_ns, longest_s=0.1)
+    began = time.monotonic()
+    assert pace.run(busy) == "done"
+    eventually(lambda: pace.run(busy))
+    assert time.monotonic() - began >= 0.1
+
+
 def test_a_deadline_passes() -> None:
     soon = Deadline(0.05)
     soon.require()
