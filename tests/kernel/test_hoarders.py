@@ -65,8 +65,9 @@ def test_one_hoarder_hides_nobody(narrow: Observing, actor: Actor) -> None:
         assert [rows[pid].partly_listed for pid in (actor.pid, other.pid, child)] == [True, False, False]
         assert sorted(narrow.instances(other.pid)) == fds
         assert rows[actor.pid].created == 2 * ROOM, "counts are not concerned"
-        (said,) = [note for note in snapshot.source.blind_spots if "cut short" in note]
-        assert said.startswith(f"the census is cut short at {ROOM:,} descriptors, {actor.pid} (python")
+        said = f"the census is cut short at {ROOM:,} descriptors, {actor.pid} (python"
+        # Another test on this machine may hold more for a while.
+        narrow.until(lambda now: any(note.startswith(said) for note in now.source.blind_spots), within_s=60)
         assert not narrow.events(actor.pid, Kind.GONE)
 
 
