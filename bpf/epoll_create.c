@@ -9,8 +9,8 @@
  * Cost: see the benchmark table in README.md. A syscall tracepoint adds some 50 ns to every system call of the machine;
  * the function probes add nothing to others.
  *
- * Blind spots: as a tracepoint, creations by 32-bit calls, which 64-bit programs can make, too (int $0x80, x32). A descriptor that another thread closes before the call
- * returns leaves a creation without an instance (file 0).
+ * Blind spots: as a tracepoint, creations by 32-bit calls, which 64-bit programs can make, too (int $0x80, x32). A
+ * descriptor that another thread closes before the call returns leaves a creation without an instance (file 0).
  *
  * With -DSTACKS each event carries the user stack (stack.c); what is left out in a storm has none. Cost: some 1.5 us a
  * creation that is told, and 0.1 us a frame; none without -DSTACKS.
