@@ -262,7 +262,7 @@ def test_resizing(terminal: Terminal, actor: Actor) -> None:
 
         screen = terminal.until(drawn)
         assert max(map(len, screen.splitlines())) <= width
-    terminal.sees("COMMAND", "TREND", "instances of")
+    terminal.sees("COMMAND", "LIMIT", "instances of")
     terminal.press("q")
     assert terminal.status() == 0
 
