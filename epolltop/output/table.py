@@ -32,8 +32,8 @@ def markdown(
     columns = shown(fields, snapshot)
 
     def cell(field: Field[Row], row: Row) -> str:
-        shown = field.show(row, snapshot).strip()
-        text = in_ascii(shown) if ascii_only else shown
+        readable = field.show(row, snapshot).strip()
+        text = in_ascii(readable) if ascii_only else readable
         return literal(text) if field.unit == "text" else escaped(text)
 
     yield "| " + " | ".join(field.title for field in columns) + " |\n"
