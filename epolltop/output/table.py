@@ -15,11 +15,11 @@ from epolltop.text import in_ascii
 
 
 def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> Parts:
-    """RFC 4180 with raw values, nothing for unknown; a line each."""
+    """RFC 4180 with raw values, true and false, nothing for unknown; a line each."""
     out = io.StringIO()
     writer = csv.writer(out)
     for row in itertools.chain((heading,), rows):
-        writer.writerow([_guarded(value) for value in row])
+        writer.writerow([_cell(value) for value in row])
         yield out.getvalue()
         out.seek(0)
         out.truncate()
@@ -75,8 +75,10 @@ _FORMULA = re.compile(f'(?:^|(?<=[;,|\t]))(?=[ "]*[{_SIGNS}])')
 cell, quoted or not. In East Asian ones full-width signs will do."""
 
 
-def _guarded(value: Value) -> Value:
-    """A spreadsheet must not take another program's name for a formula."""
+def _cell(value: Value) -> Value:
+    """As JSON spells it; but a spreadsheet must not take another program's name for a formula."""
     if isinstance(value, str):
         return _FORMULA.sub("'", value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "" if value is None else value

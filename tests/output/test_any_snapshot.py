@@ -189,7 +189,7 @@ def _cell(value: Value) -> str:
     """As docs/snapshot.md says."""
     if isinstance(value, str):
         return re.sub(rf'(^|[;,|\t])(?=[ "]*[{re.escape(_SIGNS)}\u2212])', r"\1'", value)
-    return "" if value is None else str(value)
+    return "" if value is None else json.dumps(value)
 
 
 @subjects
