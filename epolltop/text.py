@@ -179,6 +179,11 @@ def rate(per_s: float | None) -> str:
     return f"{per_s:.1f}" if per_s < 99.95 else count(round(per_s))
 
 
+def grouped_rate(per_s: float | None) -> str:
+    """The same beside numbers with thousands separators, as they have it."""
+    return rate(per_s) if per_s is None or abs(per_s) < 99.95 else grouped(round(per_s))
+
+
 def at_least(readable: str) -> str:
     """A number that is a lower bound; of what rounds to nothing only that it is more."""
     return ">0" if readable.startswith("<") else f"≥{readable}"

@@ -15,6 +15,7 @@ from epolltop.text import (
     exact_duration,
     fit,
     grouped,
+    grouped_rate,
     in_ascii,
     plural,
     printable,
@@ -146,6 +147,14 @@ def test_durations_are_narrow(seconds: float) -> None:
 )
 def test_rate(per_s: float | None, text: str) -> None:
     assert rate(per_s) == text
+
+
+@pytest.mark.parametrize(
+    ("per_s", "text"),
+    [(None, "?"), (0, "0"), (0.01, "<0.1"), (99.94, "99.9"), (1234.5, "1,234"), (2e6, "2,000,000"), (-1e4, "-10,000")],
+)
+def test_a_rate_beside_grouped_numbers_is_grouped(per_s: float | None, text: str) -> None:
+    assert grouped_rate(per_s) == text
 
 
 @pytest.mark.parametrize(

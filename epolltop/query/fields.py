@@ -130,7 +130,7 @@ def _local(at_ns: int | None, snapshot: Snapshot) -> str:
 
 PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id)."),
-    Field("user", "USER", 10, "text", lambda row, _: row.user, "User that the process runs as."),
+    Field("user", "USER", 8, "text", lambda row, _: row.user, "User that the process runs as."),
     Field("open", "OPEN", 6, "count", lambda row, _: row.open,
           "Epoll instances that the process holds now, each once however many descriptors refer to it.",
           aliases=("instances",), text=lambda row, _: _open(row)),
@@ -167,10 +167,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use),
     Field("fd_limit_in_s", "FULL", 7, "seconds", lambda row, _: row.fd_limit_in_s,
           "Time until FDS reaches LIMIT, at the growth of the last minute or hour, whichever is faster; - if FDS does "
-          "not grow; the column is there if a process grows or is at its limit.",
+          "not grow.",
           text=lambda row, _: _full(row),
-          order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s,
-          worth=lambda snapshot: any(row.fd_limit_in_s is not None for row in snapshot.processes)),
+          order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s),
     Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.ns_pid,
           "Process id inside: in the innermost PID namespace of the process, from /proc/PID/status; the column is "
           "there if a process is in one below ours.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from epolltop.model.batch import Probe, Source
 from epolltop.model.snapshot import Snapshot
-from epolltop.text import at_least, date, duration, grouped, plural, rate, size, timestamp
+from epolltop.text import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
 
 STALE_S = 5.0
 """From then on the age of the census is shown: among 100,000 descriptors one is taken every two to three seconds."""
@@ -47,7 +47,7 @@ def totals_line(snapshot: Snapshot) -> str:
         ("created", totals.created, snapshot.create_per_s),
         ("freed", totals.released, snapshot.release_per_s),
     ):
-        counted, often = grouped(number), rate(per_s)
+        counted, often = grouped(number), grouped_rate(per_s)
         if not snapshot.exact:
             counted, often = at_least(counted), at_least(often) if per_s else often
         line += f"  {what} {counted} ({often}/s)"

@@ -105,7 +105,7 @@ def test_columns_of_processes_come_in_the_promised_order() -> None:
 @pytest.mark.parametrize(
     ("fields", "room", "titles"),
     [
-        (PROCESS_FIELDS, 78, "PID OPEN FDS LIMIT COMMAND"),  # of a screen of 80
+        (PROCESS_FIELDS, 78, "PID USER OPEN NEW/S NET/MIN FDS LIMIT FULL COMMAND"),  # of a screen of 80
         (INSTANCE_FIELDS, 78, "PID NAME FDS AGE WATCHES HOLDERS"),
         (INSTANCE_FIELDS, 100, "WATCHES HOLDERS ARG CREATOR"),
         (EVENT_FIELDS, 78, "TIME EVENT PID NAME RESULT ARG"),

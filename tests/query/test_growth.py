@@ -8,7 +8,7 @@ import pytest
 
 from epolltop.model.batch import Probe
 from epolltop.model.snapshot import Growth
-from epolltop.query.fields import PROCESS_FIELDS, lookup, shown
+from epolltop.query.fields import PROCESS_FIELDS, lookup
 from epolltop.query.filter import parse
 from epolltop.query.view import PROCESSES, View, look
 
@@ -56,11 +56,6 @@ def test_when_the_limit_is_reached_is_known_of_what_grows_or_is_there() -> None:
     assert process(fds=12, fd_limit=10, growth=LEAK.growth).fd_limit_in_s == 0.0
     assert process(fds=10, fd_limit=10, growth=None).fd_limit_in_s == 0.0
     assert process(fds=9, fd_limit=10, growth=None).fd_limit_in_s is None
-
-
-def test_the_column_is_there_if_one_grows() -> None:
-    assert "fd_limit_in_s" in {field.id for field in shown(PROCESS_FIELDS, WORLD)}
-    assert "fd_limit_in_s" not in {field.id for field in shown(PROCESS_FIELDS, snapshot(*BUSY, NEW))}
 
 
 def test_what_is_counted_for_one_side_only_has_no_difference() -> None:
