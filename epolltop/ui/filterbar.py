@@ -105,12 +105,16 @@ class FilterBar(Vertical):
         self._line.put(self._past[self._at] if self._at < len(self._past) else "")
 
     def _try(self, text: str) -> None:
-        """Applies the text if it is another one."""
+        """Applies the text if it is another one; where it has a mistake, what stands before the word that has it.
+
+        For of `time>15` the beginning `time` is a filter, too, which nothing matches.
+        """
         if self.is_open and text != self._applied:
             self._applied = text
             error = self._apply(text)
-            if error is None:
-                self._in_force = text
+            good = text if error is None else text[: error.position].rpartition(" ")[0]
+            if error is None or self._apply(good) is None:
+                self._in_force = good
             self._complain(error)
 
     def on_resize(self) -> None:

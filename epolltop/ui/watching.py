@@ -240,6 +240,7 @@ class Watching(App[Exception]):
 
     def _take(self, looked: Looked) -> None:
         self._looked = looked
+        self.draw_header()
         self.board.show(looked.place, looked.snapshot, looked.rows, looked.glow, self._why_empty(looked))
         self._measure()
         self.draw_crumbs()
@@ -270,8 +271,9 @@ class Watching(App[Exception]):
 
     def draw_header(self) -> None:
         """Draws the lines above the tables."""
+        place = self._looked.place if self._looked else self.trail.here
         self.query_one(Header).describe(
-            self.ring.shown, self._trouble or self.clock.banner(), self.clock.pace(), self.trail.here.filter_text
+            self.ring.shown, self._trouble or self.clock.banner(), self.clock.pace(), place.filter_text
         )
 
     def draw_crumbs(self) -> None:
