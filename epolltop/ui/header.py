@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -18,7 +18,9 @@ SHORT = 20
 NARROWEST = 20
 """Cells of a line; a screen with fewer cuts it."""
 NOTED = 2
-"""Lines for what cannot be seen."""
+"""Lines for what cannot be seen, at most."""
+HIGH = 7
+"""Lines that leave it only one; epolltop.tcss has room for that."""
 
 
 class Header(Lines):
@@ -38,44 +40,56 @@ class Header(Lines):
             filter_text: the filter in force.
         """
         lines: list[Text] = []
-
-        def line(text: str, style: str = "") -> None:
-            lines.append(Text(self._readable(text), style))
-
+        is_short = self.app.size.height < SHORT
         if banner:
-            line(f" {banner} ", "bold reverse")
+            lines.append(self._line(f" {banner} ", "bold reverse"))
         if shown is None:
-            line("epolltop  attaching probes …")
-        elif self.app.size.height < SHORT:
-            for text in brief_lines(shown):
-                line(text, "bold reverse" if is_lossy(shown) else "")
+            lines.append(self._line("epolltop  attaching probes …"))
+        elif is_short:
+            lines += [self._line(text, _alarm(shown)) for text in brief_lines(shown)]
         else:
-            name, width = "epolltop ", max(self.app.size.width - 2, NARROWEST)
-            for number, text in enumerate(source_lines(shown, width - len(name))):
-                line(f"{name if number == 0 else ' ' * len(name)}{text}")
-            for text in _steadily_wrapped(totals_line(shown), width):
-                line(text)
-            line(loss_line(shown), "bold reverse" if is_lossy(shown) else "")
-            lines[-1].append(f"  {cost_line(shown)}  {self._readable(pace)}", "not bold not reverse")
-            for text in _noted(notes(shown), width):
-                line(text, "italic")
+            lines += self._account(shown, pace)
         if filter_text:
-            line(f"filter: {printable(filter_text)}   (Esc clears it)", "bold")
+            lines.append(self._line(f"filter: {printable(filter_text)}   (Esc clears it)", "bold"))
+        if shown is not None and not is_short:
+            told = _noted(notes(shown), self._width, min(NOTED, max(1, HIGH - len(lines))))
+            lines += [self._line(text, "italic") for text in told]
         self.put(lines)
+
+    @property
+    def _width(self) -> int:
+        return max(self.app.size.width - 2, NARROWEST)
+
+    def _line(self, text: str, style: str = "") -> Text:
+        return Text(self._readable(text), style)
+
+    def _account(self, shown: Snapshot, pace: str) -> Iterator[Text]:
+        """Where the numbers come from, what they add up to, what is missing, what they cost."""
+        name = "epolltop "
+        for number, text in enumerate(source_lines(shown, self._width - len(name))):
+            yield self._line(f"{name if number == 0 else ' ' * len(name)}{text}")
+        for text in _steadily_wrapped(totals_line(shown), self._width):
+            yield self._line(text)
+        loss = self._line(loss_line(shown), _alarm(shown))
+        yield loss.append(f"  {cost_line(shown)}  {self._readable(pace)}", "not bold not reverse")
+
+
+def _alarm(shown: Snapshot) -> str:
+    return "bold reverse" if is_lossy(shown) else ""
 
 
 def _steadily_wrapped(totals: str, width: int) -> list[str]:
     """One line, or two where it may get too long: what is below must not move up and down with the rates."""
-    longest = re.sub(r"\(\S+/s\)", "(999.9k/s)", totals)
+    longest = re.sub(r"\(\S+/s\)", "(999,999/s)", totals)
     return [totals] if cell_len(longest) <= width else wrapped(totals, width)
 
 
-def _noted(said: Sequence[str], width: int) -> list[str]:
-    """Two lines at most, and where to read the rest."""
+def _noted(said: Sequence[str], width: int, most: int) -> list[str]:
+    """So many lines at most, and where to read the rest."""
     if not said:
         return []
     lines = wrapped(f"note: {'; '.join(said)}", width)
-    if len(lines) <= NOTED:
+    if len(lines) <= most:
         return lines
     more = " … ? shows all"
-    return [*lines[: NOTED - 1], lines[NOTED - 1][: width - len(more)] + more]
+    return [*lines[: most - 1], lines[most - 1][: width - len(more)] + more]

@@ -11,6 +11,7 @@ from textual import events
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
+from textual.widgets import Footer
 
 from epolltop.ui.keys import PAGES
 
@@ -78,10 +79,16 @@ class Page(ModalScreen[None]):
     Those that open other pages are left to the app.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", key_display="Esc")]
+
     def __init__(self, closing: Collection[str]) -> None:
         """With keys that close it, beside Escape and q."""
         super().__init__()
         self._closed_by = {"escape", "q", *closing}
+
+    def on_mount(self) -> None:
+        """The keys of what is below do something else here."""
+        self.mount(Footer(show_command_palette=False))
 
     async def take(self, typed: events.Key | events.Paste) -> bool:
         """See `epolltop.ui.entry.TakesKeys`."""

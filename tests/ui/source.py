@@ -41,6 +41,7 @@ class Task:
     failed: int = 0
     container: str | None = None
     ns_pid: int | None = None
+    fds: int = 12
     shares: tuple[int, ...] = ()
     """Files of other processes' instances that it holds too, see file_of."""
 
@@ -93,9 +94,9 @@ def batch(*tasks: Task, events: Sequence[Event] = (), exact: bool = True, lost: 
             by_address=True,
         ),
         processes={
-            task.key: Process(task.key, 1, task.name, task.command or task.name, 33, task.user, "/", 12, 1024)._replace(
-                container=task.container, ns_pid=task.ns_pid
-            )
+            task.key: Process(
+                task.key, 1, task.name, task.command or task.name, 33, task.user, "/", task.fds, 1024
+            )._replace(container=task.container, ns_pid=task.ns_pid)
             for task in tasks
         },
     )

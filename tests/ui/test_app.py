@@ -25,7 +25,7 @@ from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.story import raw_story
-from epolltop.query.view import PROCESSES
+from epolltop.query.view import PROCESSES, arranged
 from epolltop.session import Session
 from epolltop.sources import FactSource, SourceUnavailable
 from epolltop.text import in_ascii
@@ -252,6 +252,13 @@ async def test_lower_bounds_and_the_reason_for_them_are_told() -> None:
         await screen.sees("created ≥", "note: only /proc is read, since there is no root")
 
 
+async def test_a_note_hides_no_filter_and_a_cut_one_says_so() -> None:
+    told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
+    async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 24), filter_text="nginx") as screen:
+        await screen.press("space")
+        await screen.sees("PAUSED", "filter: nginx", "note: only /proc is read", "… ? shows all")
+
+
 async def test_all_of_what_cannot_be_seen_can_be_read_on_a_narrow_screen() -> None:
     told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
     async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 36)) as screen:
@@ -347,6 +354,26 @@ async def test_columns_follow_the_size() -> None:
             widths = {len(strip) for strip in map(str.rstrip, screen.within("#processes"))}
             assert max(widths) <= width
             assert not screen.table("processes").show_horizontal_scrollbar
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+async def test_the_first_view_tells_when_descriptors_run_out(width: int) -> None:
+    async with on_screen(batch(NGINX), size=(width, 24)) as screen:
+        await screen.sees("FULL")
+        titles, row = screen.within("#processes")[:2]
+        assert {"FDS", "LIMIT", "FULL", "COMMAND"} <= set(titles.split())
+        end = titles.index("FULL") + len("FULL")
+        assert row[:end].split()[-1] in ("?", "-")
+        await screen.tick(*(batch(replace(NGINX, fds=12 + 10 * step)) for step in range(1, 31)))
+        same, row = screen.within("#processes")[:2]
+        assert same == titles
+        assert re.fullmatch("1m[0-9]+s", row[:end].split()[-1])  # 1,012 left, 10 a second
+
+
+async def test_events_keep_the_argument_beside_their_detail() -> None:
+    async with on_screen(batch(NGINX, events=[event()]), size=(120, 36)) as screen:
+        await screen.press("3")
+        await screen.sees("NAME            RESULT  ARG ", "created an epoll instance")
 
 
 async def test_columns_about_containers_come_and_go_when_one_asks_not_with_a_refresh() -> None:
@@ -499,6 +526,36 @@ async def test_the_filter_applies_while_typing() -> None:
         assert screen.rows() == ["42"]
 
 
+async def test_the_header_tells_the_filter_of_the_rows_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_screen() as screen:
+        may_look = threading.Event()
+
+        def late(*asked: Any) -> Any:
+            may_look.wait(10)
+            return arranged(*asked)
+
+        with monkeypatch.context() as patched:
+            patched.setattr("epolltop.ui.watching.arranged", late)
+            screen.app.apply_filter("nginx")
+            await screen.pilot.pause()
+            assert ("filter:" in screen.text, screen.rows()) == (False, ["77", "42", "99"])
+            may_look.set()
+            await screen.sees("filter: nginx")
+            assert screen.rows() == ["42"]
+
+
+async def test_half_of_a_comparison_is_no_word_that_nothing_matches() -> None:
+    async with on_screen() as screen:
+        await screen.press("slash", *"redis open")
+        await screen.sees("None of 3 processes matches")
+        for typed in "", ">", "x":
+            await screen.press(*typed)
+            assert bool(typed) == (screen.rows() == ["77"])
+            assert bool(typed) == ("in force: redis\n" in screen.text.replace(" \n", "\n"))
+        await screen.press("backspace", "1", "enter")
+        await screen.sees("filter: redis open>1 ")
+
+
 async def test_a_bad_filter_says_where_and_keeps_the_last_good_rows() -> None:
     async with on_screen() as screen:
         bar = screen.app.query_one("#filter", Input)
@@ -530,7 +587,7 @@ async def test_a_mistake_is_explained_in_sight_wherever_it_is(width: int, before
         lines = [line for line in screen.lines if "^" in line or "nope>1" in line]
         at, caret = (cell_len(line[: line.index(sign)]) for line, sign in ((lines[-2], "nope>1"), (lines[-1], "^")))
         assert at == caret
-        assert "in force: no filter" in screen.text
+        assert f"in force: {before.strip()[:8] or 'no filter'}" in screen.text
 
 
 async def test_escape_clears_the_filter_and_never_quits() -> None:

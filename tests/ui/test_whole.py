@@ -40,12 +40,11 @@ async def test_a_key_shows_it_and_closes_it() -> None:
 
 async def test_keys_of_pages_lead_from_one_to_the_other() -> None:
     async with on_screen() as screen:
-        await screen.press("d")
-        await screen.sees("Intro")
-        await screen.press("w")
-        await screen.sees("COMMAND")
-        await screen.press("question_mark")
-        await screen.sees("Values")
+        assert screen.lines[-1].startswith(" / Filter")
+        for key, seen in ("d", "Intro"), ("w", "COMMAND"), ("question_mark", "Values"):
+            await screen.press(key)
+            await screen.sees(seen)
+            assert screen.lines[-1].split() == ["Esc", "Back"]
         await screen.press("q")
         await screen.sees("24 instances in 3 processes")
         assert screen.app.is_running
