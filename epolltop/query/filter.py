@@ -30,7 +30,7 @@ from epolltop.query.field import Field, Row, UnknownField, Value, as_text, looku
 from epolltop.query.fields import PROCESS_FIELDS
 from epolltop.query.grammar import tree_of
 from epolltop.query.mistake import FilterError
-from epolltop.query.pattern import Matches, expression, glob
+from epolltop.query.pattern import APART, Matches, expression, glob, remembered
 from epolltop.query.quantity import number
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Reading(Generic[Row]):
         self._names = frozenset(name for field in fields for name in field.names)
         # 10,000 rows of four values: a call less for each is felt
         self._words = [field.value if field.observed else field.get for field in fields if field.id in WORD_FIELDS]
-        self._folded: tuple[object, list[str]] = (None, [])  # of the last row
+        self._folded: tuple[object, str] = (None, "")  # of the last row
         self._terms = self._patterns = 0
 
     def predicate(self, node: Tree[Token], depth: int = 0) -> Predicate[Row]:
@@ -159,10 +159,14 @@ class _Reading(Generic[Row]):
         def any_matches(row: Row, snapshot: Snapshot) -> bool:
             last, folded = self._folded
             if last is not row:  # once for all words
-                values = [get(row, snapshot) for get in self._words]
-                folded = [as_text(value).casefold() for value in values if value is not None]
+                texts = []
+                for get in self._words:
+                    value = get(row, snapshot)
+                    if value is not None:
+                        texts.append(value if isinstance(value, str) else as_text(value))
+                folded = APART.join(texts).casefold()
                 self._folded = row, folded
-            return any(map(matches, folded))
+            return matches(folded)
 
         return any_matches
 
@@ -224,7 +228,7 @@ class _Reading(Generic[Row]):
                 if wrong:
                     raise FilterError(wrong, _position(operand))
                 self._count_pattern(operand)
-                return expression(text, _position(operand) + (operand.type == "STRING"))
+                return remembered(expression(text, _position(operand) + (operand.type == "STRING")))
             case ":":
                 finds = self._finder(operand, signs.about_value)
                 return finds or (lambda value: wanted in value.casefold())

@@ -13,7 +13,17 @@ import pytest
 from epolltop.model.snapshot import ProcessRow
 from epolltop.query.filter import parse
 from epolltop.query.mistake import FilterError
-from epolltop.query.pattern import MAX_MEMORY, MAX_PROGRAM, Matches, expression, glob
+from epolltop.query.pattern import (
+    APART,
+    MAX_MEMORY,
+    MAX_PROGRAM,
+    REMEMBERED,
+    REMEMBERED_CHARS,
+    Matches,
+    expression,
+    glob,
+    remembered,
+)
 
 from .rows import process, snapshot
 
@@ -110,6 +120,28 @@ def test_the_whole_of_a_long_text_is_searched() -> None:
     assert parse("command=*example.main")(process(command=command), snapshot())
 
 
+def test_a_text_is_searched_once_and_a_long_one_is_not_kept() -> None:
+    asked: list[str] = []
+
+    def search(text: str) -> bool:
+        asked.append(text)
+        return "x" in text
+
+    matches, short, long = remembered(search), "x" * REMEMBERED_CHARS, "x" * (REMEMBERED_CHARS + 1)
+    answers = [matches(text) for text in (short, short, long, long, "", "")]
+    assert answers == [True, True, True, True, False, False]
+    assert asked == [short, long, long, ""]
+    assert REMEMBERED * REMEMBERED_CHARS <= 4 << 20
+
+
+def test_a_word_is_in_one_value() -> None:
+    row = process(7, name="worker", command="/bin/worker one")
+    for found in ("work*one", "7", "worker"):
+        assert parse(found)(row, snapshot()), found
+    for across in ("worker/bin", "r/", "7*one", "7?worker"):
+        assert not parse(across)(row, snapshot()), across
+
+
 def test_case_and_other_letters() -> None:
     assert expression("ÉCOLE", 0)("école")
     assert expression("^.$", 0)("漢")
@@ -129,6 +161,8 @@ def test_case_and_other_letters() -> None:
         ("[x]*", True, "[x]yz", True),
         ("é?", True, "é漢", True),
         ("a*", True, "a\nb", True),
+        ("a*b", False, f"a{APART}b", False),
+        ("a?b", False, f"a{APART}b", False),
     ],
 )
 def test_a_star_is_any_text_and_all_else_itself(text: str, whole: bool, value: str, right: bool) -> None:
