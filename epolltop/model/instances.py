@@ -180,8 +180,9 @@ class Instances:
         elif len(self.live) >= LIVE_MAX:
             self.crowded = True
             return
-        holders = (Holder(event.process, (event.fd,)),) if event.fd is not None else ()
-        made = event.file, event.created_ns, event.process, event.syscall, event.argument
+        creator = event.process
+        holders = (Holder(creator, (event.fd,)),) if event.fd is not None else ()
+        made = event.file, event.created_ns, creator, event.syscall, event.argument
         self._put(_traced(*made, holders=holders, thread=_thread(event), stack=event.stack))
         if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile

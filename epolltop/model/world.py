@@ -39,6 +39,11 @@ class Selection:
         """Its pids that are not among the known ones."""
         return tuple(sorted(pid for pid in self.pids if pid not in known))
 
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.pids or self.uids)
+
     def covers(self, pid: int, uid: int | None) -> bool:
         """Whether a process belongs to it."""
         return (not self.pids or pid in self.pids) and (not self.uids or uid in self.uids)
@@ -186,7 +191,7 @@ class World:
         self._rows = rows
         totals = self._totals()
         news = self.take_news()
-        everything = not (self._selection.pids or self._selection.uids)
+        everything = self._selection.is_all
         unseen = self._unseen.number(self._covers)
         return Snapshot(
             now_ns=batch.now_ns,
@@ -243,14 +248,15 @@ class World:
         assert self._batch is not None, "nothing applied yet"
         return self._batch
 
-    def _note(self, events: Iterable[Event]) -> None:
-        noted: list[Event] = []
-        for event in events:
-            if not self._selection.covers(event.pid, self._uid(event.process, event.uid)):
-                continue
-            noted.append(event)
-            if event.name and event.process not in self._facts:
-                self._strangers[event.process] = event
+    def _note(self, events: Sequence[Event]) -> None:
+        covers = self._selection.covers
+        noted = (
+            events
+            if self._selection.is_all
+            else [event for event in events if covers(event.pid, self._uid(event.process, event.uid))]
+        )
+        last = {(event.pid, event.start): event for event in noted if event.name}
+        self._strangers.update((event.process, event) for who, event in last.items() if who not in self._facts)
         self._journal = self._journal.followed_by(noted)
         self._journal_end += len(noted)
         if self._tell_all:
@@ -286,7 +292,7 @@ class World:
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
-        everything = not (self._selection.pids or self._selection.uids)
+        everything = self._selection.is_all
         if everything and batch.source.exact:
             return batch.totals
         totals = self._past

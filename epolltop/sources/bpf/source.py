@@ -42,6 +42,7 @@ CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
 _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
+_ACTOR = attrgetter("pid", "start", "uid")
 _NO_NAMES = "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE"
 _LESSONS, _LEARNT = 9, 7
 """Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
@@ -191,9 +192,10 @@ class BpfSource:
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
-        actors = {event.process for event in events}
+        acted = set(map(_ACTOR, events))  # of thousands of events, some ten
+        actors = {ProcessKey(pid, start) for pid, start, _ in acted}
         processes = self._facts.of({*self._holders, *counts, *actors, *self._facts.asked()}, actors, frozenset(shown))
-        gone = {event.uid for event in events if event.uid is not None and event.process not in processes}
+        gone = {uid for pid, start, uid in acted if uid is not None and ProcessKey(pid, start) not in processes}
         freed = self._forget_the_gone(entries, processes)
         if freed:  # what is missing once is counted anew when it comes back
             counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
