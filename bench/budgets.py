@@ -37,6 +37,9 @@ STORM_COUNTS = Budget("storm of 2 processes: counts", None, "", "every one exact
 STORM_LOST = Budget("storm of 2 processes: events lost", 0, "events")
 STORM_CPU = Budget("storm of 2 processes: own CPU", None, "% of a core")
 
+CHURN_SCREEN = Budget("50 short-lived processes a second, 20 instances each: own CPU", 5, "% of a core")
+CHURN_BATCH = Budget("50 short-lived processes a second, --batch: own CPU", 5, "% of a core")
+
 START_WARM = Budget("start to first full table, warm", 0.8, "s")
 START_COLD = Budget("start to first full table, cold", None, "s")
 SNAPSHOT = Budget("snapshot -d 0, start to exit", None, "s")

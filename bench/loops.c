@@ -7,7 +7,10 @@
  *   loops getppid MS            an unrelated system call at full speed:                     COUNT MEAN_NS BEST_NS
  *   loops storm MS              one instance to keep, create+close for MS: COUNT; then lives on
  *   loops hold N                N instances: N; then lives on
+ *   loops churn PER_S N         so many children a second, each with N instances that go with it; lives on
  */
+#include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +102,27 @@ static void live_on(void)
 		;
 }
 
+static void create(long wanted)
+{
+	for (long i = 0; i < wanted; i++)
+		if (epoll_create1(EPOLL_CLOEXEC) < 0) {
+			perror("epoll_create1");
+			exit(1);
+		}
+}
+
+static void churn(long per_s, long each)
+{
+	struct pollfd in = { .fd = 0, .events = POLLIN };
+
+	signal(SIGCHLD, SIG_IGN);	/* the kernel buries them */
+	while (poll(&in, 1, 1000 / per_s) == 0)
+		if (fork() == 0) {
+			create(each);
+			_exit(0);
+		}
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[1] : "";
@@ -118,15 +142,13 @@ int main(int argc, char **argv)
 	} else if (!strcmp(mode, "hold")) {
 		long wanted = atol(argv[2]);
 
-		for (long i = 0; i < wanted; i++)
-			if (epoll_create1(EPOLL_CLOEXEC) < 0) {
-				perror("epoll_create1");
-				return 1;
-			}
+		create(wanted);
 		printf("%ld\n", wanted);
 		live_on();
+	} else if (!strcmp(mode, "churn") && argc > 3) {
+		churn(atol(argv[2]), atol(argv[3]));
 	} else {
-		fprintf(stderr, "usage: loops pairs|getppid|storm MS | paced MS INTERVAL_NS | hold N\n");
+		fprintf(stderr, "usage: loops pairs|getppid|storm MS | paced MS INTERVAL_NS | hold N | churn PER_S N\n");
 		return 2;
 	}
 	return 0;

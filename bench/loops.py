@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -54,16 +55,27 @@ def paced(for_ns: int, interval_ns: int) -> tuple[int, float, float]:
     return len(samples), float(samples[len(samples) // 2]), float(samples[0])
 
 
-def main(mode: str, amount: int, interval_ns: int = 0) -> None:
+def churn(per_s: int, each: int) -> None:
+    """So many children a second, each with instances that go with it, until stdin ends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
+    while not select.select([sys.stdin], [], [], 1 / per_s)[0]:
+        if not os.fork():
+            _kept = [select.epoll() for _ in range(each)]
+            os._exit(0)
+
+
+def main(mode: str, amount: int, second: int = 0) -> None:
     """Runs one mode."""
     ns = amount * 1_000_000
     if mode == "pairs":
         run(pair, ns)
         print(*run(pair, ns))
     elif mode == "paced":
-        print(*paced(ns, interval_ns))
+        print(*paced(ns, second))
     elif mode == "getppid":
         print(*run(os.getppid, ns))
+    elif mode == "churn":
+        churn(amount, second)
     else:
         kept = [select.epoll() for _ in range(amount if mode == "hold" else 1)]
         print(len(kept) if mode == "hold" else run(pair, ns)[0], flush=True)
