@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
@@ -31,6 +33,8 @@ class FilterBar(Vertical):
     While it is open characters and the keys of editing are its own, whatever has the focus.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "give_up", "Clear", key_display="Esc")]
+
     def __init__(self, apply: Callable[[str], FilterError | None], id: str) -> None:
         """Closed.
 
@@ -42,7 +46,7 @@ class FilterBar(Vertical):
         self._apply = apply
         keys: dict[str, Callable[[], object]] = {
             "enter": self.keep,
-            "escape": self.give_up,
+            "escape": self.action_give_up,
             "up": partial(self.recall, -1),
             "down": partial(self.recall, 1),
             "tab": _stay,
@@ -93,7 +97,7 @@ class FilterBar(Vertical):
         if self._error is None:
             self.close()
 
-    def give_up(self) -> None:
+    def action_give_up(self) -> None:
         """Closes it without a text."""
         self._line.put("")
         self._try("")

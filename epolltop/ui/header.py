@@ -70,8 +70,11 @@ class Header(Lines):
             yield self._line(f"{name if number == 0 else ' ' * len(name)}{text}")
         for text in _steadily_wrapped(totals_line(shown), self._width):
             yield self._line(text)
-        loss = self._line(loss_line(shown), _alarm(shown))
-        yield loss.append(f"  {cost_line(shown)}  {self._readable(pace)}", "not bold not reverse")
+        loss, cost = self._line(loss_line(shown), _alarm(shown)), self._line(f"{cost_line(shown)}  {pace}")
+        if loss.cell_len + 2 + cost.cell_len <= self._width:
+            yield Text("  ").join((loss, cost))
+        else:
+            yield from (loss, Text("    ").append(cost))
 
 
 def _alarm(shown: Snapshot) -> str:

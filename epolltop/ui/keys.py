@@ -25,6 +25,11 @@ class Key:
     everywhere: tuple[str, ...] = ()
     """Those of the keys that are good in the filter bar and in dialogs, too."""
 
+    @property
+    def displays(self) -> Iterator[tuple[str, str]]:
+        """Each key, and how a person reads it."""
+        return zip(self.keys, self.shown.split(), strict=True)
+
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Views and rows", (
@@ -82,7 +87,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name."),
         Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, and choose its columns anew."),
         Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", everywhere=("ctrl+z",)),
-        Key("quit", ("q", "f10", "ctrl+c"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
+        Key("quit", ("q", "ctrl+c", "f10"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
         # Textual's own would quit: who held the output of terminals by ^S lets it go on by ^Q.
         Key("go_on", ("ctrl+q",), "^Q", "Go on", "Does nothing: ^S does not hold the screen. Space does, and q quits.",
             everywhere=("ctrl+q",)),
@@ -113,20 +118,20 @@ def at_tables() -> Iterator[Binding]:
     that were typed later may have gone where it takes the focus from.
     """
     for key in KEYS:
-        keys = tuple(bound for bound in key.keys if bound not in key.everywhere)
-        if keys:
-            yield _binding(key, keys, shown=key.footer, priority=True)
+        for bound, display in key.displays:
+            if bound not in key.everywhere:
+                yield _binding(key, bound, display, priority=True)
 
 
 def in_app() -> Iterator[Binding]:
     """For the app: those that are good everywhere, and the others for when nothing has the focus."""
     for key in KEYS:
-        if key.everywhere:
-            yield _binding(key, key.everywhere, shown=key.footer and key.everywhere == key.keys, priority=True)
+        for bound, display in key.displays:
+            if bound in key.everywhere:
+                yield _binding(key, bound, display, priority=True)
     for binding in at_tables():
         yield replace(binding, priority=False)
 
 
-def _binding(key: Key, keys: tuple[str, ...], *, shown: bool, priority: bool) -> Binding:
-    display = key.shown.split()[0]
-    return Binding(",".join(keys), f"app.{key.action}", key.label, shown, display, priority)
+def _binding(key: Key, bound: str, display: str, *, priority: bool) -> Binding:
+    return Binding(bound, f"app.{key.action}", key.label, key.footer, display, priority)

@@ -252,6 +252,11 @@ async def test_lower_bounds_and_the_reason_for_them_are_told() -> None:
         await screen.sees("created ≥", "note: only /proc is read, since there is no root")
 
 
+async def test_the_refresh_is_told_also_where_much_is_lost() -> None:
+    async with on_screen(batch(replace(NGINX, created=12_345_678), lost=1_234_567), size=(80, 24)) as screen:
+        await screen.sees("lost 1,234,567", "every 1.0s")
+
+
 async def test_a_note_hides_no_filter_and_a_cut_one_says_so() -> None:
     told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
     async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 24), filter_text="nginx") as screen:
@@ -607,6 +612,9 @@ async def test_escape_clears_the_filter_and_never_quits() -> None:
 
 async def test_keys_are_text_in_the_filter_bar() -> None:
     async with on_screen() as screen:
+        await screen.press("slash")
+        assert {"Esc Clear", "F1 Help", "^C Quit"} == set(re.split("  +", screen.lines[-1].strip()))
+        await screen.press("escape")
         await screen.press("slash", *"qe?r<>", "space", "p")
         assert screen.app.query_one("#filter", Input).value == "qe?r<> p"
         assert screen.app.is_running
