@@ -183,7 +183,7 @@ class Instances:
         creator = event.process
         holders = (Holder(creator, (event.fd,)),) if event.fd is not None else ()
         made = event.file, event.created_ns, creator, event.syscall, event.argument
-        self._put(_traced(*made, holders=holders, thread=_thread(event), stack=event.stack))
+        self._add(_traced(*made, holders=holders, thread=_thread(event), stack=event.stack))
         if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
