@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.sources.bpf.bcc import install_hint
+from tests.cli.program import ROOT
 
 # Each in an interpreter of its own: what is imported once stays.
 TRY = """
@@ -66,6 +67,14 @@ def test_the_distributions_is_found_where_it_lies(tmp_path: Path) -> None:
     loaded, modules = load(tmp_path / "missing", tmp_path / "python3.*" / "site-packages")
     assert loaded == f"loaded {place / 'bcc' / '__init__.py'}"
     assert modules == "['bcc', 'bcc.table']"
+
+
+def test_what_python_says_about_its_text_is_not_shown(tmp_path: Path) -> None:
+    place = package(tmp_path, GOOD + r"ESCAPE = b'\.'" + "\n")
+    command = [sys.executable, "-B", "-W", "always", "-c", TRY, str(place)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ended.stdout.startswith("loaded ")
+    assert ended.stderr == ""
 
 
 def test_absent(tmp_path: Path) -> None:

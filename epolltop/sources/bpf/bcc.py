@@ -45,8 +45,9 @@ def load_bcc(places: Sequence[str] = PLACES) -> Any:
     Raises:
         SourceUnavailable: absent, the unrelated package of that name, libbcc missing, or versions mixed.
     """
-    # BCC 0.26 has escapes that Python 3.12 warns about, on the screen of whoever runs us.
-    warnings.filterwarnings("ignore", category=SyntaxWarning, module="bcc")
+    # BCC 0.26 has escapes that Python 3.12 warns about, on the screen of whoever runs us. A compiler's warning names
+    # the path of the file as its module.
+    warnings.filterwarnings("ignore", module=".*/bcc/")
     if "bcc" in sys.modules and hasattr(sys.modules["bcc"], "BPF"):
         return sys.modules["bcc"]
     for directory in (path for place in places for path in sorted(glob.glob(place), reverse=True)):
