@@ -26,16 +26,21 @@ PROC = ("--source", "proc")
 NARRATION = r"(epolltop: note: .+\n)*epolltop: \d+ ticks?, [\d.]+ (Bytes|KiB) in {}\n"
 
 
-@pytest.fixture(name="path", scope="module")
-def _path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording of two seconds of /proc."""
+@pytest.fixture(name="recorded", scope="module")
+def _recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A recording of two seconds of /proc, and a process in it that holds an instance."""
     path = tmp_path_factory.mktemp("recorded") / "file"
     with Actor() as actor:
         actor.create()
         ended = run(*PROC, "record", str(path), "-d", "2")
     assert (ended.returncode, ended.stdout) == (0, "")
     assert re.fullmatch(NARRATION.format(re.escape(str(path))), ended.stderr)
-    return path
+    return path, actor.pid
+
+
+@pytest.fixture(name="path", scope="module")
+def _path(recorded: tuple[Path, int]) -> Path:
+    return recorded[0]
 
 
 def frames(path: Path) -> int:
@@ -201,16 +206,14 @@ def test_without_a_terminal_it_is_batch_output(path: Path) -> None:
     assert run("replay", str(path)).stdout == run("replay", str(path), "-b").stdout
 
 
-def test_filters_and_selections_apply(path: Path) -> None:
-    whole = json.loads(run("replay", str(path), "snapshot").stdout)
-    pid = str(next(process["pid"] for process in whole["processes"] if "actor.py" in process["command"]))
-    for arguments in (["-F", "actor.py"], ["-p", pid], ["-u", str(os.geteuid()), "-F", f"pid={pid}"]):
-        document = json.loads(run("replay", str(path), "snapshot", *arguments).stdout)
+def test_filters_and_selections_apply(recorded: tuple[Path, int]) -> None:
+    path, pid = str(recorded[0]), str(recorded[1])
+    whole = json.loads(run("replay", path, "snapshot").stdout)
+    for arguments in (["-F", f"actor.py pid={pid}"], ["-p", pid], ["-u", str(os.geteuid()), "-F", f"pid={pid}"]):
+        document = json.loads(run("replay", path, "snapshot", *arguments).stdout)
         assert [str(process["pid"]) for process in document["processes"]] == [pid]
-    assert (
-        json.loads(run("replay", str(path), "-b", "--json", "-p", "4194305").stdout.splitlines()[0])["processes"] == []
-    )
-    cut = json.loads(run("replay", str(path), "snapshot", "-r", "1", "-s", "pid").stdout)
+    assert json.loads(run("replay", path, "-b", "--json", "-p", "4194305").stdout.splitlines()[0])["processes"] == []
+    cut = json.loads(run("replay", path, "snapshot", "-r", "1", "-s", "pid").stdout)
     assert cut["totals"]["shown"] == 1
     assert cut["totals"]["processes"] == whole["totals"]["processes"]
 
