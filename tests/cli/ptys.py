@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ class Pty:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
         self.settings = termios.tcgetattr(slave)
+        self._name = os.ttyname(slave)
         self.program = subprocess.Popen(
             command,
             stdin=slave,
@@ -36,18 +38,38 @@ class Pty:
         )
         os.close(slave)
         self.seen = b""
-        self._reads = True
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self.read_on()
 
     def sees(self, text: bytes) -> None:
         """Until it was drawn."""
         eventually(lambda: text in self.seen, 30)
 
+    def read_on(self) -> None:
+        """Somebody reads, from the beginning or again."""
+        self._reads = True
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
     def stall(self) -> None:
         """Nobody reads any more."""
         self._reads = False
         self._reader.join()
+
+    def fill(self, keys: bytes) -> None:
+        """Presses keys, at which much is drawn, until it takes no more. Slowly: they are not to pile up."""
+        slave = os.open(self._name, os.O_WRONLY | os.O_NOCTTY)
+        room = select.poll()
+        room.register(slave, select.POLLOUT)
+
+        def is_full() -> bool:
+            self.type(keys)
+            time.sleep(0.2)
+            return not room.poll(0)
+
+        try:
+            eventually(is_full, 30)
+        finally:
+            os.close(slave)
 
     def drop(self) -> None:
         """Nobody is there any more."""
@@ -59,8 +81,8 @@ class Pty:
         """Presses keys."""
         os.write(self.master, keys)
 
-    def read_on(self) -> bytes:
-        """What is there to be read."""
+    def rest(self) -> bytes:
+        """What is there to be read, of a program that has ended."""
         read = b""
         while select.select([self.master], [], [], 0.1)[0]:
             try:
