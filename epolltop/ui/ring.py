@@ -12,9 +12,9 @@ SNAPSHOTS = 300
 ROOM = 24_000_000
 """Bytes that all of them take together; beyond it the oldest go early. 10 processes that act in every snapshot, with
 20 events, fill it to a quarter; 200 of them leave two minutes."""
-ROW, EVENT, INSTANCE, REFERENCE = 900, 370, 300, 8
-"""Bytes of a row that changed, with its history of rates, of an event, of an instance that changed, and of what a
-snapshot shares."""
+ROW, EVENT, INSTANCE, HOLDER, REFERENCE = 900, 370, 300, 150, 8
+"""Bytes of a row that changed, with its history of rates, of an event, of an instance that changed, of a process as one
+of its holders, and of what a snapshot shares."""
 
 NEAR = 3
 """The last snapshots, which keep their whole journals: 10,000 events are 4 MB."""
@@ -27,7 +27,7 @@ class Ring:
 
     def __init__(self) -> None:
         self._kept: collections.deque[Snapshot] = collections.deque(maxlen=SNAPSHOTS)
-        self._sizes: collections.deque[int] = collections.deque()
+        self._sizes: collections.deque[int] = collections.deque()  # of each but the newest
         self._size = 0
         self.held: Snapshot | None = None
         """Shown in place of the latest."""
@@ -36,10 +36,10 @@ class Ring:
         """The newest from here on."""
         if len(self._kept) == self._kept.maxlen:
             self._drop()
-        size = _size(snapshot, self.latest)
+        if self.latest is not None:
+            self._sizes.append(_size(self.latest, snapshot))
+            self._size += self._sizes[-1]
         self._kept.append(snapshot)
-        self._sizes.append(size)
-        self._size += size
         while self._size > ROOM and len(self._kept) > 1:
             self._drop()
         if len(self._kept) > NEAR:
@@ -49,7 +49,7 @@ class Ring:
 
     def _drop(self) -> None:
         self._kept.popleft()
-        self._size -= self._sizes.popleft()
+        self._size -= self._sizes.popleft() if self._sizes else 0
 
     @property
     def latest(self) -> Snapshot | None:
@@ -95,26 +95,28 @@ class Ring:
         return wanted == at + steps
 
 
-def _size(snapshot: Snapshot, before: Snapshot | None) -> int:
-    """About how many bytes it does not share with the one before."""
-    if before is None or snapshot.processes is before.processes:
+def _size(snapshot: Snapshot, later: Snapshot) -> int:
+    """About how many bytes it does not share with the next: so much goes with it. The newest is there anyway."""
+    if snapshot.processes is later.processes:
         rows = 0
     else:
-        known = {row.key: row for row in before.processes}
+        known = {row.key: row for row in later.processes}
         rows = REFERENCE * len(snapshot.processes)
         for row in snapshot.processes:
-            was = known.get(row.key)
-            if was is not row:
-                rows += ROW if was and was.instances is row.instances else ROW + _instances(row, was)
-    events = snapshot.journal_end - before.journal_end if before else 0
-    return rows + EVENT * min(events, EVENTS)
+            now = known.get(row.key)
+            if now is not row:
+                rows += ROW if now and now.instances is row.instances else ROW + _instances(row, now)
+    return rows + EVENT * min(later.journal_end - snapshot.journal_end, EVENTS)
 
 
-def _instances(row: ProcessRow, was: ProcessRow | None) -> int:
-    """Of those it did not have before; one of several holders counts with the first of them."""
-    known = set(map(id, was.instances)) if was else set()
-    fresh = (each for each in row.instances if id(each) not in known)
+def _instances(row: ProcessRow, now: ProcessRow | None) -> int:
+    """Of those it has no longer; one of several holders counts with the first of them.
+
+    What stands for a process among the holders stays while it holds them: it counts with the process.
+    """
+    known = set(map(id, now.instances)) if now else set()
+    past = (each for each in row.instances if id(each) not in known)
     changed = sum(
-        INSTANCE + REFERENCE * len(each.holders) for each in fresh if each.holders and each.holders[0][0] == row.key
+        INSTANCE + REFERENCE * len(each.holders) for each in past if each.holders and each.holders[0][0] == row.key
     )
-    return changed + REFERENCE * row.open
+    return changed + REFERENCE * row.open + HOLDER * max(0, row.open - (now.open if now else 0))

@@ -77,9 +77,11 @@ def test_many_rows_shorten_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ring = Ring()
     for second in range(20):
         ring.add(at(second, processes=30))
-    assert ring.reach_s == 2
+    assert ring.reach_s == 3
     ring.add(at(20, processes=500))
-    assert (ring.reach_s, shown(ring)) == (0.0, 20)
+    assert ring.reach_s == 3, "the newest takes no room of its own"
+    ring.add(at(21))
+    assert (ring.reach_s, shown(ring)) == (0.0, 21)
 
 
 def test_rows_that_did_not_change_shorten_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
