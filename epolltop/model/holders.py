@@ -25,27 +25,39 @@ _OF_ONE: dict[bool | None, Cloexec] = {None: (), True: ((True,),), False: ((Fals
 """Nearly all have one descriptor: these are shared."""
 
 
-def by_file(holdings: Sequence[Holding], files: Collection[int] | None) -> dict[int, Shown]:
-    """What is shown of each of some files, or of all.
+def by_file(holdings: Sequence[Holding], files: Collection[int] | None) -> dict[int, Sequence[Holding]]:
+    """What is told of each of some files, or of all.
 
     Addresses are bad hashes, their low bits being the same: a look into a large dictionary costs 0.1 us, so that a
     census of 100,000 takes as few as it can.
     """
-    shown: dict[int, Shown] = {}
+    told: dict[int, Sequence[Holding]] = {}
     several: dict[int, list[Holding]] = {}
-    process = ProcessKey(0, 0)
     for holding in holdings:
         file = holding.file
         if files is not None and file not in files:
             continue
-        if holding.pid != process.pid or holding.start != process.start:  # they come process by process
-            process = ProcessKey(holding.pid, holding.start)
-        one = Shown(holding, (Holder(process, (holding.fd,)),), _OF_ONE[holding.cloexec])
-        first = shown.setdefault(file, one)
+        one = (holding,)
+        first = told.setdefault(file, one)
         if first is not one:
-            several.setdefault(file, [first.first]).append(holding)
-    shown.update((file, _of_several(each)) for file, each in several.items())
-    return shown
+            several.setdefault(file, [first[0]]).append(holding)
+    told.update(several)
+    return told
+
+
+def shown(told: Sequence[Holding], processes: dict[ProcessKey, ProcessKey]) -> Shown:
+    """What that shows of the file.
+
+    One by one, when it is its turn: of all files at once it would be a second copy of what is known of 131,072 holders.
+
+    Args:
+        told: of one file, by `by_file`.
+        processes: each by itself; this adds those that it lacks. Equal ones are one object then.
+    """
+    if len(told) > 1:
+        return _of_several(told, processes)
+    (holding,) = told
+    return Shown(holding, (Holder(_process(holding, processes), (holding.fd,)),), _OF_ONE[holding.cloexec])
 
 
 def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Holder, ...]:
@@ -64,13 +76,18 @@ def shared(holders: tuple[Holder, ...], before: tuple[Holder, ...]) -> tuple[Hol
     return tuple(known.get(holder, holder) for holder in holders)
 
 
-def _of_several(holdings: list[Holding]) -> Shown:
+def _process(holding: Holding, processes: dict[ProcessKey, ProcessKey]) -> ProcessKey:
+    process = ProcessKey(holding.pid, holding.start)
+    return processes.setdefault(process, process)
+
+
+def _of_several(holdings: Sequence[Holding], processes: dict[ProcessKey, ProcessKey]) -> Shown:
     # A mapping, because threads without their leader, or with tables of their own, show one descriptor several times.
     fds: dict[ProcessKey, dict[int, bool | None]] = {}
     for holding in holdings:
-        fds.setdefault(ProcessKey(holding.pid, holding.start), {})[holding.fd] = holding.cloexec
-    told = [(process, sorted(fds[process])) for process in sorted(fds)]
-    holders = tuple(Holder(process, tuple(numbers)) for process, numbers in told)
-    flags = (tuple(fds[process][fd] for fd in numbers) for process, numbers in told)
+        fds.setdefault(_process(holding, processes), {})[holding.fd] = holding.cloexec
+    numbered = [(process, sorted(fds[process])) for process in sorted(fds)]
+    holders = tuple(Holder(process, tuple(numbers)) for process, numbers in numbered)
+    flags = (tuple(fds[process][fd] for fd in numbers) for process, numbers in numbered)
     cloexec = tuple(_SINGLE.get(each, each) for each in flags)
     return Shown(holdings[0], holders, cloexec if any(holding.cloexec is not None for holding in holdings) else ())

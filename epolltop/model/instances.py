@@ -14,10 +14,11 @@ own). A census is complete but a moment old. Rules that reconcile them:
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Collection, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.model.holders import Shown, by_file, joined, shared
+from epolltop.model.holders import Shown, by_file, joined, shared, shown
 from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16
@@ -40,7 +41,7 @@ class Instances:
         self.changed: set[ProcessKey] = set()
         self._held: dict[ProcessKey, dict[int, tuple[int, ...]]] = {}  # descriptors by file
         self._unheld: set[int] = set()  # live, without a holder
-        self._released: dict[int, Event] = {}  # by file: the last release, for what comes late
+        self._released: dict[int, int] = {}  # by file: when it was released last, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
         self.looked_ns = 0
@@ -120,7 +121,7 @@ class Instances:
             FOUND and GONE for each change that no event had announced.
         """
         # What comes later than two censuses ends up right all the same: the next one heals it.
-        self._released = {file: last for file, last in self._released.items() if last.time_ns >= self.looked_ns}
+        self._released = {file: last_ns for file, last_ns in self._released.items() if last_ns >= self.looked_ns}
         release_told = release_told and self._told_whole
         self._told_whole = release_told or not census.cut
         births_from = 0 if release_traced else self.looked_ns
@@ -131,9 +132,10 @@ class Instances:
         if not census.cut:
             self._uncertain = set()
         self._open = set()
-        shown = by_file(census.holdings, files)
-        missed = [file for file in sorted(self.live if files is None else files) if file not in shown]
-        met = [self._meet(each, census, births_from) for each in shown.values()]
+        told = by_file(census.holdings, files)
+        missed = [file for file in sorted(self.live if files is None else files) if file not in told]
+        processes: dict[ProcessKey, ProcessKey] = {}
+        met = [self._meet(shown(each, processes), census, births_from) for each in told.values()]
         found = (
             _inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and last is not None
         )
@@ -142,11 +144,11 @@ class Instances:
             for file in missed
             if (instance := self.live.get(file)) is not None
         )
-        told = [event for event in (*found, *gone) if event is not None]
+        news = [event for event in (*found, *gone) if event is not None]
         succeeded, self._succeeded = self._succeeded, []
         if not release_traced:
-            told += [_inferred(Kind.GONE, instance, census.started_ns) for instance in succeeded]
-        return told
+            news += [_inferred(Kind.GONE, instance, census.started_ns) for instance in succeeded]
+        return news
 
     def _doubtful(self, before: Sequence[Holding], census: Census, release_told: bool) -> set[int]:
         """The files that a census must be asked about."""
@@ -162,13 +164,13 @@ class Instances:
 
     def _create(self, event: Event) -> None:
         self._open.add(event.file)
-        released = self._released.get(event.file)
-        if released is not None and released.time_ns >= event.created_ns:
+        if self._released.get(event.file, -1) >= event.created_ns:
             return  # its release overtook it, or even a successor's
+        creator, thread = _process(event.pid, event.start), _thread(event.tid, event.name)
         live = self.live.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
-            told = live._replace(creator=event.process, thread=_thread(event), stack=event.stack or live.stack)
+            told = live._replace(creator=creator, thread=thread, stack=event.stack or live.stack)
             if told != live:
                 self._put(told)
             return
@@ -180,18 +182,15 @@ class Instances:
         elif len(self.live) >= LIVE_MAX:
             self.crowded = True
             return
-        creator = event.process
         holders = (Holder(creator, (event.fd,)),) if event.fd is not None else ()
         made = event.file, event.created_ns, creator, event.syscall, event.argument
-        self._add(_traced(*made, holders=holders, thread=_thread(event), stack=event.stack))
+        self._add(_traced(*made, holders=holders, thread=thread, stack=event.stack))
         if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
     def _release(self, event: Event) -> Instance | None:
         self._open.add(event.file)
-        last = self._released.get(event.file)
-        if last is None or last.time_ns < event.time_ns:
-            self._released[event.file] = event
+        self._released[event.file] = max(event.time_ns, self._released.get(event.file, 0))
         live = self.live.get(event.file)
         # Of a former instance at this address, arriving late, if it precedes this one. If it follows, this one is gone,
         # also if it bears another birth: the kernel may have had no room to note one, or no event told the successor's.
@@ -206,8 +205,8 @@ class Instances:
         A birth before `births_from` is of what is known by it, or of a former instance at this address: the kernel's
         note of it goes with a release that is seen, and the last census did not show it.
         """
-        shown, holders, cloexec = met
-        file, created_ns, started_ns = shown.file, shown.created_ns, census.started_ns
+        first, holders, cloexec = met
+        file, created_ns, started_ns = first.file, first.created_ns, census.started_ns
         live = self.live.get(file)
         if created_ns < births_from and (live is None or live.created_ns != created_ns):
             created_ns = 0
@@ -222,15 +221,14 @@ class Instances:
         if live is not None:
             self._meet_again(live, met, started_ns)
             return None
-        released = self._released.get(file)
-        if released is not None and released.time_ns >= started_ns:
+        if self._released.get(file, -1) >= started_ns:
             self._open.add(file)
             return None
         if created_ns or not census.by_address:
             self._untold.add(file)
         if created_ns:
-            creator = ProcessKey(shown.creator, shown.creator_start) if shown.creator else None
-            made = file, created_ns, creator, Syscall(shown.syscall), shown.argument
+            creator = _process(first.creator, first.creator_start) if first.creator else None
+            made = file, created_ns, creator, Syscall(first.syscall), first.argument
             self._add(_traced(*made, holders=holders, cloexec=cloexec))
             return None
         found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders, cloexec=cloexec)
@@ -326,8 +324,15 @@ def _latest(past: tuple[Held, ...], room: int) -> tuple[Held, ...]:
     return past[len(past) - kept :]
 
 
-def _thread(event: Event) -> Thread | None:
-    return Thread(event.tid, event.name) if event.tid else None
+@functools.lru_cache(1024)
+def _process(pid: int, start: int) -> ProcessKey:
+    """Equal ones as one object: of 131,072 instances that few tasks created it saves 15 MB, and threads as much."""
+    return ProcessKey(pid, start)
+
+
+@functools.lru_cache(1024)
+def _thread(tid: int, name: str) -> Thread | None:
+    return Thread(tid, name) if tid else None
 
 
 def _traced(

@@ -10,7 +10,7 @@ import collections
 import copy
 import operator
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epolltop.model.attribution import Attribution
 from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
@@ -126,7 +126,7 @@ class World:
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""
-        self._batch = batch
+        self._batch = replace(batch, events=(), census=None)  # a flood of events would stay till the next is read
         if self._cpu_ns is None:
             self._cpu_ns = batch.cost.cpu_ns
         gone = self._alive.keys() - batch.processes.keys()

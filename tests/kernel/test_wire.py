@@ -146,6 +146,15 @@ def test_a_record_without_a_file_says_that_there_is_more(compiled: dict[str, typ
     held, cut = wire.decode_table(one + more)
     assert ([each.file for each in held], cut) == ([1], ProcessKey(4_000_000_000, 12_345))
     assert wire.decode_table(more) == ([], cut)
+    assert [wire.table_size(raw) for raw in (one, one + more, more)] == [(1, False), (1, True), (0, True)]
+
+
+def test_what_records_have_in_common_is_one_object(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    process = {"tgid": 4_000_000_000, "start_ns": 123_456_789_000, "creator": 3_000_000_000, "argument": 1 << 20}
+    raw = b"".join(_filled(compiled["holding"], fd=1_000 + number, **process) for number in range(3))
+    holdings, _ = wire.decode_table(raw)
+    for name in ("pid", "start", "creator", "creator_start", "argument"):
+        assert len({id(getattr(holding, name)) for holding in holdings}) == 1, name
 
 
 def test_passes_are_read_and_written_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:

@@ -169,6 +169,8 @@ class BpfSource:
         events = [wire.decode_event(record) for record in records]
         if self._stacks is not None:
             events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
+        came = len(records)
+        del records  # of a flood 20 MB
         events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
         census = self._census.join(scanned, events)
         # What the next poll tells if this one fails from here on.
@@ -177,7 +179,7 @@ class BpfSource:
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
-        self._tide.note(len(records), len(self._holdings))
+        self._tide.note(came, len(self._holdings))
         entries = list(self._counts.items())
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
