@@ -95,6 +95,24 @@ def test_no_attack_holds_a_front_end(
         assert verdict.code == TERMINATED, name
 
 
+def test_a_full_census_of_which_a_part_is_always_new_is_bounded_in_memory(
+    hostile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Slightly more descriptors than one census tells, so that all are told in another way again and again."""
+    with contextlib.ExitStack() as stack:
+        watched = {"screen": stack.enter_context(screen()), "batch": stack.enter_context(batch())}
+        _wait_for_ticks(watched)
+        since = time.monotonic()
+        with attacking(hostile, ("replaced", "100", "1300")):
+            time.sleep(12)  # so long each is looked at
+        time.sleep(3)  # the end of all is the last thing that takes memory
+        verdicts = {name: each.verdict(since, time.monotonic()) for name, each in watched.items()}
+
+    _report(capsys, "replaced", verdicts)
+    for name, verdict in verdicts.items():
+        assert verdict.peak_mb < PEAK_MB, name
+
+
 def test_what_was_recorded_of_an_attack_replays(
     hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

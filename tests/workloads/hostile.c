@@ -4,6 +4,7 @@
  *
  *   leaderless T M   a leader that has exited, T threads that share a table of M instances
  *   crowd P M        P children that inherit M instances
+ *   replaced P M     P children that inherit M instances, of which one is replaced every 0.1 s
  *   brief A B        A short-lived processes a second with B instances each
  *   storm A B        A creations and releases between two pauses of B microseconds
  *   stacks A B       A creations a second with 62 forged return addresses each, of which B are kept open
@@ -63,6 +64,36 @@ static void ready(void)
 	fflush(stdout);
 }
 
+static pid_t heir(void)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(0);
+		forever(NULL);
+	}
+	return child;
+}
+
+static void replaced(long count)
+{
+	pid_t *children = calloc(count, sizeof(*children));
+	long made;
+
+	for (made = 0;; made++) {
+		pid_t *next = &children[made % count];
+
+		if (*next) {
+			usleep(100000);
+			kill(*next, SIGKILL);
+			waitpid(*next, NULL, 0);
+		}
+		*next = heir();
+	}
+}
+
 static void brief(long rate, long count)
 {
 	for (;;) {
@@ -120,7 +151,6 @@ int main(int count, char **words)
 	long a = count > 2 ? atol(words[2]) : 0, b = count > 3 ? atol(words[3]) : 0, made;
 	const char *mode = count > 1 ? words[1] : "";
 	struct rlimit files;
-	pid_t me = getpid();
 
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
@@ -128,17 +158,16 @@ int main(int count, char **words)
 	if (!strcmp(mode, "crowd")) {
 		create(b);
 		for (made = 0; made < a; made++)
-			if (!fork()) {
-				prctl(PR_SET_PDEATHSIG, SIGKILL);
-				if (getppid() != me)
-					_exit(0);
-				forever(NULL);
-			}
+			heir();
 		ready();
 		until_the_end(NULL);
 	}
 	thread(until_the_end);
 	ready();
+	if (!strcmp(mode, "replaced")) {
+		create(b);
+		replaced(a);
+	}
 	if (!strcmp(mode, "brief"))
 		brief(a, b);
 	if (!strcmp(mode, "stacks"))
