@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import signal
@@ -25,6 +26,8 @@ from .fdinfo import interest_list
 from .observing import Observing, observe
 
 pytestmark = pytest.mark.kernel
+
+_PIDFD_GETFD = 438  # on all machines, since Linux 5.6
 
 PROOFS = Proofs("files_free", ("Description",), ("Issues",))
 
@@ -293,6 +296,25 @@ def test_who_only_looks_is_not_charged(actor: Actor, tmp_path: Path, looking: st
         row = observing.row(actor.pid)
         assert (row.created, row.released) == (count, count)
         assert observing.events(looker.pid) == []
+
+
+@PROOFS(
+    "If an instance that is older than epolltop is released in that way, its creator is not known: the release counts "
+    "in the total only, and its event has no process.",
+)
+def test_epolltop_itself_holds_an_older_instance(actor: Actor) -> None:
+    fd = actor.create()
+    pidfd = os.pidfd_open(actor.pid)
+    held = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_GETFD, pidfd, fd, 0)  # as the census does, only longer
+    os.close(pidfd)
+    assert held >= 0, os.strerror(ctypes.get_errno())
+    with observe() as observing:
+        identity = observing.instances(actor.pid)[fd].id
+        actor.do("close", fds=[fd])
+        os.close(held)
+        charged = sum(row.released for row in observing.refresh().processes if row.pid == actor.pid)
+        release = observing.released(identity)
+    assert (release.by_census, release.pid, charged) == (True, 0, 0)
 
 
 @PROOFS(
