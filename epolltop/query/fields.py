@@ -257,8 +257,8 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("creator_tid", "TID", 7, "id", lambda row, _: row.instance.thread.tid if row.instance.thread else None,
           "Id of the creating thread, if an event told.", shown=False),
     Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
-          "Whether all descriptors of this process for it are closed when it executes another program, with --source "
-          "proc as of when its watches were counted: yes or no.",
+          "Whether all descriptors of this process for it are closed when it executes another program, without BPF's "
+          "iterator as of when its watches were counted: yes or no.",
           shown=False),
     Field("holders", "HOLDERS", 12, "count", lambda row, _: row.instance.holder_count,
           "Processes with a descriptor for it, and their process ids if there are several.",

@@ -24,6 +24,11 @@ WATCHING_SHARE = 0.01
 twelve."""
 
 
+def closes_on_exec(focus: Mapping[int, Descriptor], measured: Mapping[int, Measured]) -> dict[Descriptor, bool | None]:
+    """What `Facts.measured` answered about the descriptors through which it was read."""
+    return {focus[file]: each.cloexec for file, each in measured.items()}
+
+
 class Facts:
     """What is known about processes, refreshed in turn."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from epolltop.model.batch import Batch, Probe, ProcessKey, Source
 from epolltop.sources import NO_STACKS, Descriptor, SourceUnavailable
 from epolltop.sources.cost import own_cost
-from epolltop.sources.facts import SHOWN, Facts
+from epolltop.sources.facts import SHOWN, Facts, closes_on_exec
 from epolltop.sources.host import own_host
 from epolltop.sources.needs import LOOKING
 from epolltop.sources.pace import now_ns
@@ -85,7 +86,7 @@ class ProcSource:
             wall_ns=time.time_ns(),
             source=self._describe(scanned),
             cost=own_cost(),
-            census=self._scan.marked(scanned.census, {focus[file]: each.cloexec for file, each in measured.items()}),
+            census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(focus, measured))),
             processes=scanned.processes | {facts.key: facts for facts in anew if facts},
             watches={file: each.watches for file, each in measured.items()},
         )

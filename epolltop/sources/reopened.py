@@ -158,7 +158,8 @@ class _Instances:
             for instance in process.instances:
                 holder = self._fds.setdefault(instance.id, {})[key.pid] = Holder(key, tuple(sorted(instance.fds)))
                 if len(instance.cloexec) == len(holder.fds):
-                    self._cloexec[instance.id, holder] = tuple(instance.cloexec)
+                    flags = dict(zip(instance.fds, instance.cloexec, strict=True))
+                    self._cloexec[instance.id, holder] = tuple(flags[fd] for fd in holder.fds)
 
     def instance(self, written: forms.Instance) -> Instance:
         """As it was written first."""

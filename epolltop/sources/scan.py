@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from epolltop.model.batch import Census, Holding, Process, ProcessKey
@@ -163,8 +163,11 @@ class Scan:
             return fds
         return sorted(set(fds).difference(known.fds)) if fds != known.fds else []
 
-    def marked(self, census: Census, cloexec: Mapping[Descriptor, bool | None]) -> Census:
-        """The last census with what was read since of some descriptors: whether they are closed on exec."""
+    def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> list[Holding]:
+        """What the last walk found, with what was read since of some descriptors: whether they are closed on exec.
+
+        Holdings are another object than before if, and only if, something changed. The next walks tell it, too.
+        """
         changed = set()
         for (process, fd), flag in cloexec.items():
             place = process.pid, fd
@@ -172,12 +175,11 @@ class Scan:
             if told[0] and flag is not None and self._cloexec.get(place) != told and process.pid in self._tables:
                 self._cloexec[place] = told[0], flag
                 changed.add(process.pid)
-        if not changed:
-            return census
         for pid in changed:
             self._tables[pid] = self._table(self._tables[pid].key, self._tables[pid].fds)
-        self._holdings = self._joined()
-        return replace(census, holdings=self._holdings)
+        if changed:
+            self._holdings = self._joined()
+        return self._holdings
 
     def file(self, place: Place) -> int:
         """Number of the instance that the last walk found in a place; 0 if none."""

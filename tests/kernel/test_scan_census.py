@@ -11,6 +11,7 @@ from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Provenance
 from epolltop.query.headline import notes
 from epolltop.query.story import instance_story
+from epolltop.sources import Descriptor
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.scan import APART
 from tests.waiting import eventually
@@ -20,6 +21,9 @@ from .observing import Observing, observe
 from .truth import family, told, truth
 
 pytestmark = pytest.mark.kernel
+
+PATIENCE_S = 30.0
+"""For more than one walk after another, on a machine that others keep busy."""
 
 
 @pytest.fixture(name="old", scope="module")
@@ -77,6 +81,31 @@ def test_a_descriptor_number_used_again_is_another_instance(scanning: Observing,
     assert len(scanning.agrees([actor.pid])) == 1
     row = scanning.row(actor.pid)
     assert (row.created, row.released, row.open) == (2, 1, 1)
+
+
+def test_where_watches_are_counted_it_is_told_whether_the_descriptor_is_closed_on_exec(
+    scanning: Observing, actor: Actor
+) -> None:
+    fd = actor.create()
+
+    def told() -> tuple[bool | None, ...]:
+        row = scanning.row(actor.pid)
+        (instance,) = row.instances
+        scanning.focus = {instance.file: Descriptor(row.key, fd)}
+        return instance.cloexec_of(row.key)
+
+    try:
+        assert told() == (None,)
+        actor.do("set_cloexec", fd=fd, on=True)
+        eventually(lambda: told() == (True,), PATIENCE_S)
+        actor.do("set_cloexec", fd=fd, on=False)
+        eventually(lambda: told() == (False,), PATIENCE_S)
+        copy = actor.do("dup", fd=fd)["fd"]
+        eventually(lambda: told() == (False, None), PATIENCE_S)
+        actor.do("close", fds=[copy])
+        eventually(lambda: told() == (False,), PATIENCE_S)
+    finally:
+        scanning.focus = {}
 
 
 def test_threads_that_outlive_their_leader_show_what_they_hold(scanning: Observing, actor: Actor) -> None:

@@ -92,6 +92,20 @@ def test_instances_are_what_they_were() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [([True, None, False], (None, False, True)), ([True, False], (None, None, None)), ([], (None,) * 3)],
+)
+def test_each_flag_stays_with_its_descriptor_in_whatever_order_they_stand(
+    flags: list[bool | None], told: tuple[bool | None, ...]
+) -> None:
+    written = document(exact())
+    written["processes"][0]["instances"][0] |= {"fds": [12, 3, 7], "cloexec": flags}
+    row = again(written).processes[0]
+    assert row.instances[0].fds_of(row.key) == (3, 7, 12)
+    assert row.instances[0].cloexec_of(row.key) == told
+
+
 def test_holders_that_a_filter_left_out_are_still_holders() -> None:
     snapshot = exact()
     written = document_of(Report(snapshot, View(PROCESSES), snapshot.processes[:1]))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from epolltop.model.batch import Census, Event, Holding, ProcessKey
-from epolltop.sources import HOLDINGS, cut_short
+from epolltop.sources import HOLDINGS, Descriptor, cut_short
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.naming import Naming
 from epolltop.sources.bpf.passes import Reading
@@ -48,6 +48,9 @@ class CensusTaker(Protocol):
 
     def take(self) -> Census | None:
         """A census of this moment; None if there is so much to look at that it goes on when it is asked again."""
+
+    def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
+        """Takes in, for the next census, of which descriptors it was read since whether they are closed on exec."""
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """The census in the names that events use.
@@ -141,6 +144,9 @@ class IteratorCensus:
         who = f"{most.pid} ({process.name})" if process else f"{most.pid}"
         return cut_short(self._room, f", {who} holds most")
 
+    def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
+        """See CensusTaker; the kernel tells it of all."""
+
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """See CensusTaker; the kernel knew the names."""
         return census
@@ -194,6 +200,10 @@ class ScanCensus:
         scanned = self._scan.take()
         self.unseen, self.unreadable = scanned.unseen, scanned.unreadable
         return scanned.census
+
+    def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
+        """See CensusTaker."""
+        self._scan.mark(cloexec)
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """See CensusTaker."""

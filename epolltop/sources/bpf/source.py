@@ -30,7 +30,7 @@ from epolltop.sources.bpf.requirements import require, tracefs
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.cost import own_cost
-from epolltop.sources.facts import Facts
+from epolltop.sources.facts import Facts, closes_on_exec
 from epolltop.sources.host import own_host
 from epolltop.sources.needs import polling
 from epolltop.sources.pace import Pace, now_ns
@@ -202,6 +202,7 @@ class BpfSource:
         if freed:  # what is missing once is counted anew when it comes back
             counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
         measured = self._facts.measured(focus, {event.file for event in events})
+        self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
