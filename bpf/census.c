@@ -81,6 +81,7 @@ static __always_inline void set_birth(struct holding *holding, struct birth *bir
 	holding->created_ns = birth->created_ns;
 	holding->creator_start_ns = birth->start_ns;
 	holding->creator = birth->tgid;
+	holding->creator_tid = birth->tid;
 	holding->argument = birth->argument;
 	holding->syscall = birth->syscall;
 }
@@ -96,7 +97,7 @@ static __always_inline void count_held(struct pass *now, struct holding *holding
 }
 
 /* Whether a descriptor is closed when the program that has it executes another one. Four reads. */
-static __always_inline u32 cloexec_of(u64 task, u32 fd)
+static __always_inline u8 cloexec_of(u64 task, u32 fd)
 {
 	u64 fdt = read8(read8(task + TASK_FILES) + FILES_FDT), word = 0;
 	u64 bits = read8(fdt + FDTABLE_CLOSE_ON_EXEC);

@@ -54,6 +54,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	birth.created_ns = now;
 	birth.start_ns = leader_start_ns(bpf_get_current_task());
 	birth.tgid = current_tgid(learnt);
+	birth.tid = current_tid(learnt);
 	birth.argument = argument;
 	birth.syscall = syscall;
 	/* What is created outside of the PID namespace is nobody's here, but known again where it ends. */

@@ -104,10 +104,11 @@ struct birth {
 	u64 created_ns;
 	u64 start_ns;		/* of the creator's group leader */
 	u32 tgid;		/* of the creator */
+	u32 tid;
 	u32 argument;
 	u8 syscall;
 	u8 sampled_out;		/* its creation was left out, so its release will be */
-	u8 pad[6];
+	u8 pad[2];
 };
 
 /* One descriptor of one process, through the iterator. */
@@ -119,9 +120,11 @@ struct holding {
 	u32 tgid;
 	u32 fd;
 	u32 creator;
+	u32 creator_tid;
 	u32 argument;
-	u32 syscall;
-	u32 cloexec;		/* CLOEXEC_ */
+	u8 syscall;
+	u8 cloexec;		/* CLOEXEC_ */
+	u8 pad[2];
 };
 
 /* One pass of the census. User space writes what it may tell, and 0 into all else, before it begins. */

@@ -122,6 +122,8 @@ class Holding(NamedTuple):
     """As in ProcessKey."""
     cloexec: bool | None = None
     """Whether the descriptor is closed when its process executes another program; None if that was not read."""
+    creator_tid: int = 0
+    """Thread that created the instance; 0 if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,8 +228,9 @@ class Instances:
             self._untold.add(file)
         if created_ns:
             creator = _process(first.creator, first.creator_start) if first.creator else None
+            thread = Thread(first.creator_tid, None) if first.creator_tid else None
             made = file, created_ns, creator, Syscall(first.syscall), first.argument
-            self._add(_traced(*made, holders=holders, cloexec=cloexec))
+            self._add(_traced(*made, holders=holders, cloexec=cloexec, thread=thread))
             return None
         found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders, cloexec=cloexec)
         self._add(found)

@@ -37,7 +37,8 @@ class Thread(NamedTuple):
     """A thread as it was once."""
 
     tid: int
-    name: str
+    name: str | None
+    """None if no event told."""
 
 
 class Held(NamedTuple):
@@ -69,7 +70,7 @@ class Instance(NamedTuple):
     cloexec: Cloexec = ()
     """Of the holders; empty if it was read of none."""
     thread: Thread | None = None
-    """Which created it; None if no event told."""
+    """Which created it; None if that is not known."""
     more_holders: int = 0
     """Besides these: of them a snapshot file told only the number."""
 

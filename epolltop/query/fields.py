@@ -255,7 +255,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           lambda row, _: row.instance.thread.name if row.instance.thread else None,
           "Name that the creating thread had then, if an event told.", aliases=("thread",), shown=False),
     Field("creator_tid", "TID", 7, "id", lambda row, _: row.instance.thread.tid if row.instance.thread else None,
-          "Id of the creating thread, if an event told.", shown=False),
+          "Id of the creating thread.", shown=False),
     Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
           "Whether all descriptors of this process for it are closed when it executes another program, without BPF's "
           "iterator as of when its watches were counted: yes or no.",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
-from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
+from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot, Thread
 from epolltop.query.fields import argument_text, error_name
 from epolltop.query.headline import unseen
 from epolltop.query.record import event_record
@@ -112,11 +112,14 @@ def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
         return
     yield "created", _when(instance.since_ns, snapshot)
     if instance.creator:
-        thread = f", thread {instance.thread.tid} ({instance.thread.name})" if instance.thread else ""
-        yield "by", _process(instance.creator, snapshot) + thread
+        yield "by", _process(instance.creator, snapshot) + (_thread(instance.thread) if instance.thread else "")
     argument = argument_text(instance.syscall, instance.argument)
     if argument is not None:
         yield "call", f"{instance.syscall.name.lower()}({argument})"
+
+
+def _thread(thread: Thread) -> str:
+    return f", thread {thread.tid}" + (f" ({thread.name})" if thread.name is not None else "")
 
 
 def _held_over_time(instance: Instance, snapshot: Snapshot) -> Iterator[tuple[int, str]]:

@@ -177,9 +177,7 @@ class _Instances:
         holders = tuple(sorted((*known.values(), *others)))
         made = int(file, 16), int(since_ns), written.provenance, creator, syscall, argument, holders, written.watches
         thread = (
-            None
-            if written.creator_tid is None
-            else Thread(written.creator_tid, printable(written.creator_thread or ""))
+            None if written.creator_tid is None else Thread(written.creator_tid, _printable(written.creator_thread))
         )
         cloexec = tuple(self._cloexec.get((written.id, holder), (None,) * len(holder.fds)) for holder in holders)
         told = any(each is not None for held in cloexec for each in held)

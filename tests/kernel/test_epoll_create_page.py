@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.batch import Kind, Syscall
+from epolltop.model.snapshot import Provenance
 from epolltop.query.headline import notes
 from epolltop.query.record import event_record
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.cli.program import started
 from tests.docs.pages import Proofs
+from tests.waiting import eventually
 from tests.workloads.client import Actor
 
 from .allocations import allocated_by_creation
@@ -241,6 +243,26 @@ def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None
     assert row.created == 100_000
     assert row.sampled_out > 0
     assert len(observing.events(actor.pid, Kind.CREATE)) == 100_000 - row.sampled_out
+
+
+@PROOFS(
+    "An instance whose event was left out or lost is known all the same where BPF's iterator takes the census: with "
+    "its creator, the id of the thread and the argument, without the thread's name and the stack.",
+)
+def test_what_is_known_of_an_instance_without_an_event(actor: Actor) -> None:
+    with observe(stacks=True, sizes=Sizes(detail_per_s=1, burst_s=0.0)) as observing:
+        threads = {made["fd"]: made["tid"] for made in (actor.do("create_in_thread") for _ in range(5))}
+        eventually(lambda: observing.agrees([actor.pid]))
+        instances = observing.instances(actor.pid)
+        (told, *_) = events = observing.events(actor.pid, Kind.CREATE)
+        assert {fd: one.thread and one.thread.tid for fd, one in instances.items()} == threads
+        assert instances[told.fd or 0].thread == (told.tid, told.name)
+        left_out = [one for fd, one in instances.items() if fd not in {event.fd for event in events}]
+        assert left_out
+        for one in left_out:
+            assert one.creator is not None
+            assert (one.provenance, one.creator.pid, one.syscall) == (Provenance.TRACED, actor.pid, told.syscall)
+            assert (one.argument, one.thread and one.thread.name, one.stack) == (told.argument, None, ())
 
 
 @PROOFS(

@@ -132,7 +132,7 @@ def test_holdings_are_read_member_by_member(compiled: dict[str, type[ctypes.Stru
     other = _filled(compiled["holding"], file=1, created_ns=0, syscall=0)
     (first, second), cut = wire.decode_table(one + other)
     assert cut is None
-    members = {"file", "created_ns", "argument", "fd", "creator"}
+    members = {"file", "created_ns", "argument", "fd", "creator", "creator_tid"}
     expected = {name: _member(one, compiled["holding"], name) for name in members}
     pid = _member(one, compiled["holding"], "tgid")
     assert first == Holding(start=12_345, pid=pid, syscall=2, creator_start=9_876, **expected)

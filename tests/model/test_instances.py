@@ -408,3 +408,7 @@ def test_the_thread_that_created_an_instance_stays_known(known: Instances) -> No
     assert known.live[A].thread == Thread(101, "worker")
     known.apply_census(census(40, holding(B, created=10)), release_told=True)
     assert known.live[B].thread is None
+    known.apply_census(census(50, holding(C, created=45)._replace(creator_tid=102)), release_told=True)
+    assert known.live[C].thread == Thread(102, None), "no event told its name"
+    known.apply_event(create(C, 45)._replace(tid=102, name="late"))
+    assert known.live[C].thread == Thread(102, "late")

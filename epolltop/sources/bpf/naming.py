@@ -163,4 +163,5 @@ def _of(created: Event | None, holding: Holding) -> Holding:
         syscall=created.syscall,
         creator=created.pid,
         creator_start=created.start,
+        creator_tid=created.tid,
     )

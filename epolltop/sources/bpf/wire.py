@@ -16,8 +16,8 @@ EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQQQ")
 PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQQQQ")
-HOLDING = struct.Struct("=QQQQIIIIII")
-BIRTH = struct.Struct("=QQIIBB6x")
+HOLDING = struct.Struct("=QQQQIIIIIBB2x")
+BIRTH = struct.Struct("=QQIIIBB2x")
 FILE = struct.Struct("=Q")
 """Key of the map births."""
 LESSON = struct.Struct("=QQQQIIII")
@@ -228,16 +228,17 @@ def decode_table(raw: bytes) -> tuple[list[Holding], ProcessKey | None]:
     """One of `census_tables`, and whose it is if that process holds more than was told."""
     holdings: list[Holding] = []
     last: tuple[int, ...] = ()
-    started = pid = flags = parent = parent_started = 0
-    for file, created_ns, born, start, tgid, fd, creator, argument, syscall, cloexec in HOLDING.iter_unpack(raw):
+    started = pid = flags = parent = parent_started = thread = 0
+    for file, created_ns, born, start, tgid, fd, creator, tid, argument, syscall, cloexec in HOLDING.iter_unpack(raw):
         if not file:
             continue
-        now = start, tgid, argument, creator, born
+        now = start, tgid, argument, creator, tid, born
         if now != last:  # mostly they are equal, and then the same objects: of 131,072 that saves 20 MB
             last, started, parent_started = now, start // NS_PER_TICK, born // NS_PER_TICK
-            pid, flags, parent = tgid, argument, creator
+            pid, flags, parent, thread = tgid, argument, creator, tid
         closes = _CLOEXEC.get(cloexec)
-        holdings.append(Holding(file, created_ns, started, pid, fd, flags, syscall, parent, parent_started, closes))
+        made = file, created_ns, started, pid, fd, flags, syscall, parent, parent_started, closes, thread
+        holdings.append(Holding(*made))
     if len(holdings) * HOLDING.size == len(raw):
         return holdings, None
     _, _, _, start, tgid, *_ = HOLDING.unpack_from(raw)
