@@ -19,6 +19,8 @@ NAMES_MAX = 1000
 """Tried for a new file; somebody else may have taken them all."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAMELESS = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC
+_DESCRIPTORS = "/proc/self/fd"
 
 
 def require_room(path: Path) -> None:
@@ -39,7 +41,8 @@ def write_whole(path: Path, content: Parts) -> None:
 
     A file beside it is written and then renamed over it, so that a full disk or a crash leaves the old one or none; the
     file beside it is made anew and never followed, since root may be writing into somebody's directory. For the same
-    reason what is replaced must be an ordinary file: no link, no device (-o /dev/null).
+    reason what is replaced must be an ordinary file: no link, no device (-o /dev/null). Where the file system has files
+    without a name (ext4, XFS, Btrfs, tmpfs and others), it gets one when it is whole: whoever is killed leaves nothing.
 
     Raises:
         OSError: with the path that could not be written.
@@ -79,15 +82,29 @@ def _beside(path: Path, content: Parts) -> Iterator[Path]:
                     file.write(block)
                 file.flush()
                 os.fsync(file.fileno())
+                _name(file.fileno(), beside)
             yield beside
         finally:
             beside.unlink(missing_ok=True)
 
 
 def _made_beside(path: Path) -> tuple[Path, int]:
-    """A new file in the same directory, whose name is short however long that of path is; and a descriptor of it."""
+    """The name of a new file in the same directory, short however long that of path is; and a descriptor of it.
+
+    It bears that name at once, or when `_name` gives it one.
+    """
     beside = path.with_name(f".epolltop-{secrets.token_hex(8)}")
+    if os.path.exists(_DESCRIPTORS):
+        with contextlib.suppress(OSError):  # where there are no such files; of another error the next call tells, too
+            return beside, os.open(path.parent, _NAMELESS, 0o600)
     return beside, os.open(beside, _NEW, 0o600)
+
+
+def _name(descriptor: int, beside: Path) -> None:
+    """Gives a name to what has none yet."""
+    if not os.fstat(descriptor).st_nlink:
+        # Python follows the link only if a directory is named, which does not matter to an absolute path.
+        os.link(f"{_DESCRIPTORS}/{descriptor}", beside, src_dir_fd=descriptor, follow_symlinks=True)
 
 
 @contextlib.contextmanager
@@ -121,7 +138,7 @@ def _move(beside: Path, free: Path) -> None:
 
 
 class Successor:
-    """A file to be read while it is written: beside path at first, then in its place."""
+    """A file to be read while it is written: beside path at first, maybe without a name, then in its place."""
 
     def __init__(self, path: Path) -> None:
         """Makes it, mode 0600. What stands at path must be an ordinary file, as in `write_whole`.
@@ -138,7 +155,7 @@ class Successor:
         """Unbuffered."""
 
     def succeed(self) -> None:
-        """Puts it in the place of what stood at path; until then that is as it was.
+        """Puts it in the place of what stood at path; until then that is as it was. Its file must be open.
 
         Raises:
             OSError: with the path that could not be written.
@@ -147,6 +164,7 @@ class Successor:
         if beside is not None:
             with _about(self._path), rights():
                 try:
+                    _name(self.file.fileno(), beside)
                     os.replace(beside, self._path)
                 except OSError:
                     beside.unlink(missing_ok=True)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,12 @@ write_whole(pathlib.Path(sys.argv[1]), 'x' * 200_000)
 def nobody_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_UID", raising=False)
     monkeypatch.delenv("SUDO_GID", raising=False)
+
+
+@pytest.fixture(autouse=True, params=["nameless", "named"])
+def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "named":  # as where the file system, or /proc, does not allow the other way
+        monkeypatch.setattr("epolltop.output.files._DESCRIPTORS", "/nowhere")
 
 
 def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -98,6 +107,28 @@ def test_a_file_too_large_leaves_the_old_one(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_who_is_killed_while_writing_leaves_nothing(tmp_path: Path) -> None:
+    script = "import os, pathlib, signal\nfrom epolltop.output.files import *\n"
+    script += "def parts():\n    yield 'x' * 200_000\n    os.kill(os.getpid(), signal.SIGKILL)\n    yield ''\n"
+    for write in ("write_whole", "write_new"):
+        ended = subprocess.run(
+            [sys.executable, "-c", f"{script}{write}(pathlib.Path('file'), parts())"], check=False, cwd=tmp_path
+        )
+        assert ended.returncode == -signal.SIGKILL
+        assert os.listdir(tmp_path) == []
+
+
+def test_what_is_no_more_beside_it_is_an_error_about_the_file(tmp_path: Path) -> None:
+    def parts() -> Iterator[str]:
+        yield "new"
+        shutil.rmtree(tmp_path / "inside")
+
+    (tmp_path / "inside").mkdir()
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(tmp_path / "inside" / "file", parts())
+    assert caught.value.filename == str(tmp_path / "inside" / "file")
+
+
 @as_root
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     script = 'mount -t tmpfs -o size=64k tmpfs "$1" && cd "$1" && echo old >file && "$2" -c "$3" file; cat file; ls -A'
@@ -137,9 +168,8 @@ def test_a_successor_that_resigns_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_successor_that_may_not_take_the_place_leaves_nothing(tmp_path: Path) -> None:
     successor = Successor(tmp_path / "file")
-    successor.file.close()
     (tmp_path / "file").mkdir()
-    with pytest.raises(IsADirectoryError) as caught:
+    with successor.file, pytest.raises(IsADirectoryError) as caught:
         successor.succeed()
     assert caught.value.filename == str(tmp_path / "file")
     assert os.listdir(tmp_path) == ["file"]
