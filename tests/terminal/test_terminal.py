@@ -241,6 +241,36 @@ def test_a_stop_that_no_key_asked_for(terminal: Terminal, actor: Actor) -> None:
     assert terminal.state() == before
 
 
+def test_a_stop_that_is_taken_back_at_once_leaves_nobody_stopped(terminal: Terminal, actor: Actor) -> None:
+    before = terminal.state()
+    terminal.command(f"sh -c 'epolltop -p {actor.pid}; exit $?'")
+    terminal.sees("3 instances in 1 process", "created 0 ")
+    children = Path(f"/proc/{terminal.child()}/task/{terminal.child()}/children")
+    stopped = int(children.read_text())
+
+    def shows(key: str, word: str) -> None:
+        def asked() -> bool:  # now and then: what is typed while it leaves the terminal is nobody's
+            terminal.press(key)
+            return eventually(lambda: word in terminal.text, 2.0)
+
+        eventually(asked, PATIENCE_S)
+
+    for pause_s in (0.0, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5):
+        os.kill(stopped, signal.SIGTSTP)
+        time.sleep(pause_s)
+        os.kill(stopped, signal.SIGCONT)
+        shows("2", "WATCHES")
+        shows("1", "FREED/S")
+    os.kill(stopped, signal.SIGTSTP)
+    state = Path(f"/proc/{stopped}/stat")
+    eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", PATIENCE_S)
+    os.kill(stopped, signal.SIGCONT)
+    shows("2", "WATCHES")
+    terminal.press("q")
+    assert terminal.status() == 0
+    assert terminal.state() == before
+
+
 def test_redrawing_what_somebody_wrote_over(terminal: Terminal, actor: Actor) -> None:
     start(terminal, actor)
     tty = Path(terminal.tmux("display-message", "-p", "#{pane_tty}").strip())
