@@ -8,10 +8,12 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
+PATIENCE_S = 20.0
+"""What comes on a machine that has nothing else to do within one second, comes on a busy one within that."""
 _PAUSE_S = 0.01
 
 
-def eventually(condition: Callable[[], Answer], within_s: float = 5.0) -> Answer:
+def eventually(condition: Callable[[], Answer], within_s: float = PATIENCE_S) -> Answer:
     """The first true answer of a condition. An AssertionError of the condition counts as a no.
 
     Raises:

@@ -11,10 +11,16 @@ from tests.workloads.client import Actor
 from .observing import Observing, observe
 
 
-@pytest.fixture(name="observing", scope="session")
-def _observing() -> Iterator[Observing]:
+@pytest.fixture(name="opened", scope="session")
+def _opened() -> Iterator[Observing]:
     with observe() as observing:
         yield observing
+
+
+@pytest.fixture(name="observing")
+def _observing(opened: Observing) -> Observing:
+    opened.refresh()  # what others did since the test before may have filled its buffer
+    return opened
 
 
 @pytest.fixture(name="actor")

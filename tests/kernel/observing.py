@@ -19,7 +19,7 @@ from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.source import BpfSource
 from epolltop.sources.proc import ProcSource
 from epolltop.sources.recorder import Recorder
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .truth import Table, told, truth
@@ -151,7 +151,7 @@ class Observing:
         births = self._source._births.items()
         return {(file, created_ns) for file, (created_ns, _, tgid, *_) in births if tgid not in (*pids, os.getpid())}
 
-    def until(self, condition: Callable[[Snapshot], bool], within_s: float = 5.0) -> Snapshot:
+    def until(self, condition: Callable[[Snapshot], bool], within_s: float = PATIENCE_S) -> Snapshot:
         """The first snapshot that fulfils a condition."""
 
         def look() -> Snapshot | None:

@@ -82,7 +82,7 @@ def test_what_is_inherited_by_many_is_shared_out_and_back_when_they_end(narrow: 
     assert {instance.id for instance in narrow.instances(actor.pid).values()} == known
     for pid in reversed(children):  # later ones have inherited what the earlier are told by
         actor.do("reap", pid=pid)
-    narrow.until(lambda now: not any(row.partly_listed for row in now.processes if row.pid == actor.pid), within_s=20)
+    narrow.until(lambda now: not any(row.partly_listed for row in now.processes if row.pid == actor.pid))
     assert told(narrow, actor.pid) == len(fds)
     assert {instance.id for instance in narrow.instances(actor.pid).values()} == known
     assert not narrow.events(actor.pid, Kind.GONE, Kind.FOUND)

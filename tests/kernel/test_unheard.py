@@ -39,7 +39,7 @@ def test_what_comes_after_a_loss_is_told_again() -> None:
         assert (row.created, len(observing.events(actor.pid, Kind.CREATE))) == (8, 3)
         assert observing.batch.source.lost >= before + 10
 
-        eventually(lambda: observing.hears(actor), 2)
+        eventually(lambda: observing.hears(actor))
         lost = observing.batch.source.lost
         told = len(observing.events(actor.pid, Kind.CREATE))
         actor.do("pairs", count=100)
