@@ -53,6 +53,11 @@ class Observing:
             self._events.setdefault(event.pid, []).append(event)
         return snapshot
 
+    def look(self) -> None:
+        """Takes a census of which nothing comes to be known."""
+        assert isinstance(self._source, BpfSource)
+        self._source._census.take()
+
     def row(self, pid: int) -> ProcessRow:
         """The row of a process, now.
 
