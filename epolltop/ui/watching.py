@@ -288,7 +288,8 @@ class Watching(App[Exception]):
     def _why_empty(self, looked: Looked) -> str:
         place, snapshot = looked.place, looked.snapshot
         if looked.of:
-            return f"None of {looked.of} {place.subject.id} matches the filter {place.filter_text!r}. Esc clears it."
+            all_of_them = f"{grouped(looked.of)} {place.subject.id}"
+            return f"None of {all_of_them} matches the filter {place.filter_text!r}. Esc clears it."
         if place.instance:
             return "The journal has nothing about this instance: its creation was not seen or is too long ago."
         if place.process:

@@ -292,6 +292,7 @@ async def test_loss_is_not_overlooked() -> None:
     [
         (batch(), "", "No process holds an epoll instance."),
         (batch(*ALL), "postgres", "None of 3 processes matches the filter 'postgres'."),
+        (batch(*(Task(pid) for pid in range(1, 1002))), "none", "None of 1,001 processes matches the filter 'none'."),
         (batch(*ALL), "", "No instance was created or released yet."),
         (batch(), "", "No process is selected."),
         (batch(), "", "instances of no process"),
