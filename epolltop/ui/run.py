@@ -76,7 +76,8 @@ async def _shown(app: EpolltopApp, leaving: Leaving, terminal: Terminal) -> Exce
     loop = asyncio.get_running_loop()
 
     def draw_anew() -> None:
-        loop.call_soon_threadsafe(app.action_redraw)
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: the screen has ended
+            loop.call_soon_threadsafe(app.action_redraw)
 
     terminal.takes_again = draw_anew
     leaving.tell(lambda code: loop.call_soon_threadsafe(app.leave, code))

@@ -311,6 +311,8 @@ class Watching(App[Exception]):
 
     def _handle_exception(self, error: Exception) -> None:
         """An error of our own ends the screen: told once, with a file for the report, not as a traceback over it."""
+        if self._exit:
+            return  # it ends already: a page that was about to open finds no place any more
         self.crashed = self.crashed or report(error)
         super()._handle_exception(error)
 
