@@ -39,10 +39,10 @@ def main() -> None:
     """Medians in ms."""
     from epolltop.model.batch import Holding
     from epolltop.model.world import World
-    from epolltop.session import uncollected
+    from epolltop.session.observation import uncollected
     from epolltop.sources.bpf import wire
+    from epolltop.sources.bpf.bpf_source import BpfSource
     from epolltop.sources.bpf.census import IteratorCensus
-    from epolltop.sources.bpf.source import BpfSource
 
     times: dict[str, list[float]] = {}
 

@@ -34,7 +34,7 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
-from epolltop.sources.cost import own_cost
+from epolltop.proc.own_cost import own_cost
 
 TICKS = 3_600
 WARM_UP = 300
@@ -143,7 +143,7 @@ def _holding(created: Event) -> Holding:
 
 def _source(seconds: float, loops: list[str]) -> dict[str, float]:
     from epolltop.model.world import World
-    from epolltop.sources.bpf.source import BpfSource
+    from epolltop.sources.bpf.bpf_source import BpfSource
 
     source, world = BpfSource(), World()
     sizes: list[tuple[float, float]] = []

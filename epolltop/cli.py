@@ -15,35 +15,36 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epolltop import least
-from epolltop.descriptors import settle
-from epolltop.environment import hide_environment
-from epolltop.invoker import invoker
-from epolltop.leaving import Leaving
+from epolltop.errors import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
 from epolltop.options import Answered, BadUsage, Options, parse_options
-from epolltop.output.batch import run_batch
+from epolltop.output.batch_tables import run_batch
 from epolltop.output.doctor import Kept, doctor_report
+from epolltop.output.event_lines import run_events
 from epolltop.output.export import export, export_screen
 from epolltop.output.files import Successor, require_room, write_whole
 from epolltop.output.formats import FORMATS
-from epolltop.output.journal import run_events
-from epolltop.output.observe import run_snapshot
 from epolltop.output.parts import by_blocks
-from epolltop.output.record import run_record
-from epolltop.privileges import gains_nothing, held, keep_nothing, keep_only
+from epolltop.output.record_command import run_record
+from epolltop.output.snapshot_command import run_snapshot
 from epolltop.query.view import EVENTS
-from epolltop.replay import Replay
-from epolltop.session import OpenSource, Outage, Session
-from epolltop.sources import MORE_DESCRIPTORS, FactSource, SourceEnded, SourceUnavailable, Unplayable
+from epolltop.runtime import least_rights as least
+from epolltop.runtime.descriptors import settle
+from epolltop.runtime.environment import hide_environment
+from epolltop.runtime.invoker import invoker
+from epolltop.runtime.leaving import Leaving
+from epolltop.runtime.privileges import gains_nothing, held, keep_nothing, keep_only
+from epolltop.runtime.streams import Gone, Stdout, say
+from epolltop.session.observation import OpenSource, Outage, Session
+from epolltop.session.replay import Replay
+from epolltop.sources import FactSource
 from epolltop.sources.choose import open_source
-from epolltop.sources.proc import ProcSource
-from epolltop.sources.recorder import Recorder
-from epolltop.sources.saved import open_file
-from epolltop.streams import Gone, Stdout, say
+from epolltop.sources.proc_source import ProcSource
+from epolltop.sources.recording.recorder import Recorder
+from epolltop.sources.saved.saved import open_file
 from epolltop.text import in_ascii, narrated, plural, size
 
 if TYPE_CHECKING:
-    from epolltop.sources.bpf.source import BpfSource
+    from epolltop.sources.bpf.bpf_source import BpfSource
 
 FAILED, BAD_USAGE, NO_SOURCE = 1, 2, 3
 _EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
@@ -195,8 +196,8 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
 
 def _ui(session: Session, options: Options, stdout: Stdout, leaving: Leaving) -> int:
     from epolltop.ui.exports import Exports
-    from epolltop.ui.place import root
     from epolltop.ui.run import run_ui
+    from epolltop.ui.state.navigation import root
 
     readable = in_ascii if options.ascii_only or stdout.is_ascii else str
     stdout.watch()
@@ -292,9 +293,9 @@ def _front_end(session: Session, options: Options, stdout: Stdout) -> Coroutine[
 
 
 def _doctor(options: Options, stdout: Stdout) -> int:
-    from epolltop.sources.bpf.requirements import requirements
-    from epolltop.sources.procfs import Procfs
-    from epolltop.sources.unlisted import find_unlisted
+    from epolltop.bcc.requirements import requirements
+    from epolltop.proc.procfs import Procfs
+    from epolltop.proc.unlisted import find_unlisted
 
     source, described, why, code = None, None, "", 0
     try:

@@ -8,8 +8,8 @@ import sys
 import traceback
 from typing import NoReturn
 
-from epolltop.descriptors import settle
-from epolltop.leaving import Leaving
+from epolltop.runtime.descriptors import settle
+from epolltop.runtime.leaving import Leaving
 
 
 def enter() -> NoReturn:

@@ -28,11 +28,11 @@ from textual.pilot import Pilot
 from epolltop.model.world import Selection
 from epolltop.output.export import self_contained
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
-from epolltop.session import Session
+from epolltop.session.observation import Session
 from epolltop.sources.choose import open_source
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.exports import Exports
-from epolltop.ui.place import Place, root
+from epolltop.ui.state.navigation import Place, root
 
 HERE = Path(__file__).parent
 WATCHER = HERE.parent / "tests" / "workloads" / "inotify_watch.py"

@@ -8,7 +8,7 @@ import signal
 import hypothesis
 import pytest
 
-from epolltop.sources import SourceUnavailable
+from epolltop.errors import SourceUnavailable
 
 # Time asserts nothing: other work shares the machine.
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -30,8 +30,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @functools.cache
 def _missing_for_bpf() -> str:
-    from epolltop.sources.bpf.bcc import load_bcc
-    from epolltop.sources.bpf.requirements import require
+    from epolltop.bcc.loader import load_bcc
+    from epolltop.bcc.requirements import require
 
     try:
         require()

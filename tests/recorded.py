@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from epolltop.model.batch import Batch, ProcessKey
+from epolltop.errors import SourceEnded
+from epolltop.model.batch import Batch, Descriptor, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources import Descriptor, SourceEnded
-from epolltop.sources.recorder import Recorder
-from epolltop.sources.recording import Recording
-from epolltop.sources.saved import open_saved
+from epolltop.sources.recording.reader import Recording
+from epolltop.sources.recording.recorder import Recorder
+from epolltop.sources.saved.saved import open_saved
 from tests.output.whole import FORMATS
 
 

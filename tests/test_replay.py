@@ -18,22 +18,22 @@ from typing import Any
 
 import pytest
 
-from epolltop import checkpoints
+from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
-from epolltop.output.batch import run_batch
-from epolltop.output.journal import run_events
-from epolltop.output.observe import run_snapshot
+from epolltop.output.batch_tables import run_batch
+from epolltop.output.event_lines import run_events
 from epolltop.output.parts import Write
 from epolltop.output.report import Report
+from epolltop.output.snapshot_command import run_snapshot
 from epolltop.query.filter import everything, parse
 from epolltop.query.view import PROCESSES, View
-from epolltop.replay import Replay
-from epolltop.session import Session
-from epolltop.sources import SourceEnded, Unplayable
-from epolltop.sources.container import FRAME
-from epolltop.sources.recorder import Recorder
+from epolltop.session import checkpoints
+from epolltop.session.observation import Session
+from epolltop.session.replay import Replay
+from epolltop.sources.recording.container import FRAME
+from epolltop.sources.recording.recorder import Recorder
 from tests.model.test_any_order import _deliver, _run
 from tests.output.made import EVENTS, exact
 from tests.output.whole import FORMATS
@@ -127,7 +127,7 @@ async def test_checkpoints_stay_within_their_room(path: Path, monkeypatch: pytes
 
 
 async def test_a_journal_that_is_longer_than_its_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("epolltop.model.world", "epolltop.checkpoints"):
+    for module in ("epolltop.model.world", "epolltop.session.checkpoints"):
         monkeypatch.setattr(f"{module}.JOURNAL", 7)
     expected = await lived(life(60))
     assert any(snapshot.journal_end > 20 for snapshot in expected)

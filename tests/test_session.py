@@ -9,12 +9,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
-from epolltop import session as sessions
-from epolltop.model.batch import Batch, ProcessKey
+from epolltop.model.batch import Batch, Descriptor, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Mark, Selection, World
-from epolltop.session import Outage, Session
-from epolltop.sources import Descriptor
+from epolltop.session import observation as sessions
+from epolltop.session.observation import Outage, Session
 from tests.model.facts import SECOND, A, P, create, release
 from tests.query.rows import NOW_NS
 from tests.ui.source import ScriptedSource, Task, batch, file_of

@@ -288,3 +288,23 @@ class Batch:
     """Names by uid, of those that acted in this tick and were gone before they could be read."""
     watches: Mapping[int, int] = field(default_factory=dict)
     """Length of the interest list by file, for those that were read in this tick."""
+
+
+class Unlisted(NamedTuple):
+    """References to files that no descriptor table shows: at least so many, as far as we may look."""
+
+    in_flight: int
+    """Descriptors of any kind, sent over Unix sockets and not yet received."""
+    sockets: int
+    """In which they wait."""
+    registered: int
+    """Registrations of epoll instances with io_uring."""
+    complete: bool
+    """There was time to look at all descriptors."""
+
+
+class Descriptor(NamedTuple):
+    """Where an instance can be reached."""
+
+    process: ProcessKey
+    fd: int

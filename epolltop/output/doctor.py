@@ -6,10 +6,10 @@ import json as jsonlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from epolltop.model.batch import Source
+from epolltop.errors import Requirement
+from epolltop.model.batch import Source, Unlisted
 from epolltop.output.document import source_document
 from epolltop.query.headline import unseen
-from epolltop.sources import Requirement, Unlisted
 from epolltop.text import in_ascii, plural
 
 

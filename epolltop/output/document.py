@@ -14,9 +14,9 @@ from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
+from epolltop.query.event_record import event_record, signed
 from epolltop.query.fields import InstanceOf, flag_names
 from epolltop.query.filter import everything
-from epolltop.query.record import event_record, signed
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.text import safe, timestamp
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from epolltop.invoker import invoker, rights
 from epolltop.output.parts import Parts, blocks
+from epolltop.runtime.invoker import invoker, rights
 
 NAMES_MAX = 1000
 """Tried for a new file; somebody else may have taken them all."""

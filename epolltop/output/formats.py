@@ -7,14 +7,14 @@ from typing import Any
 
 from epolltop.model.bounds import SNAPSHOT_BYTES_MAX
 from epolltop.model.snapshot import ProcessRow
-from epolltop.output import table
+from epolltop.output import delimited as table
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import indented, on_one_line
 from epolltop.output.parts import Parts, within
 from epolltop.output.report import Report
+from epolltop.query.aligned import plain
 from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Row, Value
 from epolltop.query.headline import headline
-from epolltop.query.lines import plain
 from epolltop.query.view import PROCESSES, instances
 from epolltop.text import in_ascii, safe, wrapped
 

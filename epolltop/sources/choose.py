@@ -6,11 +6,11 @@ import functools
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from epolltop.sources import SourceUnavailable
-from epolltop.sources.proc import ProcSource
+from epolltop.errors import SourceUnavailable
+from epolltop.sources.proc_source import ProcSource
 
 if TYPE_CHECKING:
-    from epolltop.sources.bpf.source import BpfSource
+    from epolltop.sources.bpf.bpf_source import BpfSource
 
 KINDS = ("auto", "bpf", "proc")
 
@@ -39,8 +39,8 @@ def open_source(
     """
     fallback = ""
     if kind != "proc":
+        from epolltop.sources.bpf.bpf_source import BpfSource
         from epolltop.sources.bpf.ladder import ALL
-        from epolltop.sources.bpf.source import BpfSource
 
         ladders = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
         live = BpfSource(include_self=include_self, pids=pids, stacks=stacks, compat=compat, ladders=ladders)

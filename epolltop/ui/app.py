@@ -22,21 +22,21 @@ from epolltop.query.fields import INSTANCE_FIELDS, Field, InstanceOf, lookup
 from epolltop.query.headline import notes
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS
-from epolltop.session import Session
-from epolltop.ui.board import Board
+from epolltop.session.observation import Session
 from epolltop.ui.clipboard import Clip, clip_row, clip_rows
+from epolltop.ui.dialogs.help import Help
+from epolltop.ui.dialogs.manual import Manual
+from epolltop.ui.dialogs.picker import Choice, Picker, Question
+from epolltop.ui.dialogs.whole_row import Whole, whole
 from epolltop.ui.exports import Exports, Halted
-from epolltop.ui.filterbar import FilterBar
-from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, in_app
-from epolltop.ui.manual import Manual
-from epolltop.ui.picker import Choice, Picker, Question
-from epolltop.ui.place import Place, Trail, root
-from epolltop.ui.stops import survive_stops
-from epolltop.ui.table import VirtualTable
+from epolltop.ui.main_panes import Board
+from epolltop.ui.state.navigation import Place, Trail, root
+from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.terminal.suspend import survive_stops
 from epolltop.ui.typist import Typist
 from epolltop.ui.watching import KEY_WAITS_S
-from epolltop.ui.whole import Whole, whole
+from epolltop.ui.widgets.filter_bar import FilterBar
 
 _SCREEN = "svg"
 _LATE_S = 0.5

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.aligned import plain
 from epolltop.query.field import as_text
 from epolltop.query.fields import Field, Row
-from epolltop.query.lines import plain
 from epolltop.text import cut, grouped, in_ascii, plural
 
 MAX_BYTES = 74_994

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from epolltop.descriptors import silenced
-from epolltop.least import front_end
-from epolltop.leaving import Leaving
-from epolltop.session import Session
-from epolltop.ui.place import Place
-from epolltop.ui.terminal import Terminal
+from epolltop.runtime.descriptors import silenced
+from epolltop.runtime.least_rights import front_end
+from epolltop.runtime.leaving import Leaving
+from epolltop.session.observation import Session
+from epolltop.ui.state.navigation import Place
+from epolltop.ui.terminal.stream import Terminal
 
 if TYPE_CHECKING:
     from epolltop.ui.app import EpolltopApp
@@ -57,8 +57,8 @@ def run_ui(
         session.prepare()  # compiling takes as long as importing Textual: both at once
         front_end()
         from epolltop.ui.app import EpolltopApp
-        from epolltop.ui.driver import leaves_by
-        from epolltop.ui.keyboard import read_any_bytes
+        from epolltop.ui.terminal.decoding import read_any_bytes
+        from epolltop.ui.terminal.driver import leaves_by
 
         read_any_bytes()
         app = EpolltopApp(session, start, exports, readable, leaves_by(leaving))

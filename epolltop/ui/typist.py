@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textual import events
 
-from epolltop.ui.entry import TakesKeys
-from epolltop.ui.filterbar import FilterBar
+from epolltop.ui.dialogs.pager import Page
+from epolltop.ui.dialogs.picker import Picker, Question
 from epolltop.ui.keys import ACTIONS, EVERYWHERE
-from epolltop.ui.pager import Page
-from epolltop.ui.picker import Picker, Question
 from epolltop.ui.watching import Watching
+from epolltop.ui.widgets.filter_bar import FilterBar
+from epolltop.ui.widgets.line_input import TakesKeys
 
 
 class Typist(Watching):

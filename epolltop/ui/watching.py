@@ -23,20 +23,20 @@ from textual.widgets import Footer
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, arranged
-from epolltop.session import Outage, Session
+from epolltop.session.observation import Outage, Session
 from epolltop.text import grouped
-from epolltop.ui.ascii import ASCII
-from epolltop.ui.board import Board, nothing_yet
-from epolltop.ui.clock import clock_of
-from epolltop.ui.crash import report, report_rendered
-from epolltop.ui.crumbs import Crumbs
-from epolltop.ui.filterbar import FilterBar
-from epolltop.ui.glow import Glow
-from epolltop.ui.header import Header
-from epolltop.ui.place import Place, Trail
-from epolltop.ui.ring import Ring
-from epolltop.ui.spans import narrowed
-from epolltop.ui.table import VirtualTable
+from epolltop.ui.main_panes import Board, nothing_yet
+from epolltop.ui.state.change_highlight import Glow
+from epolltop.ui.state.clock import clock_of
+from epolltop.ui.state.navigation import Place, Trail
+from epolltop.ui.state.snapshot_history import Ring
+from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.terminal.ascii import ASCII
+from epolltop.ui.terminal.crash_report import report, report_rendered
+from epolltop.ui.terminal.partial_update import narrowed
+from epolltop.ui.widgets.breadcrumbs import Crumbs
+from epolltop.ui.widgets.filter_bar import FilterBar
+from epolltop.ui.widgets.header import Header
 
 WORKS_S = 0.5
 """After so long it is said that work is under way."""

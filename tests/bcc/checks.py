@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.bcc.loader import load_bcc
+from epolltop.bcc.program import AttachError, Program
 from epolltop.model.batch import Kind, Source
-from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import EPOLL_CREATE
-from epolltop.sources.bpf.program import AttachError, Program
-from epolltop.sources.bpf.source import BpfSource
 from tests.kernel.observing import Observing, observe
 from tests.waiting import eventually
 from tests.workloads.client import Actor

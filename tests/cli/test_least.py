@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
-from epolltop.privileges import Capability
-from epolltop.sources.needs import LOOKING, listening, polling
+from epolltop.bcc.needs import LOOKING, listening, polling
+from epolltop.runtime.privileges import Capability
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from epolltop.ui.driver import TALLEST
+from epolltop.ui.terminal.driver import TALLEST
 from tests.waiting import eventually
 
 from .program import COMMAND, started
@@ -29,7 +29,7 @@ LATE_S = 8.0
 
 BUSY = """
 import sys, time
-from epolltop.sources.proc import ProcSource
+from epolltop.sources.proc_source import ProcSource
 polls, poll = 0, ProcSource.poll
 def busy(self, focus, shown=()):
     global polls

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from epolltop.sources import Unplayable
+from epolltop.errors import Unplayable
 from tests.recorded import read
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -141,7 +141,7 @@ def test_a_full_disk_ends_it_and_the_file_can_be_replayed(tmp_path: Path) -> Non
 
 PADDED = """
 import random, sys
-from epolltop.sources.proc import ProcSource
+from epolltop.sources.proc_source import ProcSource
 poll = ProcSource.poll
 def padded(self, focus, shown):
     batch = poll(self, focus, shown)

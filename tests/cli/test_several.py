@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epolltop.bcc.remedies import as_root
 from epolltop.options import BadUsage, parse_options
-from epolltop.sources.bpf.refusal import as_root
 from tests.workloads.client import Actor
 
 from .program import run

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.descriptors import settle
+from epolltop.runtime.descriptors import settle
 from tests.cli.program import COMMAND, ROOT, environment
 
 INSTALLED = (str(Path(sys.executable).parent / "epolltop"),)

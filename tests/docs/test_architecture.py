@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources.bpf.program import UNITS
+from epolltop.bcc.program import UNITS
 from epolltop.sources.choose import KINDS
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.keys import KEYS, Key

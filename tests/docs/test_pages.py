@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from epolltop.bcc.machine import MACHINES
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.options import parse_options
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.scan import Scan
+from epolltop.query.event_record import event_record
 from epolltop.query.fields import event_name
-from epolltop.query.record import event_record
 from epolltop.sources.bpf import ladder
 from epolltop.sources.bpf.census import IteratorCensus
-from epolltop.sources.bpf.machine import MACHINES
-from epolltop.sources.procfs import Procfs
-from epolltop.sources.scan import Scan
-from epolltop.ui.manual import page
+from epolltop.ui.dialogs.manual import page
 from tests.kernel import test_census_pages, test_epoll_create_page, test_files_free_page, test_watch_a_directory
 from tests.query.rows import NOW_NS, event, snapshot
 

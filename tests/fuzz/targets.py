@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.world import Selection, World
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
@@ -21,12 +22,11 @@ from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
 from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS, View, look
-from epolltop.sources import SourceEnded, Unplayable
 from epolltop.sources.bpf import wire
-from epolltop.sources.codec import Damaged, Decoder
-from epolltop.sources.container import FRAME, RAW, framed
-from epolltop.sources.recording import Recording
-from epolltop.sources.saved import open_saved
+from epolltop.sources.recording.codec import Damaged, Decoder
+from epolltop.sources.recording.container import FRAME, RAW, framed
+from epolltop.sources.recording.reader import Recording
+from epolltop.sources.saved.saved import open_saved
 from tests.fuzz.mutation import NUMBERS, TEXTS, junk, mutated_bytes, mutated_tree
 from tests.output.made import EVENTS, exact
 from tests.recorded import content

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from epolltop.model.batch import Batch, Event, Kind
+from epolltop.model.batch import Batch, Descriptor, Event, Kind
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.world import Selection, World
-from epolltop.sources import Descriptor, FactSource
+from epolltop.sources import FactSource
+from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import SIZES, Sizes
-from epolltop.sources.bpf.source import BpfSource
-from epolltop.sources.proc import ProcSource
-from epolltop.sources.recorder import Recorder
+from epolltop.sources.proc_source import ProcSource
+from epolltop.sources.recording.recorder import Recorder
 from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 

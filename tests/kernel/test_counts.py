@@ -14,7 +14,7 @@ import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.snapshot import Provenance
-from epolltop.sources.procfs import Procfs
+from epolltop.proc.procfs import Procfs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

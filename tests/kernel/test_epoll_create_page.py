@@ -14,8 +14,8 @@ import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.snapshot import Provenance
+from epolltop.query.event_record import event_record
 from epolltop.query.headline import notes
-from epolltop.query.record import event_record
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.cli.program import started

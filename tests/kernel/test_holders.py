@@ -7,10 +7,9 @@ import select
 
 import pytest
 
-from epolltop.model.batch import Holding, Kind
+from epolltop.model.batch import Descriptor, Holding, Kind
 from epolltop.model.snapshot import Provenance
 from epolltop.model.world import Selection, World
-from epolltop.sources import Descriptor
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

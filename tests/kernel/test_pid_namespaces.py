@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from epolltop.proc.scan import APART, UNCOMPARED
 from epolltop.sources.bpf.census import OUTSIDE
-from epolltop.sources.scan import APART, UNCOMPARED
 from tests.cli.observation import observed, row_of
 from tests.cli.program import COMMAND, ROOT, environment
 from tests.waiting import eventually

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.bcc.perf_buffer import PerfBuffer
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import ProcessRow, Provenance, Snapshot
 from epolltop.output.report import Report
 from epolltop.query.headline import brief_lines
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.bpf.ladder import ALL, Ladders
-from epolltop.sources.bpf.perfbuffer import PerfBuffer
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.text import grouped
 from tests.output.whole import as_json, as_text
@@ -49,7 +49,8 @@ each_ladder = pytest.mark.parametrize("ladders", LADDERS.values(), ids=LADDERS)
 LITTLE_DETAIL = """
 import functools, sys
 from epolltop.cli import main
-from epolltop.sources.bpf import sizes, source
+from epolltop.sources.bpf import sizes
+from epolltop.sources.bpf import bpf_source as source
 source.BpfSource = functools.partial(source.BpfSource, sizes=sizes.Sizes(detail_per_s=100, burst_s=0.01))
 sys.exit(main())
 """

@@ -16,10 +16,10 @@ import pytest
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
-from epolltop.replay import Replay
-from epolltop.session import Session
-from epolltop.sources.bpf.source import BpfSource
-from epolltop.sources.recorder import Recorder
+from epolltop.session.observation import Session
+from epolltop.session.replay import Replay
+from epolltop.sources.bpf.bpf_source import BpfSource
+from epolltop.sources.recording.recorder import Recorder
 from tests.workloads.client import Actor
 
 _Session = TypeVar("_Session", bound=Session)

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.batch import Descriptor, Kind
 from epolltop.model.snapshot import Provenance
+from epolltop.proc.scan import APART
 from epolltop.query.headline import notes
 from epolltop.query.story import instance_story
-from epolltop.sources import Descriptor
 from epolltop.sources.bpf.ladder import ALL
-from epolltop.sources.scan import APART
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.bcc.loader import load_bcc
+from epolltop.bcc.program import Program
 from epolltop.model.batch import Event, Kind
+from epolltop.runtime.pace import Deadline
 from epolltop.sources import NO_STACKS
-from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import EPOLL_CREATE, Hook
-from epolltop.sources.bpf.program import Program
 from epolltop.sources.bpf.sizes import Sizes
-from epolltop.sources.bpf.source import BpfSource
-from epolltop.sources.pace import Deadline
 from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 

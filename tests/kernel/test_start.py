@@ -15,7 +15,7 @@ import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.snapshot import Provenance
-from epolltop.sources.bpf.source import BpfSource
+from epolltop.sources.bpf.bpf_source import BpfSource
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from epolltop.bcc.loader import load_bcc
+from epolltop.bcc.program import bpf_directory
 from epolltop.model.batch import Counts, Event, Holding, Kind, ProcessKey, Syscall
 from epolltop.sources.bpf import wire
-from epolltop.sources.bpf.bcc import load_bcc
-from epolltop.sources.bpf.program import bpf_directory
 
 pytestmark = pytest.mark.kernel
 

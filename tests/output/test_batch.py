@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from epolltop.model.world import Selection
-from epolltop.output.batch import run_batch
+from epolltop.output.batch_tables import run_batch
 from epolltop.output.parts import Parts
 from epolltop.query.view import PROCESSES, View
-from epolltop.session import Session
+from epolltop.session.observation import Session
 from tests.ui.source import ScriptedSource, Task, batch
 
 

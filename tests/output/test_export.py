@@ -17,10 +17,10 @@ from markdown_it import MarkdownIt
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
+from epolltop.output.delimited import comma_separated, literal
 from epolltop.output.export import export, export_screen, self_contained
 from epolltop.output.files import write_new
 from epolltop.output.formats import FORMATS
-from epolltop.output.table import comma_separated, literal
 from epolltop.query.filter import parse_over
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, View, look
 

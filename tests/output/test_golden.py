@@ -19,21 +19,21 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.errors import Requirement
+from epolltop.model.batch import Event, Kind, Syscall, Unlisted
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import JOURNAL, Selection
-from epolltop.output.batch import run_batch
+from epolltop.output.batch_tables import run_batch
 from epolltop.output.doctor import Kept, doctor_report
-from epolltop.output.journal import run_events
-from epolltop.output.observe import run_snapshot
+from epolltop.output.event_lines import run_events
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
+from epolltop.output.snapshot_command import run_snapshot
+from epolltop.query.event_record import event_record
 from epolltop.query.filter import everything, parse, parse_over
-from epolltop.query.record import event_record
 from epolltop.query.view import EVENTS as ALL_EVENTS
 from epolltop.query.view import PROCESSES, SUBJECTS, View, look
-from epolltop.session import Session
-from epolltop.sources import Requirement, Unlisted
+from epolltop.session.observation import Session
 from tests.output.whole import FORMATS, as_json_line
 from tests.query.rows import event
 from tests.ui.source import START, ScriptedSource, Task, batch

@@ -122,7 +122,7 @@ def test_installed_wheel_observes_with_its_own_bpf_sources(environment: Path, tm
 
 @pytest.mark.kernel
 def test_installed_wheel_has_the_pages_of_its_events(environment: Path, tmp_path: Path) -> None:
-    read = "import epolltop.ui.manual, sys; sys.stdout.write(epolltop.ui.manual.page('epoll_create1'))"
+    read = "import epolltop.ui.dialogs.manual, sys; sys.stdout.write(epolltop.ui.dialogs.manual.page('epoll_create1'))"
 
     done = _run([*HIDDEN, str(environment / "bin" / "python"), "-I", "-c", read], tmp_path)
 

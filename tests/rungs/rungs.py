@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from epolltop.sources import SourceUnavailable, openfiles
+from epolltop.errors import SourceUnavailable
+from epolltop.proc import open_files as openfiles
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from tests.kernel.observing import Observing, observe, observe_by_proc
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources.bpf import program
+from epolltop.bcc import program
 
 from .comparison import Differs
 from .guest import IN_GUEST

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Kind
-from epolltop.sources import SourceUnavailable
-from epolltop.sources.bpf.source import BpfSource
+from epolltop.sources.bpf.bpf_source import BpfSource
 from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.sources import SourceEnded
-from epolltop.sources.recording import Recording
+from epolltop.errors import SourceEnded
+from epolltop.sources.recording.reader import Recording
 from tests.kernel.observing import Observing
 
 from .comparison import Differs

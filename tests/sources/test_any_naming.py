@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Event, Holding, Kind, Syscall
-from epolltop.sources.bpf.naming import Naming
+from epolltop.sources.bpf.address_matching import Naming
 
 ADDRESSES = (0xA00, 0xB00, 0xC00, 0xD00)
 PID, FDS = 70, (3, 4, 5)

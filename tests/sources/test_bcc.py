@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources.bpf.bcc import install_hint
+from epolltop.bcc.loader import install_hint
 from tests.cli.program import ROOT
 
 # Each in an interpreter of its own: what is imported once stays.
 TRY = """
 import sys
-from epolltop.sources import SourceUnavailable
-from epolltop.sources.bpf.bcc import load_bcc
+from epolltop.errors import SourceUnavailable
+from epolltop.bcc.loader import load_bcc
 try:
     module = load_bcc(sys.argv[1:])
 except SourceUnavailable as error:

@@ -30,10 +30,10 @@ from epolltop.model.world import Selection
 from epolltop.output.formats import as_json
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources import codec
-from epolltop.sources.codec import Damaged, Decoder, Encoder
-from epolltop.sources.container import RAW, framed
-from epolltop.sources.recorder import Recorder
+from epolltop.sources.recording import codec
+from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
+from epolltop.sources.recording.container import RAW, framed
+from epolltop.sources.recording.recorder import Recorder
 from tests.model.facts import A, P, batch, census, create, holding
 from tests.output.made import EVENTS, exact
 from tests.recorded import Told, read

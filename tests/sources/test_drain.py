@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from epolltop.sources.bpf.drain import Drain
+from epolltop.bcc.drain import Drain
 from tests.waiting import eventually
 
 

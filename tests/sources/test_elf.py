@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources.bpf import elf
-from epolltop.sources.pace import Deadline
+from epolltop.runtime.pace import Deadline
+from epolltop.symbols import elf
 
 from . import forged
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import ProcessKey
-from epolltop.sources import Descriptor, facts
-from epolltop.sources.facts import Facts
-from epolltop.sources.procfs import Procfs
-from epolltop.sources.tables import Measured
+from epolltop.model.batch import Descriptor, ProcessKey
+from epolltop.proc.fd_tables import Measured
+from epolltop.proc.procfs import Procfs
+from epolltop.sources import process_cache as facts
+from epolltop.sources.process_cache import Facts
 
 from .test_procfs import LONG, LONG_FD, LONG_LIST, Tree, child
 

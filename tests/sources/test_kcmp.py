@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.sources import kcmp
+from epolltop.proc import kcmp
 
 real = pytest.mark.skipif(not kcmp.available(), reason="kcmp(2) does not work here")
 ME = os.getpid()

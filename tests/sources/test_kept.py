@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from epolltop.sources.bpf import kept
-from epolltop.sources.bpf.kept import Kept, Stack
+from epolltop.symbols import kept
+from epolltop.symbols.kept import Kept, Stack
 
 
 def stack(number: int) -> Stack:

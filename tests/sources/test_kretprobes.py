@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources.bpf.kretprobes import left_behind, maxactive, sweep
+from epolltop.bcc.kretprobes import left_behind, maxactive, sweep
 
 TARGET = "__x64_sys_epoll_create1"
 

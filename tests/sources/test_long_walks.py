@@ -8,12 +8,12 @@ import pytest
 
 from epolltop.model.batch import Kind
 from epolltop.model.world import World
-from epolltop.sources import scan
-from epolltop.sources.pace import Deadline
-from epolltop.sources.procfs import Procfs
-from epolltop.sources.scan import LONG, Scan, Scanned
-from epolltop.sources.tables import Table
-from epolltop.sources.users import Users
+from epolltop.proc import scan
+from epolltop.proc.fd_tables import Table
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.scan import LONG, Scan, Scanned
+from epolltop.proc.users import Users
+from epolltop.runtime.pace import Deadline
 from tests.model.facts import batch, source
 from tests.workloads.client import Actor
 

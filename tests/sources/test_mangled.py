@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.sources.bpf.mangled import plain_name
+from epolltop.symbols.demangle import plain_name
 
 
 @pytest.mark.parametrize(

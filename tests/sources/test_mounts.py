@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources.bpf import lines, mounts
-from epolltop.sources.bpf.mounts import Mount, Mounts, Namespaces
-from epolltop.sources.pace import Deadline
+from epolltop.proc import bounded as lines
+from epolltop.proc import mounts
+from epolltop.proc.mounts import Mount, Mounts, Namespaces
+from epolltop.runtime.pace import Deadline
 
 
 def mount(kind: str, minor: int, point: str = "/", options: str = "rw") -> Mount:

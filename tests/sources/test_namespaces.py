@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from epolltop.model.batch import ProcessKey
-from epolltop.sources.pids import OwnPids
-from epolltop.sources.procfs import Procfs
-from epolltop.sources.scan import FOREIGN, HIDDEN, NO_KCMP, PART, UNCOMPARED
+from epolltop.proc.pids import OwnPids
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.scan import FOREIGN, HIDDEN, NO_KCMP, PART, UNCOMPARED
 from tests.cli.program import COMMAND, PATIENCE_S, environment
 from tests.kernel.namespaces import FOREIGN_PROC, OWN_PROC, OWN_USERS, Contained, cgroup, missing
 from tests.waiting import eventually
@@ -52,7 +52,7 @@ from epolltop.model.world import World
 from epolltop.output.formats import as_json
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources.proc import ProcSource
+from epolltop.sources.proc_source import ProcSource
 own = select.epoll()
 source, world = ProcSource(), World()
 source.open()
@@ -213,7 +213,7 @@ def test_what_is_not_compared_keeps_its_numbers() -> None:
         places = twice(stranger)
         inside = actor.beside(proc=False)
         program = (
-            "import json; from epolltop.sources.proc import ProcSource\n"
+            "import json; from epolltop.sources.proc_source import ProcSource\n"
             f"source = ProcSource(); pid = {stranger.pid}\n"
             "looks = [source.poll({}).census.holdings for _ in range(20)]\n"
             "print(json.dumps([[(each.fd, each.file) for each in look if each.pid == pid] for look in looks]))\n"

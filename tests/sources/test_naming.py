@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from epolltop.model.batch import Event, Holding, Kind, Syscall
-from epolltop.sources.bpf.naming import Naming
+from epolltop.sources.bpf.address_matching import Naming
 
 A, B = 0xFFFF888000000A00, 0xFFFF888000000B00
 START = 7000

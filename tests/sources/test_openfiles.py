@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.sources import kcmp, openfiles
-from epolltop.sources.kcmp import Place
-from epolltop.sources.openfiles import OpenFiles
+from epolltop.proc import kcmp
+from epolltop.proc import open_files as openfiles
+from epolltop.proc.kcmp import Place
+from epolltop.proc.open_files import OpenFiles
 
 SCANS = st.lists(st.dictionaries(st.integers(1, 9), st.integers(1, 6), max_size=9), min_size=1, max_size=6)
 """The address behind each descriptor, as it is during each scan."""

@@ -10,8 +10,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.sources.bpf.passes import Reading
-from epolltop.sources.shares import fair_share
+from epolltop.bcc.iterator_pass import Reading
+from epolltop.proc.shares import fair_share
 
 
 def test_a_reader_that_has_nothing_yet_is_asked_again() -> None:

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Batch, Holding, ProcessKey
-from epolltop.sources import Descriptor, SourceUnavailable, kcmp, scan
-from epolltop.sources.kcmp import Place
-from epolltop.sources.openfiles import OpenFiles
-from epolltop.sources.pace import Deadline
-from epolltop.sources.proc import ProcSource
-from epolltop.sources.tables import Table
+from epolltop.errors import SourceUnavailable
+from epolltop.model.batch import Batch, Descriptor, Holding, ProcessKey
+from epolltop.proc import kcmp, scan
+from epolltop.proc.fd_tables import Table
+from epolltop.proc.kcmp import Place
+from epolltop.proc.open_files import OpenFiles
+from epolltop.runtime.pace import Deadline
+from epolltop.sources.proc_source import ProcSource
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -325,7 +326,7 @@ def test_no_proc_no_source(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_a_plain_user_sees_the_own_processes_and_counts_the_others() -> None:
     code = (
-        "import os, select; from epolltop.sources.proc import ProcSource\n"
+        "import os, select; from epolltop.sources.proc_source import ProcSource\n"
         "keep = [select.epoll() for _ in range(3)]\n"
         "source = ProcSource(include_self=True); source.open(); batch = source.poll({})\n"
         "print(os.getpid(), len({held.file for held in batch.census.holdings if held.pid == os.getpid()}),\n"

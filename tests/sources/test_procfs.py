@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.batch import ProcessKey
-from epolltop.sources.procfs import Procfs
+from epolltop.proc.procfs import Procfs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -303,7 +303,7 @@ def test_a_process_that_goes_between_two_reads_is_none(tree: Tree, monkeypatch: 
         return stat(path)
 
     procfs = Procfs(str(tree.root))
-    monkeypatch.setattr("epolltop.sources.procfs.os.stat", gone)
+    monkeypatch.setattr("epolltop.proc.procfs.os.stat", gone)
     assert procfs.process(ProcessKey(42, 500)) is None
 
 
@@ -332,7 +332,7 @@ def test_denied_kernel_threads_and_zombies_hide_nothing(tree: Tree, monkeypatch:
             raise PermissionError
         return opened(path, flags)
 
-    monkeypatch.setattr("epolltop.sources.procfs.os.open", denied)
+    monkeypatch.setattr("epolltop.proc.procfs.os.open", denied)
     procfs = Procfs(str(tree.root))
     for pid in (42, 45):  # threads that outlive their leader
         with pytest.raises(PermissionError):
@@ -345,7 +345,7 @@ def test_descriptors_that_may_not_be_counted_are_unknown(tree: Tree, monkeypatch
         raise PermissionError
 
     tree.add(42)
-    monkeypatch.setattr("epolltop.sources.procfs.os.listdir", denied)
+    monkeypatch.setattr("epolltop.proc.procfs.os.listdir", denied)
     process = Procfs(str(tree.root)).process(ProcessKey(42, 500))
     assert process is not None
     assert process.fds is None
@@ -357,7 +357,7 @@ def test_our_own_lack_of_descriptors_is_not_silence(tree: Tree, monkeypatch: pyt
     def full(*_: object) -> int:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr("epolltop.sources.procfs.os.open", full)
+    monkeypatch.setattr("epolltop.proc.procfs.os.open", full)
     with pytest.raises(OSError, match="Too many"):
         Procfs(str(tree.root)).table(42)
 
@@ -495,9 +495,7 @@ def test_a_long_interest_list_is_counted_and_never_held() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_real_stranger_is_denied_but_counted() -> None:
-    code = (
-        "from epolltop.sources.procfs import Procfs\nfrom epolltop.model.batch import ProcessKey\nprocfs = Procfs()\n"
-    )
+    code = "from epolltop.proc.procfs import Procfs\nfrom epolltop.model.batch import ProcessKey\nprocfs = Procfs()\n"
     code += f"process = procfs.process(ProcessKey({ME}, 0))\nassert process and process.uid == 0\n"
     code += f"assert procfs.measure({ME}, 0) is None\nassert procfs.table(2).fds == []\n"
     code += f"try:\n    procfs.table({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
@@ -515,7 +513,7 @@ def test_real_threads_of_ones_own_are_read_though_the_table_of_their_leader_went
             actor.do("outlive_leader", threads=2)
         eventually(lambda: os.stat(f"/proc/{own.pid}/fd").st_uid == 0)
         eventually(lambda: not os.listdir(f"/proc/{other.pid}/fd"))
-        code = f"from epolltop.sources.procfs import Procfs\nprint(*Procfs().table({own.pid}).fds)\n"
+        code = f"from epolltop.proc.procfs import Procfs\nprint(*Procfs().table({own.pid}).fds)\n"
         code += f"try:\n    Procfs().table({other.pid})\nexcept PermissionError:\n    print('denied')"
         assert said_by_nobody(code).split() == [str(fd), "denied"]
 

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from epolltop.errors import Unplayable
 from epolltop.model.batch import Batch, Census, Counts, ProcessKey, Source
 from epolltop.model.world import Selection, World
-from epolltop.sources import Unplayable, codec
-from epolltop.sources.codec import Damaged, Decoder, Encoder
-from epolltop.sources.container import FRAME, UNPACKED_BYTES_MAX, framed
-from epolltop.sources.recorder import Recorder
+from epolltop.sources.recording import codec
+from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
+from epolltop.sources.recording.container import FRAME, UNPACKED_BYTES_MAX, framed
+from epolltop.sources.recording.recorder import Recorder
 from epolltop.text import printable
 from tests.model.facts import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
@@ -368,7 +369,7 @@ def test_events_that_no_census_confirms_do_not_pile_up(monkeypatch: pytest.Monke
 BOMB = """
 import resource, sys
 from pathlib import Path
-from epolltop.sources import Unplayable
+from epolltop.errors import Unplayable
 from tests.recorded import read
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -447,7 +448,7 @@ def test_the_selection_is_remembered(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_is_to_end_ends() -> None:
-    from epolltop.sources.saved import open_saved
+    from epolltop.sources.saved.saved import open_saved
 
     out, into = os.pipe()
     os.write(into, content(TICKS)[:-10])
@@ -474,7 +475,7 @@ def streamed(raw: bytes) -> int:
 
 
 def test_a_stream_is_kept_in_memory_where_no_directory_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    from epolltop.sources.saved import open_saved
+    from epolltop.sources.saved.saved import open_saved
 
     raw = content(TICKS)
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
@@ -483,11 +484,11 @@ def test_a_stream_is_kept_in_memory_where_no_directory_can_be_written(monkeypatc
 
 
 def test_in_memory_less_of_a_stream_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from epolltop.sources.saved import SPOOL_BYTES_MAX, SPOOL_MEMORY_MAX, open_saved
+    from epolltop.sources.saved.saved import SPOOL_BYTES_MAX, SPOOL_MEMORY_MAX, open_saved
 
     assert SPOOL_MEMORY_MAX == 128 << 20 < SPOOL_BYTES_MAX
     raw = content(TICKS)
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
-    monkeypatch.setattr("epolltop.sources.saved.SPOOL_MEMORY_MAX", len(raw) - 1)
+    monkeypatch.setattr("epolltop.sources.saved.saved.SPOOL_MEMORY_MAX", len(raw) - 1)
     with pytest.raises(Unplayable, match="too large"):
         open_saved(streamed(raw), Selection(), onwards=False)

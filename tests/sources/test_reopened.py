@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from epolltop.errors import Unplayable
 from epolltop.model.batch import Syscall
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.world import Selection, World
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources import Unplayable
-from epolltop.sources.reopened import reopened
-from epolltop.sources.saved import open_saved
+from epolltop.sources.saved.saved import open_saved
+from epolltop.sources.saved.snapshot_reader import reopened
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.output.made import EVENTS, bounded, exact
 from tests.output.whole import FORMATS, document_of

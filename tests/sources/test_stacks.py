@@ -22,8 +22,10 @@ import pytest
 
 from epolltop.model.batch import Event, Kind
 from epolltop.model.bounds import FRAME_CHARS_MAX
-from epolltop.sources.bpf import code, kept, stacks
-from epolltop.sources.bpf.kept import KEPT_BYTES_MAX
+from epolltop.proc import maps as code
+from epolltop.sources.bpf import stacks
+from epolltop.symbols import kept
+from epolltop.symbols.kept import KEPT_BYTES_MAX
 from tests.model.facts import event
 
 from . import forged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from epolltop.sources.bpf.memory import FLOOD, QUIET_POLLS, Tide
+from epolltop.bcc.memory import FLOOD, QUIET_POLLS, Tide
 
 
 def test_nothing_is_given_back_without_a_flood() -> None:

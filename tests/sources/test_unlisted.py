@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.sources import Unlisted, kcmp
-from epolltop.sources.unlisted import find_unlisted, in_flight, registered
+from epolltop.model.batch import Unlisted
+from epolltop.proc import kcmp
+from epolltop.proc.unlisted import find_unlisted, in_flight, registered
 from tests.workloads import rings
 from tests.workloads.client import Actor
 
@@ -106,7 +107,7 @@ def test_two_rings_are_two(find: Find, ring: int) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_who_may_not_be_read_may_have_some() -> None:
-    code = "import os; from epolltop.sources.unlisted import find_unlisted"
+    code = "import os; from epolltop.proc.unlisted import find_unlisted"
     code += "; os.setgroups([]); os.setuid(65534); print(find_unlisted())"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "Unlisted(in_flight=0, sockets=0, registered=0, complete=False)\n"

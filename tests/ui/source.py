@@ -12,6 +12,7 @@ from epolltop.model.batch import (
     Census,
     Cost,
     Counts,
+    Descriptor,
     Event,
     Holding,
     Host,
@@ -21,7 +22,6 @@ from epolltop.model.batch import (
     Source,
     Totals,
 )
-from epolltop.sources import Descriptor
 from tests.query.rows import NOW_NS, SECOND_NS, WALL_NS
 
 START = (NOW_NS - 90 * SECOND_NS) // NS_PER_TICK

@@ -19,6 +19,7 @@ from rich.console import RenderableType
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch, Kind, Totals
 from epolltop.model.world import Selection
 from epolltop.output.export import export, export_screen
@@ -26,19 +27,19 @@ from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.story import raw_story
 from epolltop.query.view import PROCESSES, arranged
-from epolltop.session import Session
-from epolltop.sources import FactSource, SourceUnavailable
+from epolltop.session.observation import Session
+from epolltop.sources import FactSource
 from epolltop.text import in_ascii
 from epolltop.ui import watching
 from epolltop.ui.app import EpolltopApp
-from epolltop.ui.board import nothing_yet
+from epolltop.ui.dialogs.help import Help
 from epolltop.ui.exports import Exports
-from epolltop.ui.filterbar import FilterBar
-from epolltop.ui.help import Help
 from epolltop.ui.keys import KEYS, MOVES, Key
-from epolltop.ui.place import root
-from epolltop.ui.spans import Spans, narrowed
-from epolltop.ui.table import VirtualTable
+from epolltop.ui.main_panes import nothing_yet
+from epolltop.ui.state.navigation import root
+from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.terminal.partial_update import Spans, narrowed
+from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
 
 from .source import START, ScriptedSource, Task, batch, file_of

@@ -17,10 +17,10 @@ from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.query.view import PROCESSES
-from epolltop.replay import Replay
+from epolltop.session.replay import Replay
 from epolltop.ui.app import EpolltopApp
-from epolltop.ui.clock import moment
-from epolltop.ui.place import root
+from epolltop.ui.state.clock import moment
+from epolltop.ui.state.navigation import root
 from tests.query.rows import NOW_NS, SECOND_NS, WALL_NS
 from tests.recorded import write
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from epolltop.ui import glow as module
-from epolltop.ui.glow import Glow
+from epolltop.ui.state import change_highlight as module
+from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.watching import steady
 
 SECOND = 1_000_000_000

@@ -13,9 +13,9 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from epolltop.model.batch import Kind
-from epolltop.ui.filterbar import FilterBar
+from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.keys import KEYS
-from epolltop.ui.picker import Picker
+from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.query.rows import NOW_NS, event
 
 from .arrivals import at_once

@@ -6,8 +6,8 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
-from epolltop.ui.layout import Column, Layout
-from epolltop.ui.line import Line, changed, fitted, strip
+from epolltop.ui.table.layout import Column, Layout
+from epolltop.ui.table.line import Line, changed, fitted, strip
 
 STYLES = [Style(), Style(bold=True), Style(color="red")]
 TEXTS = st.text("ab日 é", max_size=6)

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from epolltop.text import in_ascii
-from epolltop.ui.manual import Manual, page
+from epolltop.ui.dialogs.manual import Manual, page
 from tests.docs.pages import section
 
 from .test_app import Screen, on_screen

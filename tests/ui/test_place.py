@@ -6,7 +6,7 @@ from epolltop.model.batch import Kind
 from epolltop.query.fields import InstanceOf
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, look
-from epolltop.ui.place import Trail, root
+from epolltop.ui.state.navigation import Trail, root
 from tests.query.rows import event, instance, process, snapshot
 
 HELD = instance(1, holders=((42, (8,)),))

@@ -6,8 +6,8 @@ import pytest
 
 from epolltop.model.batch import ProcessKey
 from epolltop.model.snapshot import Holder, Snapshot
-from epolltop.ui import ring as module
-from epolltop.ui.ring import EVENTS, NEAR, ROW, SNAPSHOTS, Ring
+from epolltop.ui.state import snapshot_history as module
+from epolltop.ui.state.snapshot_history import EVENTS, NEAR, ROW, SNAPSHOTS, Ring
 from tests.query.rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
 

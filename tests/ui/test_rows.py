@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.ui.rows import Rows, find, places
+from epolltop.ui.table.selection import Rows, find, places
 
 
 class Counted(Sequence[int]):

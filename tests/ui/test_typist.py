@@ -11,9 +11,9 @@ import pytest
 from textual.widgets import Input
 
 from epolltop.ui.app import EpolltopApp
-from epolltop.ui.filterbar import FilterBar
-from epolltop.ui.pager import Pager
-from epolltop.ui.picker import Picker
+from epolltop.ui.dialogs.pager import Pager
+from epolltop.ui.dialogs.picker import Picker
+from epolltop.ui.widgets.filter_bar import FilterBar
 
 from .arrivals import at_once, click, pasted, sent, typed
 from .source import batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from epolltop.query.fields import INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
-from epolltop.ui.whole import whole
+from epolltop.ui.dialogs.whole_row import whole
 from tests.query.rows import instance, process, snapshot
 
 from .test_app import on_screen

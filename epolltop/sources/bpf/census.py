@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from epolltop.model.batch import Census, Event, Holding, ProcessKey
-from epolltop.sources import HOLDINGS, Descriptor, cut_short
+from epolltop.bcc.iterator_pass import Reading
+from epolltop.bcc.program import Program
+from epolltop.model.batch import Census, Descriptor, Event, Holding, ProcessKey
+from epolltop.proc.pid_namespace import levels_up
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.scan import PART, Scan
+from epolltop.proc.shares import HOLDINGS, cut_short, fair_share
+from epolltop.runtime.pace import now_ns
 from epolltop.sources.bpf import wire
-from epolltop.sources.bpf.naming import Naming
-from epolltop.sources.bpf.passes import Reading
-from epolltop.sources.bpf.pidns import levels_up
-from epolltop.sources.bpf.program import Program
-from epolltop.sources.pace import now_ns
-from epolltop.sources.procfs import Procfs
-from epolltop.sources.scan import PART, Scan
-from epolltop.sources.shares import fair_share
+from epolltop.sources.bpf.address_matching import Naming
 
 OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 PART_S, FIRST_S = 0.2, 1.0

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from epolltop.bcc.machine import THIS, Machine
+from epolltop.bcc.program import AttachError, Program
 from epolltop.sources.bpf.census import CENSUS, CensusTaker
-from epolltop.sources.bpf.machine import THIS, Machine
-from epolltop.sources.bpf.program import AttachError, Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
-from epolltop.sources.bpf.drain import INTERVAL_S
+from epolltop.bcc.drain import INTERVAL_S
 from epolltop.sources.bpf.wire import EVENT, STACK
 
 _RECORD_BYTES = EVENT.size + 16

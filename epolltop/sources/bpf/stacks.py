@@ -16,13 +16,14 @@ from typing import NamedTuple
 
 from epolltop.model.batch import Event
 from epolltop.model.bounds import FRAME_CHARS_MAX
-from epolltop.sources.bpf import elf, wire
-from epolltop.sources.bpf.code import Code, Run, code_of
-from epolltop.sources.bpf.code import Mapping as CodeMapping
-from epolltop.sources.bpf.kept import Kept, Stack
-from epolltop.sources.bpf.mangled import plain_name
-from epolltop.sources.bpf.mounts import Namespaces
-from epolltop.sources.pace import Allowance, Deadline
+from epolltop.proc.maps import Code, Run, code_of
+from epolltop.proc.maps import Mapping as CodeMapping
+from epolltop.proc.mounts import Namespaces
+from epolltop.runtime.pace import Allowance, Deadline
+from epolltop.sources.bpf import wire
+from epolltop.symbols import elf
+from epolltop.symbols.demangle import plain_name
+from epolltop.symbols.kept import Kept, Stack
 from epolltop.text import clipped, safe
 
 SHARE = 0.1

@@ -1,0 +1,101 @@
+"""The perf buffer: a part for each CPU, written by the probes and read by libbcc's readers."""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from epolltop.bcc import syscalls
+from epolltop.bcc.remedies import remedy
+from epolltop.errors import SourceUnavailable
+from epolltop.runtime.descriptors import silenced
+
+# src/cc/libbpf.h of BCC: cookie, data, size; cookie, count.
+_RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+_LOST = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64)
+
+
+class PerfBuffer:
+    """`consume` may run in a thread of its own."""
+
+    def __init__(self, lib: Any, table: Any, online: Callable[[], Iterable[int]]) -> None:
+        """Opens nothing yet.
+
+        Args:
+            lib: libbcc.
+            table: the map from CPUs to their parts.
+            online: the CPUs that are there now.
+        """
+        self._lib, self._table, self._online = lib, table, online
+        self._readers: dict[int, int] = {}
+        self._unheard: collections.deque[int] = collections.deque()
+        lib.perf_reader_new.argtypes = [_RECEIVE, _LOST, ctypes.c_void_p, ctypes.c_int]
+        lib.perf_reader_new.restype = ctypes.c_void_p
+        lib.perf_reader_set_fd.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        for function in (lib.perf_reader_mmap, lib.perf_reader_event_read, lib.perf_reader_free):
+            function.argtypes = [ctypes.c_void_p]
+
+    def open(self, receive: Callable[[bytes], object], pages: int, wakeup_events: int) -> None:
+        """Has `consume` hand each record's bytes to receive.
+
+        Args:
+            receive: called in the thread of `consume`.
+            pages: of each CPU, a power of two.
+            wakeup_events: after so many whoever waits for the buffer is woken; nobody does.
+
+        Raises:
+            SourceUnavailable: the kernel refused, for lack of memory or of privileges.
+        """
+        copy = ctypes.string_at
+        # Loss is counted in BPF; without a callback libbcc prints about it.
+        self._callbacks = _RECEIVE(lambda _, data, size: receive(copy(data, size))), _LOST(lambda _, _count: None)
+        self._pages, self._wakeup_events = pages, wakeup_events
+        try:
+            with silenced():
+                for cpu in self._online():
+                    self._listen(cpu)
+        except OSError as error:
+            raise SourceUnavailable(
+                f"the kernel refused the perf buffer: {error}", remedy(str(error), "use --source proc")
+            ) from None
+
+    def listen_again(self, cpu: int) -> None:
+        """Has the next `consume` make a CPU's part anew: into that of one that was switched off nothing more comes."""
+        self._unheard.append(cpu)
+
+    def consume(self) -> None:
+        """Hands over what there is. May last while producers are quicker than Python."""
+        while self._unheard:
+            cpu = self._unheard.popleft()
+            former = self._readers.get(cpu)
+            try:
+                self._listen(cpu)
+            except OSError:  # it is away again, or there is no memory: events go on being lost
+                continue
+            if former is not None:
+                self._lib.perf_reader_event_read(former)
+                self._lib.perf_reader_free(former)
+        for reader in self._readers.values():
+            self._lib.perf_reader_event_read(reader)
+
+    def close(self) -> None:
+        """Gives it back. Nobody may be in `consume`."""
+        while self._readers:
+            self._lib.perf_reader_free(self._readers.popitem()[1])
+
+    def _listen(self, cpu: int) -> None:
+        event = syscalls.open_output(cpu, self._wakeup_events)
+        # The reader not before: the end of one that was never mapped unmaps as many pages from address 0 on, where the
+        # interpreter may be.
+        reader = self._lib.perf_reader_new(*self._callbacks, None, self._pages)
+        self._lib.perf_reader_set_fd(reader, event)  # whose end closes it
+        if self._lib.perf_reader_mmap(reader) < 0:
+            errno = ctypes.get_errno()
+            self._lib.perf_reader_free(reader)
+            raise OSError(errno, f"mmap of {self._pages} pages: {os.strerror(errno)}")
+        self._readers[cpu] = reader
+        syscalls.enable(event)
+        self._table[self._table.Key(cpu)] = self._table.Leaf(event)

@@ -1,0 +1,295 @@
+"""The BPF object: one compilation of bpf/*.c, its maps and programs. Only it and its perf buffer talk to libbcc.
+
+libbcc prints to descriptors 1 and 2, may close 0, looks for headers in the working directory before all others, and
+changes that directory while it compiles: all of this is contained here. What differs between its versions is in
+docs/bcc.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import importlib.resources
+import io
+import os
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from epolltop.bcc import kretprobes, syscalls
+from epolltop.bcc.btf import VMLINUX, Btf
+from epolltop.bcc.perf_buffer import PerfBuffer
+from epolltop.bcc.remedies import remedy
+from epolltop.errors import SourceUnavailable
+from epolltop.runtime.descriptors import is_open, silenced
+
+UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
+"""Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""
+
+_MOVING = 1024
+"""Entries of a full map that may come while it is read, in place of others that were read and went: without room for
+them the kernel leaves off before the end."""
+
+
+class AttachError(Exception):
+    """A program could not be loaded or attached; the message is BCC's."""
+
+
+def bpf_directory() -> Path:
+    """Where the C sources are: inside the installed package, or beside it in a checkout."""
+    package = Path(str(importlib.resources.files("epolltop")))
+    installed = package / "bpf"
+    return installed if installed.is_dir() else package.parent / "bpf"
+
+
+@contextlib.contextmanager
+def _inside(directory: Path) -> Iterator[None]:
+    """In another working directory, with all threads. A descriptor leads back: the former one may have no path."""
+    former = os.open(os.curdir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chdir(directory)
+        try:
+            yield
+        finally:
+            os.fchdir(former)
+    finally:
+        os.close(former)
+
+
+class Program:
+    """A loaded BPF object. Not thread-safe."""
+
+    def __init__(self, bcc: Any, defines: Mapping[str, int]) -> None:
+        """Compiles; nothing is attached yet.
+
+        Raises:
+            SourceUnavailable: the compiler refused, or the kernel refused the maps.
+        """
+        directory = bpf_directory()
+        unit = b"\n".join(b'#line 1 "%s"\n%s' % (name.encode(), (directory / name).read_bytes()) for name in UNITS)
+        flags = ["-w", f"-I{directory}", *(f"-D{name}={value}" for name, value in defines.items())]
+
+        class Object(bcc.BPF):  # type: ignore[misc]
+            def _trace_autoload(self) -> None:
+                """BCC would attach whatever is named kfunc__* at once and fail as a whole; ladders decide here."""
+
+        self._bcc = bcc
+        self._lib = bcc.lib
+        self._links: list[int] = []
+        self._begun: io.FileIO | None = None  # the last pass of an iterator
+        self._tracepoints: dict[str, int] = {}
+        self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
+        if not is_open(0):
+            os.open(os.devnull, os.O_RDONLY)  # else something of ours becomes 0, and libbcc closes that: see silenced
+        said = ""
+        os.environ["BCC_KERNEL_SOURCE"] = str(directory / "stub-headers")
+        try:
+            with _inside(directory), silenced() as printed:
+                try:
+                    self._object = Object(text=unit, cflags=flags)
+                finally:
+                    said = printed()
+        except Exception as error:
+            raise SourceUnavailable(
+                f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
+                remedy(str(error) + said, "please report this message together with the output of epolltop doctor"),
+            ) from None
+        finally:
+            os.environ.pop("BCC_KERNEL_SOURCE")
+
+    def attach(self, how: str, program: str, target: str) -> None:
+        """Loads a program and attaches it.
+
+        Args:
+            how: fentry, fexit, kprobe, kretprobe, tracepoint or raw_tracepoint.
+            program: name of the C function; fentry and fexit name theirs after the target.
+            target: kernel function or tracepoint.
+
+        Raises:
+            AttachError: refused or absent.
+        """
+        bpf, name, to = self._object, self._tracing(how, target) or program.encode(), target.encode()
+        calls: dict[str, Callable[[], object]] = {
+            "fentry": lambda: bpf.attach_kfunc(fn_name=name),
+            "fexit": lambda: bpf.attach_kretfunc(fn_name=name),
+            "kprobe": lambda: bpf.attach_kprobe(event=to, fn_name=name),
+            "kretprobe": lambda: self._attach_kretprobe(name, target),
+            "tracepoint": lambda: self._attach_tracepoint(name, target),
+            "raw_tracepoint": lambda: bpf.attach_raw_tracepoint(tp=to, fn_name=name),
+        }
+        try:
+            with silenced():
+                calls[how]()
+        except Exception as error:  # BCC raises bare Exception for everything
+            raise AttachError(_in_words(error)) from None
+        self._attached[how, target] = bpf.funcs[name].fd
+
+    def misses(self, how: str, target: str) -> int:
+        """How often the kernel left out a run of what is attached there, as one was running on that CPU.
+
+        0 before Linux 5.12, which does not tell.
+        """
+        with open(f"/proc/self/fdinfo/{self._attached[how, target]}", encoding="ascii") as info:
+            told = (line.split()[1] for line in info if line.startswith("recursion_misses:"))
+            return int(next(told, "0"))
+
+    def _tracing(self, how: str, target: str) -> bytes:
+        """How BCC named a fentry or fexit program: since 0.29 with the module's name, and vmlinux for what is in none.
+
+        Nothing of other kinds, which bear the names of their functions.
+        """
+        prefix = {"fentry": b"kfunc__", "fexit": b"kretfunc__"}.get(how)
+        if prefix is None:
+            return b""
+        name = prefix + b"vmlinux__" + target.encode()
+        return name if self._lib.bpf_function_start(self._object.module, name) else prefix + target.encode()
+
+    def _attach_kretprobe(self, program: bytes, target: str) -> None:
+        most = kretprobes.maxactive(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])))
+        if most:
+            kretprobes.sweep([target])
+        self._object.attach_kretprobe(event=target.encode(), fn_name=program, maxactive=most)
+
+    def _attach_tracepoint(self, program: bytes, target: str) -> None:
+        function = self._object.load_func(program, self._object.TRACEPOINT)
+        self._tracepoints[target] = syscalls.attach_tracepoint(target, function.fd)
+
+    def detach(self, how: str, target: str) -> None:
+        """Undoes one attach."""
+        bpf, to = self._object, target.encode()
+        calls: dict[str, Callable[[], object]] = {
+            "fentry": lambda: bpf.detach_kfunc(fn_name=self._tracing(how, target)),
+            "fexit": lambda: bpf.detach_kretfunc(fn_name=self._tracing(how, target)),
+            "kprobe": lambda: bpf.detach_kprobe(event=to),
+            "kretprobe": lambda: bpf.detach_kretprobe(event=to),
+            "tracepoint": lambda: os.close(self._tracepoints.pop(target)),
+            "raw_tracepoint": lambda: bpf.detach_raw_tracepoint(tp=to),
+        }
+        calls[how]()
+        del self._attached[how, target]
+
+    def detach_all(self) -> None:
+        """Undoes every attach: nothing fires any more. A syscall tracepoint takes some 70 ms."""
+        for how, target in list(self._attached):
+            self.detach(how, target)
+
+    def perf_buffer(self, name: str) -> PerfBuffer:
+        """The buffer of that name, not yet open."""
+        return PerfBuffer(self._lib, self._object[name.encode()], self._bcc.utils.get_online_cpus)
+
+    def iterator(self, program: str) -> Callable[[], io.FileIO]:
+        """Loads and links an iterator program; the answer begins a pass of it, which is read like a file.
+
+        Whoever began one closes it; what is still open goes with this object.
+
+        Raises:
+            AttachError: refused (no BTF, before Linux 5.8).
+        """
+        lib = self._lib
+        try:
+            function = self._load_iterator(program)
+            with silenced():
+                lib.bcc_iter_attach.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32]
+                lib.bcc_iter_create.argtypes = [ctypes.c_int]
+                link = lib.bcc_iter_attach(function, None, 0)
+        except Exception as error:  # BCC raises bare Exception
+            raise AttachError(str(error)) from None
+        if link < 0:
+            raise AttachError(f"{program}: {os.strerror(ctypes.get_errno())}")
+        self._links.append(link)
+
+        def begin() -> io.FileIO:
+            descriptor = lib.bcc_iter_create(link)
+            if descriptor < 0:
+                raise OSError(ctypes.get_errno(), f"{program}: cannot start the iterator")
+            self._begun = io.FileIO(descriptor)
+            return self._begun
+
+        return begin
+
+    def _load_iterator(self, program: str) -> int:
+        """Its descriptor. BCC is asked first, because it finds the type in a tenth of the time."""
+        name, lib, module = program.encode(), self._lib, self._object.module
+        try:
+            with silenced():
+                return int(self._object.load_func(name, self._object.TRACING).fd)
+        except Exception:
+            kernel = Btf(VMLINUX.read_bytes())
+            start, size = lib.bpf_function_start(module, name), lib.bpf_function_size(module, name)
+            target = kernel.function(program.replace("bpf_iter__", "bpf_iter_"))
+            self._links.append(syscalls.load_iterator(start, size // 8, target))
+            return self._links[-1]
+
+    def per_cpu(self, name: str, layout: struct.Struct) -> list[tuple[int, ...]]:
+        """Element 0 of a per-CPU array, one tuple a CPU."""
+        leaf = bytes(self._object[name.encode()].getvalue(ctypes.c_int(0)))
+        return list(layout.iter_unpack(leaf))
+
+    def element(self, name: str, layout: struct.Struct) -> tuple[int, ...]:
+        """Element 0 of an array."""
+        return layout.unpack(bytes(self._object[name.encode()][ctypes.c_int(0)]))
+
+    def set_element(self, name: str, value: bytes) -> None:
+        """Writes element 0 of an array."""
+        table = self._object[name.encode()]
+        table[ctypes.c_int(0)] = table.Leaf.from_buffer_copy(value)
+
+    def table(self, name: str, key: struct.Struct, value: struct.Struct) -> Table:
+        """A hash map to read whole."""
+        table = self._object[name.encode()]
+        most = self._lib.bpf_table_max_entries_id(self._object.module, table.map_id)
+        return Table(self._lib, table.map_fd, most, key, value)
+
+    def close(self) -> None:
+        """Detaches everything, and gives back maps; buffers are to be closed before."""
+        self.detach_all()
+        if self._begun is not None:
+            self._begun.close()
+        while self._links:  # BCC does not know of these
+            os.close(self._links.pop())
+        with silenced():
+            self._object.cleanup()
+
+
+def _in_words(error: Exception) -> str:
+    """BCC's message without Python's marks of bytes. For EPERM it blames missing privileges, of which root has all."""
+    said = re.sub(r"b'([^']*)'", r"\1", str(error))
+    return "the kernel does not permit it" if said.startswith("Need super-user privileges") else said
+
+
+class Table:
+    """A BPF hash map read by whole batches: 1.7 ms for 10,000 entries where entry by entry takes 45 ms."""
+
+    def __init__(self, lib: Any, fd: int, max_entries: int, key: struct.Struct, value: struct.Struct) -> None:
+        self._lib, self._fd, self._most = lib, fd, max_entries + _MOVING
+        self._key, self._value = key, value
+
+    @functools.cached_property
+    def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
+        """For all keys and values; made when they are read first, since those of births are 6 MB and seldom read."""
+        make = ctypes.create_string_buffer
+        return make(self._key.size * self._most), make(self._value.size * self._most)
+
+    def items(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """All entries at the time of the call (Linux 5.6).
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        keys, values = self._room
+        count = syscalls.read_batch(self._fd, keys, values, self._most)
+        read = memoryview(keys)[: count * self._key.size], memoryview(values)[: count * self._value.size]
+        return zip(self._key.iter_unpack(read[0]), self._value.iter_unpack(read[1]), strict=True)
+
+    def get(self, key: bytes) -> tuple[int, ...] | None:
+        """The value of an entry; None if there is none."""
+        value = ctypes.create_string_buffer(self._value.size)
+        there = self._lib.bpf_lookup_elem(self._fd, ctypes.create_string_buffer(key, len(key)), value) == 0
+        return self._value.unpack(value.raw) if there else None
+
+    def delete(self, key: bytes) -> None:
+        """Removes an entry if it is there."""
+        self._lib.bpf_delete_elem(self._fd, ctypes.create_string_buffer(key, len(key)))

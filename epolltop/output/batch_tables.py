@@ -1,0 +1,50 @@
+"""A table per refresh on stdout, as top -b."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+from epolltop.output.formats import as_json_line, as_text
+from epolltop.output.parts import Write
+from epolltop.output.report import WIDTH, Report
+from epolltop.query.view import View, look, processes_of
+from epolltop.session.observation import Session
+
+
+async def run_batch(
+    session: Session,
+    view: View[Any],
+    filter_text: str,
+    write: Write,
+    *,
+    count: int | None,
+    json: bool,
+    ascii_only: bool,
+    width: int = WIDTH,
+) -> None:
+    """Writes a table after each delay until count is reached or the session stops.
+
+    Args:
+        session: tells all if the view is of events.
+        view: of which rows; of events those since the table before.
+        filter_text: the view's filter as typed.
+        write: takes each table.
+        count: of tables; None: endless.
+        json: a document a line instead.
+        ascii_only: no other characters.
+        width: columns of a table.
+    """
+    news = (await session.open()).news
+    written = 0
+    async for snapshot in session.ticks():
+        told = dataclasses.replace(snapshot, journal=news + snapshot.news)
+        news = ()
+        rows = look(told, view)
+        session.shown = processes_of(rows)
+        report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
+        write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
+        written += 1
+        if written == count:
+            return

@@ -1,0 +1,67 @@
+"""The event journal as lines, as it happens."""
+
+from __future__ import annotations
+
+import itertools
+import json as jsonlib
+import math
+from collections.abc import Callable, Iterable
+
+from epolltop.model.batch import Event
+from epolltop.model.snapshot import Snapshot
+from epolltop.output.notes import Remarks
+from epolltop.output.parts import Parts, Write
+from epolltop.query.aligned import plain
+from epolltop.query.event_record import event_record
+from epolltop.query.fields import EVENT_FIELDS
+from epolltop.query.filter import Predicate
+from epolltop.query.headline import missing
+from epolltop.session.observation import Session
+
+WIDTH = 120
+"""Cells of a line: an instance's id is long, and a line that is cut cannot be searched for."""
+
+
+async def run_events(
+    session: Session,
+    predicate: Predicate[Event],
+    write: Write,
+    *,
+    say: Callable[[str], object],
+    seconds: float | None,
+    json: bool,
+    ascii_only: bool,
+) -> None:
+    """Writes each event that matches, until the time is over or the session stops.
+
+    Args:
+        session: tells all.
+        predicate: which events.
+        write: takes the lines.
+        say: is told what cannot be seen; that events are missing, when that begins, and how many, in the end.
+        seconds: how long; None: endless.
+        json: a record a line.
+        ascii_only: no other characters.
+    """
+
+    def lines(events: Iterable[Event], snapshot: Snapshot) -> Parts:
+        chosen = (event for event in events if predicate(event, snapshot))
+        if json:
+            return (jsonlib.dumps(event_record(event, snapshot)) + "\n" for event in chosen)
+        aligned = plain(chosen, EVENT_FIELDS, snapshot, WIDTH, ascii_only=ascii_only)
+        return (f"{line}\n" for line in itertools.islice(aligned, 1, None))
+
+    snapshot = await session.open()
+    if not json:
+        write((next(plain((), EVENT_FIELDS, snapshot, WIDTH)), "\n"))
+    remarks = Remarks(say)
+    remarks.begin(snapshot)
+    write(lines(snapshot.news, snapshot))
+    said = ""
+    async for snapshot in session.ticks(math.inf if seconds is None else seconds):
+        write(lines(snapshot.news, snapshot))
+        if not said and (said := missing(snapshot)):
+            say(f"not all events are told from here on: {said}")
+    snapshot = await session.now()
+    write(lines(snapshot.news, snapshot))
+    remarks.end(snapshot)

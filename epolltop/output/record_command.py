@@ -1,0 +1,43 @@
+"""Observing for a file: nothing is shown, every tick is written down by the source."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+
+from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.output.notes import Remarks
+from epolltop.session.observation import Session
+
+MEASURED = 200
+"""Instances whose interest lists are measured each tick, in turn: as many as the screen measures."""
+
+
+async def run_record(
+    session: Session, begun: Callable[[], object], *, say: Callable[[str], object], seconds: float | None
+) -> None:
+    """Goes on until the time is over or the session stops; says what cannot be seen, and of what there is no event.
+
+    Args:
+        session: not opened yet; its source writes down what it yields.
+        begun: called when the first tick is written.
+        say: takes what is to be said, a line each.
+        seconds: how long; None: until it stops.
+    """
+    snapshot = await session.open()
+    begun()
+    remarks = Remarks(say)
+    remarks.begin(snapshot)
+    session.focus = _next(snapshot, ())
+    async for snapshot in session.ticks(math.inf if seconds is None else seconds):
+        session.focus = _next(snapshot, session.focus)
+    remarks.end(await session.now())
+
+
+def _next(snapshot: Snapshot, measured: Sequence[Instance]) -> tuple[Instance, ...]:
+    """Those that come after the last that was measured, in the order of their files; then the first again."""
+    held = {instance.file: instance for row in snapshot.processes for instance in row.instances}
+    files = sorted(held)
+    begin = bisect.bisect_right(files, measured[-1].file) if measured else 0
+    return tuple(held[file] for file in (files[begin:] + files[:begin])[:MEASURED])

@@ -1,0 +1,69 @@
+"""One snapshot about an observation of some seconds."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from epolltop.model.bounds import EVENTS_MAX
+from epolltop.output.formats import FORMATS
+from epolltop.output.notes import Remarks
+from epolltop.output.parts import Write
+from epolltop.output.report import WIDTH, Report
+from epolltop.query.view import View, look
+from epolltop.session.observation import Session
+from epolltop.text import grouped, plural
+
+
+async def run_snapshot(
+    session: Session,
+    view: View[Any],
+    filter_text: str,
+    write: Write,
+    *,
+    say: Callable[[str], object],
+    seconds: float,
+    format: str,
+    events: bool,
+    ascii_only: bool,
+    width: int = WIDTH,
+) -> None:
+    """Writes what was seen, also if the session is stopped before the time is over.
+
+    Args:
+        session: tells all if events are asked for, by the view or beside it.
+        view: of which rows.
+        filter_text: the view's filter as typed.
+        write: takes it all.
+        say: is told what is missing, and what cannot be seen where the format has no place for it.
+        seconds: how long to observe; 0: only what is there now.
+        format: a key of FORMATS.
+        events: JSON tells the events of the observation, too.
+        ascii_only: no other characters.
+        width: columns of text.
+    """
+    snapshot = await session.open()
+    seen = collections.deque(snapshot.news, EVENTS_MAX)
+    count = len(snapshot.news)
+    if seconds:
+        async for news in session.observe(seconds):
+            seen.extend(news)
+            count += len(news)
+    await session.look_at_all()
+    snapshot = await session.now()
+    seen.extend(snapshot.news)
+    count += len(snapshot.news)
+    if not seconds:
+        snapshot = dataclasses.replace(snapshot, window_s=0.0, observed_s=0.0)
+    # A journal keeps the last events only: these are those of the whole observation.
+    snapshot = dataclasses.replace(snapshot, journal=tuple(seen), journal_end=count)
+    if count > len(seen):
+        left_out = plural(count - len(seen), "event")
+        say(f"not told: {left_out} before the last {grouped(EVENTS_MAX)}; `record` keeps all")
+    rows, told = look(snapshot, view), snapshot.journal if events else None
+    report = Report(snapshot, view, rows, filter_text, events=told, width=width, ascii_only=ascii_only)
+    write(FORMATS[format](report))
+    if format == "csv":
+        Remarks(say).end(snapshot)

@@ -1,0 +1,125 @@
+"""Where a process has mapped the code of which file: /proc/PID/maps, and the very files behind it."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import re
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from epolltop.proc.bounded import whole_lines
+from epolltop.proc.mounts import Device, Mounts, Namespaces
+from epolltop.runtime.pace import Deadline
+
+MAPS_BYTES_MAX = 16 << 20
+"""150,000 mappings. Of a process with more no code is known."""
+
+_EXECUTABLE = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+) *(.*)$", re.MULTILINE
+)
+
+
+class Mapping(NamedTuple):
+    """A stretch of executable memory."""
+
+    start: int
+    end: int
+    position: int
+    """In the file, of the byte at start."""
+    device: Device
+    """Of the file system."""
+    inode: int
+    """0: no file."""
+    path: bytes
+    """As the process named it; empty for code made at run time."""
+
+    @property
+    def module(self) -> bytes:
+        """The file's own name."""
+        return self.path.removesuffix(b" (deleted)").rpartition(b"/")[2]
+
+
+class Run(NamedTuple):
+    """One run of one program: a process from one exec to the next."""
+
+    pid: int
+    start: int
+    """Of the process, in clock ticks since boot."""
+    image: int
+    """Where the program's stack began."""
+
+    def goes_on(self) -> bool:
+        """Whether it has neither ended nor executed another program."""
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return False
+        return len(fields) >= 26 and int(fields[19]) == self.start and int(fields[25]) == self.image
+
+
+class Code:
+    """The executable memory at some addresses of one run, as it was when it was read."""
+
+    def __init__(self, run: Run, mappings: Sequence[Mapping], mounts: Mounts) -> None:
+        self._run = run
+        self._mappings = mappings
+        self._starts = [mapping.start for mapping in mappings]
+        self._mounts = mounts
+
+    def at(self, address: int) -> Mapping | None:
+        """What is mapped there."""
+        at = bisect.bisect_right(self._starts, address) - 1
+        return self._mappings[at] if at >= 0 and address < self._mappings[at].end else None
+
+    def open(self, mapping: Mapping, deadline: Deadline) -> int:
+        """A descriptor of the file that is mapped, be it deleted, replaced, or in another mount namespace.
+
+        Never waits: not for a server of files, nor for who has a lease on this one.
+
+        Raises:
+            PermissionError: that wants CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN.
+            OSError: the run is over, another file is there by now, or it might have to be waited for.
+        """
+        if not self._mounts.are_local(mapping.device):
+            raise FileNotFoundError(mapping.path)
+        # No path leads here: whatever a stranger has mounted on the way would have to answer.
+        name = f"/proc/{self._run.pid}/map_files/{mapping.start:x}-{mapping.end:x}"
+        file = os.open(name, os.O_PATH | os.O_CLOEXEC)
+        try:
+            # Asked again with the file in hand: it may have been exchanged since, and then be anybody's.
+            local = self._mounts.lead_to_local(self._run.pid, file, deadline)
+            if not local or not self._run.goes_on() or not stat.S_ISREG(os.fstat(file).st_mode):
+                raise FileNotFoundError(mapping.path)
+            return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        finally:
+            os.close(file)
+
+
+def code_of(run: Run, addresses: Sequence[int], namespaces: Namespaces, deadline: Deadline) -> Code:
+    """What a run has at some addresses.
+
+    Args:
+        run: which.
+        addresses: in order.
+        namespaces: of this poll.
+        deadline: for reading.
+
+    Raises:
+        OSError: the run is over, closed to us, has more mappings than are read, or there is no time.
+    """
+    mappings = []
+    for lines in whole_lines(f"/proc/{run.pid}/maps", MAPS_BYTES_MAX, deadline):
+        for found in _EXECUTABLE.finditer(lines):
+            start, end = int(found[1], 16), int(found[2], 16)
+            first = bisect.bisect_left(addresses, start)
+            if first < len(addresses) and addresses[first] < end:
+                device = int(found[4], 16), int(found[5], 16)
+                mappings.append(Mapping(start, end, int(found[3], 16), device, int(found[6]), found[7]))
+    mounts = namespaces.mounts_of(run.pid, deadline)
+    # Looked at after the maps: who executes another program meanwhile does not pass.
+    if not run.goes_on():
+        raise ProcessLookupError(run.pid)
+    return Code(run, mappings, mounts)

@@ -1,0 +1,137 @@
+"""Says whether a file can be read without waiting for anybody, before anything touches the file.
+
+If another machine or a program (FUSE) serves a file, a reader waits until the server answers, if it ever does, and only
+SIGKILL ends that wait. Even fstat(2) asks the server. The list of mounts is the kernel's own and asks nobody.
+
+Format: proc_pid_mountinfo(5).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from epolltop.proc.bounded import whole_lines
+from epolltop.runtime.pace import Deadline
+
+MOUNTS_BYTES_MAX = 4 << 20
+"""Of a list of mounts, 20,000 of them. Files of a process with a longer one are not read."""
+
+_LOCAL = frozenset(
+    b"bcachefs btrfs cramfs devtmpfs erofs exfat ext2 ext3 ext4 f2fs hfsplus hugetlbfs iso9660 jffs2 jfs minix nilfs2"
+    b" ntfs3 ramfs reiserfs romfs rootfs squashfs tmpfs ubifs udf vfat xfs zfs".split()
+)
+"""File systems that answer from memory and disks. Named are those that do, because of an unknown one nobody knows."""
+_WORD = rb"[^ \n]+"
+_MOUNT = re.compile(
+    rb"^([0-9]+) [0-9]+ ([0-9]+):([0-9]+) W (W) W (?:W )*?- (W) W (W)$".replace(b"W", _WORD), re.MULTILINE
+)
+_LAYERS = re.compile(rb"(?:lowerdir|upperdir|datadir)\+?=([^,]*)")
+_OVERLAY = b"overlay"
+_FIRST = "1"
+"""The process whose list is asked, too: who is in a chroot, the process or epolltop, sees no mount outside of it."""
+
+Device = tuple[int, int]
+"""Major and minor number of a file system."""
+
+
+class Mount(NamedTuple):
+    """A line of mountinfo."""
+
+    id: int
+    device: Device
+    point: bytes
+    kind: bytes
+    options: bytes
+    """Of the file system."""
+
+
+class Mounts:
+    """What a process has mounted, what we have, and what the first process has, when it was asked first."""
+
+    def __init__(self, theirs: Iterable[Mount], ours: Sequence[Mount], first: Iterable[Mount] = ()) -> None:
+        self._layered = {mount.device for mount in ours if mount.kind == _OVERLAY and _over_local(mount, ours)}
+        self._local = self._layered | {mount.device for mount in (*theirs, *ours, *first) if mount.kind in _LOCAL}
+
+    def are_local(self, device: Device) -> bool:
+        """Whether files of this file system can be read without waiting; not, if none of them has it mounted."""
+        return device in self._local
+
+    def lead_to_local(self, pid: int, file: int, deadline: Deadline) -> bool:
+        """The same of a file in hand, by the mount that it was opened through; asks nobody.
+
+        Args:
+            pid: of the process.
+            file: a descriptor of ours.
+            deadline: for reading.
+
+        Raises:
+            OSError: the process is gone, has more mounts than are read, or there is no time.
+        """
+        number = _mount_of(file)
+        for who in (str(pid), "self", _FIRST):
+            for mount in _mounts(who, deadline):
+                if mount.id == number:
+                    return mount.kind in _LOCAL or (mount.kind == _OVERLAY and mount.device in self._layered)
+        return False
+
+
+class Namespaces:
+    """The mounts of processes, each list read once. For one poll: what is mounted changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Mounts] = {}
+        self._ours: Sequence[Mount] | None = None
+        self._first: Sequence[Mount] = ()
+
+    def mounts_of(self, pid: int, deadline: Deadline) -> Mounts:
+        """What is mounted.
+
+        Raises:
+            OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
+        """
+        namespace = os.readlink(f"/proc/{pid}/ns/mnt")
+        if self._ours is None:
+            self._ours = list(_mounts("self", deadline))
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # hidden from us
+                self._first = list(_mounts(_FIRST, deadline))
+        known = self._known.get(namespace)
+        if known is None:
+            known = self._known[namespace] = Mounts(_mounts(str(pid), deadline), self._ours, self._first)
+        return known
+
+
+def _mount_of(file: int) -> int:
+    """The id of a mount; OSError without /proc."""
+    with open(f"/proc/self/fdinfo/{file}", "rb") as about:
+        for line in about:
+            name, _, value = line.partition(b":")
+            if name == b"mnt_id":
+                return int(value)
+    raise FileNotFoundError("mnt_id")
+
+
+def _mounts(pid: str, deadline: Deadline) -> Iterator[Mount]:
+    for lines in whole_lines(f"/proc/{pid}/mountinfo", MOUNTS_BYTES_MAX, deadline):
+        for number, major, minor, point, kind, options in _MOUNT.findall(lines):
+            yield Mount(int(number), (int(major), int(minor)), point, kind, options)
+
+
+def _over_local(overlay: Mount, ours: Iterable[Mount]) -> bool:
+    """Whether all layers of an overlay are in what we have mounted from memory and disks.
+
+    Only of our own mounts do we know that their layers mean our own paths, and that nobody but root chose them.
+    """
+    layers = [layer for told in _LAYERS.findall(overlay.options) for layer in told.split(b":") if layer]
+    return bool(layers) and all(_covering(layer, ours) in _LOCAL for layer in layers)
+
+
+def _covering(path: bytes, ours: Iterable[Mount]) -> bytes | None:
+    """The kind of the file system in which an absolute path ends, as far as its name tells."""
+    if not path.startswith(b"/") or b"\\" in path:
+        return None
+    over = [mount for mount in ours if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]
+    return max(over, key=lambda mount: len(mount.point)).kind if over else None

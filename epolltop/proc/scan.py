@@ -1,0 +1,257 @@
+"""Walks the descriptor table of every process of a /proc tree for epoll instances.
+
+Tables of threads that left their process' are not seen: to find out which those are would take a call for each thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from epolltop.model.batch import Census, Descriptor, Holding, Process, ProcessKey
+from epolltop.proc import kcmp
+from epolltop.proc.kcmp import Place
+from epolltop.proc.open_files import OpenFiles
+from epolltop.proc.pids import OwnPids
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.shares import HOLDINGS, fair_share
+from epolltop.runtime.pace import Deadline, now_ns
+
+NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
+UNCOMPARED = (
+    "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors counts as "
+    "an instance of its own"
+)
+FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
+PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
+APART = "no census sees what a thread holds that left the table of its process (unshare(2) with CLONE_FILES)"
+HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
+LONG = "/proc holds more than one census can read and compare: the rest is shown as it was last known"
+WALK_S = 1.0
+"""How long tables are read: some 300,000 descriptors. The next walk begins where this one left off."""
+FRESH_MAX = 20_000
+"""Descriptors that are sorted in at a time, some 60 us each. Those wait of whom there are most."""
+
+
+class Scanned(NamedTuple):
+    """What one walk found."""
+
+    census: Census
+    """Its holdings are another object than last time if, and only if, something changed; they are in order of pids."""
+    processes: dict[ProcessKey, Process]
+    """The holders."""
+    unreadable: int
+    """Processes whose descriptors may not be read."""
+    unseen: tuple[str, ...]
+    """What it could not see or tell apart, a sentence each."""
+
+
+class _Table(NamedTuple):
+    """The epoll descriptors of one process."""
+
+    key: ProcessKey
+    fds: list[int]
+    holdings: list[Holding]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What was read of all tables."""
+
+    found: dict[int, tuple[ProcessKey, list[int]]]
+    """Epoll descriptors by pid, ascending."""
+    processes: dict[ProcessKey, Process]
+    threads: dict[int, int]
+    cut: set[ProcessKey]
+    """Of whom it was not read, or not all."""
+    unreadable: int = 0
+
+
+class Scan:
+    """Instances by number, kept from one walk to the next."""
+
+    def __init__(self, procfs: Procfs, *, include_self: bool) -> None:
+        self._procfs = procfs
+        self._include_self = include_self
+        self._pids = OwnPids(procfs)
+        self.compares = kcmp.available() and self._pids.known
+        """Whether shared instances are recognised."""
+        self._whole = procfs.shows_machine()
+        self._files = OpenFiles(self._compare if self.compares else kcmp.refused)
+        self._threads: dict[int, int] = {}
+        """By which the kernel knows the tables of the last walk, by pid."""
+        self._tables: dict[int, _Table] = {}
+        self._next = 0  # the pid that the next walk begins with
+        self._cloexec: dict[Place, tuple[int, bool]] = {}  # of which file it was read
+        self._holdings: list[Holding] = []
+
+    @property
+    def by(self) -> str:
+        """How instances are found."""
+        return "/proc + kcmp" if self.compares else "/proc"
+
+    def take(self) -> Scanned:
+        """Walks all descriptor tables, within WALK_S, and sorts in what is new among them, up to FRESH_MAX.
+
+        Raises:
+            OSError: /proc went away, or we have no descriptor left to read it with.
+        """
+        started_ns = now_ns()
+        pids = self._procfs.pids()
+        walk = self._walk(pids)
+        self._threads = walk.threads
+        cut = walk.cut | self._trim(walk.found)
+        holders = [ProcessKey(walk.threads[pid], key.start) for pid, (key, _) in walk.found.items()]
+        uncompared = self._pids.learn(holders) if self.compares else 0
+        self._update(walk.found)
+        census = Census(started_ns, self._holdings, by_address=False, cut=frozenset(cut))
+        unseen = (*([LONG] if cut else []), *self._uncompared(uncompared), APART, *self._hidden(pids))
+        return Scanned(census, walk.processes, walk.unreadable, unseen)
+
+    def _walk(self, pids: Sequence[int]) -> _Walk:
+        """Reads tables, beginning with those that the last walk did not reach; what it does not reach is as it was."""
+        walk = _Walk({}, {}, {}, set())
+        own = None if self._include_self else self._procfs.own_pid()
+        deadline = Deadline(WALK_S)
+        order = sorted((pid for pid in pids if pid != own), key=lambda pid: (pid < self._next, pid))
+        self._next = 0
+        for pid in order:
+            known = self._tables.get(pid)
+            try:
+                thread, fds, whole = (0, [], False) if deadline.is_over else self._procfs.table(pid, deadline)
+            except PermissionError:
+                walk.unreadable += 1
+                continue
+            if not whole:
+                # One that takes all the time alone comes last the next time.
+                self._next = self._next or pid + bool(thread)
+                walk.cut.add(known.key if known else ProcessKey(pid, 0))
+                thread, fds = (self._threads.get(pid, pid), known.fds) if known else (thread, fds)
+            if fds and (process := self._process(pid)) and (whole or known is None or process.key == known.key):
+                walk.processes[process.key] = process
+                walk.found[pid] = process.key, fds
+                walk.threads[pid] = thread
+        walk.found = dict(sorted(walk.found.items()))
+        return walk
+
+    def _trim(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> set[ProcessKey]:
+        """Leaves out what is too much to be kept, or to be sorted in now; whose that is."""
+        cut = set()
+        sizes = [len(fds) for _, fds in found.values()]
+        if sum(sizes) > HOLDINGS:
+            each = fair_share(sizes, 0, HOLDINGS)
+            for pid, (key, fds) in found.items():
+                if len(fds) > each:
+                    found[pid] = key, fds[:each]
+                    cut.add(key)
+        fresh = {pid: self._fresh(pid, *table) for pid, table in found.items()}
+        left = FRESH_MAX
+        for pid in sorted(fresh, key=lambda pid: len(fresh[pid])):
+            late = fresh[pid][left:]
+            left -= len(fresh[pid]) - len(late)
+            if late:
+                key, fds = found[pid]
+                found[pid] = key, sorted(set(fds).difference(late))
+                cut.add(key)
+        return cut
+
+    def _fresh(self, pid: int, key: ProcessKey, fds: list[int]) -> list[int]:
+        known = self._tables.get(pid)
+        if known is None or known.key != key:
+            return fds
+        return sorted(set(fds).difference(known.fds)) if fds != known.fds else []
+
+    def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> list[Holding]:
+        """What the last walk found, with what was read since of some descriptors: whether they are closed on exec.
+
+        Holdings are another object than before if, and only if, something changed. The next walks tell it, too.
+        """
+        changed = set()
+        for (process, fd), flag in cloexec.items():
+            place = process.pid, fd
+            told = self._files.file(place), flag
+            if told[0] and flag is not None and self._cloexec.get(place) != told and process.pid in self._tables:
+                self._cloexec[place] = told[0], flag
+                changed.add(process.pid)
+        for pid in changed:
+            self._tables[pid] = self._table(self._tables[pid].key, self._tables[pid].fds)
+        if changed:
+            self._holdings = self._joined()
+        return self._holdings
+
+    def file(self, place: Place) -> int:
+        """Number of the instance that the last walk found in a place; 0 if none."""
+        return self._files.file(place)
+
+    def _uncompared(self, foreign: int) -> Iterator[str]:
+        """What kcmp did not tell, where holders in no PID namespace of ours are so many."""
+        if not self._pids.known:
+            yield f"{FOREIGN}; {NO_KCMP}"
+        elif not self.compares:
+            yield NO_KCMP
+        if foreign:
+            yield UNCOMPARED
+
+    def _hidden(self, pids: Collection[int]) -> Iterator[str]:
+        """Who is not even listed."""
+        if 1 not in pids:
+            yield HIDDEN
+        elif not self._whole:
+            yield PART
+
+    def shares_table(self, pid: int, tid: int) -> bool:
+        """Whether a thread is known to have the descriptors that are shown of its process."""
+        thread = self._threads.get(pid, pid)
+        return thread == tid or (self.compares and self._pids.ours and kcmp.same_table(thread, tid))
+
+    def _compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
+        """As `kcmp.compare`, with pids of the tree."""
+        one, other = (self._pids.own(self._threads.get(pid, pid)) for pid in (pid1, pid2))
+        return kcmp.compare(one, fd1, other, fd2)
+
+    def _process(self, pid: int) -> Process | None:
+        known = self._tables.get(pid)
+        process = self._procfs.process(known.key) if known else None
+        return process or self._procfs.process(ProcessKey(pid, 0))
+
+    def _update(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> None:
+        """Numbers what was found."""
+        gone: list[Place] = []
+        fresh: list[Place] = []
+        for pid, known in self._tables.items():
+            key, fds = found.get(pid, (None, []))
+            if key != known.key:
+                gone += [(pid, fd) for fd in known.fds]
+            elif fds != known.fds:
+                gone += [(pid, fd) for fd in set(known.fds).difference(fds)]
+        for pid, seen in found.items():
+            fresh += [(pid, fd) for fd in self._fresh(pid, *seen)]
+        for place in itertools.chain(gone, fresh):
+            self._cloexec.pop(place, None)
+        touched = self._files.update(gone, fresh).union(pid for pid, _ in gone)
+        for pid in touched:
+            self._tables.pop(pid, None)
+            if pid in found and (table := self._table(*found[pid])).fds:
+                self._tables[pid] = table
+        if touched:
+            self._holdings = self._joined()
+
+    def _joined(self) -> list[Holding]:
+        """In the order of pids, so that whoever comes first does not depend on who changed last."""
+        return [holding for pid in sorted(self._tables) for holding in self._tables[pid].holdings]
+
+    def _table(self, key: ProcessKey, fds: list[int]) -> _Table:
+        """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""
+        files = [(fd, file) for fd in fds if (file := self._files.file((key.pid, fd)))]
+        holdings = [
+            Holding(file, 0, key.start, key.pid, fd, 0, 0, cloexec=self._closes((key.pid, fd), file))
+            for fd, file in files
+        ]
+        return _Table(key, [fd for fd, _ in files], holdings)
+
+    def _closes(self, place: Place, file: int) -> bool | None:
+        """Whether a descriptor for that file is closed on exec, as far as it was read."""
+        known, flag = self._cloexec.get(place, (0, None))
+        return flag if known == file else None

@@ -1,0 +1,1 @@
+"""epolltop as a running process: rights, descriptors, environment, signals, writing to stdout."""

@@ -1,0 +1,1 @@
+"""One observation or replay, in a thread of its own, for whoever awaits snapshots."""

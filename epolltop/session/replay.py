@@ -1,0 +1,322 @@
+"""A session over what was saved: the same snapshots as when it happened, at any pace and in either direction.
+
+The world is reduced anew from the recorded batches. To go back, it is copied now and then on the way
+(`epolltop.session.checkpoints`); from the nearest copy it goes forward again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import dataclasses
+import functools
+import math
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+from epolltop.errors import SourceEnded
+from epolltop.model.batch import Batch, Event
+from epolltop.model.snapshot import Snapshot
+from epolltop.model.world import Selection, World
+from epolltop.session.checkpoints import Checkpoints
+from epolltop.session.observation import Result, Session
+from epolltop.sources.recording.reader import Recording
+from epolltop.sources.saved.saved import open_saved
+from epolltop.text import safe
+
+REFRESH_S = 0.1
+"""Snapshots come no quicker to somebody who looks at them."""
+_AT_ONCE = 64  # ticks that are taken in between two looks whether others want the thread
+
+
+class Replay(Session):
+    """Yields what was recorded, or the one snapshot of a file; times are the recorded machine's boot clock."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        selection: Selection,
+        *,
+        tell_all: bool = False,
+        paced: bool = True,
+        descriptor: int | None = None,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            path: of the file; None: stdin.
+            selection: which processes count; if it selects all, what was selected when it was recorded.
+            tell_all: see Session.
+            paced: somebody looks: `ticks` follow the clock and wait at the end, and one may go back. Otherwise each
+                tick comes once, as soon as it is asked for.
+            descriptor: of the file, if it is open already; it is closed here.
+        """
+        super().__init__(self._opened, selection, 1.0, tell_all=tell_all)
+        self._file = path if descriptor is None else descriptor
+        self._path, self._selection, self._tell_all, self._paced = path, selection, tell_all, paced
+        self._recording: Recording | None = None
+        self._checkpoints = Checkpoints()
+        self._at = -1  # the tick that the world is at
+        self._facts = self._holdings = 0  # of the last batch and census
+        self._first: Snapshot | None = None
+        self._shown: Snapshot | None = None
+        self._shown_at = 0
+        self._head_ns = 0.0  # where recorded time stands: between the tick that is shown and the next
+        self._disturbed = asyncio.Event()
+        self._reading = 0  # steps under way in the session's thread
+        self._speed, self._held = 1.0, False
+
+    @property
+    def name(self) -> str:
+        """Of the file, without its directory."""
+        return "stdin" if self._path is None else safe(os.fsencode(self._path.name))
+
+    @property
+    def begin_ns(self) -> int:
+        """Of the first tick. From here on, only after `open`."""
+        assert self._first is not None, "not open"
+        return self._first.now_ns
+
+    @property
+    def begin_wall_ns(self) -> int:
+        """The same, since the epoch."""
+        assert self._first is not None, "not open"
+        return self._first.wall_ns
+
+    @property
+    def end_ns(self) -> int:
+        """Of the last tick; less than before if it turns out on the way that the file is damaged."""
+        return self._times[-1] if self._times else self.position
+
+    @property
+    def position(self) -> int:
+        """Of the tick that was shown last."""
+        assert self._shown is not None, "not open"
+        return self._shown.now_ns
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is nothing after it."""
+        return self._shown_at >= len(self._times) - 1
+
+    @property
+    def trouble(self) -> str:
+        """Why it ends early, a sentence; empty if it does not, as far as is known by now."""
+        trouble = self._recording.trouble if self._recording else ""
+        return trouble and f"the recording {trouble}"
+
+    @property
+    def speed(self) -> float:
+        """Recorded seconds per second, above 0; infinite: to the end without waiting."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        self._speed = speed
+        self._disturbed.set()
+
+    @property
+    def held(self) -> bool:
+        """Whether the clock stands. Steps and jumps work all the same, and do not change it."""
+        return self._held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._held = held
+        self._disturbed.set()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether what was asked for is being read from the file; that may take seconds."""
+        return self._reading > 0
+
+    async def step(self, ticks: int) -> Snapshot:
+        """So many ticks onwards, or back; at most to the end or the beginning."""
+        return await self._go(lambda: self._show(self._shown_at + ticks))
+
+    async def seek(self, at_ns: int) -> Snapshot:
+        """The last tick at or before a time, or the first."""
+        return await self._go(lambda: self._show(bisect.bisect_right(self._times, at_ns) - 1))
+
+    async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
+        """See Session, and `paced`; seconds are recorded ones, the first tick at or after them is the last."""
+        async for snapshot in self._as_time_passes() if self._paced else self._onwards(seconds):
+            yield snapshot
+
+    async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
+        """The events of the first so many recorded seconds, some ticks at a time."""
+        if self._recording is not None:
+            while await self._call(lambda: self._take_in(self.begin_ns + seconds * 1e9)):
+                yield await self._call(self._world.take_news)
+        yield await self._call(self._world.take_news)
+
+    # In the session's thread.
+
+    def _opened(self) -> Recording:
+        assert self._recording is not None, "a snapshot has no source"
+        return self._recording
+
+    def _open(self) -> Snapshot:
+        saved = open_saved(self._file, self._selection, onwards=not self._paced, halted=self.stopping.is_set)
+        if isinstance(saved, Snapshot):
+            shown = saved
+        else:
+            self._recording = saved
+            everything = not (self._selection.pids or self._selection.uids)
+            selection = saved.selection if everything else self._selection
+            self._world = World(selection, tell_all=self._tell_all)
+            shown = super()._open()
+            self._keep()
+        self._first = self._shown = dataclasses.replace(shown, news=())
+        self._head_ns = shown.now_ns
+        return shown
+
+    def _whole(self) -> Snapshot:
+        if self._recording is None:
+            assert self._shown is not None, "not open"
+            return self._shown
+        return self._world.freeze(self._world.begin())
+
+    def _poll(self) -> Batch:
+        batch = super()._poll()
+        self._facts = max(len(batch.processes), len(batch.counts))
+        if batch.census:
+            self._holdings = len(batch.census.holdings)
+        self._at += 1
+        return batch
+
+    def _take_in(self, until_ns: float) -> bool:
+        """Some of what comes before a time; whether there is more."""
+        for _ in range(_AT_ONCE):
+            if self.stopping.is_set():
+                return False
+            try:
+                if self._poll().now_ns >= until_ns:
+                    return False
+            except SourceEnded:
+                return False
+        return True
+
+    def _next(self) -> Snapshot | None:
+        """The next tick, if there is one."""
+        try:
+            self._shown, self._shown_at = self._tick(), self._at
+        except SourceEnded:
+            return None
+        return self._shown
+
+    def _show(self, tick: int) -> Snapshot:
+        """That tick, or the last or first one."""
+        assert self._first is not None
+        assert self._shown is not None
+        tick = max(0, min(tick, len(self._times) - 1))
+        if tick != self._shown_at:
+            try:
+                self._shown = self._reach(tick) if tick else self._first
+            except SourceEnded:  # damaged, so there are fewer ticks than it seemed, or we are to stop
+                return self._shown if self.stopping.is_set() else self._show(tick)
+            self._shown_at = tick
+        self._head_ns = self._shown.now_ns
+        return self._shown
+
+    def _reach(self, tick: int) -> Snapshot:
+        assert self._recording is not None
+        if tick <= self._at or self._checkpoints.before(tick) > self._at:
+            self._at, checkpoint = self._checkpoints.go_back(tick)
+            self._world, self._mark = checkpoint.restored(), checkpoint.mark
+            self._recording.go_to(checkpoint.place)
+        while self._at < tick - 1:
+            if self.stopping.is_set():  # somebody leaves, who would wait for us
+                raise SourceEnded
+            self._poll()
+            self._mark = self._world.mark()
+            self._keep()
+        snapshot = self._tick()
+        self._keep()
+        return snapshot
+
+    def _keep(self) -> None:
+        """A checkpoint, if it is time for one."""
+        if self._paced and self._checkpoints.is_due(self._at):
+            assert self._recording is not None
+            assert self._mark is not None
+            self._checkpoints.keep(
+                self._at,
+                self._world,
+                self._mark,
+                self._recording.place(),
+                facts=self._facts,
+                holdings=self._holdings,
+            )
+
+    def _on_time(self, at: int, head_ns: float) -> Snapshot | None:
+        """The tick that recorded time has come to; None if somebody went elsewhere meanwhile."""
+        if at != self._shown_at:
+            return None
+        snapshot = self._show(max(at + 1, bisect.bisect_right(self._times, head_ns) - 1))
+        self._head_ns = min(max(head_ns, self._head_ns), self.end_ns)
+        return snapshot
+
+    # In the front end's loop.
+
+    async def _call(self, step: Callable[[], Result]) -> Result:
+        self._reading += 1
+        try:
+            return await super()._call(step)
+        finally:
+            self._reading -= 1
+
+    @property
+    def _times(self) -> Sequence[int]:
+        return self._recording.times if self._recording else ()
+
+    async def _go(self, show: Callable[[], Snapshot]) -> Snapshot:
+        snapshot = await self._call(show)
+        self._disturbed.set()
+        return snapshot
+
+    async def _onwards(self, seconds: float) -> AsyncIterator[Snapshot]:
+        if self._recording is None:
+            yield await self.now()
+            return
+        until_ns = self.begin_ns + seconds * 1e9
+        while not self.stopping.is_set() and self.position < until_ns:
+            snapshot = await self._call(self._next)
+            if snapshot is None:
+                if not self._at:
+                    yield await self.now()  # nothing but the opening is left of it
+                return
+            yield snapshot
+
+    async def _as_time_passes(self) -> AsyncIterator[Snapshot]:
+        loop = asyncio.get_running_loop()
+        while not self.stopping.is_set():
+            self._disturbed.clear()
+            at, head_ns, began = self._shown_at, self._head_ns, loop.time()
+            speed = 0.0 if self._held else self._speed
+            disturbed = await self._pause(self._until_next(at, head_ns, speed))
+            waited = loop.time() - began
+            now_ns = head_ns + (waited * 1e9 * speed if waited and speed else 0.0)  # infinitely fast for no time is 0
+            if not disturbed:
+                snapshot = await self._call(functools.partial(self._on_time, at, now_ns))
+                if snapshot is not None:
+                    yield snapshot
+            elif (at, head_ns) == (self._shown_at, self._head_ns):
+                self._head_ns = min(now_ns, self.end_ns)
+
+    def _until_next(self, at: int, head_ns: float, speed: float) -> float | None:
+        """Seconds; None: it does not come by itself."""
+        if not speed or at + 1 >= len(self._times):
+            return None
+        return max(REFRESH_S, (self._times[at + 1] - head_ns) / 1e9 / speed)
+
+    async def _pause(self, seconds: float | None) -> bool:
+        """Waits; True if it was cut short."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._disturbed, self.stopping)]
+        try:
+            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return bool(done)

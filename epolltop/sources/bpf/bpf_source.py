@@ -1,0 +1,357 @@
+"""The live source: probes attached to this kernel.
+
+Order at start: perf buffer, then probes, then the lesson, then the first census, so that no instance falls between. Per
+poll: census, then events, then counts, so that a count never lacks an event that was delivered and an event never
+precedes the census that must contain it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import secrets
+import select
+import time
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from operator import attrgetter
+
+from epolltop.bcc.drain import Drain
+from epolltop.bcc.loader import load_bcc
+from epolltop.bcc.memory import Tide, give_back_memory
+from epolltop.bcc.needs import polling
+from epolltop.bcc.program import AttachError, Program
+from epolltop.bcc.requirements import require, tracefs
+from epolltop.errors import SourceUnavailable
+from epolltop.model.batch import Batch, Census, Descriptor, Event, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.proc.own_cost import own_cost
+from epolltop.proc.pid_namespace import levels_up, require_machine_clock
+from epolltop.proc.procfs import Procfs
+from epolltop.runtime.pace import Pace, now_ns
+from epolltop.sources import NO_STACKS
+from epolltop.sources.bpf import preemption, wire
+from epolltop.sources.bpf.kernel_offsets import layout
+from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.sizes import SIZES, Sizes
+from epolltop.sources.bpf.stacks import Stacks
+from epolltop.sources.host import own_host
+from epolltop.sources.process_cache import Facts, closes_on_exec
+
+WAKEUP_EVENTS = 1 << 20
+"""More than a buffer holds: events wake nobody, the drain's timer finds them."""
+CENSUS_WAIT_S = 10.0
+"""The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
+_Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
+"""Of a map: key and value."""
+_ACTOR = attrgetter("pid", "start", "uid")
+_NO_NAMES = "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE"
+_LESSONS, _LEARNT = 9, 7
+"""Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
+many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
+
+
+class BpfSource:
+    """Implements FactSource with probes."""
+
+    def __init__(
+        self,
+        *,
+        include_self: bool = False,
+        pids: Collection[int] = (),
+        stacks: bool = False,
+        compat: bool = False,
+        ladders: Ladders = ALL,
+        sizes: Sizes = SIZES,
+    ) -> None:
+        """Touches nothing yet.
+
+        Args:
+            include_self: count our own instances too.
+            pids: see `Facts`.
+            stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
+            compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
+            ladders: other rungs than all, to try each on a kernel that has better ones.
+            sizes: other bounds of maps and buffer, to see what happens beyond them.
+        """
+        self._compat = compat
+        self._include_self = include_self
+        self._ladders = ladders
+        self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
+        self._stacks = Stacks() if stacks else None
+        self._no_stacks = ""
+        self._procfs = Procfs()
+        self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
+        self._facts = Facts(self._procfs, pids)
+        self._program: Program | None = None
+        self.needs = polling(stacks=stacks)
+        """Capabilities without which `poll` and `close` lack something."""
+
+    def open(self) -> None:
+        """Compiles, attaches, learns. About 0.4 s.
+
+        Raises:
+            SourceUnavailable: no root, no BTF, no BCC, or the kernel refused.
+        """
+        require()
+        try:
+            self._attach()
+        except SourceUnavailable as error:
+            if self._stacks is None:
+                raise
+            self._stacks, self._no_stacks = None, f"{NO_STACKS}: {' '.join(str(error).split())}"
+            self._attach()
+        finally:
+            give_back_memory()
+
+    def _attach(self) -> None:
+        program = Program(load_bcc(), self._defines())
+        self._program = program
+        try:
+            self._buffer = program.perf_buffer("events")
+            self._drain = Drain(self._buffer.consume, self._sizes.records)
+            self._buffer.open(self._drain.receive, self._sizes.pages(os.cpu_count() or 1), WAKEUP_EVENTS)
+            self._climb(program)
+            self._begin(program)
+        except BaseException:
+            self.close()
+            raise
+        self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._freed_at = 0  # creations until then
+        self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
+        self._births = program.table("births", wire.FILE, wire.BIRTH)
+        self._holdings: Sequence[Holding] = ()
+        self._holders: set[ProcessKey] = set()
+        self._untold: list[Event] = []
+        self._uncounted: Census | None = None
+        self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._unheard: tuple[int, ...] = ()
+        self._renewed: set[int] = set()
+        self._tide = Tide(give_back_memory)
+        self._drain.start()
+
+    def _climb(self, program: Program) -> None:
+        """Attaches the best that this kernel has of each ladder.
+
+        Raises:
+            SourceUnavailable: a ladder has no rung that holds.
+        """
+        ladders, what = self._ladders, "no probe sees instances being created"
+        try:
+            created = climb(program, ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
+            if self._compat and not created.sees_compat:
+                what = "no probe sees 32-bit tasks"
+                program.attach(COMPAT.how, COMPAT.program, COMPAT.target)
+                created = Attached((*created.hooks, COMPAT), sees_compat=True)
+            what = "no probe sees instances being released"
+            released = climb(program, ladders.files_free, lambda: self._is_prompt(program))
+            what = "no census can be taken"
+            # The iterator visits epolltop's own PID namespace, so if /proc shows more, a walk through it is better.
+            census = sorted(ladders.census, key=lambda name: bool(self._levels_up) and name == "iterator")
+            takers = {name: ladders.census[name] for name in census}
+            self._census = first_census(program, takers, include_self=self._include_self)
+        except AttachError as error:
+            missing = tracefs().remedy if "tracepoint" in str(error) else ""
+            raise SourceUnavailable(
+                f"{what}: {error}", missing or "another hook (--attach), or --source proc"
+            ) from None
+        self._created, self._released = created, released
+        misses_creations, misses_releases = (
+            preemption.leaves_out((hook.how for hook in each.hooks), self._version) for each in (created, released)
+        )
+        self._unseen = [preemption.NOTE] * (misses_creations or misses_releases)
+        self._sees_all_releases = not misses_releases
+
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+        """See FactSource."""
+        program = self._program
+        assert program is not None, "poll before open"
+        scanned = self._pace.run(self._census.take)
+        records = self._drain.take()
+        events = [wire.decode_event(record) for record in records]
+        if self._stacks is not None:
+            events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
+        came = len(records)
+        del records  # of a flood 20 MB
+        events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
+        census = self._census.join(scanned, events)
+        # What the next poll tells if this one fails from here on.
+        events = self._untold = [*self._untold, *events] if self._untold else events
+        census = self._uncounted = census or self._uncounted
+        if census and census.holdings is not self._holdings:
+            self._holdings = census.holdings
+            self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
+        self._tide.note(came, len(self._holdings))
+        entries = list(self._counts.items())
+        per_cpu = program.per_cpu("totals", wire.TOTALS)
+        totals = wire.sum_totals(per_cpu)
+        self._listen_again(wire.unheard(per_cpu))
+        if (
+            census
+            and not census.cut
+            and not self._released.hooks
+            and totals.created - self._freed_at >= self._sizes.births // 32
+        ):
+            self._free_births(census)
+            self._freed_at = totals.created
+        at_ns, wall_ns = now_ns(), time.time_ns()
+        counts = wire.decode_counts(entries)
+        acted = set(map(_ACTOR, events))  # of thousands of events, some ten
+        actors = {ProcessKey(pid, start) for pid, start, _ in acted}
+        processes = self._facts.of({*self._holders, *counts, *actors, *self._facts.asked()}, actors, frozenset(shown))
+        gone = {uid for pid, start, uid in acted if uid is not None and ProcessKey(pid, start) not in processes}
+        freed = self._forget_the_gone(entries, processes)
+        if freed:  # what is missing once is counted anew when it comes back
+            counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
+        measured = self._facts.measured(focus, {event.file for event in events})
+        self._census.mark(closes_on_exec(focus, measured))
+        batch = Batch(
+            since_ns=self._since_ns,
+            now_ns=at_ns,
+            wall_ns=wall_ns,
+            source=self._describe(totals),
+            cost=own_cost(),
+            events=events,
+            counts=counts,
+            totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
+            census=census,
+            processes=processes,
+            users=self._procfs.users.names(gone),
+            watches={file: each.watches for file, each in measured.items()},
+        )
+        self._untold, self._uncounted = [], None
+        return batch
+
+    def close(self) -> None:
+        """See FactSource."""
+        program, self._program = self._program, None
+        if program is None:
+            return
+        # Before the drain is stopped: without probes a storm has an end, and so has the turn that it keeps.
+        program.detach_all()
+        # A turn that goes on all the same reads memory that closing would free: then that goes with the process.
+        if self._drain.stop():
+            self._buffer.close()
+            program.close()
+
+    def _lesson(self, program: Program) -> wire.Lesson:
+        """Creates and closes an instance of our own under the probes' eyes; what they learnt from it.
+
+        Until `_begin` the probes look at nothing else, or the first of them would count what the others do not see yet.
+        """
+        known = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        # Bit 0 is no flag of epoll_create1 and never was, so the kernel refuses what no other thread will ask for.
+        token = secrets.randbits(31) | 1
+        program.set_element("lesson", wire.LESSON.pack(*known._replace(file=0, token=token, student=0, freed_by=0)))
+        ctypes.CDLL(None).epoll_create1(token)  # Python's own refuses it without asking the kernel
+        select.epoll().close()
+        return wire.Lesson._make(program.element("lesson", wire.LESSON))
+
+    def _is_prompt(self, program: Program) -> bool:
+        """Whether releases are seen when they happen, and from whoever closed last. Once may be luck."""
+        return sum(self._lesson(program).was_prompt for _ in range(_LESSONS)) >= _LEARNT
+
+    def _begin(self, program: Program) -> None:
+        """From here on everything counts, for all probes at once."""
+        learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        self._since_ns = now_ns()
+        program.set_element("lesson", wire.LESSON.pack(*learnt._replace(token=0)))
+
+    def _listen_again(self, unheard: tuple[int, ...]) -> None:
+        """Gives those CPUs a buffer that had none: they came after the start, or were switched off for a while."""
+        before, self._unheard = self._unheard or (0,) * len(unheard), unheard
+        lacking = {cpu for cpu, (then, now) in enumerate(zip(before, unheard, strict=True)) if now > then}
+        self._renewed = lacking - self._renewed  # what was lost until those of the last poll had theirs is no sign
+        for cpu in self._renewed:
+            self._buffer.listen_again(cpu)
+
+    def _forget_the_gone(self, entries: _Entries, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
+        """Frees the map entries of processes that were gone a poll ago and have done nothing since.
+
+        What acts while its entry is freed would be in no count: so they must have ended. A census may hold what they
+        released last, but none is under way.
+
+        Returns:
+            Keys of what was freed.
+        """
+        gone = {key: counts for key, counts in entries if wire.process_key(key) not in alive}
+        quiet = {
+            key
+            for key, counts in gone.items()
+            if self._gone.get(key) == counts and self._procfs.has_ended(wire.process_key(key))
+        }
+        for key in quiet:
+            self._counts.delete(wire.PROCESS.pack(*key))
+            del gone[key]
+        self._gone = gone
+        return quiet
+
+    def _free_births(self, census: Census) -> None:
+        """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
+
+        They only take room: what a census did not show comes back as found, whatever is noted.
+        """
+        held = {holding.file for holding in census.holdings}
+        for (file,), birth in list(self._births.items()):
+            key = wire.FILE.pack(file)
+            # Asked again, because the address may have been used again meanwhile.
+            if birth[0] < census.started_ns and file not in held and self._births.get(key) == birth:
+                self._births.delete(key)
+
+    def _describe(self, totals: wire.WireTotals) -> Source:
+        created, released = self._created, self._released
+        blind = [*self._census.unseen, *self._unseen]
+        if not released.hooks:
+            blind.append("no probe sees releases here: they are derived from one census to the next")
+        if self._no_stacks:
+            blind.append(self._no_stacks)
+        if self._stacks and not self._stacks.may_read:
+            blind.append(_NO_NAMES)
+        return Source(
+            kind="bpf",
+            host=own_host(),
+            probes=(
+                Probe("epoll_create", created.attached_to, traces=True),
+                Probe("files_free", released.attached_to or self._census.by, traces=bool(released.hooks)),
+            ),
+            census_by=self._census.by,
+            blind_spots=tuple(blind),
+            events=totals.delivered,
+            lost=totals.lost,
+            sampled_out=totals.sampled_out,
+            failed_sampled_out=totals.failed_sampled_out,
+            untold_releases=totals.untold_releases,
+            overflowed=totals.overflowed,
+            unattributed=totals.unattributed,
+            sees_compat=created.sees_compat,
+            unreadable=self._census.unreadable,
+            missed=self._missed(),
+            stacks_left_out=self._stacks.left_out if self._stacks else 0,
+            sees_all_releases=self._sees_all_releases,
+        )
+
+    def _missed(self) -> int:
+        """Runs of probes that were left out.
+
+        Before Linux 6.19 raw tracepoints do not count: only interrupts come between their runs, and free what is not
+        epoll's. Later on (seen on 7.2) whoever creates and releases may, too.
+        """
+        assert self._program is not None, "described before open"
+        hooks = (*self._created.hooks, *self._released.hooks)
+        told = [each for each in hooks if self._version >= (6, 19) or each.how != "raw_tracepoint"]
+        return sum(self._program.misses(each.how, each.target) for each in told)
+
+    def _defines(self) -> dict[str, int]:
+        require_machine_clock()
+        up = self._levels_up = levels_up(self._procfs)
+        asked = {
+            "STACKS": self._stacks is not None,
+            "COMPAT": self._compat,
+            "INCLUDE_SELF": self._include_self,
+        }
+        return (
+            layout()
+            | self._sizes.defines()
+            | {name: 1 for name, wanted in asked.items() if wanted}
+            | ({} if up is None else {"PID_NAMESPACE_UP": up})
+            | {"OWN_TGID": self._procfs.own_pid() or 0}
+        )

@@ -1,0 +1,65 @@
+"""What the C side is told about this kernel, as -D constants: offsets and sizes of its structures, from its own BTF."""
+
+from __future__ import annotations
+
+import os
+
+from epolltop.bcc.btf import VMLINUX, Btf
+from epolltop.bcc.machine import THIS
+from epolltop.errors import SourceUnavailable
+
+_Members = dict[str, tuple[str, str]]
+
+_OFFSETS: _Members = {
+    "FILE_F_INODE": ("file", "f_inode"),
+    "FILE_F_OP": ("file", "f_op"),
+    "INODE_SB": ("inode", "i_sb"),
+    "SB_MAGIC": ("super_block", "s_magic"),
+    "TASK_FILES": ("task_struct", "files"),
+    "TASK_FLAGS": ("task_struct", "flags"),
+    "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
+    "TASK_MM": ("task_struct", "mm"),
+    "TASK_REAL_PARENT": ("task_struct", "real_parent"),
+    "TASK_STACK": ("task_struct", "stack"),
+    "TASK_START": ("task_struct", "start_boottime"),
+    "TASK_TGID": ("task_struct", "tgid"),
+    "TASK_THREAD_PID": ("task_struct", "thread_pid"),
+    "PID_LEVEL": ("pid", "level"),
+    "PID_NUMBERS": ("pid", "numbers"),
+    "UPID_NR": ("upid", "nr"),
+    "UPID_NS": ("upid", "ns"),
+    "FILES_FDT": ("files_struct", "fdt"),
+    "FDTABLE_CLOSE_ON_EXEC": ("fdtable", "close_on_exec"),
+    "FDTABLE_FD": ("fdtable", "fd"),
+    "FDTABLE_MAX_FDS": ("fdtable", "max_fds"),
+    "MM_START_STACK": ("mm_struct", "start_stack"),
+}
+_SIZES = {"PT_REGS_SIZE": "pt_regs", "UPID_SIZE": "upid"}
+
+
+def layout() -> dict[str, int]:
+    """Constants by name.
+
+    Raises:
+        SourceUnavailable: no BTF, another architecture, or structures that are not as we know them.
+    """
+    try:
+        btf = Btf(VMLINUX.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SourceUnavailable(
+            f"the kernel's type information cannot be read: {error}", "a kernel built with CONFIG_DEBUG_INFO_BTF=y"
+        ) from None
+    if THIS is None:
+        raise SourceUnavailable(f"the BPF probes are not written for {os.uname().machine}", "use --source proc")
+    registers = {name: ("pt_regs", member) for name, (member, _) in THIS.registers.items()}
+    try:
+        constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
+    except LookupError as error:
+        raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
+    for name, (_, into) in THIS.registers.items():
+        constants[name] += into
+    constants |= THIS.constants
+    if "BPF_FUNC_task_pt_regs" not in btf.enumerators("bpf_func_id"):
+        # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the lesson finds out if it is not.
+        constants["KERNEL_STACK_SIZE"] = max(16384, os.sysconf("SC_PAGE_SIZE"))
+    return constants

@@ -1,0 +1,109 @@
+"""Epoll instances from /proc alone: every descriptor table walked each tick, shared instances recognised by kcmp.
+
+Works without BPF and, for one's own processes, without privileges. It has no events: what comes and goes shows from
+one scan to the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from epolltop.bcc.needs import LOOKING
+from epolltop.errors import SourceUnavailable
+from epolltop.model.batch import Batch, Descriptor, Probe, ProcessKey, Source
+from epolltop.proc.own_cost import own_cost
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.scan import Scan, Scanned
+from epolltop.runtime.pace import now_ns
+from epolltop.sources import NO_STACKS
+from epolltop.sources.host import own_host
+from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
+
+_BLIND_SPOTS = (
+    "instances that live and die between two scans are not seen, so rates are lower bounds",
+    "who created an instance, when, and with which size or flags is not known",
+    "instances without a descriptor (in flight in a socket, held by io_uring) are not seen",
+)
+
+
+class ProcSource:
+    """Instances as /proc and kcmp show them. `poll` walks every descriptor table; see the module for what it costs."""
+
+    def __init__(
+        self,
+        *,
+        include_self: bool = False,
+        stacks: bool = False,
+        root: str = "/proc",
+        fallback: str = "",
+        pids: Collection[int] = (),
+    ) -> None:
+        """Looks whose /proc it is.
+
+        Args:
+            include_self: count our own instances too.
+            stacks: they were asked for; a blind spot says that there are none.
+            root: where the tree is mounted.
+            fallback: why a better source could not run, for `Source.fallback`.
+            pids: see `Facts`.
+        """
+        self._fallback = fallback
+        self._blind_spots = (*_BLIND_SPOTS, f"{NO_STACKS}: only BPF probes take them") if stacks else _BLIND_SPOTS
+        self._procfs = Procfs(root)
+        self._facts = Facts(self._procfs, pids)
+        self._scan = Scan(self._procfs, include_self=include_self)
+        self._since_ns = 0
+        self.needs = LOOKING
+        """Capabilities without which `poll` lacks something."""
+
+    def open(self) -> None:
+        """Looks whether there is anything to read.
+
+        Raises:
+            SourceUnavailable: there is no /proc.
+        """
+        try:
+            found = self._procfs.pids()
+        except OSError as error:
+            raise SourceUnavailable(f"/proc cannot be read: {error.strerror}", "mount -t proc proc /proc") from error
+        if not found:
+            raise SourceUnavailable("/proc is not mounted: it lists no process", "mount -t proc proc /proc")
+        self._since_ns = now_ns()
+
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+        """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
+        scanned = self._scan.take()
+        self._procfs.forget(scanned.processes)
+        looked_at = {*itertools.islice((key for key in shown if key in scanned.processes), SHOWN), *self._facts.asked()}
+        anew = (self._procfs.process(key, is_shown=True) for key in looked_at)
+        moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
+        measured = self._facts.measured(focus, moved)
+        return Batch(
+            since_ns=self._since_ns or scanned.census.started_ns,
+            now_ns=now_ns(),
+            wall_ns=time.time_ns(),
+            source=self._describe(scanned),
+            cost=own_cost(),
+            census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(focus, measured))),
+            processes=scanned.processes | {facts.key: facts for facts in anew if facts},
+            watches={file: each.watches for file, each in measured.items()},
+        )
+
+    def close(self) -> None:
+        """Has nothing to detach."""
+
+    def _describe(self, scanned: Scanned) -> Source:
+        return Source(
+            kind="proc",
+            host=own_host(),
+            probes=tuple(
+                Probe(name, f"census: {self._scan.by}", traces=False) for name in ("epoll_create", "files_free")
+            ),
+            census_by=self._scan.by,
+            fallback=self._fallback,
+            blind_spots=(*self._blind_spots, *scanned.unseen),
+            unreadable=scanned.unreadable,
+        )

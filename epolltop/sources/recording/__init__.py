@@ -1,0 +1,1 @@
+"""Recordings: every tick written down, and yielded again."""

@@ -1,0 +1,222 @@
+"""Yields again what a Recorder wrote down, up to where the file was cut off or damaged."""
+
+from __future__ import annotations
+
+import array
+import copy
+import os
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import msgspec
+
+from epolltop.errors import SourceEnded, Unplayable
+from epolltop.model.batch import Batch, Descriptor, ProcessKey
+from epolltop.model.world import Selection
+from epolltop.sources.recording.codec import Damaged, Decoder
+from epolltop.sources.recording.container import (
+    FRAME,
+    HEADER_BYTES_MAX,
+    MAGIC,
+    RAW,
+    UNPACKED_BYTES_MAX,
+    VERSION,
+    Header,
+    check_sum,
+    unpacked_max,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Between two ticks of a recording: what is needed to go on from there."""
+
+    offset: int
+    ticks: int
+    unpacked: int
+    """Bytes of all contents up to here."""
+    inflate: Any  # zlib does not name the type
+    decoder: Decoder
+
+
+class Readable(Protocol):
+    """A binary file that reads as much as is asked for, but at its end; io.FileIO on an ordinary file is one."""
+
+    def read(self, octets: int, /) -> bytes:
+        """So many bytes, or what there is before the end."""
+
+    def seekable(self) -> bool:
+        """Whether it is an ordinary file."""
+
+    def seek(self, offset: int, /) -> int:
+        """Goes on from there."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+    def close(self) -> None:
+        """May be called twice."""
+
+
+class Recording:
+    """Yields the batches of a file, in order, from wherever a `Place` leads."""
+
+    def __init__(self, file: Readable, begun: bytes = b"") -> None:
+        """Reads nothing yet.
+
+        Args:
+            file: closed here in the end. One that cannot seek is read onwards only.
+            begun: what was read of it already.
+        """
+        self._file, self._begun = file, begun
+        self._place = Place(0, 0, 0, zlib.decompressobj(RAW), Decoder())
+        self._last_ns = 0
+        self.selection = Selection()
+        """What was selected when it was recorded."""
+        self.times: Sequence[int] = ()
+        """The boot clock at each tick that can be read; empty if the file cannot seek."""
+        self.trouble = ""
+        """Why it ends early, as far as is known by now: a sentence without an end."""
+
+    def open(self) -> None:
+        """Reads the header and, if it can seek, where each tick is.
+
+        Raises:
+            Unplayable: it is no recording, of a version that is not known, or without a tick.
+        """
+        line = self._read_line()
+        version, _, described = line[len(MAGIC) :].partition(b" ")
+        if version != b"%d" % VERSION:
+            written = version.decode("ascii", "replace") if version.isdigit() and len(version) < 10 else "unknown"
+            raise Unplayable(f"a recording of version {written}; this epolltop reads version {VERSION}")
+        try:
+            header = msgspec.json.decode(described, type=Header)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            raise Unplayable("a recording that is damaged in its first line") from None
+        self.selection = Selection(frozenset(header.pids), frozenset(header.uids))
+        self._place = replace(self._place, offset=len(line) + 1)
+        if self._file.seekable():
+            self.times = self._scan()
+
+    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+        """The next batch; nothing can be measured any more.
+
+        Raises:
+            SourceEnded: that was the last, or the next one cannot be read; see `trouble`.
+        """
+        batch = self._next()
+        if not self.trouble:
+            return batch
+        source = batch.source
+        return replace(
+            batch, source=replace(source, blind_spots=(*source.blind_spots, f"the recording {self.trouble}"))
+        )
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def place(self) -> Place:
+        """Where we are. Only of a file that can seek."""
+        here = self._place
+        return replace(here, inflate=here.inflate.copy(), decoder=copy.copy(here.decoder))
+
+    def go_to(self, place: Place) -> None:
+        """Goes on from there; the place may be used again."""
+        self._place = replace(place, inflate=place.inflate.copy(), decoder=copy.copy(place.decoder))
+        self._last_ns = self.times[place.ticks - 1] if place.ticks else 0
+        self._file.seek(place.offset)
+
+    def _next(self) -> Batch:
+        here = self._place
+        if self._file.seekable() and here.ticks == len(self.times):
+            raise SourceEnded
+        head = self._file.read(FRAME.size)
+        if len(head) < FRAME.size:
+            raise self._ends("was cut off")
+        length, total, now_ns = FRAME.unpack(head)
+        if length > UNPACKED_BYTES_MAX:
+            raise self._ends("is damaged")
+        content = self._file.read(length)
+        if len(content) < length:
+            raise self._ends("was cut off")
+        if total != check_sum(length, now_ns, content):
+            raise self._ends("is damaged")
+        if not length:
+            raise SourceEnded
+        end, ticks = here.offset + len(head) + length, here.ticks + 1
+        try:
+            raw = _inflated(here.inflate, content, unpacked_max(length, end, ticks, here.unpacked))
+            batch = here.decoder.decode(raw)
+        except Damaged:
+            raise self._ends("is damaged") from None
+        if batch.now_ns != now_ns or now_ns < self._last_ns:
+            raise self._ends("is damaged")
+        self._last_ns = now_ns
+        self._place = replace(here, offset=end, ticks=ticks, unpacked=here.unpacked + len(raw))
+        return batch
+
+    def _ends(self, why: str) -> Exception:
+        """Ends it here, for good."""
+        ticks = self._place.ticks
+        self.times = self.times[:ticks]
+        if not ticks:
+            return Unplayable(f"a recording that {why} before the end of its first tick")
+        self.trouble = f"{why} after {ticks} tick{'' if ticks == 1 else 's'}"
+        return SourceEnded()
+
+    def _scan(self) -> Sequence[int]:
+        """The time of each tick, from the frames' heads alone: their content is checked when it is read."""
+        times = array.array("q")
+        file, offset = self._file.fileno(), self._place.offset
+        end = os.fstat(file).st_size
+        why = "was cut off"
+        while True:
+            head = os.pread(file, FRAME.size, offset)
+            if len(head) < FRAME.size:
+                break
+            length, total, now_ns = FRAME.unpack(head)
+            offset += FRAME.size + length
+            if length == 0 and total == check_sum(length, now_ns, b""):
+                why = ""
+                break
+            if length == 0 or length > UNPACKED_BYTES_MAX or now_ns < (times[-1] if times else 0):
+                why = "is damaged"
+                break
+            if offset > end:
+                break
+            times.append(now_ns)
+        if why:
+            if not times:
+                raise Unplayable(f"a recording that {why} before the end of its first tick")
+            self.trouble = f"{why} after {len(times)} tick{'' if len(times) == 1 else 's'}"
+        elif not times:
+            raise Unplayable("a recording without a tick")
+        return times
+
+    def _read_line(self) -> bytes:
+        """The first line, byte by byte: what follows it is not ours to read yet."""
+        line = bytearray(self._begun)
+        octet = self._begun or b"-"
+        while octet and len(line) < HEADER_BYTES_MAX and MAGIC.startswith(line[: len(MAGIC)]):
+            octet = self._file.read(1)
+            if octet == b"\n" and line.startswith(MAGIC):
+                return bytes(line)
+            line += octet
+        if not line:
+            raise Unplayable("empty")
+        if not octet and MAGIC.startswith(line[: len(MAGIC)]):
+            raise Unplayable("a recording that was cut off before the end of its first tick")
+        raise Unplayable("neither a recording nor a snapshot of epolltop")
+
+
+def _inflated(inflate: Any, content: bytes, most: int) -> bytes:
+    try:
+        raw: bytes = inflate.decompress(content, max(most, 0) + 1)
+    except zlib.error as error:
+        raise Damaged(str(error)) from None
+    if len(raw) > most:
+        raise Damaged("more than a tick may hold")
+    return raw

@@ -1,0 +1,1 @@
+"""What was saved, opened again: a recording or a snapshot file."""

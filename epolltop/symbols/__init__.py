@@ -1,0 +1,1 @@
+"""Names for addresses of user stacks."""

@@ -1,0 +1,168 @@
+"""Function names from a file's ELF symbol table, for addresses in the code it has mapped.
+
+Files are strangers' and read by root, so nothing that they claim decides how much is read, or for how long: sizes and
+time are bounded, reads are plain `pread` (a mapped file that its owner truncates would end us by SIGBUS), and tables
+are walked, not kept. That is also why BCC's symbol cache does not serve here: it opens what a path names by now, a FIFO
+called /tmp/perf-PID.map included, on which it waits for ever; and it keeps a table for each process, 16 to 35 MB for
+one of Node.js.
+
+Format: elf(5).
+"""
+
+from __future__ import annotations
+
+import bisect
+import os
+import struct
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from epolltop.runtime.pace import Deadline
+
+SYMBOLS_MAX = 1_400_000
+"""Of a symbol table, 33 MB, 0.3 s to walk. What lies behind is not read."""
+NAME_BYTES_MAX = 256
+COVERS_MAX = 1 << 20
+"""Pairs of a symbol and an address that it covers; only a forged table has so many, and its names are not believed."""
+SEGMENTS_MAX = 64
+"""Of code; programs have one or two."""
+
+_HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
+_SEGMENT = struct.Struct("<IIQQQQQQ")
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian: all that BPF probes are written for
+_PT_LOAD, _PF_X = 1, 1
+_SHT_SYMTAB, _SHT_DYNSYM = 2, 11
+_FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
+_STB_GLOBAL = 1
+_CHUNK = _SYMBOL.size * 4096
+"""Of a symbol table; some 1 ms."""
+_HEADERS_MAX = 4096
+
+
+class Place(NamedTuple):
+    """Where in a function a program goes on after a call."""
+
+    function: bytes
+    """As the linker knows it, a stranger's bytes."""
+    into: int
+    """Bytes from the beginning of the function."""
+
+
+class _Table(NamedTuple):
+    position: int
+    size: int
+    names: int
+    names_size: int
+
+
+def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[int, Place]:
+    """The functions that cover the calls before some positions; where no symbol does, nothing.
+
+    Args:
+        file: descriptor of a regular file.
+        positions: byte offsets in the file, each behind a call, which may be the last instruction of its function.
+        deadline: asked at each step whose number the file decides.
+
+    Raises:
+        TimeoutError: it would take longer; half a table knows no function for certain.
+        OSError: it cannot be read.
+    """
+    try:
+        header = os.pread(file, _HEADER.size, 0)
+        return _places(file, header, positions, deadline) if header.startswith(_MAGIC) else {}
+    except struct.error:  # cut off in the middle of what its headers promise
+        return {}
+
+
+def _places(file: int, header: bytes, positions: Collection[int], deadline: Deadline) -> dict[int, Place]:
+    fields = _HEADER.unpack(header)
+    segments_at, sections_at = fields[4:6]
+    segment_size, segments, section_size, sections = fields[8:12]
+    if segment_size != _SEGMENT.size or section_size != _SECTION.size:
+        return {}
+    address_of = _addresses(list(_records(file, _SEGMENT, segments_at, segments)), positions)
+    table = _table(list(_records(file, _SECTION, sections_at, sections)))
+    if table is None:
+        return {}
+    found = _covering(file, table, sorted(set(address_of.values())), deadline)
+    names: dict[int, bytes] = {}
+    for _, offset in found.values():
+        if offset not in names:
+            deadline.require()
+            names[offset] = _name(file, table, offset)
+    return {
+        at: Place(name, address + 1 - found[address][0])
+        for at, address in address_of.items()
+        if address in found and (name := names[found[address][1]])
+    }
+
+
+def _addresses(segments: list[tuple[int, ...]], positions: Collection[int]) -> dict[int, int]:
+    """Where the linker has put the calls before some positions; of those that are code."""
+    loaded = sorted(
+        (start, start + size, address - start)
+        for kind, flags, start, address, _, size, _, _ in segments
+        if kind == _PT_LOAD and flags & _PF_X
+    )[:SEGMENTS_MAX]
+    starts = [start for start, _, _ in loaded]
+    addresses = {}
+    for position in positions:
+        last = bisect.bisect_left(starts, position) - 1
+        if last >= 0 and position <= loaded[last][1]:
+            addresses[position] = position - 1 + loaded[last][2]
+    return addresses
+
+
+def _records(file: int, layout: struct.Struct, position: int, count: int) -> Iterator[tuple[int, ...]]:
+    return layout.iter_unpack(_pread(file, layout.size * min(count, _HEADERS_MAX), position))
+
+
+def _table(sections: list[tuple[int, ...]]) -> _Table | None:
+    """The full table, or else what the dynamic linker needs and strip(1) leaves."""
+    for wanted in (_SHT_SYMTAB, _SHT_DYNSYM):
+        for _, kind, _, _, position, size, link, _, _, entry in sections:
+            if kind == wanted and link < len(sections) and entry == _SYMBOL.size:
+                names = sections[link]
+                return _Table(position, min(size, SYMBOLS_MAX * _SYMBOL.size), names[4], names[5])
+    return None
+
+
+def _covering(file: int, table: _Table, addresses: list[int], deadline: Deadline) -> Mapping[int, tuple[int, int]]:
+    """By address the start and name of the innermost function, a global name before others."""
+    best: dict[int, tuple[int, bool, int]] = {}
+    if not addresses:
+        return {}
+    last, covers = addresses[-1], 0
+    for position in range(table.position, table.position + table.size, _CHUNK):
+        deadline.require()
+        chunk = _pread(file, min(_CHUNK, table.position + table.size - position), position)
+        for name, info, _, section, start, size in _SYMBOL.iter_unpack(chunk):
+            if start > last or not size or not section or info & 15 not in _FUNCTIONS:
+                continue
+            at = bisect.bisect_left(addresses, start)
+            while at < len(addresses) and addresses[at] < start + size:
+                deadline.require()
+                candidate = start, info >> 4 == _STB_GLOBAL, -name
+                best[addresses[at]] = max(best.get(addresses[at], candidate), candidate)
+                at += 1
+                covers += 1
+                if covers > COVERS_MAX:
+                    return {}
+    return {address: (start, -name) for address, (start, _, name) in best.items()}
+
+
+def _name(file: int, table: _Table, offset: int) -> bytes:
+    if offset >= table.names_size:
+        return b""
+    return _pread(file, NAME_BYTES_MAX, table.names + offset, whole=False).partition(b"\0")[0]
+
+
+def _pread(file: int, size: int, position: int, *, whole: bool = True) -> bytes:
+    if position >> 62:
+        raise struct.error("no position in a file")
+    read = os.pread(file, size, position)
+    if whole and len(read) != size:
+        raise struct.error("cut off")
+    return read

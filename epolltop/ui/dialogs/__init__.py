@@ -1,0 +1,1 @@
+"""What is shown over the main screen until a key closes it."""

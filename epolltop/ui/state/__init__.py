@@ -1,0 +1,1 @@
+"""What the screen is at, apart from how it looks."""

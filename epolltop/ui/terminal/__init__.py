@@ -1,0 +1,1 @@
+"""The terminal, and every private name of Textual."""

@@ -1,0 +1,43 @@
+"""What is left of an error of our own: a file that a person can send, and one line that says where it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import traceback
+from collections.abc import Iterable
+
+from rich.console import Console, RenderableType
+from textual.worker import WorkerFailed
+
+from epolltop import __version__
+from epolltop.runtime.invoker import rights
+
+
+def report(error: BaseException) -> str:
+    """Writes it, for who asked for this run alone; what happened, in a line."""
+    if isinstance(error, WorkerFailed):
+        error = error.error  # where it happened; a worker's own traceback says nothing
+    return _write(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exception(error))
+
+
+def report_rendered(*renderables: RenderableType) -> str:
+    """The same of what is only to be had as Textual draws it; its last line, as in a traceback, says what happened."""
+    plain = Console(color_system=None, force_terminal=False, width=100)
+    with plain.capture() as drawn:
+        plain.print(*renderables)
+    text = drawn.get().rstrip()
+    return _write(text.rpartition("\n")[2], [text, "\n"])
+
+
+def _write(what: str, lines: Iterable[str]) -> str:
+    try:
+        with rights():
+            fd, path = tempfile.mkstemp(prefix="epolltop-report-", suffix=".txt")
+        with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"epolltop {__version__}, Python {platform.python_version()}, Linux {platform.release()}\n\n")
+            file.writelines(lines)
+    except OSError as unwritten:
+        return f"an error of its own ended epolltop: {what} (and no report could be written: {unwritten.strerror})"
+    return f"an error of its own ended epolltop: {what}; please report it with {path}"

@@ -1,0 +1,40 @@
+"""Textual's driver, which also leaves by Ctrl-C while the screen is busy, and when the terminal is gone.
+
+tests/ui/test_private_names.py lists all that we use of Textual and that it does not promise, here and elsewhere.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from epolltop.runtime.leaving import HUNG_UP, Leaving
+
+AT_ONCE = frozenset(("ctrl+c", "ctrl+q"))
+"""Keys that leave from anywhere, and that nobody types as text."""
+WIDEST, TALLEST = 2000, 1000
+"""Cells of a screen that are drawn. A terminal, or COLUMNS, may say any number, and each cell takes time and memory."""
+
+
+def leaves_by(leaving: Leaving) -> type[Driver]:
+    """A driver whose thread that reads keys begins to leave by itself."""
+
+    class _Driver(LinuxDriver):
+        def process_message(self, message: Message) -> None:
+            if isinstance(message, events.Key) and message.key in AT_ONCE:
+                leaving.ask(0)
+            super().process_message(message)
+
+        def _get_terminal_size(self) -> tuple[int, int]:
+            width, height = super()._get_terminal_size()
+            return min(width, WIDEST), min(height, TALLEST)
+
+        def run_input_thread(self) -> None:
+            try:
+                super().run_input_thread()
+            except OSError:  # nobody is at the other end of the terminal
+                leaving.ask(HUNG_UP)
+
+    return _Driver

@@ -1,0 +1,1 @@
+"""What surrounds the tables on the main screen."""

@@ -1,0 +1,47 @@
+"""The line that says where one is: the views, the way drilled into this one, and what is chosen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.text import Text
+
+from epolltop.query.view import SUBJECTS
+from epolltop.text import grouped, plural
+from epolltop.ui.state.navigation import Trail
+from epolltop.ui.widgets.text_lines import Lines
+
+NARROW = 100
+"""Cells below which only the present view is named; the digits of the others stay."""
+
+
+class Crumbs(Lines):
+    """One line."""
+
+    def __init__(self, readable: Callable[[str], str], id: str) -> None:
+        super().__init__(id=id)
+        self._readable = readable
+
+    def describe(self, trail: Trail, shown: int, of: int, badges: tuple[str, ...]) -> None:
+        """Draws it, the most telling first: what does not fit is cut at the end.
+
+        Args:
+            trail: where we are.
+            shown: rows of the main table.
+            of: rows there are without the filter.
+            badges: what a person did to the view: order held, following.
+        """
+        line = Text()
+        view = trail.here.view
+        for number, subject in enumerate(SUBJECTS.values(), start=1):
+            here = trail.places[0].subject.id == subject.id
+            name = f" {subject.id.capitalize()}" if here or self.size.width >= NARROW else ""
+            line.append(f" {number}{name} ", "bold reverse" if here else "").append(" ")
+        for place in trail.places[1:]:
+            line.append(self._readable(f"▸ {place.label} "), "bold")
+        count = plural(of, "row") if shown == of else f"{grouped(shown)} of {plural(of, 'row')}"
+        arrow = "▼" if view.descending else "▲"
+        line.append(self._readable(f" {count}, by {view.field.title}{arrow}"))
+        for badge in badges:
+            line.append(self._readable(f"  {badge}"), "bold")
+        self.put([line])
