@@ -41,7 +41,9 @@ from epolltop.sources.choose import open_source
 from epolltop.sources.proc_source import ProcSource
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.sources.saved.saved import open_file
-from epolltop.text import in_ascii, narrated, plural, size
+from epolltop.text.glyphs import in_ascii
+from epolltop.text.numbers import plural, size
+from epolltop.text.safe import narrated
 
 if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from epolltop.text import printable
+from epolltop.text.safe import printable
 
 
 class SourceUnavailable(Exception):

@@ -8,23 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from epolltop.text import (
+from epolltop.text.cells import cut, fit
+from epolltop.text.glyphs import in_ascii
+from epolltop.text.numbers import (
     count,
-    cut,
     duration,
     exact_duration,
-    fit,
     grouped,
     grouped_rate,
-    in_ascii,
     plural,
-    printable,
     rate,
-    safe,
     size,
     sparkline,
     timestamp,
 )
+from epolltop.text.safe import printable, safe
 
 
 @given(st.binary())

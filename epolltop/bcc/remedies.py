@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from epolltop.errors import MORE_DESCRIPTORS
-from epolltop.text import printable
+from epolltop.text.safe import printable
 
 
 def as_root() -> str:

@@ -2,7 +2,7 @@
 
 Times named ``*_ns`` are nanoseconds of the boot clock (CLOCK_BOOTTIME), which goes on during suspend; ``wall_ns`` is
 nanoseconds since the epoch. Counts are cumulative since the source was opened. Names are text already made safe
-(`epolltop.text`).
+(`epolltop.text.safe`).
 """
 
 from __future__ import annotations

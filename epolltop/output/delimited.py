@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.parts import Parts
 from epolltop.query.fields import Field, Row, Value, shown
-from epolltop.text import in_ascii
+from epolltop.text.glyphs import in_ascii
 
 
 def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> Parts:

@@ -10,7 +10,8 @@ from epolltop.errors import Requirement
 from epolltop.model.batch import Source, Unlisted
 from epolltop.output.document import source_document
 from epolltop.query.headline import unseen
-from epolltop.text import in_ascii, plural
+from epolltop.text.glyphs import in_ascii
+from epolltop.text.numbers import plural
 
 
 class Kept(NamedTuple):

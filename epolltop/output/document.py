@@ -18,7 +18,8 @@ from epolltop.query.event_record import event_record, signed
 from epolltop.query.fields import InstanceOf, flag_names
 from epolltop.query.filter import everything
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
-from epolltop.text import safe, timestamp
+from epolltop.text.numbers import timestamp
+from epolltop.text.safe import safe
 
 SCHEMA = "epolltop.snapshot/1"
 

@@ -16,7 +16,9 @@ from epolltop.query.aligned import plain
 from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Row, Value
 from epolltop.query.headline import headline
 from epolltop.query.view import PROCESSES, instances
-from epolltop.text import in_ascii, safe, wrapped
+from epolltop.text.cells import wrapped
+from epolltop.text.glyphs import in_ascii
+from epolltop.text.safe import safe
 
 
 def as_json(report: Report[Any]) -> Parts:

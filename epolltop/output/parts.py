@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable, Iterator
 
-from epolltop.text import size
+from epolltop.text.numbers import size
 
 Parts = Iterable[str]
 """Text, of which no part need be a whole line."""

@@ -14,7 +14,7 @@ from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look
 from epolltop.session.observation import Session
-from epolltop.text import grouped, plural
+from epolltop.text.numbers import grouped, plural
 
 
 async def run_snapshot(

@@ -14,7 +14,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from epolltop.text import safe
+from epolltop.text.safe import safe
 
 _ID = "[0-9a-f]{64}"
 _RUNTIMES = (

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from epolltop.model.batch import ProcessKey
 from epolltop.model.bounds import TEXT_CHARS_MAX
-from epolltop.text import grouped, safe
+from epolltop.text.numbers import grouped
+from epolltop.text.safe import safe
 
 COMMAND_BYTES = 1 << 16
 """Read of one: 20 us. Class paths of Java have 10 to 30 KB, and what is started stands behind them."""

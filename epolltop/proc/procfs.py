@@ -24,7 +24,7 @@ from epolltop.proc.command_lines import Command, Commands
 from epolltop.proc.fd_tables import Measured, Table
 from epolltop.proc.users import Users
 from epolltop.runtime.pace import Deadline
-from epolltop.text import safe
+from epolltop.text.safe import safe
 
 # One per readable process and second, at the usual interval: a moved cgroup or a changed limit shows within ten.
 _REFRESH_CALLS = 10

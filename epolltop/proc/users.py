@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from epolltop.runtime.privileges import keep_nothing
-from epolltop.text import safe
+from epolltop.text.safe import safe
 
 LOCAL = Path("/etc/passwd")
 LOCAL_BYTES = 1 << 20

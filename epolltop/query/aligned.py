@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import GAP, Field, Row, fitting
-from epolltop.text import fit, in_ascii
+from epolltop.text.cells import fit
+from epolltop.text.glyphs import in_ascii
 
 
 def plain(

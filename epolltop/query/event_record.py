@@ -7,7 +7,7 @@ from typing import Any
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.fields import error_name, event_name
-from epolltop.text import timestamp
+from epolltop.text.numbers import timestamp
 
 
 def event_record(event: Event, snapshot: Snapshot) -> dict[str, Any]:

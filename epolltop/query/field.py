@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.text import UNKNOWN, at_least, count, cut, duration, rate
+from epolltop.text.cells import cut
+from epolltop.text.numbers import UNKNOWN, at_least, count, duration, rate
 
 Row = TypeVar("Row")
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
 from epolltop.query.field import GAP, Field, Row, Severity, Unit, UnknownField, Value, fitting, lookup, shown
-from epolltop.text import UNKNOWN, at_least, count, duration, sparkline, timestamp
+from epolltop.text.numbers import UNKNOWN, at_least, count, duration, sparkline, timestamp
 
 __all__ = [
     "EVENT_FIELDS",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from epolltop.model.batch import Probe, Source
 from epolltop.model.snapshot import Snapshot
-from epolltop.text import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
+from epolltop.text.numbers import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
 
 STALE_S = 5.0
 """From then on the age of the census is shown: among 100,000 descriptors one is taken every two to three seconds."""

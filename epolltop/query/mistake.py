@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from epolltop.text import cut, printable
+from epolltop.text.cells import cut
+from epolltop.text.safe import printable
 
 MESSAGE_CELLS_MAX = 300
 """Of why a text is no filter."""

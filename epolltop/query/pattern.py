@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from epolltop.query.mistake import FilterError
-from epolltop.text import cut
+from epolltop.text.cells import cut
 
 Matches: TypeAlias = Callable[[str], bool]
 

@@ -6,7 +6,7 @@ import re
 
 from epolltop.query.field import Field, Row, Unit
 from epolltop.query.mistake import FilterError
-from epolltop.text import cut
+from epolltop.text.cells import cut
 
 _COUNT_UNITS = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

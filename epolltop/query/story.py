@@ -14,7 +14,7 @@ from epolltop.query.event_record import event_record
 from epolltop.query.fields import argument_text, error_name
 from epolltop.query.headline import unseen
 from epolltop.query.view import events_of
-from epolltop.text import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
+from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 
 Line: TypeAlias = tuple[str | None, str]
 """A label and what is said. No label: it goes on with the line before. None: it is a headline."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from epolltop.runtime import privileges
-from epolltop.text import printable
+from epolltop.text.safe import printable
 
 _IDS = range((1 << 32) - 1)
 """The last one, -1, stands for no change."""

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from epolltop.runtime.leaving import HUNG_UP, Leaving
-from epolltop.text import can_be_shown_in
+from epolltop.text.glyphs import can_be_shown_in
 
 NO_ROOM_S = 0.5
 """So long somebody who leaves waits for a reader that takes nothing."""

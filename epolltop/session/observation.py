@@ -21,7 +21,7 @@ from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.runtime.transient import passes
 from epolltop.sources import FactSource
-from epolltop.text import timestamp
+from epolltop.text.numbers import timestamp
 
 Result = TypeVar("Result")
 

@@ -23,7 +23,7 @@ from epolltop.session.checkpoints import Checkpoints
 from epolltop.session.observation import Result, Session
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.saved.saved import open_saved
-from epolltop.text import safe
+from epolltop.text.safe import safe
 
 REFRESH_S = 0.1
 """Snapshots come no quicker to somebody who looks at them."""

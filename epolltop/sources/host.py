@@ -6,7 +6,7 @@ import functools
 import os
 
 from epolltop.model.batch import Host
-from epolltop.text import safe
+from epolltop.text.safe import safe
 
 
 @functools.cache

@@ -15,7 +15,9 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.aligned import plain
 from epolltop.query.field import as_text
 from epolltop.query.fields import Field, Row
-from epolltop.text import cut, grouped, in_ascii, plural
+from epolltop.text.cells import cut
+from epolltop.text.glyphs import in_ascii
+from epolltop.text.numbers import grouped, plural
 
 MAX_BYTES = 74_994
 """Of text: with base64 and what is around it 100,000 bytes, beyond which some terminals take nothing."""

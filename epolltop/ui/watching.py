@@ -24,7 +24,7 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, arranged
 from epolltop.session.observation import Outage, Session
-from epolltop.text import grouped
+from epolltop.text.numbers import grouped
 from epolltop.ui.main_panes import Board, nothing_yet
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.clock import clock_of

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from epolltop import __version__
 from epolltop.options import parse_options
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
-from epolltop.text import NARRATED_MAX
+from epolltop.text.safe import NARRATED_MAX
 from tests.kernel.namespaces import OWN_USERS, missing
 
 from .program import COMMAND, NOBODY, PATIENCE_S, environment, run, shell

@@ -22,7 +22,7 @@ from epolltop.query.headline import brief_lines
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import Sizes
-from epolltop.text import grouped
+from epolltop.text.numbers import grouped
 from tests.output.whole import as_json, as_text
 from tests.waiting import eventually
 from tests.workloads.client import Actor

@@ -20,7 +20,7 @@ from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Sn
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value, shown
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View, instances, look
-from epolltop.text import safe
+from epolltop.text.safe import safe
 from tests.output.whole import FORMATS, as_json_line
 from tests.query.rows import NOW_NS, process, snapshot
 

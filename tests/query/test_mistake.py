@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from epolltop.query.mistake import FilterError, below, explained, pointed
-from epolltop.text import printable
+from epolltop.text.safe import printable
 
 TEXTS = st.text(st.sampled_from("ab >漢字é🤖\t\x1b\u202e\udc80"), max_size=300)
 

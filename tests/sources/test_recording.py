@@ -23,7 +23,7 @@ from epolltop.sources.recording import codec
 from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
 from epolltop.sources.recording.container import FRAME, UNPACKED_BYTES_MAX, framed
 from epolltop.sources.recording.recorder import Recorder
-from epolltop.text import printable
+from epolltop.text.safe import printable
 from tests.model.facts import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.recorded import Told, content, opened, read, read_stream, rest, show, write

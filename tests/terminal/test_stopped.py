@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from epolltop.text import grouped
+from epolltop.text.numbers import grouped
 from tests.cli.program import started
 from tests.kernel.truth import truth
 from tests.waiting import eventually

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from epolltop.text import printable
+from epolltop.text.safe import printable
 from tests.waiting import eventually
 
 from .tmux import PATIENCE_S, Terminal

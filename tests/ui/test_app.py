@@ -29,7 +29,7 @@ from epolltop.query.story import raw_story
 from epolltop.query.view import PROCESSES, arranged
 from epolltop.session.observation import Session
 from epolltop.sources import FactSource
-from epolltop.text import in_ascii
+from epolltop.text.glyphs import in_ascii
 from epolltop.ui import watching
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.dialogs.help import Help

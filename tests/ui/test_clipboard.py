@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
 from epolltop.query.view import SUBJECTS, View, look
-from epolltop.text import safe
+from epolltop.text.safe import safe
 from epolltop.ui.clipboard import MAX_BYTES, clip_row, clip_rows
 from tests.output.made import HOSTILE, NGINX, SHARED, exact
 from tests.query.rows import event, instance, process, snapshot

@@ -9,7 +9,7 @@ import pytest
 from textual.containers import VerticalScroll
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from epolltop.text import in_ascii
+from epolltop.text.glyphs import in_ascii
 from epolltop.ui.dialogs.manual import Manual, page
 from tests.docs.pages import section
 

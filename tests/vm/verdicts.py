@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from epolltop.text import printable
+from epolltop.text.safe import printable
 
 from .kernels import Kernel
 from .report import RUNGS, Case, Unreadable, read_junit

@@ -24,7 +24,7 @@ from epolltop.sources.bpf import wire
 from epolltop.symbols import elf
 from epolltop.symbols.demangle import plain_name
 from epolltop.symbols.kept import Kept, Stack
-from epolltop.text import clipped, safe
+from epolltop.text.safe import clipped, safe
 
 SHARE = 0.1
 """Of time, for names; what is not found by then shows as addresses."""

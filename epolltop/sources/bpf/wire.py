@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from epolltop.model.batch import NS_PER_TICK, Counts, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.text import safe
+from epolltop.text.safe import safe
 
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")
 COUNTS = struct.Struct("=QQQQQQQ")

@@ -39,7 +39,7 @@ from epolltop.model.bounds import (
     TEXT_CHARS_MAX,
     USERS_MAX,
 )
-from epolltop.text import clipped, printable
+from epolltop.text.safe import clipped, printable
 
 RECORDS_MAX = 1 << 17
 """Processes or holdings of one tick: as many as a census tells, and four times what the kernel side counts for."""

@@ -31,7 +31,8 @@ from epolltop.model.batch import (
 from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Snapshot, Thread
 from epolltop.model.world import Selection
 from epolltop.sources.saved import snapshot_form as forms
-from epolltop.text import plural, printable
+from epolltop.text.numbers import plural
+from epolltop.text.safe import printable
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _CLOEXEC = 0o2000000

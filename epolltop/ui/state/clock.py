@@ -13,7 +13,8 @@ from typing import Protocol
 from epolltop.query.headline import machine
 from epolltop.session.observation import Session
 from epolltop.session.replay import Replay
-from epolltop.text import cut, date, duration, grouped, timestamp
+from epolltop.text.cells import cut
+from epolltop.text.numbers import date, duration, grouped, timestamp
 from epolltop.ui.state.snapshot_history import Ring
 
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from epolltop.text import beginning
+from epolltop.text.cells import beginning
 from epolltop.ui.table.layout import Layout
 
 

@@ -1,6 +1,6 @@
 """Painted lines in ASCII, whatever drew them: Textual's borders, scroll bars and icons too.
 
-What a program's name or a number is made of was spelt out before it was fitted (`epolltop.text.in_ascii`); here a line
+What a program's name or a number is made of was spelt out before it was fitted (`glyphs.in_ascii`); here a line
 has its width already, so each character becomes as many as it has cells.
 """
 

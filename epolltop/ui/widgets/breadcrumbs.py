@@ -7,7 +7,7 @@ from collections.abc import Callable
 from rich.text import Text
 
 from epolltop.query.view import SUBJECTS
-from epolltop.text import grouped, plural
+from epolltop.text.numbers import grouped, plural
 from epolltop.ui.state.navigation import Trail
 from epolltop.ui.widgets.text_lines import Lines
 

@@ -14,7 +14,8 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from epolltop.query.mistake import FilterError, below, explained
-from epolltop.text import cut, printable
+from epolltop.text.cells import cut
+from epolltop.text.safe import printable
 from epolltop.ui.widgets.line_input import Entry
 
 REMEMBERED = 100

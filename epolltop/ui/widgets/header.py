@@ -10,7 +10,8 @@ from rich.text import Text
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.headline import brief_lines, cost_line, is_lossy, loss_line, notes, source_lines, totals_line
-from epolltop.text import printable, wrapped
+from epolltop.text.cells import wrapped
+from epolltop.text.safe import printable
 from epolltop.ui.widgets.text_lines import Lines
 
 SHORT = 20

@@ -9,7 +9,7 @@ from textual import events, on
 from textual.binding import BindingsMap
 from textual.widgets import Input
 
-from epolltop.text import printable
+from epolltop.text.safe import printable
 
 _EDITING = BindingsMap(Input.BINDINGS).key_to_bindings
 

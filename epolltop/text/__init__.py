@@ -1,0 +1,1 @@
+"""Text for people: made safe, made readable, made to fit."""
