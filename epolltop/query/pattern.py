@@ -22,7 +22,8 @@ MAX_MEMORY = 4 << 20
 """Bytes that a compiled pattern takes, states that it keeps included; with few it is slower, not wrong."""
 
 REMEMBERED, REMEMBERED_CHARS = 16_384, 256
-"""Answers of a pattern that are kept, and the longest text of one: 2 MB, and 4 of texts that no row has any more."""
+"""Answers that a pattern remembers, and the longest text of one. 2 MB a pattern, and the texts: 4 MB, or at worst 17 MB
+of four-byte letters. Patterns share the texts of rows."""
 
 APART = "\0"
 """Between texts that are searched at once: no text has it, no key or argument gives it, and no * reaches across."""
