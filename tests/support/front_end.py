@@ -1,0 +1,31 @@
+"""A front end that writes text, run to its end over a fake source."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+from epolltop.model.batch import Event
+from epolltop.model.world import Selection
+from epolltop.output.parts import Write
+from epolltop.session.observation import Session
+from tests.output.made import EVENTS, HOSTILE
+from tests.ui.source import ScriptedSource, Task, batch
+
+TASKS = (Task(42, open=2, created=3, released=1), Task(77, HOSTILE.name, HOSTILE.command, "日本"))
+
+
+def written_by(run: Callable[[Session, Write], Coroutine[None, None, None]], events: Sequence[Event] = EVENTS) -> str:
+    """All that it wrote. The second tick has one process more; each event comes once, with the first."""
+    written: list[str] = []
+
+    async def whole() -> None:
+        source = ScriptedSource(batch(*TASKS, events=events), batch(*TASKS, Task(99, "late", created=1)))
+        observing = Session(lambda: source, Selection(), 0.01, tell_all=True)
+        try:
+            await run(observing, written.extend)
+        finally:
+            observing.close()
+
+    asyncio.run(whole())
+    return "".join(written)
