@@ -152,6 +152,16 @@ class Counts(NamedTuple):
     """Failures likewise."""
 
 
+SEEN_BY: Mapping[str, str] = {
+    "created": "epoll_create",
+    "failed": "epoll_create",
+    "released": "files_free",
+    "sampled_out": "epoll_create",
+    "failed_sampled_out": "epoll_create",
+}
+"""By counter, the name of the probe that sees what it counts."""
+
+
 class Totals(NamedTuple):
     """What all processes did since the source was opened, kernel threads included in released."""
 
@@ -246,8 +256,12 @@ class Source:
 
     @property
     def exact(self) -> bool:
-        """Whether counts are exact: every probe fires at the moment it stands for."""
-        return all(probe.traces for probe in self.probes)
+        """Whether both creations and releases are seen. Other probes have no say in this."""
+        return self.sees("created") and self.sees("released")
+
+    def sees(self, counter: str) -> bool:
+        """Whether a probe sees what is counted there. Otherwise the counter is a lower bound, if it is known at all."""
+        return self.traces(SEEN_BY[counter])
 
     def traces(self, name: str) -> bool:
         """Whether the probe of that name fires at the moment it stands for; every source gives its probes one name."""
@@ -256,7 +270,7 @@ class Source:
     @property
     def sees_failures(self) -> bool:
         """Whether creations that failed or were left out of the detail are counted: no census shows them."""
-        return self.traces("epoll_create")
+        return self.sees("failed")
 
 
 class Cost(NamedTuple):

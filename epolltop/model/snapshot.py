@@ -253,8 +253,12 @@ class Snapshot:
 
     @property
     def exact(self) -> bool:
-        """Whether totals are exact; else they are lower bounds."""
+        """Whether totals are exact; else some of them are lower bounds."""
         return self.source.exact and not self.lacking
+
+    def is_exact(self, counter: str) -> bool:
+        """Whether the total of a counter is exact; else it is a lower bound."""
+        return self.source.sees(counter) and not self.lacking
 
     @property
     def census_age_s(self) -> float | None:
@@ -277,7 +281,7 @@ class Snapshot:
 
         Where no probe fires both are what two censuses show, and so is the difference.
         """
-        alike = len({probe.traces for probe in self.source.probes}) <= 1
+        alike = self.source.sees("created") == self.source.sees("released")
         return row.created - row.released if self.window_s and alike and not row.lacking else None
 
     def row_of(self, process: ProcessKey) -> ProcessRow | None:

@@ -41,7 +41,7 @@ class Unseen:
             self._met_ns = None  # what is older may not have been shown
         met_ns = self._met_ns
         noted = source.overflowed == source.unattributed  # else a birth may be missing for want of room
-        if met_ns is not None and noted and source.traces("epoll_create") and source.traces("files_free"):
+        if met_ns is not None and noted and source.exact:
             for event in told:
                 if not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
                     self._take(event, met_ns)

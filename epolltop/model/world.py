@@ -26,6 +26,8 @@ from epolltop.model.unseen import Unseen
 JOURNAL = 10_000
 """Events kept for looking back."""
 _NONE = Counts()
+_COUNTER = {"released_by_kernel": "released"}
+"""Of the totals that are no counter of a process, the one they are part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class World:
         if batch.census is not None:
             source = batch.source
             missing = source.lost + source.untold_releases + source.missed
-            traced = source.exact and source.sees_all_releases
+            traced = source.sees("released") and source.sees_all_releases
             release_told = missing == self._missing[0] and traced
             self._missing = (self._missing[1], missing)
             inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
@@ -286,21 +288,24 @@ class World:
         for key in {process for process, _ in self._derived}:
             counts = self._tally.counts.get(key, _NONE)
             for name, kind in (("created", Kind.FOUND), ("released", Kind.GONE)):
-                if not _traces(batch, name):
+                if not batch.source.sees(name):
                     counts = counts._replace(**{name: self._derived[key, kind]})
             self._tally.counts[key] = counts
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
-        everything = self._selection.is_all
-        if everything and batch.source.exact:
+        source, everything = batch.source, self._selection.is_all
+        if everything and source.exact:
             return batch.totals
         totals = self._past
         for key, counts in self._tally.counts.items():
             if self._covers(key):
                 totals = _sum(totals, counts)
-        # What a probe traces needs no sum, which lacks what the kernel had no room to count for a process.
-        return batch.totals._replace(released=totals.released) if everything and _traces(batch, "created") else totals
+        if not everything:
+            return totals
+        # What a probe sees needs no sum, which lacks what the kernel had no room to count for a process.
+        seen = {name: value for name, value in batch.totals._asdict().items() if source.sees(_COUNTER.get(name, name))}
+        return totals._replace(**seen)
 
     def _covers(self, key: ProcessKey) -> bool:
         return self._selection.covers(key.pid, self._uid(key, None))
@@ -347,11 +352,6 @@ class World:
         )
         shown = self._shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))
-
-
-def _traces(batch: Batch, count: str) -> bool:
-    """Whether the probe behind a count fires."""
-    return batch.source.traces({"created": "epoll_create", "released": "files_free"}[count])
 
 
 def _rate(difference: float, window_s: float) -> float:

@@ -59,8 +59,8 @@ class Field(Generic[Row]):
     """What > and >= compare in place of the value: a lower bound, which may be known where the value is not."""
     order: Callable[[Row, Snapshot], Value] | None = None
     """What rows sort by in place of the value."""
-    observed: bool = False
-    """Counted while watching: unknown before the first window, a lower bound where a probe does not trace."""
+    observed: str = ""
+    """The counter that it comes from: unknown before the first window, a lower bound where no probe sees that."""
     shown: bool = True
     """Among the columns unless others are chosen."""
     worth: Callable[[Snapshot], bool] = _always
@@ -97,7 +97,7 @@ class Field(Generic[Row]):
             return self.text(row, snapshot)
         value = self.value(row, snapshot)
         readable = self._readable(value)
-        if not (self.observed and value) or (snapshot.source.exact and not _may_lack(row)):
+        if not (self.observed and value) or (snapshot.source.sees(self.observed) and not _may_lack(row)):
             return readable
         return at_least(readable)
 

@@ -43,12 +43,12 @@ def totals_line(snapshot: Snapshot) -> str:
         line += f" ({grouped(snapshot.in_flight)} in flight)"
     if not snapshot.window_s:
         return line
-    for what, number, per_s in (
-        ("created", totals.created, snapshot.create_per_s),
-        ("freed", totals.released, snapshot.release_per_s),
+    for what, counter, number, per_s in (
+        ("created", "created", totals.created, snapshot.create_per_s),
+        ("freed", "released", totals.released, snapshot.release_per_s),
     ):
         counted, often = grouped(number), grouped_rate(per_s)
-        if not snapshot.exact:
+        if not snapshot.is_exact(counter):
             counted, often = at_least(counted), at_least(often) if per_s else often
         line += f"  {what} {counted} ({often}/s)"
     failed = f"  failed {'≥' if snapshot.lacking else ''}{grouped(totals.failed)}"

@@ -7,12 +7,13 @@ from collections.abc import Sized
 
 import pytest
 
-from epolltop.model.batch import Batch, Counts, Event, Kind, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch, Counts, Event, Kind, Probe, ProcessKey, Source, Totals
 from epolltop.model.history import HISTORY, History
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.model.tally import Tally
 from epolltop.model.world import JOURNAL, Selection, World
+from epolltop.query.headline import totals_line
 
 from .facts import SECOND, A, B, C, P, Q, R, batch, census, create, failed, holding, process, release, source
 
@@ -203,6 +204,19 @@ def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
     row = _rows(snapshot)[P.pid]
     assert (row.created, row.released, row.open) == (2, 2, 0)
     assert (snapshot.totals.created, snapshot.totals.released) == (2, 2)
+    assert "created 2 (" in totals_line(snapshot)
+    assert "freed ≥2 (" in totals_line(snapshot)
+
+
+def test_a_probe_of_something_else_that_sees_nothing_changes_no_count() -> None:
+    world, by = World(), source()
+    by = dataclasses.replace(by, probes=(*by.probes, Probe("epoll_wait", "nowhere", False)))
+    world.apply(batch(SECOND, [create(A, 10)], census(20, holding(A, created=10)), by=by))
+    # Released by a kernel thread: in the totals only, which a sum over processes would lack.
+    counted = {P: Counts(created=1)}
+    world.apply(batch(2 * SECOND, [release(A, SECOND, 10)], by=by, counts=counted, totals=Totals(1, 0, 1, 1)))
+    snapshot = _whole(world)
+    assert (snapshot.exact, snapshot.totals) == (True, Totals(1, 0, 1, 1))
 
 
 @pytest.mark.parametrize("missed", [source(lost=1), source(untold_releases=1)])

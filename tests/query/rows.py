@@ -101,7 +101,7 @@ def snapshot(
         source=Source(
             kind="bpf",
             host=Host("test", "6.1.0", "x86_64"),
-            probes=(Probe("epoll_create", "test", exact),),
+            probes=(Probe("epoll_create", "test", exact), Probe("files_free", "test", exact)),
             census_by="test",
         ),
         totals=Totals(),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Event, Kind, Probe, Syscall
+from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
 from epolltop.query.field import FLEXIBLE_MIN, GAP
 from epolltop.query.fields import (
     EVENT_FIELDS,
@@ -27,6 +27,7 @@ from epolltop.query.fields import (
     shown,
 )
 from epolltop.query.filter import parse_over
+from epolltop.query.headline import totals_line
 
 from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
@@ -177,6 +178,18 @@ class TestProcesses:
         mixed = replace(world, source=replace(world.source, probes=probes))
         assert not mixed.source.exact
         assert lookup(PROCESS_FIELDS, "failed").value(process(failed=0), mixed) == 0
+        row = process(created=5, released=3)
+        told = {name: lookup(PROCESS_FIELDS, name).show(row, mixed) for name in ("created", "released")}
+        assert told == {"created": "5", "released": "≥3"}
+
+    def test_a_probe_of_something_else_that_sees_nothing_leaves_counts_exact(self) -> None:
+        world = snapshot()
+        probes = (*world.source.probes, Probe("epoll_wait", "nowhere", False))
+        beside = replace(world, source=replace(world.source, probes=probes), totals=Totals(5, 0, 3))
+        assert beside.exact
+        assert "created 5 (0/s)  freed 3 (0/s)  failed 0" in totals_line(beside)
+        assert lookup(PROCESS_FIELDS, "created").show(process(created=5), beside) == "5"
+        assert beside.net_of(process(created=5, released=3)) == 2
 
     @pytest.mark.parametrize("name", DERIVED)
     def test_without_a_trace_numbers_are_lower_bounds(self, name: str) -> None:

@@ -60,7 +60,7 @@ def test_when_the_limit_is_reached_is_known_of_what_grows_or_is_there() -> None:
 
 def test_what_is_counted_for_one_side_only_has_no_difference() -> None:
     def net(*traces: bool) -> int | None:
-        probes = tuple(Probe(f"p{number}", "", each) for number, each in enumerate(traces))
+        probes = tuple(Probe(name, "", each) for name, each in zip(("epoll_create", "files_free"), traces, strict=True))
         return replace(WORLD, source=replace(WORLD.source, probes=probes)).net_of(LEAK)
 
     assert net(True, True) == 4
