@@ -1,4 +1,7 @@
-"""The key table: bindings, footer, help, palette and README read it. A new key is an entry here and an action_*."""
+"""The key table: bindings, footer, help, palette and README read it.
+
+A new key is an entry here, which names a function in `epolltop.ui.commands`.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One action and its keys."""
+    """One command and its keys."""
 
-    action: str
-    """Of the app, with its parameters."""
+    command: str
+    """Its module in `epolltop.ui.commands`, a dot, its function and arguments; without a dot an action of Textual's."""
     keys: tuple[str, ...]
     """As Textual spells them; the first one is shown."""
     shown: str
@@ -26,6 +29,14 @@ class Key:
     """Those of the keys that are good in the filter bar and in dialogs, too."""
 
     @property
+    def action(self) -> str:
+        """As Textual takes it."""
+        name, bracket, arguments = self.command.partition("(")
+        if "." not in name:
+            return f"app.{self.command}"
+        return f"app.command({name!r}, {arguments}" if bracket else f"app.command({name!r})"
+
+    @property
     def displays(self) -> Iterator[tuple[str, str]]:
         """Each key, and how a person reads it."""
         return zip(self.keys, self.shown.split(), strict=True)
@@ -33,71 +44,80 @@ class Key:
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Views and rows", (
-        Key("view(1)", ("1",), "1", "Processes", "Processes that hold, or just created or released, instances."),
-        Key("view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
-        Key("view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
-        Key("open", ("enter",), "Enter", "Open", "Open a process, an instance, an event; last the whole detail."),
-        Key("back", ("escape",), "Esc", "Back", "Close what is open, or clear the filter, or go back. Never quits.",
-            footer=True),
-        Key("up", ("backspace",), "Backspace", "Up", "Go back one level."),
+        Key("navigate.view(1)", ("1",), "1", "Processes",
+            "Processes that hold, or just created or released, instances."),
+        Key("navigate.view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
+        Key("navigate.view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
+        Key("navigate.open_row", ("enter",), "Enter", "Open",
+            "Open a process, an instance, an event; last the whole detail."),
+        Key("navigate.back", ("escape",), "Esc", "Back",
+            "Close what is open, or clear the filter, or go back. Never quits.", footer=True),
+        Key("navigate.up", ("backspace",), "Backspace", "Up", "Go back one level."),
         Key("focus_next", ("tab",), "Tab", "Next pane", "Go to the next table or pane."),
         Key("focus_previous", ("shift+tab",), "Shift-Tab", "Previous pane", "Go to the table or pane before."),
-        Key("row(1)", ("J",), "J", "Next row", "The next row of the main table, also from the detail pane."),
-        Key("row(-1)", ("K",), "K", "Previous row", "The previous row of the main table."),
-        Key("whole", ("w", "i"), "w i", "Whole row", "All fields of the selected row, and its whole command line."),
-        Key("raw", ("v",), "v", "Raw fields", "Show events field by field with Tracee's names, or as a story again."),
-        Key("manual", ("d",), "d", "What is it", "Explain the selected kind of event: arguments, hooks, limits."),
+        Key("navigate.row(1)", ("J",), "J", "Next row", "The next row of the main table, also from the detail pane."),
+        Key("navigate.row(-1)", ("K",), "K", "Previous row", "The previous row of the main table."),
+        Key("pages.whole_row", ("w", "i"), "w i", "Whole row",
+            "All fields of the selected row, and its whole command line."),
+        Key("navigate.raw", ("v",), "v", "Raw fields",
+            "Show events field by field with Tracee's names, or as a story again."),
+        Key("pages.manual", ("d",), "d", "What is it", "Explain the selected kind of event: arguments, hooks, limits."),
     )),
     ("Filter, sort, mark", (
-        Key("filter", ("slash", "backslash", "f4"), "/ \\ F4", "Filter",
+        Key("filtering.type_filter", ("slash", "backslash", "f4"), "/ \\ F4", "Filter",
             "Show only rows that match; Enter keeps it, Esc clears it.", footer=True),
-        Key("filter_cell(False)", ("f",), "f", "Only this", "Filter by the value of the cell under the cursor."),
-        Key("filter_cell(True)", ("exclamation_mark",), "!", "Not this", "Filter out the value of that cell."),
-        Key("pick('user')", ("u",), "u", "User", "Choose a user to filter by."),
-        Key("pick('cgroup')", ("C",), "C", "Control group", "Choose a control group (container) to filter by."),
-        Key("sort_next", ("greater_than_sign",), ">", "Sort →", "Sort by the next column.", footer=True),
-        Key("sort_previous", ("less_than_sign",), "<", "Sort ←", "Sort by the previous column."),
-        Key("sort_pick", ("s", "f6"), "s F6", "Sort by", "Choose what to sort by, also fields without a column."),
-        Key("reverse", ("r", "I"), "r I", "Reverse", "Sort the other way round."),
-        Key("follow", ("F",), "F", "Follow", "Keep the cursor on its row wherever the row moves. Again: stop."),
-        Key("mark", ("m",), "m", "Mark", "Mark or unmark the row. Copy and export then take only marked rows."),
-        Key("unmark", ("U",), "U", "No marks", "Remove all marks."),
+        Key("filtering.by_cell(False)", ("f",), "f", "Only this", "Filter by the value of the cell under the cursor."),
+        Key("filtering.by_cell(True)", ("exclamation_mark",), "!", "Not this", "Filter out the value of that cell."),
+        Key("filtering.pick('user')", ("u",), "u", "User", "Choose a user to filter by."),
+        Key("filtering.pick('cgroup')", ("C",), "C", "Control group",
+            "Choose a control group (container) to filter by."),
+        Key("sorting.step(1)", ("greater_than_sign",), ">", "Sort →", "Sort by the next column.", footer=True),
+        Key("sorting.step(-1)", ("less_than_sign",), "<", "Sort ←", "Sort by the previous column."),
+        Key("sorting.pick", ("s", "f6"), "s F6", "Sort by", "Choose what to sort by, also fields without a column."),
+        Key("sorting.reverse", ("r", "I"), "r I", "Reverse", "Sort the other way round."),
+        Key("marking.follow", ("F",), "F", "Follow", "Keep the cursor on its row wherever the row moves. Again: stop."),
+        Key("marking.mark", ("m",), "m", "Mark", "Mark or unmark the row. Copy and export then take only marked rows."),
+        Key("marking.unmark", ("U",), "U", "No marks", "Remove all marks."),
     )),
     ("Time", (
-        Key("pause", ("space", "p", "Z"), "Space p Z", "Pause", "Hold what is shown; observing goes on. Again: go on.",
-            footer=True),
-        Key("step(-1)", ("left_square_bracket",), "[", "Earlier", "One refresh back; the last minutes are kept."),
-        Key("step(1)", ("right_square_bracket",), "]", "Later", "One refresh forward."),
-        Key("step(-10)", ("left_curly_bracket",), "{", "Ten earlier", "Ten refreshes back."),
-        Key("step(10)", ("right_curly_bracket",), "}", "Ten later", "Ten refreshes forward."),
-        Key("now", ("equals_sign",), "=", "Now", "Return to now."),
-        Key("plus", ("plus",), "+", "Refresh less", "Refresh less often; a replay: play faster."),
-        Key("minus", ("minus",), "-", "Refresh more", "Refresh more often; a replay: play slower."),
-        Key("seek", ("at",), "@", "Go to", "In a replay: go to a time of day, or to a time since the start."),
+        Key("time_travel.pause", ("space", "p", "Z"), "Space p Z", "Pause",
+            "Hold what is shown; observing goes on. Again: go on.", footer=True),
+        Key("time_travel.step(-1)", ("left_square_bracket",), "[", "Earlier",
+            "One refresh back; the last minutes are kept."),
+        Key("time_travel.step(1)", ("right_square_bracket",), "]", "Later", "One refresh forward."),
+        Key("time_travel.step(-10)", ("left_curly_bracket",), "{", "Ten earlier", "Ten refreshes back."),
+        Key("time_travel.step(10)", ("right_curly_bracket",), "}", "Ten later", "Ten refreshes forward."),
+        Key("time_travel.now", ("equals_sign",), "=", "Now", "Return to now."),
+        Key("time_travel.plus", ("plus",), "+", "Refresh less", "Refresh less often; a replay: play faster."),
+        Key("time_travel.minus", ("minus",), "-", "Refresh more", "Refresh more often; a replay: play slower."),
+        Key("time_travel.seek", ("at",), "@", "Go to",
+            "In a replay: go to a time of day, or to a time since the start."),
     )),
     ("Export and copy", (
-        Key("export", ("e",), "e", "Export", "Write what is shown to a JSON file in the working directory.",
+        Key("exporting.export", ("e",), "e", "Export", "Write what is shown to a JSON file in the working directory.",
             footer=True),
-        Key("export_as", ("E",), "E", "Export as", "Write it as JSON, CSV, Markdown or text, or the screen as SVG."),
-        Key("copy_row", ("y",), "y", "Copy row", "Send the row, or marked rows, to the terminal's clipboard (OSC 52)."),
-        Key("copy_table", ("Y",), "Y", "Copy table", "Send the table, or its marked rows, to the clipboard."),
+        Key("exporting.export_as", ("E",), "E", "Export as",
+            "Write it as JSON, CSV, Markdown or text, or the screen as SVG."),
+        Key("exporting.copy_row", ("y",), "y", "Copy row",
+            "Send the row, or marked rows, to the terminal's clipboard (OSC 52)."),
+        Key("exporting.copy_table", ("Y",), "Y", "Copy table", "Send the table, or its marked rows, to the clipboard."),
     )),
     ("epolltop", (
-        Key("help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys, columns and the filter.", footer=True),
+        Key("pages.help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys, columns and the filter.", footer=True),
         Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name."),
-        Key("redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, and choose its columns anew."),
+        Key("whole_screen.redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, and choose its columns anew."),
         Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", everywhere=("ctrl+z",)),
         Key("quit", ("q", "ctrl+c", "f10"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
         # Textual's own would quit: who held the output of terminals by ^S lets it go on by ^Q.
-        Key("go_on", ("ctrl+q",), "^Q", "Go on", "Does nothing: ^S does not hold the screen. Space does, and q quits.",
-            everywhere=("ctrl+q",)),
+        Key("whole_screen.go_on", ("ctrl+q",), "^Q", "Go on",
+            "Does nothing: ^S does not hold the screen. Space does, and q quits.", everywhere=("ctrl+q",)),
     )),
 )  # fmt: skip
 
 KEYS = tuple(key for _, group in GROUPS for key in group)
-ACTIONS = {bound: f"app.{key.action}" for key in KEYS for bound in key.keys}
+ACTIONS = {bound: key.action for key in KEYS for bound in key.keys}
 """By key."""
-PAGES = frozenset(bound for bound, action in ACTIONS.items() if action in ("app.help", "app.manual", "app.whole"))
+PAGES = frozenset(bound for key in KEYS for bound in key.keys if key.command.startswith("pages."))
 """Those that open a page, in place of another one, too."""
 EVERYWHERE = frozenset(bound for key in KEYS for bound in key.everywhere)
 
@@ -134,4 +154,4 @@ def in_app() -> Iterator[Binding]:
 
 
 def _binding(key: Key, bound: str, display: str, *, priority: bool) -> Binding:
-    return Binding(bound, f"app.{key.action}", key.label, key.footer, display, priority)
+    return Binding(bound, key.action, key.label, key.footer, display, priority)

@@ -77,7 +77,7 @@ async def _shown(app: EpolltopApp, leaving: Leaving, terminal: Terminal) -> Exce
 
     def draw_anew() -> None:
         with contextlib.suppress(RuntimeError):  # the event loop is closed: the screen has ended
-            loop.call_soon_threadsafe(app.action_redraw)
+            loop.call_soon_threadsafe(app.main_screen.redraw)
 
     terminal.takes_again = draw_anew
     leaving.tell(lambda code: loop.call_soon_threadsafe(app.leave, code))

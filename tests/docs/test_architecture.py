@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+from textual import actions
 
 from epolltop.bcc.program import UNITS
 from epolltop.sources.choose import KINDS
 from epolltop.ui.app import EpolltopApp
+from epolltop.ui.commands import command
 from epolltop.ui.keys import KEYS, Key
 
 ROOT = Path(__file__).parents[2]
 PLAN = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
-def test_every_key_has_its_action(key: Key) -> None:
-    name = key.action.partition("(")[0]
-    assert callable(getattr(EpolltopApp, f"action_{name}", None)), name
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.command)
+def test_every_key_has_its_command(key: Key) -> None:
+    _, action, arguments = actions.parse(key.action)
+    if action == "command":
+        function = command(str(arguments[0]))
+        inspect.signature(function).bind(None, *arguments[1:])
+    else:
+        assert callable(getattr(EpolltopApp, f"action_{action}", None)), action
 
 
 def test_every_probe_is_compiled() -> None:

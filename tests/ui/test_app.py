@@ -30,7 +30,7 @@ from epolltop.query.view import PROCESSES, arranged
 from epolltop.session.observation import Session
 from epolltop.sources import FactSource
 from epolltop.text.glyphs import in_ascii
-from epolltop.ui import watching
+from epolltop.ui import main_screen
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.dialogs.help import Help
 from epolltop.ui.exports import Exports
@@ -38,6 +38,7 @@ from epolltop.ui.keys import KEYS, MOVES, Key
 from epolltop.ui.main_panes import nothing_yet
 from epolltop.ui.state.navigation import root
 from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.terminal import terminal_app
 from epolltop.ui.terminal.partial_update import Spans, narrowed
 from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
@@ -132,8 +133,13 @@ class Screen:
         for _ in script or (None,):
             self.session.steps.release()
         wanted = self.source.polls + (len(script) or 1)
-        await self.until(lambda: self.source.polls == wanted and self.app.ring.latest is not None)
-        await self.until(lambda: self.app.ring.latest is not None and self.app.ring.latest.now_ns == self.source.now_ns)
+        await self.until(lambda: self.source.polls == wanted and self.app.main_screen.ring.latest is not None)
+        await self.until(
+            lambda: (
+                self.app.main_screen.ring.latest is not None
+                and self.app.main_screen.ring.latest.now_ns == self.source.now_ns
+            )
+        )
         await self.settle()
 
     async def until_the_gone_are_gone(self) -> None:
@@ -144,7 +150,7 @@ class Screen:
     async def settle(self) -> None:
         """Until what is on screen is what was asked for."""
         await self.pilot.pause()
-        await self.until(lambda: self.app.is_settled)
+        await self.until(lambda: self.app.main_screen.is_settled)
         await self.pilot.pause()
 
 
@@ -166,7 +172,7 @@ async def on_screen(
         async with app.run_test(size=size, notifications=True) as pilot:
             screen = Screen(app, pilot, source, session)
             if wait:
-                await screen.until(lambda: app.ring.latest)
+                await screen.until(lambda: app.main_screen.ring.latest)
                 await screen.tick()
             yield screen
             session.stopping.set()  # run_test takes the widgets away under a running app
@@ -202,7 +208,7 @@ async def test_only_what_changed_goes_to_the_terminal(monkeypatch: pytest.Monkey
 
     async with on_screen(batch(Task(42, open=3, failed=1))) as screen:
         await screen.tick()
-        monkeypatch.setattr(watching, "narrowed", tap)
+        monkeypatch.setattr(terminal_app, "narrowed", tap)
         await screen.tick(batch(Task(42, open=3, failed=7)))
         text = "".join(written)
         row = screen.within("#processes")[1]
@@ -417,7 +423,7 @@ async def test_a_short_screen_still_tells_that_it_is_paused() -> None:
 
 
 async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "ORDER_HELD_S", 0)
+    monkeypatch.setattr(main_screen, "ORDER_HELD_S", 0)
     async with on_screen() as screen:
         await screen.press("down")
         assert screen.marked() == "42"
@@ -436,7 +442,7 @@ async def test_the_order_is_held_for_two_seconds_after_the_cursor_moved() -> Non
         await screen.tick(batch(REDIS, NODE, Task(42, open=30), Task(50, "new", open=99)))
         await screen.sees("order held")
         assert screen.rows() == ["77", "42", "99", "50"]
-        screen.table("processes").moved_at = time.monotonic() - watching.ORDER_HELD_S
+        screen.table("processes").moved_at = time.monotonic() - main_screen.ORDER_HELD_S
         await screen.tick()
         assert screen.rows() == ["50", "42", "77", "99"]
         assert "order held" not in screen.text
@@ -542,8 +548,8 @@ async def test_the_header_tells_the_filter_of_the_rows_below(monkeypatch: pytest
             return arranged(*asked)
 
         with monkeypatch.context() as patched:
-            patched.setattr("epolltop.ui.watching.arranged", late)
-            screen.app.apply_filter("nginx")
+            patched.setattr("epolltop.ui.state.look.arranged", late)
+            screen.app.main_screen.apply_filter("nginx")
             await screen.pilot.pause()
             assert ("filter:" in screen.text, screen.rows()) == (False, ["77", "42", "99"])
             may_look.set()
@@ -779,7 +785,7 @@ SPELT = {
 }
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.action)
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.command)
 def test_help_spells_every_key_that_is_bound(key: Key) -> None:
     bound = [re.sub(r"f\d+|\^.", lambda found: found[0].upper(), name.replace("ctrl+", "^")) for name in key.keys]
     assert sorted(SPELT.get(name, name) for name in bound) == sorted(key.shown.split())
@@ -831,7 +837,7 @@ async def test_the_detail_pane_shows_every_field_of_the_event_and_stays_on_it() 
         await screen.press("tab", "tab", "down", "v")
         assert any(re.search(r"returnValue +101\b", line) for line in screen.within("#detail"))
         detail = screen.within("#detail")
-        for name, value in raw_story(first[1], screen.app.ring.latest):  # type: ignore[arg-type]
+        for name, value in raw_story(first[1], screen.app.main_screen.ring.latest):  # type: ignore[arg-type]
             assert any(re.search(rf"\b{name} +{re.escape(value)}", line) for line in detail), name
         more = [event(time_ns=NOW_NS + SECOND_NS + n, fd=200 + n, since_ns=NOW_NS + n + 9) for n in range(5)]
         await screen.tick(batch(NGINX, events=more))

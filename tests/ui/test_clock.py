@@ -78,7 +78,11 @@ def text(pilot: Pilot[Exception]) -> str:
 async def until(pilot: Pilot[Exception], *said: str) -> None:
     assert isinstance(pilot.app, EpolltopApp)
     deadline = time.monotonic() + 15
-    while pilot.app.ring.latest is None or not pilot.app.is_settled or not all(each in text(pilot) for each in said):
+    while (
+        pilot.app.main_screen.ring.latest is None
+        or not pilot.app.main_screen.is_settled
+        or not all(each in text(pilot) for each in said)
+    ):
         assert time.monotonic() < deadline, f"never {said}; on screen:\n{text(pilot)}"
         await pilot.pause(0.01)
 

@@ -6,7 +6,7 @@ import pytest
 
 from epolltop.ui.state import change_highlight as module
 from epolltop.ui.state.change_highlight import Glow
-from epolltop.ui.watching import steady
+from epolltop.ui.state.look import steady
 
 SECOND = 1_000_000_000
 

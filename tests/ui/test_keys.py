@@ -13,6 +13,7 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from epolltop.model.batch import Kind
+from epolltop.ui.commands import navigate
 from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.keys import KEYS
 from epolltop.ui.widgets.filter_bar import FilterBar
@@ -249,7 +250,7 @@ async def test_history_of_filters() -> None:
 async def test_every_place_can_be_exported_in_every_format(way: str) -> None:
     async with on_screen(batch(*ALL, events=[BORN])) as screen:
         await screen.press(*way.split())
-        place, count = screen.app.trail.here.subject.id, len(screen.app.board.main.rows)
+        place, count = screen.app.main_screen.trail.here.subject.id, len(screen.app.main_screen.board.main.rows)
         for format in ("json", "csv", "md", "txt"):
             await at_once(screen, "E", *format, "enter")
         await screen.until(lambda: len(os.listdir()) == 4)
@@ -305,9 +306,9 @@ async def test_a_view_may_be_left_before_its_rows_are_there(monkeypatch: pytest.
 
     async with on_screen() as screen:
         monkeypatch.setattr(asyncio, "to_thread", late)
-        screen.app.draw()
+        screen.app.main_screen.draw()
         await screen.pilot.pause()
-        screen.app.action_view(2)
+        navigate.view(screen.app.main_screen, 2)
         go_on.set()
         await screen.settle()
         await screen.tick(batch(REDIS, NODE))
@@ -330,7 +331,7 @@ async def test_new_rows_are_bold_and_gone_rows_stay_for_a_while() -> None:
     async with on_screen() as screen:
         await screen.tick(batch(REDIS, NODE, Task(50, "late", open=2)))
         assert screen.rows() == ["77", "42", "50", "99"]
-        glow = screen.app._glow
+        glow = screen.app.main_screen.glow
         classes = {row.pid: glow.row_class(row) for row in screen.table("processes").rows}  # type: ignore[attr-defined]
         assert classes == {77: "", 42: "table--dim", 50: "table--bold", 99: ""}
         await screen.until_the_gone_are_gone()
@@ -425,7 +426,7 @@ async def test_themes(theme: str) -> None:
 async def test_every_action_is_a_command_of_the_palette() -> None:
     async with on_screen() as screen:
         commands = {command.title: command.help for command in screen.app.get_system_commands(screen.app.screen)}
-        wanted = {f"{key.label} ({key.shown.split()[0]})": key.help for key in KEYS if key.action != "command_palette"}
+        wanted = {f"{key.label} ({key.shown.split()[0]})": key.help for key in KEYS if key.command != "command_palette"}
         assert wanted.items() <= commands.items()
         await screen.press("colon", *"earlier", "enter")
         await screen.sees("PAUSED")

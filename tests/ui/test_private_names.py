@@ -26,10 +26,10 @@ CALLABLES = [
     ("picker", "textual.widgets:OptionList._on_click", ("self", "event")),
     ("spans", "textual._compositor:ChopsUpdate", ("chops", "spans", "chop_ends")),
     ("spans", "textual._compositor:ChopsUpdate.render_segments", ("self", "console")),
-    ("watching", "textual.app:App._close_messages_no_wait", ("self",)),
-    ("watching", "textual.app:App._display", ("self", "screen", "renderable")),
-    ("watching", "textual.app:App._fatal_error", ("self",)),
-    ("watching", "textual.app:App._handle_exception", ("self", "error")),
+    ("terminal_app", "textual.app:App._close_messages_no_wait", ("self",)),
+    ("terminal_app", "textual.app:App._display", ("self", "screen", "renderable")),
+    ("terminal_app", "textual.app:App._fatal_error", ("self",)),
+    ("terminal_app", "textual.app:App._handle_exception", ("self", "error")),
 ]
 """Module of ours, what it calls or replaces by its own, the parameters."""
 MENTIONED = [
@@ -39,9 +39,9 @@ MENTIONED = [
     ("run", "textual.drivers.linux_driver:LinuxDriver.__init__", "__stderr__"),
     ("stops", "textual.drivers.linux_driver:LinuxDriver.__init__", "SIGCONT"),
     ("stops", "textual.drivers.linux_driver:LinuxDriver.__init__", "SIGTSTP"),
-    ("watching", "textual.app:App._handle_exception", "_fatal_error"),
-    ("watching", "textual.app:App.exit", "_exit"),
-    ("watching", "textual.app:App.exit", "_return_code"),
+    ("terminal_app", "textual.app:App._handle_exception", "_fatal_error"),
+    ("terminal_app", "textual.app:App.exit", "_exit"),
+    ("terminal_app", "textual.app:App.exit", "_return_code"),
 ]
 """Module of ours, a function of Textual's, and a name in it: by that name the two meet."""
 

@@ -11,6 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from epolltop.ui.app import EpolltopApp
+from epolltop.ui.commands import navigate
 from epolltop.ui.dialogs.pager import Pager
 from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.widgets.filter_bar import FilterBar
@@ -44,7 +45,7 @@ async def test_keys_that_arrive_together_act_in_their_order() -> None:
         await at_once(screen, "/", "escape", "j", "/", *"no", "enter", "m")
         await screen.sees("filter: no ")
         assert screen.rows() == ["99"]
-        assert [row.pid for row in screen.app.board.main.marked_rows()] == [99]
+        assert [row.pid for row in screen.app.main_screen.board.main.marked_rows()] == [99]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ async def test_a_key_is_about_the_rows_that_keys_before_it_led_to(keys: tuple[st
 
 async def test_keys_that_arrive_in_pieces_act_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[int] = []
-    monkeypatch.setattr(EpolltopApp, "action_row", lambda _, rows: moved.append(rows))
+    monkeypatch.setattr(navigate, "row", lambda _, rows: moved.append(rows))
 
     def type_in_pieces(app: EpolltopApp, keys: list[str]) -> None:
         for key in keys:
@@ -106,7 +107,7 @@ async def test_keys_that_open_a_list_and_those_for_it_may_arrive_together() -> N
         assert screen.marked() == screen.rows()[1]
         await at_once(screen, "u", *"redd", "backspace", "enter", "u", "escape", "m")
         assert screen.rows() == ["77"]
-        assert [row.pid for row in screen.app.board.main.marked_rows()] == [77]
+        assert [row.pid for row in screen.app.main_screen.board.main.marked_rows()] == [77]
         await at_once(screen, "E", *"c", "backspace", "down", "down", "up", "enter", "2")
         await screen.sees("Exported to")
         (name,) = os.listdir()
@@ -148,18 +149,18 @@ async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> N
 async def test_what_is_open_takes_all_that_is_typed_until_it_closes(text: str, left: dict[str, object]) -> None:
     async with on_screen(batch(*ALL, events=[BORN])) as screen:
         await sent(screen, text)
-        here = screen.app.trail.here
+        here = screen.app.main_screen.trail.here
         found = {
             "subject": here.subject.id,
             "filter_text": here.filter_text,
             "sort": here.sort,
             "reverse": here.reverse,
-            "marked": len(screen.app.board.main.marked_rows()),
+            "marked": len(screen.app.main_screen.board.main.marked_rows()),
         }
         before = {"subject": "processes", "filter_text": "", "sort": "", "reverse": False, "marked": 0}
         assert found == before | left
         assert screen.app.screen is screen.app.default_screen
-        assert screen.app.ring.held is None
+        assert screen.app.main_screen.ring.held is None
         assert not os.listdir()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
@@ -22,7 +22,7 @@ class Crumbs(Lines):
         super().__init__(id=id)
         self._readable = readable
 
-    def describe(self, trail: Trail, shown: int, of: int, badges: tuple[str, ...]) -> None:
+    def describe(self, trail: Trail, shown: int, of: int, badges: Sequence[str]) -> None:
         """Draws it, the most telling first: what does not fit is cut at the end.
 
         Args:

@@ -1,0 +1,79 @@
+"""Where: other views, into what a row is about, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from epolltop.query.mistake import FilterError
+from epolltop.query.view import SUBJECTS
+from epolltop.ui.main_screen import MainScreen
+from epolltop.ui.state.navigation import Trail
+from epolltop.ui.table.table import VirtualTable
+
+
+def view(screen: MainScreen, number: int) -> None:
+    """All rows of a subject, as one left it; a filter comes along where its rows have these fields, too."""
+    left, table = screen.trail.places[0], screen.board.main
+    if screen.trail.is_root and table.sticks_to_row:
+        left = replace(left, cursor=table.cursor_key)
+    screen.roots[left.subject.id] = left
+    screen.board.zoom(False)
+    place = screen.roots[list(SUBJECTS)[number - 1]]
+    if left.filter_text and left.subject is not place.subject:
+        try:
+            place = place.filtered(left.filter_text)
+        except FilterError as error:
+            said = f"The filter stays behind: {error.message}"
+            screen.app.notify(said, severity="warning", markup=False)
+    screen.go(Trail((place,)))
+
+
+def open_row(screen: MainScreen) -> None:
+    """Goes to what the row under the cursor is about."""
+    table = screen.app.screen.focused or screen.board.main
+    if isinstance(table, VirtualTable) and table.cursor_row is not None:
+        drill(screen, table.cursor_row)
+
+
+def drill(screen: MainScreen, row: Any) -> None:
+    """Goes to what a row is about; where that is all there is, shows its detail in full."""
+    left = screen.trail.at(replace(screen.trail.here, cursor=screen.board.main.cursor_key))
+    deeper = left.into(row)
+    if deeper is left:
+        screen.board.zoom(not screen.board.is_zoomed)
+    else:
+        screen.go(deeper)
+
+
+def can_go_back(screen: MainScreen) -> bool:
+    """At the root there is no way back."""
+    return screen.board.is_zoomed or not screen.trail.is_root or bool(screen.trail.here.filter_text)
+
+
+def back(screen: MainScreen) -> None:
+    """One step, never out of the program."""
+    here = screen.trail.here
+    if screen.board.is_zoomed:
+        screen.board.zoom(False)
+    elif here.filter_text:
+        screen.move_to(here.filtered(""))
+    else:
+        up(screen)
+
+
+def up(screen: MainScreen) -> None:
+    """Goes back one level."""
+    screen.board.zoom(False)
+    screen.go(screen.trail.back())
+
+
+def row(screen: MainScreen, rows: int) -> None:
+    """Moves the main table's cursor from wherever one is."""
+    screen.board.main.action_move(rows)
+
+
+def raw(screen: MainScreen) -> None:
+    """Story or fields."""
+    screen.board.raw = not screen.board.raw
+    screen.board.describe()

@@ -1,0 +1,32 @@
+"""Pages over all else: one opens in place of another one, too."""
+
+from __future__ import annotations
+
+from epolltop.query.fields import INSTANCE_FIELDS, InstanceOf
+from epolltop.query.headline import notes
+from epolltop.ui.dialogs.help import Help
+from epolltop.ui.dialogs.manual import Manual
+from epolltop.ui.dialogs.whole_row import Whole, whole
+from epolltop.ui.main_screen import MainScreen
+
+
+async def whole_row(screen: MainScreen) -> None:
+    """The selected row, uncut."""
+    row, snapshot = screen.board.selected, screen.ring.shown
+    if row is None or snapshot is None:
+        screen.app.notify("No row is selected.", severity="warning")
+        return
+    # Those of an instance's holder, too.
+    fields = INSTANCE_FIELDS if isinstance(row, InstanceOf) else screen.board.fields_of(row)
+    await screen.app.push_screen(Whole(whole(row, fields, snapshot), screen.readable))
+
+
+async def manual(screen: MainScreen) -> None:
+    """The page of the selected kind of event."""
+    await screen.app.push_screen(Manual(screen.board.event_name, screen.readable))
+
+
+async def help(screen: MainScreen) -> None:
+    """Keys and columns, and what cannot be seen."""
+    shown = screen.ring.shown
+    await screen.app.push_screen(Help(screen.readable, notes(shown) if shown else ()))

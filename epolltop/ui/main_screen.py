@@ -1,0 +1,228 @@
+"""The state of the main screen and how it is shown: what every command reads and changes.
+
+It shows the place one is at, of the latest snapshot or of the one that is held. Rows are chosen and sorted in a thread,
+so that a key is answered while 100,000 of them are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.widgets import Footer
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.mistake import FilterError
+from epolltop.query.view import EVENTS, SUBJECTS
+from epolltop.session.observation import Session
+from epolltop.text.numbers import grouped
+from epolltop.ui.exports import Exports
+from epolltop.ui.main_panes import Board, nothing_yet
+from epolltop.ui.state.change_highlight import Glow
+from epolltop.ui.state.clock import clock_of
+from epolltop.ui.state.look import Looked, look
+from epolltop.ui.state.navigation import Place, Trail, root
+from epolltop.ui.state.snapshot_history import Ring
+from epolltop.ui.widgets.breadcrumbs import Crumbs
+from epolltop.ui.widgets.filter_bar import FilterBar
+from epolltop.ui.widgets.header import Header
+
+ORDER_HELD_S = 2.0
+"""How long rows keep their order after the cursor moved: what one reaches for must not run away."""
+KEY_WAITS_S = 0.5
+"""So long a key waits for what an earlier one asked for; then that comes when it comes."""
+
+
+class MainScreen:
+    """Commands are functions of it. Of Textual's App they use notifications, pages and workers."""
+
+    def __init__(
+        self, app: App[Any], session: Session, start: Place, exports: Exports, readable: Callable[[str], str]
+    ) -> None:
+        """Nothing is shown yet.
+
+        Args:
+            app: shows the widgets of `compose`.
+            session: what is observed or replayed.
+            start: what to show first.
+            exports: write what is shown.
+            readable: applied to every text of a cell; str leaves it as it is.
+        """
+        self.app, self.session, self.exports, self.readable = app, session, exports, readable
+        self.ring = Ring()
+        self.clock = clock_of(session, self.ring)
+        self.trail = Trail((start,))
+        self.roots = {subject.id: root(subject) for subject in SUBJECTS.values()} | {start.subject.id: start}
+        """By subject: the view of all its rows, as it was left."""
+        self.glow = Glow(start.subject.key)
+        self.trouble = ""
+        """Why nothing new comes; empty: it does."""
+        self.is_exporting = False
+        self._looked: Looked | None = None
+        self._is_stale = False
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._header = Header(readable, id="header")
+        self._crumbs = Crumbs(readable, id="crumbs")
+        self.board = Board(readable)
+        self.filter_bar = FilterBar(self.apply_filter, id="filterbar")
+
+    def compose(self) -> ComposeResult:
+        """From the general to the particular."""
+        yield self._header
+        yield self._crumbs
+        yield self.board
+        yield self.filter_bar
+        yield Footer(id="footer", show_command_palette=False)
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether the terminal shows nothing but ASCII."""
+        return self.readable is not str
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the screen is being taken down: messages still arrive then, and find no widgets."""
+        return not {"header", "board", "footer"} <= {child.id for child in self.app.default_screen.children}
+
+    @property
+    def is_in_front(self) -> bool:
+        """Whether no page and no dialog is shown over it."""
+        return self.app.screen is self.app.default_screen
+
+    # Where one is.
+
+    def go(self, trail: Trail) -> None:
+        """Shows another place."""
+        if trail.here.subject.rows is not self.trail.here.subject.rows:
+            self.glow = Glow(trail.here.subject.key)
+        self.trail = trail
+        self.app.refresh_bindings()
+        self.draw_header()
+        self.draw()
+
+    def move_to(self, place: Place) -> None:
+        """Shows the same subject in another way."""
+        self.go(self.trail.at(place))
+
+    def apply_filter(self, text: str) -> FilterError | None:
+        """Shows the rows that match; or what is wrong with the text."""
+        try:
+            place = self.trail.here.filtered(text)
+        except FilterError as error:
+            return error
+        self.move_to(place)
+        return None
+
+    def jump(self) -> None:
+        """Time did not pass as usual: nothing is new or gone for that."""
+        self.glow = Glow(self.trail.here.subject.key)
+        self.draw_header()
+        self.draw()
+
+    # What is shown.
+
+    def draw(self) -> None:
+        """Looks again and shows what there is, soon."""
+        self._is_stale = True
+        if self._settled.is_set():
+            self._settled.clear()
+            self.app.run_worker(self._look())
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is on screen is what was asked for."""
+        return self._settled.is_set()
+
+    async def there(self) -> None:
+        """Until the rows on screen are those of the place, or until a key has waited long enough for them."""
+        if self._looked is not None and not self._looked.place.shows_rows_of(self.trail.here):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), KEY_WAITS_S)
+
+    async def _look(self) -> None:
+        """The last wish wins: what was wished for while rows were sorted is looked at next."""
+        try:
+            while self._is_stale:
+                self._is_stale = False
+                snapshot, trail = self.ring.shown, self.trail
+                if snapshot is None:
+                    continue
+                order, is_held = self._order(trail.here), self.ring.held is not None
+                looked = await asyncio.to_thread(look, trail.here, snapshot, self.glow, order, is_held=is_held)
+                if self.is_gone:
+                    return
+                if trail is self.trail and snapshot is self.ring.shown:
+                    self._take(looked)
+        finally:
+            self._settled.set()
+
+    def _order(self, place: Place) -> Sequence[Any] | None:
+        """The rows whose order is to be kept, if it is."""
+        looked = self._looked
+        if looked is None or looked.place != place or place.subject.id == EVENTS.id:
+            return None
+        return looked.rows if monotonic() - self.board.main.moved_at < ORDER_HELD_S else None
+
+    def _take(self, looked: Looked) -> None:
+        self._looked = looked
+        self.draw_header()
+        self.board.show(looked.place, looked.snapshot, looked.rows, looked.glow, _why_empty(looked))
+        self.measure()
+        self.draw_crumbs()
+
+    def measure(self) -> None:
+        """Has the session measure what is on screen."""
+        if not self.is_gone:
+            self.session.focus, self.session.shown = self.board.measured, self.board.shown
+
+    def draw_header(self) -> None:
+        """Draws the lines above the tables."""
+        place = self._looked.place if self._looked else self.trail.here
+        banner = self.trouble or self.clock.banner()
+        self._header.describe(self.ring.shown, banner, self.clock.pace(), place.filter_text)
+
+    def draw_crumbs(self) -> None:
+        """Draws where we are."""
+        looked, main = self._looked, self.board.main
+        if looked is None:
+            return
+        badges = []
+        if main.marked:
+            badges.append(f"{grouped(len(main.marked))} marked")
+        if main.follow:
+            badges.append("following")
+        if looked.order_held:
+            badges.append("order held")
+        self._crumbs.describe(self.trail, len(looked.rows), looked.of, badges)
+
+    def redraw(self) -> None:
+        """Draws all of the screen again, with the columns that are of use by now."""
+        if self.ring.shown is not None:
+            self.board.choose_columns()
+        self.app.refresh(layout=True)
+
+
+def _why_empty(looked: Looked) -> str:
+    place, snapshot = looked.place, looked.snapshot
+    if looked.of:
+        all_of_them = f"{grouped(looked.of)} {place.subject.id}"
+        return f"None of {all_of_them} matches the filter {place.filter_text!r}. Esc clears it."
+    if place.instance:
+        return "The journal has nothing about this instance: its creation was not seen or is too long ago."
+    if place.process:
+        return f"{place.label} holds no instance now."
+    if place.subject.id == EVENTS.id:
+        return nothing_yet(snapshot)
+    return _nobody(snapshot)
+
+
+def _nobody(snapshot: Snapshot) -> str:
+    if unread := snapshot.source.unreadable:
+        known = "None of the processes that could be read holds an epoll instance"
+        return f"{known}; {grouped(unread)} could not be read."
+    return "No process holds an epoll instance."

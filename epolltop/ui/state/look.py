@@ -1,0 +1,54 @@
+"""A look at a place: which rows it has, in which order, and what is new among them. Runs in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.view import EVENTS, arranged
+from epolltop.ui.state.change_highlight import Glow
+from epolltop.ui.state.navigation import Place
+
+
+class Looked(NamedTuple):
+    """What a look at a place gave."""
+
+    place: Place
+    snapshot: Snapshot
+    rows: Sequence[Any]
+    glow: Glow
+    """What is new among them, and what is gone."""
+    of: int
+    """Rows there are without the filter."""
+    order_held: bool
+
+
+def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | None, *, is_held: bool) -> Looked:
+    """The rows of a place in a snapshot.
+
+    Args:
+        place: where we are.
+        snapshot: the one that is shown.
+        glow: compares its rows with those of the snapshot before.
+        order: rows whose order is kept; None: they are sorted.
+        is_held: time stands, so nothing is new.
+    """
+    everything = place.subject.rows(snapshot)
+    if not is_held and place.subject.id != EVENTS.id:
+        glow.update(everything, snapshot.now_ns)
+    gone = glow.gone
+    rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)
+    if order is not None:
+        rows = steady(rows, order, place.subject.key)
+    return Looked(place, snapshot, rows, glow, len(everything) + len(gone), order is not None)
+
+
+def steady(rows: Sequence[Any], order: Sequence[Any], key: Callable[[Any], Hashable]) -> Sequence[Any]:
+    """Rows in the order of earlier ones, those that were not there at the end."""
+    if len(rows) == len(order) and all(
+        now is was or key(now) == key(was) for now, was in zip(rows, order, strict=True)
+    ):
+        return rows
+    places = {key(row): at for at, row in enumerate(order)}
+    return sorted(rows, key=lambda row: places.get(key(row), len(places)))
