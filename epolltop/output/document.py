@@ -1,27 +1,32 @@
 """The snapshot as data: the contract that scripts rely on, schema epolltop.snapshot/1.
 
 Raw numbers with their SI unit in the name, null for unknown, snake_case. Adding is free; renaming or changing a meaning
-needs a new schema number. docs/snapshot.md describes each member.
+needs a new schema number. What stands about a process or an instance follows from the fields (query/members.py).
+docs/snapshot.md describes each member.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from epolltop.model.batch import Event, ProcessKey, Source, Syscall
+from epolltop.model.batch import Event, ProcessKey, Source
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
-from epolltop.query.event_record import event_record, signed
-from epolltop.query.fields import InstanceOf, flag_names
+from epolltop.query.event_record import event_record
+from epolltop.query.fields import InstanceOf
 from epolltop.query.filter import everything
+from epolltop.query.member import Member
+from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS, first_holders
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.text.numbers import timestamp
 from epolltop.text.safe import safe
 
 SCHEMA = "epolltop.snapshot/1"
+
+_InstanceMembers: TypeAlias = tuple[Member[InstanceOf], ...]
 
 
 def snapshot_document(report: Report[Any]) -> Json:
@@ -29,7 +34,7 @@ def snapshot_document(report: Report[Any]) -> Json:
     snapshot = report.snapshot
     listed = _listed(report)
     totals, counted, whole = snapshot.totals, snapshot.window_s > 0, snapshot.of or snapshot.extent
-    most = FIRST_HOLDERS if listed.holders > HOLDERS_MAX else None
+    members = _instance_members(listed)
     document: Json = {
         "schema": SCHEMA,
         "taken_at": timestamp(snapshot.wall_ns, utc=True),
@@ -60,12 +65,14 @@ def snapshot_document(report: Report[Any]) -> Json:
             "unseen_creations": snapshot.unseen,
             "partly_listed": snapshot.partly_listed,
         },
-        "processes": (_process(row, held, snapshot, most, counted=counted) for row, held in listed.processes),
+        "processes": (_process(row, held, snapshot, members) for row, held in listed.processes),
     }
     if snapshot.absent:
         document["absent_pids"] = list(snapshot.absent)
     if listed.in_flight:
-        document["in_flight"] = (_instance(instance, None, snapshot, most) for instance in listed.in_flight)
+        document["in_flight"] = (
+            _instance(InstanceOf(instance, None), snapshot, members) for instance in listed.in_flight
+        )
     if listed.events is not None:
         document["events"] = (event_record(event, snapshot) for event in listed.events)
         document["events_left_out"] = max(0, snapshot.journal_end - len(listed.events))
@@ -174,76 +181,22 @@ def source_document(source: Source) -> Json:
     }
 
 
-def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, most: int | None, *, counted: bool) -> Json:
-    started, told = row.started_ns, snapshot.source.sees_failures
-    return {
-        "pid": row.pid,
-        "ppid": row.ppid,
-        "name": row.name,
-        "command": row.command,
-        "command_bytes": row.command_bytes,
-        "command_truncated": row.command_truncated,
-        "uid": row.uid,
-        "user": row.user,
-        "cgroup": row.cgroup,
-        "container": row.container,
-        "ns_pid": row.ns_pid,
-        "started_at": timestamp(snapshot.wall_of(started), utc=True) if started is not None else None,
-        "ended": row.ended,
-        "fds": row.fds,
-        "fd_limit": row.fd_limit,
-        "open": row.open,
-        **_counts(
-            counted,
-            created=row.known(row.created),
-            released=row.known(row.released),
-            create_failed=row.known(row.failed) if told else None,
-            sampled_out=row.known(row.sampled_out) if told else None,
-            failed_sampled_out=row.known(row.failed_sampled_out) if told else None,
-            create_per_s=row.known(round(row.create_per_s, 3)),
-            release_per_s=row.known(round(row.release_per_s, 3)),
-        ),
-        "net": snapshot.net_of(row),
-        "net_per_min": _rounded(row.growth and row.growth.net_per_min),
-        "net_per_hour": _rounded(row.growth and row.growth.net_per_h),
-        "growth_over_s": _rounded(row.growth_over_s(snapshot.now_ns)),
-        "fd_limit_in_s": _rounded(row.fd_limit_in_s),
-        "history": [round(rate, 3) for rate in row.history]
-        if counted and row.known(sum(row.history)) is not None
-        else None,
-        "exact": snapshot.source.exact and not row.lacking,
-        "compat": row.compat,
-        "partly_listed": row.partly_listed,
-        "instances": (_instance(instance, row.key, snapshot, most) for instance in held),
-    }
+def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, members: _InstanceMembers) -> Json:
+    document = {member.name: member.get(row, snapshot) for member in PROCESS_MEMBERS}
+    document["instances"] = (_instance(InstanceOf(instance, row), snapshot, members) for instance in held)
+    return document
 
 
-def _instance(instance: Instance, process: ProcessKey | None, snapshot: Snapshot, most: int | None) -> Json:
-    """As one holder sees it, with so many of all."""
-    created, argument, thread = instance.created_ns, instance.argument, instance.thread
-    return {
-        "id": instance.id,
-        "fds": list(instance.fds_of(process)) if process else [],
-        "cloexec": list(instance.cloexec_of(process)) if process else [],
-        "holders": [holder.process.pid for holder in instance.holders[:most]],
-        "holder_count": instance.holder_count,
-        "provenance": instance.provenance.value,
-        "created_at": timestamp(snapshot.wall_of(created), utc=True) if created is not None else None,
-        "age_s": round((snapshot.now_ns - created) / 1e9, 6) if created is not None else None,
-        "creator": instance.creator.pid if instance.creator else None,
-        "creator_tid": thread.tid if thread else None,
-        "creator_thread": thread.name if thread else None,
-        "size": signed(argument) if instance.syscall is Syscall.EPOLL_CREATE else None,
-        "flags": list(flag_names(argument))
-        if instance.syscall is Syscall.EPOLL_CREATE1 and argument is not None
-        else None,
-        "watches": instance.watches,
-        "stack": list(instance.stack) or None,
-    }
+def _instance(row: InstanceOf, snapshot: Snapshot, members: _InstanceMembers) -> Json:
+    return {member.name: member.get(row, snapshot) for member in members}
 
 
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 3)
+def _instance_members(listed: _Listed) -> _InstanceMembers:
+    """With all holders of each, or the first where there are very many under each other."""
+    if listed.holders <= HOLDERS_MAX:
+        return INSTANCE_MEMBERS
+    few = first_holders(FIRST_HOLDERS)
+    return tuple(few if member.name == few.name else member for member in INSTANCE_MEMBERS)
 
 
 def _counts(counted: bool, **values: float | None) -> Json:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.field import GAP, Field, Row, fitting
+from epolltop.query.field import GAP, Field, fitting
+from epolltop.query.member import Row
 from epolltop.text.cells import fit
 from epolltop.text.glyphs import in_ascii
 

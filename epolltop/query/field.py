@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.query.member import Form, Member, Row, rounded
 from epolltop.text.cells import cut
 from epolltop.text.numbers import UNKNOWN, at_least, count, duration, rate
-
-Row = TypeVar("Row")
 
 Value: TypeAlias = int | float | str | bool | None
 """Raw and of one type per field, so that it sorts; None is unknown."""
@@ -20,6 +19,9 @@ Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds",
 """id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
 
 Severity: TypeAlias = Literal["warn", "error"]
+
+
+_FORMS: dict[Unit, Form] = {"id": "integer", "count": "integer", "text": "text"}
 
 
 def _calm(_row: object) -> None:
@@ -38,7 +40,7 @@ def _may_lack(row: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Field(Generic[Row]):
-    """One column, sort key, filter word, exported value and help entry."""
+    """One column, sort key, filter word, help entry, and member of a snapshot file with its schema and reader."""
 
     id: str
     """Snake case; what --sort and filters call it."""
@@ -69,6 +71,20 @@ class Field(Generic[Row]):
     """Where there is no room for all columns, those with the highest are left out first, of equals the last."""
     severity: Callable[[Row], Severity | None] = _calm
     """How alarming the cell is."""
+    in_json: bool = True
+    """Whether the row's object in a snapshot file has it."""
+    json: Callable[[Row, Snapshot], Any] | None = None
+    """What stands there in place of the value; not asked while the value is not observed."""
+    form: Form | None = None
+    """Of what stands there, where it does not follow from the unit."""
+    known: bool = False
+    """As in Member, like all that follow."""
+    signed: bool = False
+    many: bool = False
+    gaps: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    items_max: int | None = None
 
     @property
     def right(self) -> bool:
@@ -90,6 +106,18 @@ class Field(Generic[Row]):
         if self.observed and not snapshot.window_s:
             return None
         return self.get(row, snapshot)
+
+    @property
+    def member(self) -> Member[Row]:
+        """What a snapshot file has of it."""
+        return Member(self.id, self.form or _FORMS.get(self.unit, "number"), self.help, self._written, self.known,
+                      self.signed, self.many, self.gaps, self.choices, self.pattern, self.items_max)  # fmt: skip
+
+    def _written(self, row: Row, snapshot: Snapshot) -> Any:
+        if self.json is None:
+            value = self.value(row, snapshot)
+            return rounded(value) if isinstance(value, float) else value
+        return None if self.observed and not snapshot.window_s else self.json(row, snapshot)
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
         """For people; '?' if unknown, '≥' before a lower bound."""

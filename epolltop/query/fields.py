@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.history import HISTORY
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
-from epolltop.query.field import GAP, Field, Row, Severity, Unit, UnknownField, Value, fitting, lookup, shown
+from epolltop.query.field import GAP, Field, Severity, Unit, UnknownField, Value, fitting, lookup, shown
+from epolltop.query.member import DIGITS, Row, rounded
 from epolltop.text.numbers import UNKNOWN, at_least, count, duration, sparkline, timestamp
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "flag_names",
     "lookup",
     "shown",
+    "utc",
 ]
 
 _NOT_APPLICABLE = "-"
@@ -111,6 +114,15 @@ def _full(row: ProcessRow) -> str:
     return _NOT_APPLICABLE if grows_not and row.fd_limit is not None else duration(row.fd_limit_in_s)
 
 
+def _rate_of(get: Callable[[ProcessRow], float]) -> Callable[[ProcessRow, Snapshot], float | None]:
+    """In JSON: what rounds to 0 may be nothing that was counted."""
+    return lambda row, _: row.known(round(get(row), DIGITS))
+
+
+def _history(row: ProcessRow) -> list[float | None] | None:
+    return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
+
+
 def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
     """What only a probe on the calls can tell."""
     return lambda row, snapshot: row.known(get(row)) if snapshot.source.sees_failures else None
@@ -120,7 +132,8 @@ def _seconds_since(at_ns: int | None, snapshot: Snapshot) -> float | None:
     return None if at_ns is None else max(0, snapshot.now_ns - at_ns) / 1e9
 
 
-def _utc(at_ns: int | None, snapshot: Snapshot) -> str | None:
+def utc(at_ns: int | None, snapshot: Snapshot) -> str | None:
+    """An instant of the boot clock as RFC 3339."""
     return timestamp(snapshot.wall_of(at_ns), utc=True) if at_ns else None
 
 
@@ -129,19 +142,20 @@ def _local(at_ns: int | None, snapshot: Snapshot) -> str:
 
 
 PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
-    Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id)."),
+    Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id).", known=True),
     Field("user", "USER", 8, "text", lambda row, _: row.user, "User that the process runs as."),
     Field("open", "OPEN", 6, "count", lambda row, _: row.open,
           "Epoll instances that the process holds now, each once however many descriptors refer to it.",
-          aliases=("instances",), text=lambda row, _: _open(row)),
+          aliases=("instances",), text=lambda row, _: _open(row), known=True),
     Field("create_per_s", "NEW/S", 7, "per_s", lambda row, _: row.known(row.create_per_s),
           "Instances created per second over the last window; where no probe traces, what two looks show.",
-          aliases=("new",), observed="created"),
+          aliases=("new",), observed="created", json=_rate_of(lambda row: row.create_per_s)),
     Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.known(row.release_per_s),
           "Instances released per second over the last window, charged to the process that dropped the last reference.",
-          observed="released", spare=1),
+          observed="released", json=_rate_of(lambda row: row.release_per_s), spare=1),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
-          "Growth of OPEN a minute: over the last minute, or since the process is known if that is shorter."),
+          "Growth of OPEN a minute: over the last minute, or since the process is known if that is shorter.",
+          signed=True),
     Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,
           "Id of the container that the process is in, from the name of its control group; tables show 12 characters; "
           "the column is there if a process is in one.",
@@ -155,11 +169,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           observed="released", spare=1),
     Field("net", "NET", 6, "count", lambda row, snapshot: snapshot.net_of(row),
           "Instances created less released since the observation began: what the process added to the machine's.",
-          shown=False),
-    Field("failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
+          shown=False, signed=True),
+    Field("create_failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
           "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
           "traces them.",
-          aliases=("create_failed",), observed="failed", severity=lambda row: "warn" if row.failed else None,
+          observed="failed", severity=lambda row: "warn" if row.failed else None,
           spare=1),
     Field("fds", "FDS", 6, "count", lambda row, _: row.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
@@ -175,20 +189,20 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "there if a process is in one below ours.",
           text=lambda row, _: _ns_pid(row),
           worth=lambda snapshot: any(row.is_nested for row in snapshot.processes), spare=2),
-    Field("age", "AGE", 7, "seconds", lambda row, snapshot: _seconds_since(row.started_ns, snapshot),
+    Field("age_s", "AGE", 7, "seconds", lambda row, snapshot: _seconds_since(row.started_ns, snapshot),
           "Time since the process started, in seconds.",
-          spare=2),
+          spare=2, in_json=False),
     Field("history", "TREND", _TREND_CELLS, "per_s",
           lambda row, _: row.known(max(row.history)) if row.history else None,
           "Instances created per second, a bar per refresh, the newest on the right; sort and filter take the largest.",
           text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS)
           if snapshot.window_s and row.known(sum(row.history)) is not None else UNKNOWN,
-          observed="created", spare=2),
+          observed="created", spare=2, json=lambda row, _: _history(row), many=True, items_max=HISTORY),
     Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
-          aliases=("comm",), spare=2),
+          aliases=("comm",), spare=2, known=True),
     Field("net_per_hour", "NET/H", 7, "per_h", lambda row, _: row.growth and row.growth.net_per_h,
           "Growth of OPEN an hour: over the last hour, or since the process is known if that is shorter.",
-          aliases=("growth",), shown=False),
+          aliases=("growth",), shown=False, signed=True),
     Field("growth_over_s", "OVER", 7, "seconds", lambda row, snapshot: row.growth_over_s(snapshot.now_ns),
           "How long NET/H is taken over: an hour, or as long as the process is known.", shown=False),
     Field("ppid", "PPID", 7, "id", lambda row, _: row.ppid, "Process id of the parent.", shown=False),
@@ -203,10 +217,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "where no probe traces them.",
           observed="failed_sampled_out", shown=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
-          shown=False),
+          shown=False, form="truth", known=True),
     Field("command", "COMMAND", 0, "text", lambda row, _: row.command,
           "Command line, from /proc/PID/cmdline; in tables without the directory of the program.",
-          aliases=("cmd",), text=lambda row, _: _without_directory(row.command)),
+          aliases=("cmd",), text=lambda row, _: _without_directory(row.command), known=True),
 )  # fmt: skip
 
 
@@ -235,17 +249,19 @@ def _holders(row: InstanceOf, most: int = 8) -> str:
 HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
           "Descriptors of this process that refer to the instance, or how many where they do not fit.",
-          text=lambda row, _: _descriptors(row)),
-    Field("age", "AGE", 8, "seconds", lambda row, snapshot: _seconds_since(row.instance.created_ns, snapshot),
+          text=lambda row, _: _descriptors(row), json=lambda row, _: list(row.fds), form="integer", known=True,
+          many=True),
+    Field("age_s", "AGE", 8, "seconds", lambda row, snapshot: _seconds_since(row.instance.created_ns, snapshot),
           "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
-          aliases=("age_s",), text=_least_age, order=lambda row, _: -row.instance.since_ns,
-          least=lambda row, snapshot: _seconds_since(row.instance.since_ns, snapshot)),
+          text=_least_age, order=lambda row, _: -row.instance.since_ns,
+          least=lambda row, snapshot: _seconds_since(row.instance.since_ns, snapshot),
+          json=lambda row, snapshot: rounded(_seconds_since(row.instance.created_ns, snapshot), 6)),
     Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
           "How the instance is known: traced, its creation was seen; found, a census met it.",
-          spare=1),
+          spare=1, known=True, choices=tuple(each.value for each in Provenance)),
     Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
           "Argument of its creation: the size given to epoll_create or the flags given to epoll_create1.",
-          spare=2),
+          spare=2, in_json=False),
     Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
           "Registrations in its interest list, counted in /proc/PID/fdinfo; a long list is counted less often."),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
@@ -259,18 +275,19 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
           "Whether all descriptors of this process for it are closed when it executes another program, without BPF's "
           "iterator as of when its watches were counted: yes or no.",
-          shown=False),
-    Field("holders", "HOLDERS", 12, "count", lambda row, _: row.instance.holder_count,
+          shown=False, json=lambda row, _: list(row.cloexec), form="truth", known=True, many=True, gaps=True),
+    Field("holder_count", "HOLDERS", 12, "count", lambda row, _: row.instance.holder_count,
           "Processes with a descriptor for it, and their process ids if there are several.",
-          text=lambda row, _: _holders(row)),
-    Field("created_at", "CREATED", 12, "text", lambda row, snapshot: _utc(row.instance.created_ns, snapshot),
+          text=lambda row, _: _holders(row), known=True),
+    Field("created_at", "CREATED", 12, "text", lambda row, snapshot: utc(row.instance.created_ns, snapshot),
           "Time of creation if that was seen: the local time of day on screen, UTC elsewhere.",
-          text=lambda row, snapshot: _local(row.instance.created_ns, snapshot), shown=False),
+          text=lambda row, snapshot: _local(row.instance.created_ns, snapshot), shown=False, form="time"),
     Field("stack", "STACK", 40, "text", lambda row, _: _stack(row.instance.stack),
-          "Functions of the creator's user stack, innermost first, if --stacks took it.", shown=False),
+          "Functions of the creator's user stack, innermost first, if --stacks took it.", shown=False,
+          json=lambda row, _: list(row.instance.stack) or None, many=True),
     Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
           "Name of the instance: its kernel address and the nanosecond since boot when it was created or found.",
-          spare=3),
+          spare=3, known=True, pattern="[0-9a-f]{1,16}@[0-9]{1,18}"),
 )  # fmt: skip
 """Of an instance whose holder is given."""
 
@@ -344,7 +361,7 @@ def _lifetime(event: Event) -> float | None:
 
 
 EVENT_FIELDS: tuple[Field[Event], ...] = (
-    Field("time", "TIME", 12, "text", lambda event, snapshot: _utc(event.time_ns, snapshot),
+    Field("time", "TIME", 12, "text", lambda event, snapshot: utc(event.time_ns, snapshot),
           "When it happened: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: _local(event.time_ns, snapshot)),
     Field("kind", "EVENT", 13, "text", lambda event, _: _KINDS[event.kind],
@@ -385,7 +402,7 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           text=lambda event, _: _or_unknown(event.fd) if event.kind is Kind.CREATE else _NOT_APPLICABLE),
     Field("errno", "ERRNO", 7, "text", lambda event, _: error_name(event), "Why creation failed.", shown=False,
           text=lambda event, _: error_name(event) or _NOT_APPLICABLE),
-    Field("created_at", "CREATED", 12, "text", lambda event, snapshot: _utc(event.created_ns, snapshot),
+    Field("created_at", "CREATED", 12, "text", lambda event, snapshot: utc(event.created_ns, snapshot),
           "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: _local(event.created_ns, snapshot), shown=False),
     Field("stack", "STACK", 40, "text", lambda event, _: _stack(event.stack),

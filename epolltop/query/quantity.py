@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from epolltop.query.field import Field, Row, Unit
+from epolltop.query.field import Field, Unit
+from epolltop.query.member import Row
 from epolltop.query.mistake import FilterError
 from epolltop.text.cells import cut
 

@@ -128,7 +128,7 @@ def _instance_key(row: InstanceOf) -> Hashable:
 
 
 PROCESSES: Subject[ProcessRow] = Subject("processes", PROCESS_FIELDS, _all_processes, attrgetter("key"), "open")
-INSTANCES: Subject[InstanceOf] = Subject("instances", INSTANCE_FIELDS, _AllInstances(), _instance_key, "age")
+INSTANCES: Subject[InstanceOf] = Subject("instances", INSTANCE_FIELDS, _AllInstances(), _instance_key, "age_s")
 EVENTS: Subject[Event] = Subject("events", EVENT_FIELDS, NewestFirst, lambda event: event, "time", ordered=True)
 
 SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS)}

@@ -261,7 +261,7 @@ def test_a_view_of_instances(source: tuple[str, ...], actor: Actor) -> None:
     only = (*source, "snapshot", "-d", "0", "-p", str(actor.pid), "--view", "instances", "-F", f"fds={fds[1]}")
     document = snapshot(*only)
     assert document["view"] == {
-        "of": "instances", "filter": f"fds={fds[1]}", "sort": "age", "descending": True, "rows": None
+        "of": "instances", "filter": f"fds={fds[1]}", "sort": "age_s", "descending": True, "rows": None
     }  # fmt: skip
     (process,) = document["processes"]
     assert (process["pid"], process["open"]) == (actor.pid, 2)

@@ -76,7 +76,7 @@ def test_holders_whose_processes_are_not_in_the_file_are_counted() -> None:
     recalled = reopened(written.encode(), Selection())
     (first,) = {each for row in recalled.processes for each in row.instances[:1]}
     assert first.holder_count == 100
-    holders = next(field for field in HELD_FIELDS if field.id == "holders")
+    holders = next(field for field in HELD_FIELDS if field.id == "holder_count")
     shown = InstanceOf(first, recalled.processes[0])
     assert (holders.value(shown, recalled), holders.show(shown, recalled).split(":")[0].strip()) == (100, "100")
     said = dict(instance_story(first.file, first.since_ns, recalled))["now"]

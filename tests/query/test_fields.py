@@ -13,6 +13,7 @@ from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
 from epolltop.query.field import FLEXIBLE_MIN, GAP
 from epolltop.query.fields import (
     EVENT_FIELDS,
+    HELD_FIELDS,
     INSTANCE_FIELDS,
     PROCESS_FIELDS,
     Field,
@@ -28,6 +29,8 @@ from epolltop.query.fields import (
 )
 from epolltop.query.filter import parse_over
 from epolltop.query.headline import totals_line
+from epolltop.query.member import Member
+from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS
 
 from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
 
@@ -84,7 +87,7 @@ class TestEveryRegistry:
 
 def test_numbers_are_right_aligned_and_sort_the_most_first() -> None:
     directions = {field.id: (field.right, field.descending) for field in PROCESS_FIELDS}
-    assert directions["open"] == directions["create_per_s"] == directions["age"] == (True, True)
+    assert directions["open"] == directions["create_per_s"] == directions["age_s"] == (True, True)
     assert directions["pid"] == (True, False)
     assert directions["command"] == (False, False)
 
@@ -390,3 +393,24 @@ class TestEvents:
 def test_a_new_column_needs_no_more_than_a_line() -> None:
     half: Field[InstanceOf] = replace(lookup(INSTANCE_FIELDS, "watches"), id="half", get=lambda _row, _snapshot: 0.5)
     assert half.value(InstanceOf(instance(), process()), snapshot()) == 0.5
+
+
+def test_a_fact_has_the_same_name_in_json_in_csv_and_in_a_filter() -> None:
+    registries: tuple[tuple[Sequence[Field[Any]], Sequence[Member[Any]]], ...] = (
+        (PROCESS_FIELDS, PROCESS_MEMBERS),
+        (HELD_FIELDS, INSTANCE_MEMBERS),
+    )
+    for fields, members in registries:
+        names = [member.name for member in members]
+        assert len(names) == len(set(names))
+        assert {field.id for field in fields if field.in_json} <= set(names)
+        # "holders" is the title of holder_count, and in JSON who they are.
+        assert {known for field in fields for known in field.names if known in names} - {"holders"} <= {
+            field.id for field in fields
+        }
+
+
+@pytest.mark.parametrize("name", ["failed", "age"])
+def test_the_title_of_a_column_names_it_too(name: str) -> None:
+    assert lookup(PROCESS_FIELDS, name).id == {"failed": "create_failed", "age": "age_s"}[name]
+    assert lookup(INSTANCE_FIELDS, "holders").id == "holder_count"

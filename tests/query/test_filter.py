@@ -254,7 +254,7 @@ def test_counts_are_unknown_before_the_first_window() -> None:
         ("open>1k5", "'1k5' is no number", 5),
         ("age>1h30", "'1h30' is no number", 4),
         ("open>3m", "'m' is no unit of open: it takes k, K, M, G", 5),
-        ("age>3k", "'k' is no unit of age: it takes us, µs, ms, s, m, h, d", 4),
+        ("age>3k", "'k' is no unit of age_s: it takes us, µs, ms, s, m, h, d", 4),
         ("pid>3k", "'k' is no unit of pid: it takes none", 4),
         ("user>3", "user is text: it goes with : = != or ~", 4),
         ("open~3", "open is a number: it goes with : = != < <= > or >=", 4),
@@ -264,7 +264,7 @@ def test_counts_are_unknown_before_the_first_window() -> None:
         ("name~x(?=a)", "looking ahead or behind is not possible here", 6),
         ("name~(?<!a)", "looking ahead or behind is not possible here", 5),
         (r"name~(a)b\1", "a back reference is not possible here", 9),
-        ("open>age", "these do not compare: open is a number of things, age is a time", 5),
+        ("open>age", "these do not compare: open is a number of things, age_s is a time", 5),
         ("pid=open", "these do not compare: pid is a number that names something, open is a number of things", 4),
     ],
 )

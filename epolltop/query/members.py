@@ -1,0 +1,75 @@
+"""The members of a process and of an instance in a snapshot file: the fields', and what only programs want."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from epolltop.model.batch import Syscall
+from epolltop.model.snapshot import ProcessRow
+from epolltop.query.event_record import signed
+from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Field, InstanceOf, flag_names, utc
+from epolltop.query.member import Member, Row
+
+
+def _flags(row: InstanceOf) -> list[str] | None:
+    instance = row.instance
+    known = instance.syscall is Syscall.EPOLL_CREATE1 and instance.argument is not None
+    return list(flag_names(instance.argument or 0)) if known else None
+
+
+def first_holders(most: int | None) -> Member[InstanceOf]:
+    """The member `holders`, with so many at most."""
+    return Member(
+        "holders", "integer", "Process ids of holders: of all, or of the first eight where all lists of the file "
+        "together would have more than 100,000 entries.",
+        lambda row, _: [holder.process.pid for holder in row.instance.holders[:most]], known=True, many=True,
+    )  # fmt: skip
+
+
+_OF_PROCESS: tuple[Member[ProcessRow], ...] = (
+    Member("command_bytes", "integer", "Length of the whole command line.", lambda row, _: row.command_bytes),
+    Member("command_truncated", "truth", "Whether `command` is only its beginning.",
+           lambda row, _: row.command_truncated, known=True),
+    Member("started_at", "time", "When the process started.", lambda row, snapshot: utc(row.started_ns, snapshot)),
+    Member("exact", "truth", "Whether its counts and rates are exact; else they are lower bounds, or unknown where "
+           "nothing was counted: where `source.exact` is false, where some of `source.unattributed` may be its own, "
+           "and of 32-bit programs and others whose calls are not counted.",
+           lambda row, snapshot: snapshot.source.exact and not row.lacking, known=True),
+    Member("compat", "truth", "Whether it is a 32-bit program on a 64-bit kernel.", lambda row, _: row.compat,
+           known=True),
+    Member("partly_listed", "truth", "Whether it may hold more instances than are known one by one: `open` is a lower "
+           "bound then; counts are not concerned.", lambda row, _: row.partly_listed, known=True),
+)  # fmt: skip
+_OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
+    first_holders(None),
+    Member("size", "integer", "Argument of epoll_create.",
+           lambda row, _: signed(row.instance.argument) if row.instance.syscall is Syscall.EPOLL_CREATE else None,
+           signed=True),
+    Member("flags", "text", "Flags given to epoll_create1.", lambda row, _: _flags(row), many=True,
+           pattern="EPOLL_CLOEXEC|0x[0-9a-f]{1,8}"),
+)  # fmt: skip
+
+_PROCESS_ORDER = """
+pid ppid name command command_bytes? command_truncated? uid user cgroup container? ns_pid? started_at ended fds fd_limit
+open created released create_failed sampled_out failed_sampled_out? create_per_s release_per_s net? net_per_min?
+net_per_hour? growth_over_s? fd_limit_in_s? history? exact? compat? partly_listed?
+"""
+"""In which files of schema 1 have had them; ? where early ones lack the member. What is younger follows."""
+_INSTANCE_ORDER = """
+id fds cloexec? holders holder_count? provenance created_at age_s creator creator_tid? creator_thread? size flags
+watches stack?
+"""
+
+
+def _ordered(fields: Iterable[Field[Row]], others: Iterable[Member[Row]], order: str) -> tuple[Member[Row], ...]:
+    there = {member.name: member for member in (*(field.member for field in fields if field.in_json), *others)}
+    names = [name.removesuffix("?") for name in order.split()]
+    return (*(there.pop(name) for name in names), *there.values())
+
+
+PROCESS_MEMBERS = _ordered(PROCESS_FIELDS, _OF_PROCESS, _PROCESS_ORDER)
+"""But for `instances`, which comes last."""
+INSTANCE_MEMBERS = _ordered(HELD_FIELDS, _OF_INSTANCE, _INSTANCE_ORDER)
+"""As one holder sees it."""
+FIRST = frozenset(name for name in (*_PROCESS_ORDER.split(), *_INSTANCE_ORDER.split()) if not name.endswith("?"))
+"""Names of those that no file lacks."""
