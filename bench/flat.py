@@ -18,23 +18,9 @@ from pathlib import Path
 from bench import budgets
 from bench.lab import Lab
 from bench.table import Row, judged
-from epolltop.model.batch import (
-    Batch,
-    Census,
-    Cost,
-    Counts,
-    Event,
-    Holding,
-    Host,
-    Kind,
-    Probe,
-    Process,
-    ProcessKey,
-    Source,
-    Syscall,
-    Totals,
-)
+from epolltop.model.batch import Batch, Counts, Event, Holding, Kind, ProcessKey, Totals
 from epolltop.proc.own_cost import own_cost
+from tests.support.records import SECOND_NS, batch, census, create, holding, source
 
 TICKS = 3_600
 WARM_UP = 300
@@ -77,8 +63,8 @@ def _world(ticks: int) -> dict[str, float]:
 
     world, mark = World(), None
     sizes: list[float] = []
-    for batch in _an_hour(ticks):
-        world.apply(batch)
+    for tick in _an_hour(ticks):
+        world.apply(tick)
         world.freeze(mark or world.begin())
         mark = world.mark()
         sizes.append(own_cost().rss_bytes / 1e6)
@@ -92,53 +78,42 @@ def _an_hour(ticks: int) -> Iterator[Batch]:
     What a process creates last it releases by its end; of these releases every fifth is lost. Every third process is
     gone before it could be read.
     """
-    second = 1_000_000_000
-    probes = (Probe("epoll_create", "bench", traces=True), Probe("files_free", "bench", traces=True))
-    source = Source("bpf", Host("bench", "bench", "bench"), probes, "bench")
     kept: list[Event] = []
     created = released = lost = 0
     for tick in range(1, ticks + 1):
-        now = tick * second
+        now = tick * SECOND_NS
         keys = [ProcessKey(1_000 + tick * PROCESSES + number, tick * 100) for number in range(PROCESSES)]
         told = [event for number, event in enumerate(_released(kept, now)) if number % 5]
         lost += len(kept) - len(told)
         made = [_created(key, now + number, number) for number in range(PAIRS) for key in keys]
         kept = made[-PROCESSES:]
         created, released = created + len(made), released + len(made)
-        yield Batch(
-            since_ns=0,
-            now_ns=now + second - 1,
-            wall_ns=now,
-            source=dataclasses.replace(source, events=created + released - lost, lost=lost),
-            cost=Cost(tick, 0),
-            events=[*told, *made, *_released(made[:-PROCESSES], now + second // 2)],
-            counts={key: Counts(PAIRS, 0, PAIRS) for key in keys},
-            totals=Totals(created, 0, released),
-            census=Census(now + second - 2, [_holding(event) for event in kept], by_address=True),
-            processes={
-                key: Process(key, 1, "name", f"command {key.pid}", key.pid, f"user {key.pid}", "/", 9, 1024)
-                for key in keys[::3] + keys[1::3]
-            },
+        yield dataclasses.replace(
+            batch(
+                now + SECOND_NS - 1,
+                [*told, *made, *_released(made[:-PROCESSES], now + SECOND_NS // 2)],
+                census(now + SECOND_NS - 2, *map(_held, kept)),
+                by=source(events=created + released - lost, lost=lost),
+                counts={key: Counts(PAIRS, 0, PAIRS) for key in keys},
+                totals=Totals(created, 0, released),
+                alive=keys[::3] + keys[1::3],
+                cpu_ns=tick,
+            ),
             users={key.pid: f"user {key.pid}" for key in keys[2::3]},
         )
 
 
 def _created(key: ProcessKey, at_ns: int, number: int) -> Event:
-    file = 0xFFFF_8880_0000_0000 + 192 * (key.pid * PAIRS + number)
-    call = Syscall.EPOLL_CREATE1
-    return Event(
-        Kind.CREATE, at_ns, file, at_ns, key.pid, key.pid, 1, key.pid, key.start, 7, "actor", 3 + number, 0, call, 0,
-        by_kernel=False, since_ns=at_ns,
-    )  # fmt: skip
+    return create(0xFFFF_8880_0000_0000 + 192 * (key.pid * PAIRS + number), at_ns, key, fd=3 + number)
 
 
 def _released(created: Sequence[Event], at_ns: int) -> list[Event]:
     return [event._replace(kind=Kind.RELEASE, time_ns=at_ns, fd=None) for event in created]
 
 
-def _holding(created: Event) -> Holding:
+def _held(created: Event) -> Holding:
     assert created.fd is not None
-    return Holding(created.file, created.created_ns, created.start, created.pid, created.fd, 0, int(created.syscall))
+    return holding(created.file, ProcessKey(created.pid, created.start), created.fd, created.created_ns)
 
 
 def _source(seconds: float, loops: list[str]) -> dict[str, float]:

@@ -35,10 +35,10 @@ from epolltop.session.replay import Replay
 from epolltop.sources.recording.container import FRAME
 from epolltop.sources.recording.recorder import Recorder
 from tests.model.test_any_order import _deliver, _run
-from tests.output.made import EVENTS, exact
-from tests.output.whole import FORMATS
-from tests.recorded import Told, write
-from tests.ui.source import ScriptedSource, Task, batch
+from tests.support.examples import EVENTS, exact
+from tests.support.fake_source import FakeSource, ScriptedSource, Task, batch_of
+from tests.support.formats import FORMATS
+from tests.support.recordings import write
 
 SECOND = 1_000_000_000
 
@@ -63,7 +63,7 @@ def _slower(tick: Batch) -> Batch:
 
 async def lived(batches: Sequence[Batch]) -> list[Snapshot]:
     """What a session shows of these: at the opening, and each tick."""
-    session = Session(lambda: Told(batches), Selection(), 0.0)
+    session = Session(lambda: FakeSource(batches), Selection(), 0.0)
     snapshots = [await session.open()]
     with contextlib.suppress(SourceEnded):
         async for snapshot in session.ticks():
@@ -317,9 +317,9 @@ async def test_a_snapshot_file_is_one_tick(tmp_path: Path) -> None:
 
 TASKS = (Task(42, open=2, created=3, released=1), Task(77, "redis-server", user="redis"))
 SCRIPT = (
-    batch(*TASKS, events=EVENTS[:2]),
-    batch(*TASKS, Task(99, "late", created=1), events=EVENTS[2:4], lost=1),
-    batch(TASKS[0], events=EVENTS[4:]),
+    batch_of(*TASKS, events=EVENTS[:2]),
+    batch_of(*TASKS, Task(99, "late", created=1), events=EVENTS[2:4], lost=1),
+    batch_of(TASKS[0], events=EVENTS[4:]),
 )
 Run = Callable[[Session, Write, float], Coroutine[None, None, None]]
 VIEWS = {

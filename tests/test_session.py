@@ -14,9 +14,8 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Mark, Selection, World
 from epolltop.session import observation as sessions
 from epolltop.session.observation import Outage, Session
-from tests.model.facts import SECOND, A, P, create, release
-from tests.query.rows import NOW_NS
-from tests.ui.source import ScriptedSource, Task, batch, file_of
+from tests.support.fake_source import ScriptedSource, Task, batch_of, file_of
+from tests.support.records import NOW_NS, SECOND_NS, A, P, create, release
 
 
 class Opened(Session):
@@ -34,12 +33,12 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 def storm() -> Iterator[tuple[Task, int]]:
     """A process that makes one instance more with each poll."""
     for number in range(1, 100):
-        yield Task(42, open=0, created=number, released=number), NOW_NS + number * SECOND
+        yield Task(42, open=0, created=number, released=number), NOW_NS + number * SECOND_NS
 
 
 def script() -> ScriptedSource:
-    told = [batch(task, events=[create(A, at - 2, P), release(A, at - 1, at - 2, P)]) for task, at in storm()]
-    return ScriptedSource(batch(), *told)
+    told = [batch_of(task, events=[create(A, at - 2, P), release(A, at - 1, at - 2, P)]) for task, at in storm()]
+    return ScriptedSource(batch_of(), *told)
 
 
 async def first(session: Session, count: int) -> list[Snapshot]:
@@ -70,9 +69,9 @@ async def test_between_two_snapshots_far_apart_the_source_is_asked_all_the_same(
 
 @pytest.mark.usefixtures("often")
 async def test_one_that_acted_and_ended_between_two_snapshots_has_its_name() -> None:
-    short = batch(Task(77, name="short", created=1, open=1))
-    gone = batch()
-    session = Opened(ScriptedSource(batch(), short, gone, gone, gone, gone), delay_s=0.1)
+    short = batch_of(Task(77, name="short", created=1, open=1))
+    gone = batch_of()
+    session = Opened(ScriptedSource(batch_of(), short, gone, gone, gone, gone), delay_s=0.1)
     try:
         (one,) = await first(session, 1)
     finally:
@@ -116,7 +115,7 @@ async def test_an_observation_tells_its_news_and_makes_rows_in_the_end_only(monk
 
 
 async def test_all_interest_lists_are_those_of_whom_the_selection_covers() -> None:
-    source = ScriptedSource(batch(Task(42, open=2), Task(77, open=3, shares=(file_of(42, 0),))))
+    source = ScriptedSource(batch_of(Task(42, open=2), Task(77, open=3, shares=(file_of(42, 0),))))
     session = Session(lambda: source, Selection(pids=frozenset({77})), 1.0)
     try:
         await session.open()
@@ -129,7 +128,7 @@ async def test_all_interest_lists_are_those_of_whom_the_selection_covers() -> No
 
 async def test_what_passes_is_ridden_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     lacks = [OSError(24, "Too many open files"), MemoryError(), OSError(11, "Try again"), OSError(24, "Too many")]
-    session = Opened(ScriptedSource(batch(), *lacks, batch(Task(42))), delay_s=0.02)
+    session = Opened(ScriptedSource(batch_of(), *lacks, batch_of(Task(42))), delay_s=0.02)
     said: list[str] = []
     session.on_outage = lambda outage: said.append(outage.what if outage else "over")
     try:
@@ -142,7 +141,7 @@ async def test_what_passes_is_ridden_out_and_said(monkeypatch: pytest.MonkeyPatc
 
 async def test_what_does_not_pass_in_time_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "PATIENCE_S", 0.05)
-    session = Opened(ScriptedSource(batch(), *[OSError(24, "Too many open files")] * 100), delay_s=0.02)
+    session = Opened(ScriptedSource(batch_of(), *[OSError(24, "Too many open files")] * 100), delay_s=0.02)
     try:
         with pytest.raises(OSError, match="Too many"):
             await first(session, 1)
@@ -152,7 +151,7 @@ async def test_what_does_not_pass_in_time_is_the_end(monkeypatch: pytest.MonkeyP
 
 async def test_that_there_is_no_answer_is_said_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "LATE_S", 0.05)
-    source = ScriptedSource(batch(), batch(Task(42)))
+    source = ScriptedSource(batch_of(), batch_of(Task(42)))
     session = Opened(source, delay_s=0.02)
     said: list[str] = []
     answers, poll = threading.Event(), source.poll
@@ -179,7 +178,7 @@ async def test_that_there_is_no_answer_is_said_while_it_lasts(monkeypatch: pytes
 
 async def test_after_a_tick_that_took_long_no_window_is_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     began: list[float] = []
-    source = ScriptedSource(batch())
+    source = ScriptedSource(batch_of())
     poll = source.poll
 
     def slow(focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from epolltop.errors import Unplayable
-from tests.recorded import read
+from tests.support.recordings import read
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

@@ -20,7 +20,8 @@ from epolltop.sources.bpf import ladder
 from epolltop.sources.bpf.census import IteratorCensus
 from epolltop.ui.dialogs.manual import page
 from tests.kernel import test_census_pages, test_epoll_create_page, test_files_free_page, test_watch_a_directory
-from tests.query.rows import NOW_NS, event, snapshot
+from tests.support.records import NOW_NS, event
+from tests.support.rows import snapshot
 
 from .pages import EVENTS, UNVERIFIED, Proofs, blocks, bullets, section, text
 

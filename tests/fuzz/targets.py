@@ -28,9 +28,9 @@ from epolltop.sources.recording.container import FRAME, RAW, framed
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.saved.saved import open_saved
 from tests.fuzz.mutation import NUMBERS, TEXTS, junk, mutated_bytes, mutated_tree
-from tests.output.made import EVENTS, exact
-from tests.recorded import content
 from tests.sources.test_recording import TICKS
+from tests.support.examples import EVENTS, exact
+from tests.support.recordings import content
 
 WHY_CHARS_MAX = 500
 """Of a sentence that says why something is refused."""

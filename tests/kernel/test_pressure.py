@@ -23,7 +23,7 @@ from epolltop.query.view import PROCESSES, View
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import Sizes
 from epolltop.text.numbers import grouped
-from tests.output.whole import as_json, as_text
+from tests.support.formats import as_json, as_text
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

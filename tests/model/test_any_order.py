@@ -15,8 +15,7 @@ from epolltop.model.batch import Batch, Census, Counts, Event, Holding, Kind, Pr
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
-
-from .facts import A, B, C, P, Q, R, batch, census, create, holding, release, source
+from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source
 
 WHO = (P, Q, R)
 GONE = ProcessKey(400, 4000)

@@ -10,8 +10,7 @@ from epolltop.model.batch import Counts, ProcessKey, Totals
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
 from epolltop.query.headline import is_lossy, notes, totals_line
-
-from .facts import SECOND, A, P, Q, batch, census, create, holding, process, source
+from tests.support.records import SECOND_NS, A, P, Q, batch, census, create, holding, process, source
 
 FULL = source(overflowed=2, unattributed=2)
 LATER = ProcessKey(400, 10_000)
@@ -28,14 +27,14 @@ def _now(world: World) -> Snapshot:
 
 def test_nobody_is_in_doubt_while_there_is_room() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, [], census(10, holding(A)), counts={Q: Counts(1)}))
+    world.apply(batch(20 * SECOND_NS, [], census(10, holding(A)), counts={Q: Counts(1)}))
     assert _bounded(_now(world)) == {P.pid: False, Q.pid: False}
 
 
 def test_who_had_an_entry_before_is_counted_wholly() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, [], counts={P: Counts(1)}))
-    world.apply(batch(21 * SECOND, [], census(20 * SECOND, holding(A, Q)), counts={P: Counts(5)}, by=FULL))
+    world.apply(batch(20 * SECOND_NS, [], counts={P: Counts(1)}))
+    world.apply(batch(21 * SECOND_NS, [], census(20 * SECOND_NS, holding(A, Q)), counts={P: Counts(5)}, by=FULL))
     snapshot = _now(world)
     assert _bounded(snapshot) == {P.pid: False, Q.pid: True}
     held = snapshot.row_of(Q)
@@ -45,9 +44,9 @@ def test_who_had_an_entry_before_is_counted_wholly() -> None:
 
 def test_who_gets_an_entry_later_may_have_been_refused_one_before() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, []))
-    world.apply(batch(21 * SECOND, [], by=FULL))
-    world.apply(batch(22 * SECOND, [], counts={Q: Counts(7)}, by=FULL))
+    world.apply(batch(20 * SECOND_NS, []))
+    world.apply(batch(21 * SECOND_NS, [], by=FULL))
+    world.apply(batch(22 * SECOND_NS, [], counts={Q: Counts(7)}, by=FULL))
     snapshot = _now(world)
     assert _bounded(snapshot) == {Q.pid: True}
     row = snapshot.row_of(Q)
@@ -57,23 +56,23 @@ def test_who_gets_an_entry_later_may_have_been_refused_one_before() -> None:
 
 def test_who_came_when_there_was_room_again_is_counted_wholly() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, [], by=FULL))
-    world.apply(batch(101 * SECOND, [], census(100 * SECOND, holding(A, LATER)), by=FULL))
+    world.apply(batch(20 * SECOND_NS, [], by=FULL))
+    world.apply(batch(101 * SECOND_NS, [], census(100 * SECOND_NS, holding(A, LATER)), by=FULL))
     assert _bounded(_now(world)) == {LATER.pid: False}
-    world.apply(batch(102 * SECOND, [], counts={LATER: Counts(3)}, by=FULL))
+    world.apply(batch(102 * SECOND_NS, [], counts={LATER: Counts(3)}, by=FULL))
     assert _bounded(_now(world)) == {LATER.pid: False}
     # Full again: it has its entry.
     again = source(overflowed=3, unattributed=3)
-    world.apply(batch(103 * SECOND, [], counts={LATER: Counts(4)}, by=again))
+    world.apply(batch(103 * SECOND_NS, [], counts={LATER: Counts(4)}, by=again))
     assert _bounded(_now(world)) == {LATER.pid: False}
 
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(pids=frozenset({P.pid}))])
 def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) -> None:
     world = World(selection)
-    world.apply(batch(20 * SECOND, []))
+    world.apply(batch(20 * SECOND_NS, []))
     assert _now(world).exact
-    world.apply(batch(21 * SECOND, [], counts={P: Counts(5)}, totals=Totals(created=7), by=FULL))
+    world.apply(batch(21 * SECOND_NS, [], counts={P: Counts(5)}, totals=Totals(created=7), by=FULL))
     snapshot = _now(world)
     assert snapshot.totals.created == (5 if selection.pids else 7)
     assert snapshot.exact == (not selection.pids)
@@ -83,27 +82,27 @@ def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) ->
 def test_a_32_bit_program_leaves_in_doubt_the_totals_that_it_is_part_of(chosen: tuple[int, ...], exact: bool) -> None:
     world = World(Selection(pids=frozenset(chosen)))
     blind = replace(source(), sees_compat=False)
-    at_first = batch(20 * SECOND, [], by=blind)
+    at_first = batch(20 * SECOND_NS, [], by=blind)
     world.apply(replace(at_first, processes={P: process(P, compat=True), Q: process(Q)}))
     assert _now(world).exact == exact
     # It has ended, but its part in the totals stays.
-    world.apply(batch(21 * SECOND, [], alive=(Q,), by=blind))
+    world.apply(batch(21 * SECOND_NS, [], alive=(Q,), by=blind))
     assert _now(world).exact == exact
 
 
 def test_a_copy_learns_by_itself() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, [create(A, 10)]))
+    world.apply(batch(20 * SECOND_NS, [create(A, 10)]))
     twin = world.copy()
-    twin.apply(batch(21 * SECOND, [], by=FULL))
-    world.apply(batch(21 * SECOND, []))
+    twin.apply(batch(21 * SECOND_NS, [], by=FULL))
+    world.apply(batch(21 * SECOND_NS, []))
     assert _bounded(_now(twin)) == {P.pid: True}
     assert _bounded(_now(world)) == {P.pid: False}
 
 
 def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
     world = World()
-    world.apply(batch(20 * SECOND, [], census(10, holding(A)), by=replace(source(), missed=3)))
+    world.apply(batch(20 * SECOND_NS, [], census(10, holding(A)), by=replace(source(), missed=3)))
     snapshot = _now(world)
     assert not snapshot.exact
     assert notes(snapshot) == ("the kernel left out 3 runs of probes: up to so much is in no count (≥)",)
@@ -114,10 +113,10 @@ def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
 def test_who_released_what_nobody_saw_created_may_have_been_a_32_bit_program() -> None:
     world = World()
     blind = replace(source(), sees_compat=False)
-    world.apply(batch(20 * SECOND, [], alive=(P,), counts={P: Counts(), Q: Counts(created=2, released=2)}, by=blind))
+    world.apply(batch(20 * SECOND_NS, [], alive=(P,), counts={P: Counts(), Q: Counts(created=2, released=2)}, by=blind))
     brief = ProcessKey(401, 10_000)
     counts = {P: Counts(1), Q: Counts(created=2, released=2), brief: Counts(created=0, released=3)}
-    world.apply(batch(21 * SECOND, [], alive=(P,), counts=counts, by=blind))
+    world.apply(batch(21 * SECOND_NS, [], alive=(P,), counts=counts, by=blind))
     snapshot = _now(world)
     assert _bounded(snapshot) == {P.pid: False, Q.pid: False, brief.pid: True}
     assert (snapshot.exact, notes(snapshot)) == (True, ()), "it may as well have inherited what it released"

@@ -13,8 +13,8 @@ from epolltop.model import instances
 from epolltop.model.batch import Census, Holding, Kind, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import World
+from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source
 
-from .facts import A, B, C, P, Q, R, batch, census, create, holding, release, source
 from .test_any_order import FATES, STEPS, Step, _deliver, _run, _table, _truth
 
 CUTS = st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=10)

@@ -10,8 +10,7 @@ from epolltop.model import instances
 from epolltop.model.batch import Kind, ProcessKey, Syscall
 from epolltop.model.instances import PAST, PAST_FDS, Instances
 from epolltop.model.snapshot import Held, Holder, Provenance, Thread
-
-from .facts import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
+from tests.support.records import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
 
 
 @pytest.fixture(name="known")

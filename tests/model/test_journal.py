@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from epolltop.model.batch import Event
 from epolltop.model.journal import BLOCK, Journal
-
-from .facts import failed
+from tests.support.records import failed
 
 PORTIONS = st.lists(st.integers(0, 3 * BLOCK), max_size=8)
 KEEPS = st.integers(0, 4 * BLOCK)

@@ -14,8 +14,23 @@ from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.model.tally import Tally
 from epolltop.model.world import JOURNAL, Selection, World
 from epolltop.query.headline import totals_line
-
-from .facts import SECOND, A, B, C, P, Q, R, batch, census, create, failed, holding, process, release, source
+from tests.support.records import (
+    SECOND_NS,
+    A,
+    B,
+    C,
+    P,
+    Q,
+    R,
+    batch,
+    census,
+    create,
+    failed,
+    holding,
+    process,
+    release,
+    source,
+)
 
 
 def _whole(world: World) -> Snapshot:
@@ -29,7 +44,7 @@ def _rows(snapshot: Snapshot) -> dict[int, ProcessRow]:
 def test_rows_are_holders_and_who_acted() -> None:
     world = World()
     counts = {P: Counts(3, 1, 2), R: Counts(0, 0, 0)}
-    world.apply(batch(2 * SECOND, [], census(SECOND, holding(A, Q)), counts=counts, totals=Totals(3, 1, 2)))
+    world.apply(batch(2 * SECOND_NS, [], census(SECOND_NS, holding(A, Q)), counts=counts, totals=Totals(3, 1, 2)))
     snapshot = _whole(world)
     rows = _rows(snapshot)
     assert rows.keys() == {P.pid, Q.pid}, "who did nothing and holds nothing is not listed"
@@ -44,9 +59,9 @@ def test_rows_are_holders_and_who_acted() -> None:
 
 def test_rates_are_taken_since_the_mark_and_counts_since_the_start() -> None:
     world = World()
-    world.apply(batch(SECOND, counts={P: Counts(10, 0, 4)}, totals=Totals(10, 0, 4), cpu_ns=SECOND))
+    world.apply(batch(SECOND_NS, counts={P: Counts(10, 0, 4)}, totals=Totals(10, 0, 4), cpu_ns=SECOND_NS))
     mark = world.mark()
-    world.apply(batch(3 * SECOND, counts={P: Counts(16, 0, 4)}, totals=Totals(16, 0, 4), cpu_ns=2 * SECOND))
+    world.apply(batch(3 * SECOND_NS, counts={P: Counts(16, 0, 4)}, totals=Totals(16, 0, 4), cpu_ns=2 * SECOND_NS))
     snapshot = world.freeze(mark)
     row = _rows(snapshot)[P.pid]
     assert (row.created, row.create_per_s, row.release_per_s) == (16, 3.0, 0.0)
@@ -61,8 +76,8 @@ def test_a_count_that_falls_began_anew_and_is_added() -> None:
     expected = [(20, 2, 9), (23, 2, 10), (24, 2, 10), (24, 2, 10), (30, 2, 15), (36, 3, 19)]
     rates: list[tuple[float, float]] = []
     for tick, (entry, counts) in enumerate(zip(entries, expected, strict=True), start=1):
-        held = census(tick * SECOND, holding(A))
-        world.apply(batch(tick * SECOND, [], held, counts={P: entry} if entry else {}, alive=()))
+        held = census(tick * SECOND_NS, holding(A))
+        world.apply(batch(tick * SECOND_NS, [], held, counts={P: entry} if entry else {}, alive=()))
         row = _rows(world.freeze(mark or world.begin()))[P.pid]
         assert (row.created, row.failed, row.released) == counts
         rates.append((row.create_per_s, row.release_per_s))
@@ -74,16 +89,16 @@ def test_the_totals_of_a_selection_do_not_fall_with_the_count_of_one() -> None:
     world = World(Selection(pids=frozenset({P.pid})))
     for tick, created in enumerate([20, 3, 0, 2], start=1):
         counts = {P: Counts(created)} if created else {}
-        world.apply(batch(tick * SECOND, counts=counts, alive=()))
+        world.apply(batch(tick * SECOND_NS, counts=counts, alive=()))
         totals = world.freeze(world.mark()).totals
         assert totals.created == (20, 23, 23, 25)[tick - 1]
 
 
 def test_who_did_nothing_since_the_mark_and_holds_nothing_is_not_listed() -> None:
     world = World()
-    world.apply(batch(SECOND, counts={P: Counts(1, 0, 1)}))
+    world.apply(batch(SECOND_NS, counts={P: Counts(1, 0, 1)}))
     mark = world.mark()
-    world.apply(batch(2 * SECOND, counts={P: Counts(1, 0, 1)}))
+    world.apply(batch(2 * SECOND_NS, counts={P: Counts(1, 0, 1)}))
     assert world.freeze(mark).processes == ()
     assert _rows(_whole(world))[P.pid].created == 1
 
@@ -100,7 +115,7 @@ def _histories(*created: int, polls: int = 1) -> list[tuple[float, ...]]:
     world = World()
     histories = []
     for poll, number in enumerate(created):
-        at = (1 + poll) * SECOND
+        at = (1 + poll) * SECOND_NS
         world.apply(batch(at, [], census(at, holding(A)), counts={P: Counts(created=number)}))
         if poll == 0:
             mark = world.mark()
@@ -138,8 +153,8 @@ def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
         mark = world.mark() if snapshots else None
         # The same each time, but told anew, as sources do.
         counts = {P: Counts(), Q: Counts(created)}
-        events = [create(C, 3 * SECOND, Q), release(C, 3 * SECOND + 1, 3 * SECOND, Q)] if tick == 4 else []
-        world.apply(batch(tick * SECOND, events, census(tick * SECOND, *held), counts=counts))
+        events = [create(C, 3 * SECOND_NS, Q), release(C, 3 * SECOND_NS + 1, 3 * SECOND_NS, Q)] if tick == 4 else []
+        world.apply(batch(tick * SECOND_NS, events, census(tick * SECOND_NS, *held), counts=counts))
         snapshots.append(world.freeze(mark or world.begin()))
     first, second, third, busy, after, last = snapshots
     assert first.processes is second.processes is third.processes
@@ -182,10 +197,10 @@ def test_where_no_probe_fires_changes_between_two_censuses_count() -> None:
     world = World()
     blind = source(created=False, released=False)
     assert not blind.exact
-    world.apply(batch(SECOND, [], census(1, holding(1), holding(2), by_address=False), by=blind))
+    world.apply(batch(SECOND_NS, [], census(1, holding(1), holding(2), by_address=False), by=blind))
     assert _whole(world).totals == Totals()
     world.apply(
-        batch(2 * SECOND, [], census(2, holding(2), holding(3), holding(4, Q), by_address=False), by=blind),
+        batch(2 * SECOND_NS, [], census(2, holding(2), holding(3), holding(4, Q), by_address=False), by=blind),
     )
     snapshot = _whole(world)
     assert (snapshot.totals.created, snapshot.totals.released) == (2, 1)
@@ -198,8 +213,8 @@ def test_where_no_probe_fires_changes_between_two_censuses_count() -> None:
 def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
     world = World()
     half = source(released=False)
-    world.apply(batch(SECOND, [create(A, 10), create(B, 11)], census(20, holding(A, created=10)), by=half))
-    world.apply(batch(2 * SECOND, [], census(30), by=half, counts={P: Counts(created=2)}, totals=Totals(created=2)))
+    world.apply(batch(SECOND_NS, [create(A, 10), create(B, 11)], census(20, holding(A, created=10)), by=half))
+    world.apply(batch(2 * SECOND_NS, [], census(30), by=half, counts={P: Counts(created=2)}, totals=Totals(created=2)))
     snapshot = _whole(world)
     row = _rows(snapshot)[P.pid]
     assert (row.created, row.released, row.open) == (2, 2, 0)
@@ -211,10 +226,10 @@ def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
 def test_a_probe_of_something_else_that_sees_nothing_changes_no_count() -> None:
     world, by = World(), source()
     by = dataclasses.replace(by, probes=(*by.probes, Probe("epoll_wait", "nowhere", False)))
-    world.apply(batch(SECOND, [create(A, 10)], census(20, holding(A, created=10)), by=by))
+    world.apply(batch(SECOND_NS, [create(A, 10)], census(20, holding(A, created=10)), by=by))
     # Released by a kernel thread: in the totals only, which a sum over processes would lack.
     counted = {P: Counts(created=1)}
-    world.apply(batch(2 * SECOND, [release(A, SECOND, 10)], by=by, counts=counted, totals=Totals(1, 0, 1, 1)))
+    world.apply(batch(2 * SECOND_NS, [release(A, SECOND_NS, 10)], by=by, counts=counted, totals=Totals(1, 0, 1, 1)))
     snapshot = _whole(world)
     assert (snapshot.exact, snapshot.totals) == (True, Totals(1, 0, 1, 1))
 
@@ -254,14 +269,14 @@ def test_where_releases_may_be_left_out_uncounted_what_nobody_holds_has_ended() 
 
 def test_in_flight_is_counted_and_held_by_no_row() -> None:
     world = World()
-    world.apply(batch(SECOND, [create(A, 10)], census(20)))
+    world.apply(batch(SECOND_NS, [create(A, 10)], census(20)))
     snapshot = _whole(world)
     assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
 
 
 def test_a_shared_instance_is_one_under_each_holder() -> None:
     world = World()
-    world.apply(batch(SECOND, [], census(20, holding(A), holding(A, Q, 4), holding(B, Q, 5))))
+    world.apply(batch(SECOND_NS, [], census(20, holding(A), holding(A, Q, 4), holding(B, Q, 5))))
     snapshot = _whole(world)
     rows = _rows(snapshot)
     assert (snapshot.open, rows[P.pid].open, rows[Q.pid].open) == (2, 1, 2)
@@ -270,15 +285,15 @@ def test_a_shared_instance_is_one_under_each_holder() -> None:
 
 def test_a_process_that_ended_stays_for_its_window_and_is_then_forgotten() -> None:
     world = World()
-    world.apply(batch(SECOND, [], counts={P: Counts(1)}, alive=(P,)))
+    world.apply(batch(SECOND_NS, [], counts={P: Counts(1)}, alive=(P,)))
     mark = world.mark()
-    world.apply(batch(2 * SECOND, [create(A, 10), release(A, 20, 10)], counts={P: Counts(5, 0, 5)}, alive=()))
+    world.apply(batch(2 * SECOND_NS, [create(A, 10), release(A, 20, 10)], counts={P: Counts(5, 0, 5)}, alive=()))
     snapshot = world.freeze(mark)
     (row,) = snapshot.processes
     assert (row.created, row.released, row.create_per_s, row.ended) == (5, 5, 4.0, True)
     assert (row.name, row.user, row.command) == ("name 100", "user 100", "command 100"), "as it was last seen"
     world.mark()
-    world.apply(batch(3 * SECOND, [], counts={}, alive=()))
+    world.apply(batch(3 * SECOND_NS, [], counts={}, alive=()))
     mark = world.mark()
     assert world.freeze(mark).processes == ()
     assert _whole(world).processes == (), "not even over the whole observation"
@@ -287,7 +302,7 @@ def test_a_process_that_ended_stays_for_its_window_and_is_then_forgotten() -> No
 def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
     world = World()
     events = [create(A, 10, Q), release(A, 20, 10, Q)]
-    world.apply(batch(SECOND, events, counts={Q: Counts(1, 0, 1)}, alive=()))
+    world.apply(batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1)}, alive=()))
     (row,) = _whole(world).processes
     assert (row.name, row.command, row.uid, row.ppid, row.ended) == ("actor 200", "[actor 200]", 1200, 1, True)
     assert (row.user, row.cgroup, row.fds, row.fd_limit) == (None, None, None, None), "unknown is not zero"
@@ -296,19 +311,19 @@ def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
 def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None:
     world = World()
     events = [create(A, 10, Q), release(A, 20, 10, Q), failed(21, R)]
-    told = batch(SECOND, events, counts={Q: Counts(1, 0, 1), R: Counts(0, 1)}, alive=())
+    told = batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1), R: Counts(0, 1)}, alive=())
     world.apply(dataclasses.replace(told, users={1200: "alice"}))
     assert [(row.uid, row.user) for row in _whole(world).processes] == [(1200, "alice"), (1300, None)]
     for tick in (2, 3):
         world.mark()
-        world.apply(batch(tick * SECOND, alive=()))
+        world.apply(batch(tick * SECOND_NS, alive=()))
     world.mark()
     assert (world._users, world._strangers) == ({}, {})
 
 
 def test_who_was_never_seen_at_all_is_unknown() -> None:
     world = World()
-    world.apply(batch(SECOND, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
+    world.apply(batch(SECOND_NS, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
     (row,) = _whole(world).processes
     assert (row.name, row.uid, row.ppid, row.ended, row.sampled_out) == ("", None, None, True, 1)
 
@@ -316,7 +331,7 @@ def test_who_was_never_seen_at_all_is_unknown() -> None:
 def test_totals_of_all_are_those_of_the_kernel() -> None:
     world = World()
     totals = Totals(created=9, failed=2, released=8, released_by_kernel=3)
-    world.apply(batch(SECOND, [], counts={P: Counts(1)}, totals=totals))
+    world.apply(batch(SECOND_NS, [], counts={P: Counts(1)}, totals=totals))
     assert _whole(world).totals == totals
 
 
@@ -325,7 +340,7 @@ def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
     events = [create(A, 10, P), create(B, 11, Q, 4)]
     shared = census(20, holding(A, P, 3, 10), holding(B, Q, 4, 11), holding(B, P, 5, 11))
     counts = {P: Counts(1, 0, 0), Q: Counts(1, 2, 0)}
-    world.apply(batch(SECOND, events, shared, counts=counts, totals=Totals(2, 2, 0)))
+    world.apply(batch(SECOND_NS, events, shared, counts=counts, totals=Totals(2, 2, 0)))
     snapshot = _whole(world)
     assert [row.pid for row in snapshot.processes] == [Q.pid]
     assert snapshot.totals == Totals(1, 2, 0)
@@ -335,10 +350,10 @@ def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
 
 def test_totals_of_a_selection_keep_those_who_are_gone() -> None:
     world = World(Selection(pids=frozenset({P.pid, Q.pid})))
-    world.apply(batch(SECOND, counts={P: Counts(5, 1, 5), R: Counts(7)}, alive=(P, R)))
+    world.apply(batch(SECOND_NS, counts={P: Counts(5, 1, 5), R: Counts(7)}, alive=(P, R)))
     world.mark()
     for tick in (2, 3, 4):
-        world.apply(batch(tick * SECOND, counts={Q: Counts(2)}, alive=(Q,)))
+        world.apply(batch(tick * SECOND_NS, counts={Q: Counts(2)}, alive=(Q,)))
         world.mark()
     snapshot = _whole(world)
     assert snapshot.totals == Totals(7, 1, 5)
@@ -349,7 +364,7 @@ def test_a_selection_by_user_follows_proc_and_else_the_events() -> None:
     world = World(Selection(uids=frozenset({P.pid, 1200})))  # processes run as their pid here, strangers as 1000 more
     events = [create(A, 10, P), create(B, 11, Q), release(B, 12, 11, Q), create(C, 13, R)]
     counts = {P: Counts(1), Q: Counts(1, 0, 1), R: Counts(1)}
-    world.apply(batch(SECOND, events, counts=counts, alive=(P, R)))
+    world.apply(batch(SECOND_NS, events, counts=counts, alive=(P, R)))
     snapshot = _whole(world)
     assert [row.pid for row in snapshot.processes] == [P.pid, Q.pid]
     assert [event.pid for event in snapshot.journal] == [P.pid, Q.pid, Q.pid]
@@ -358,28 +373,28 @@ def test_a_selection_by_user_follows_proc_and_else_the_events() -> None:
 
 def test_facts_are_those_of_the_last_batch() -> None:
     world = World()
-    first = batch(SECOND, [create(A, 10)])
+    first = batch(SECOND_NS, [create(A, 10)])
     world.apply(first)
     renamed = {P: process(P, name="new name", fds=55)}
-    world.apply(dataclasses.replace(batch(2 * SECOND), processes=renamed))
+    world.apply(dataclasses.replace(batch(2 * SECOND_NS), processes=renamed))
     row = _rows(_whole(world))[P.pid]
     assert (row.name, row.fds, row.ended) == ("new name", 55, False)
 
 
 def test_watches_reach_the_row_and_stay_until_measured_again() -> None:
     world = World()
-    world.apply(batch(SECOND, [create(A, 10)], watches={A: 4, B: 9}))
-    world.apply(batch(2 * SECOND))
+    world.apply(batch(SECOND_NS, [create(A, 10)], watches={A: 4, B: 9}))
+    world.apply(batch(2 * SECOND_NS))
     assert [one.watches for one in _rows(_whole(world))[P.pid].instances] == [4]
 
 
 def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
     world = World()
-    world.apply(batch(SECOND, [create(A, 10)], counts={P: Counts(1)}))
+    world.apply(batch(SECOND_NS, [create(A, 10)], counts={P: Counts(1)}))
     snapshot = _whole(world)
     row = snapshot.processes[0]
     copy = (row.instances, row.created, row.history, snapshot.journal, snapshot.totals)
-    world.apply(batch(2 * SECOND, [release(A, 20, 10), create(B, 30)], census(40), counts={P: Counts(2, 0, 1)}))
+    world.apply(batch(2 * SECOND_NS, [release(A, 20, 10), create(B, 30)], census(40), counts={P: Counts(2, 0, 1)}))
     _whole(world)
     assert (row.instances, row.created, row.history, snapshot.journal, snapshot.totals) == copy
 
@@ -387,7 +402,7 @@ def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
 def test_two_processes_with_one_pid_are_two_rows() -> None:
     world = World()
     heir = P._replace(start=5000)
-    world.apply(batch(SECOND, [], census(5, holding(A, heir)), counts={P: Counts(3, 0, 3)}, alive=(heir,)))
+    world.apply(batch(SECOND_NS, [], census(5, holding(A, heir)), counts={P: Counts(3, 0, 3)}, alive=(heir,)))
     rows = {row.key: row for row in _whole(world).processes}
     assert (rows[P].open, rows[P].created, rows[P].ended) == (0, 3, True)
     assert (rows[heir].open, rows[heir].created, rows[heir].ended) == (1, 0, False)
@@ -395,9 +410,9 @@ def test_two_processes_with_one_pid_are_two_rows() -> None:
 
 def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
     world = World()
-    world.apply(batch(5 * SECOND, [create(A, 3 * SECOND)]))
+    world.apply(batch(5 * SECOND_NS, [create(A, 3 * SECOND_NS)]))
     snapshot = _whole(world)
-    assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND
+    assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND_NS
 
 
 def _sizes(of: object) -> dict[str, int]:
@@ -421,7 +436,7 @@ def _coming_and_going(tick: int, kept: list[Event]) -> Batch:
         tick: when.
         kept: creations of those who are to go; becomes that of those who stay.
     """
-    now = tick * SECOND
+    now = tick * SECOND_NS
     keys = [ProcessKey(tick * 10 + number, tick) for number in range(10)]
     told = [release(event.file, now, event.created_ns, event.process) for event in kept[tick % 4 == 0 :]]
     made = [create(tick * 4096 + number, now + 1 + number, key) for number, key in enumerate(keys)]
@@ -429,7 +444,7 @@ def _coming_and_going(tick: int, kept: list[Event]) -> Batch:
     kept[:] = made[5:]
     held = [holding(event.file, event.process, created=event.created_ns) for event in (kept[0], *kept[2:])]
     one = batch(
-        now + SECOND // 2,
+        now + SECOND_NS // 2,
         [*told, *made[:-1], *gone],
         census(now + 100, *held),
         counts={key: Counts(1, 0, 1) for key in keys},
@@ -481,7 +496,7 @@ def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothin
     world = World()
     heirs = [ProcessKey(1000 + number, 1000) for number in range(50)]
     for tick, heir in enumerate(heirs, start=1):
-        now = tick * SECOND
+        now = tick * SECOND_NS
         world.apply(batch(now, [], census(now, holding(A), holding(A, heir)), alive=(P, heir)))
     assert [row.pid for row in _whole(world).processes] == [P.pid, heirs[-1].pid]
     assert _sizes(world)["_facts"] <= 4
@@ -489,6 +504,6 @@ def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothin
 
 def test_own_cost_is_a_share_of_the_whole_observation() -> None:
     world = World()
-    world.apply(batch(SECOND, cpu_ns=10 * SECOND))
-    world.apply(batch(5 * SECOND, cpu_ns=11 * SECOND))
+    world.apply(batch(SECOND_NS, cpu_ns=10 * SECOND_NS))
+    world.apply(batch(5 * SECOND_NS, cpu_ns=11 * SECOND_NS))
     assert world.freeze(world.begin()).cpu_share == 0.2

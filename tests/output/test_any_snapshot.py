@@ -21,10 +21,10 @@ from epolltop.output.report import WIDTH, Report
 from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value, shown
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View, instances, look
 from epolltop.text.safe import safe
-from tests.output.whole import FORMATS, as_json_line
-from tests.query.rows import NOW_NS, process, snapshot
-
-from .documents import DOCS, check_document, members
+from tests.support.formats import FORMATS, as_json_line
+from tests.support.records import NOW_NS
+from tests.support.rows import process_row, snapshot
+from tests.support.snapshot_schema import DOCS, check_document, members
 
 AWKWARD = [
     *("", "=1+1", "'=1", "-", "@a", "|", "\\", '"', ",", "a\x00b\r\n\tc"),
@@ -78,7 +78,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 @st.composite
 def processes(draw: st.DrawFn, key: ProcessKey, held: tuple[Instance, ...]) -> ProcessRow:
     maybe = st.none() | COUNT
-    return process(
+    return process_row(
         key.pid,
         start=key.start,
         instances=held,

@@ -13,14 +13,13 @@ from epolltop.output.parts import Parts
 from epolltop.output.report import WIDTH
 from epolltop.query.view import EVENTS, PROCESSES, View
 from epolltop.session.observation import Session
+from tests.support.fake_source import ScriptedSource, Task, batch_of
 from tests.support.front_end import written_by
-from tests.ui.source import ScriptedSource, Task, batch
-
-from .documents import check_document
+from tests.support.snapshot_schema import check_document
 
 
 async def test_processes_of_the_last_table_are_read_first() -> None:
-    source = ScriptedSource(batch(*(Task(pid, open=pid) for pid in range(1, 9))))
+    source = ScriptedSource(batch_of(*(Task(pid, open=pid) for pid in range(1, 9))))
     session = Session(lambda: source, Selection(), 0.01)
     written: list[Parts] = []
     try:

@@ -9,8 +9,7 @@ from typing import Any
 from epolltop.errors import Requirement
 from epolltop.model.batch import Source, Unlisted
 from epolltop.output.doctor import Kept, doctor_report
-
-from .made import exact
+from tests.support.examples import exact
 
 MET = Requirement("BCC", True, "0.26.0 from /usr/lib/python3/dist-packages/bcc")
 NOTHING = Unlisted(0, 0, 0, True)

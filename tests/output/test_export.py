@@ -23,8 +23,7 @@ from epolltop.output.files import write_new
 from epolltop.output.formats import FORMATS
 from epolltop.query.filter import parse_over
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, View, look
-
-from .made import HOSTILE, exact
+from tests.support.examples import HOSTILE, exact
 
 SVG = (
     '<svg class="rich" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg">\n<style>\n\n'

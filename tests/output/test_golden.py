@@ -17,10 +17,9 @@ from epolltop.output.event_lines import run_events
 from epolltop.output.report import Report
 from epolltop.query.filter import everything
 from epolltop.query.view import SUBJECTS, View, look
-from tests.output.whole import FORMATS
+from tests.support.examples import EVENTS, bounded, exact
+from tests.support.formats import FORMATS
 from tests.support.front_end import written_by
-
-from .made import EVENTS, bounded, exact
 
 GOLDEN = Path(__file__).with_name("golden")
 SAME_DOCUMENT = {("instances", "json"), ("events", "json")}

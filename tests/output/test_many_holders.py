@@ -23,9 +23,10 @@ from epolltop.query.filter import parse
 from epolltop.query.story import instance_story
 from epolltop.query.view import INSTANCES, PROCESSES, SUBJECTS, View, look
 from epolltop.sources.saved.snapshot_reader import reopened
-from tests.output.made import exact
-from tests.output.whole import FORMATS, document_of
-from tests.query.rows import event, instance, process, snapshot
+from tests.support.examples import exact
+from tests.support.formats import FORMATS, document_of
+from tests.support.records import event
+from tests.support.rows import instance, process_row, snapshot
 
 
 def shared(processes: int, instances: int) -> Snapshot:
@@ -35,7 +36,7 @@ def shared(processes: int, instances: int) -> Snapshot:
         instance(0xFFFF888100000000 + 256 * number, holders=tuple((pid, (number + 3,)) for pid in pids), found=True)
         for number in range(instances)
     )
-    return replace(snapshot(*(process(pid, instances=held) for pid in pids)), open=instances)
+    return replace(snapshot(*(process_row(pid, instances=held) for pid in pids)), open=instances)
 
 
 def report(made: Snapshot, subject: str = "processes") -> Report:  # type: ignore[type-arg]
@@ -110,7 +111,7 @@ def test_descriptors_of_a_holder_are_found_wherever_it_stands() -> None:
     made = shared(50, 1)
     (held,) = made.processes[0].instances
     assert [held.fds_of(row.key) for row in made.processes] == [(3,)] * 50
-    assert held.fds_of(process(7).key) == held.fds_of(process(5000).key) == ()
+    assert held.fds_of(process_row(7).key) == held.fds_of(process_row(5000).key) == ()
     assert Instance.fds_of(held._replace(holders=()), made.processes[0].key) == ()
 
 
@@ -151,8 +152,8 @@ def _least(holders: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 def test_a_filtered_snapshot_says_of_how_much_it_is_a_part() -> None:
-    mine, theirs = process(42, open=60), process(77, open=59)
-    theirs = process(77, instances=tuple(each._replace(file=each.file + 4096) for each in theirs.instances))
+    mine, theirs = process_row(42, open=60), process_row(77, open=59)
+    theirs = process_row(77, instances=tuple(each._replace(file=each.file + 4096) for each in theirs.instances))
     made = snapshot(mine, theirs)
     recalled = filtered(made, "pid=42")
     assert recalled.extent == Extent(1, 1, 60, 0)
@@ -192,7 +193,7 @@ def test_only_events_about_what_was_chosen_go_along() -> None:
 
 def test_the_last_events_alone_are_told() -> None:
     many = tuple(itertools.repeat(event(), EVENTS_MAX + 7))
-    made = snapshot(process(42), journal=many)
+    made = snapshot(process_row(42), journal=many)
     document = document_of(Report(made, View(PROCESSES), made.processes, events=many))
     assert (len(document["events"]), document["events_left_out"]) == (EVENTS_MAX, 7)
 

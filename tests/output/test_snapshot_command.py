@@ -10,11 +10,10 @@ from epolltop.output.snapshot_command import run_snapshot
 from epolltop.query.filter import parse, parse_over
 from epolltop.query.view import EVENTS as ALL_EVENTS
 from epolltop.query.view import PROCESSES, View
-from tests.query.rows import event
+from tests.support.examples import EVENTS
+from tests.support.fake_source import START
 from tests.support.front_end import written_by
-from tests.ui.source import START
-
-from .made import EVENTS
+from tests.support.records import event
 
 
 def test_a_snapshot_with_its_events() -> None:

@@ -17,12 +17,11 @@ from epolltop.output.report import WIDTH, Report
 from epolltop.query.event_record import event_record
 from epolltop.query.filter import parse_over
 from epolltop.query.view import PROCESSES, SUBJECTS, View, look
-from tests.output.whole import FORMATS, as_json_line
-from tests.query.rows import event
 from tests.support.differences import changed, changed_cells, changed_lines, csv_rows, markdown_rows
-
-from .documents import check_document
-from .made import EVENTS, bounded, exact
+from tests.support.examples import EVENTS, bounded, exact
+from tests.support.formats import FORMATS, as_json_line
+from tests.support.records import event
+from tests.support.snapshot_schema import check_document
 
 ALL = View(PROCESSES)
 SNAPSHOTS: dict[str, Callable[[], Snapshot]] = {

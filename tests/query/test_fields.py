@@ -31,8 +31,8 @@ from epolltop.query.filter import parse_over
 from epolltop.query.headline import totals_line
 from epolltop.query.member import Member
 from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS
-
-from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
+from tests.support.records import NOW_NS, SECOND_NS, event
+from tests.support.rows import instance, process_row, snapshot
 
 REGISTRIES: dict[str, Sequence[Field[Any]]] = {
     "process": PROCESS_FIELDS,
@@ -145,32 +145,32 @@ class TestProcesses:
         ],
     )
     def test_the_directory_of_the_program_is_left_out_of_tables(self, command: str, shown: str) -> None:
-        row = process(command=command)
+        row = process_row(command=command)
         assert (value(PROCESS_FIELDS, "command", row), show(PROCESS_FIELDS, "command", row)) == (command, shown)
 
     def test_a_large_pid_is_not_rounded(self) -> None:
-        assert show(PROCESS_FIELDS, "pid", process(4_194_303)) == "4194303"
+        assert show(PROCESS_FIELDS, "pid", process_row(4_194_303)) == "4194303"
 
     def test_open_counts_the_instances_held(self) -> None:
-        assert value(PROCESS_FIELDS, "open", process(open=3)) == 3
+        assert value(PROCESS_FIELDS, "open", process_row(open=3)) == 3
 
     def test_age_is_taken_at_the_instant_of_the_snapshot(self) -> None:
-        row = process(started_ns=NOW_NS - 90 * SECOND_NS)
+        row = process_row(started_ns=NOW_NS - 90 * SECOND_NS)
         assert (value(PROCESS_FIELDS, "age", row), show(PROCESS_FIELDS, "age", row)) == (90.0, "1m30s")
 
     def test_the_trend_shows_bars_and_sorts_by_its_peak(self) -> None:
-        row = process(history=(1.0, 8.0, 4.0))
+        row = process_row(history=(1.0, 8.0, 4.0))
         assert (value(PROCESS_FIELDS, "trend", row), show(PROCESS_FIELDS, "trend", row)) == (8.0, "▁█▄".rjust(12))
 
     @pytest.mark.parametrize("name", [*COUNTED, "trend"])
     def test_what_was_not_observed_is_unknown_and_not_zero(self, name: str) -> None:
-        assert value(PROCESS_FIELDS, name, process(), window_s=0) is None
-        assert show(PROCESS_FIELDS, name, process(), window_s=0) == "?"
+        assert value(PROCESS_FIELDS, name, process_row(), window_s=0) is None
+        assert show(PROCESS_FIELDS, name, process_row(), window_s=0) == "?"
 
     @pytest.mark.parametrize("name", ["failed", "sampled_out", "failed_sampled_out"])
     @pytest.mark.parametrize("number", [0, 7])
     def test_without_a_trace_it_is_not_known_what_failed(self, name: str, number: int) -> None:
-        row = process(**{name: number})
+        row = process_row(**{name: number})
         assert value(PROCESS_FIELDS, name, row, exact=False) is None
         assert show(PROCESS_FIELDS, name, row, exact=False) == "?"
         assert (value(PROCESS_FIELDS, name, row), show(PROCESS_FIELDS, name, row)) == (number, str(number))
@@ -180,8 +180,8 @@ class TestProcesses:
         probes = (Probe("epoll_create", "test", True), Probe("files_free", "test", False))
         mixed = replace(world, source=replace(world.source, probes=probes))
         assert not mixed.source.exact
-        assert lookup(PROCESS_FIELDS, "failed").value(process(failed=0), mixed) == 0
-        row = process(created=5, released=3)
+        assert lookup(PROCESS_FIELDS, "failed").value(process_row(failed=0), mixed) == 0
+        row = process_row(created=5, released=3)
         told = {name: lookup(PROCESS_FIELDS, name).show(row, mixed) for name in ("created", "released")}
         assert told == {"created": "5", "released": "≥3"}
 
@@ -191,46 +191,48 @@ class TestProcesses:
         beside = replace(world, source=replace(world.source, probes=probes), totals=Totals(5, 0, 3))
         assert beside.exact
         assert "created 5 (0/s)  freed 3 (0/s)  failed 0" in totals_line(beside)
-        assert lookup(PROCESS_FIELDS, "created").show(process(created=5), beside) == "5"
-        assert beside.net_of(process(created=5, released=3)) == 2
+        assert lookup(PROCESS_FIELDS, "created").show(process_row(created=5), beside) == "5"
+        assert beside.net_of(process_row(created=5, released=3)) == 2
 
     @pytest.mark.parametrize("name", DERIVED)
     def test_without_a_trace_numbers_are_lower_bounds(self, name: str) -> None:
-        assert show(PROCESS_FIELDS, name, process(**{name: 7}), exact=False).startswith("≥7")
-        assert show(PROCESS_FIELDS, name, process(**{name: 7})).startswith("7")
+        assert show(PROCESS_FIELDS, name, process_row(**{name: 7}), exact=False).startswith("≥7")
+        assert show(PROCESS_FIELDS, name, process_row(**{name: 7})).startswith("7")
 
     @pytest.mark.parametrize("name", DERIVED)
     def test_no_less_than_nothing_is_not_said(self, name: str) -> None:
-        assert show(PROCESS_FIELDS, name, process(**{name: 0}), exact=False) == "0"
+        assert show(PROCESS_FIELDS, name, process_row(**{name: 0}), exact=False) == "0"
 
     def test_a_small_lower_bound_is_more_than_nothing(self) -> None:
-        assert show(PROCESS_FIELDS, "new/s", process(create_per_s=0.01), exact=False) == ">0"
+        assert show(PROCESS_FIELDS, "new/s", process_row(create_per_s=0.01), exact=False) == ">0"
 
     def test_what_is_held_is_exact_without_a_trace(self) -> None:
-        assert show(PROCESS_FIELDS, "open", process(open=2), exact=False) == "2"
+        assert show(PROCESS_FIELDS, "open", process_row(open=2), exact=False) == "2"
 
     @pytest.mark.parametrize("member", ["ppid", "uid", "user", "cgroup", "fds", "fd_limit"])
     def test_what_could_not_be_read_is_unknown(self, member: str) -> None:
-        row = replace(process(), **{member: None})  # type: ignore[arg-type]
+        row = replace(process_row(), **{member: None})  # type: ignore[arg-type]
         assert (value(PROCESS_FIELDS, member, row), show(PROCESS_FIELDS, member, row)) == (None, "?")
 
     def test_a_container_is_shown_by_the_short_id_and_known_by_the_whole(self) -> None:
-        row = process(container="3f2a" * 16)
+        row = process_row(container="3f2a" * 16)
         assert (value(PROCESS_FIELDS, "container", row), show(PROCESS_FIELDS, "container", row)) == (
             "3f2a" * 16,
             "3f2a3f2a3f2a",
         )
-        assert show(PROCESS_FIELDS, "container", process(container="web-with-a-long-name")) == "web-with-a-long-name"
+        assert (
+            show(PROCESS_FIELDS, "container", process_row(container="web-with-a-long-name")) == "web-with-a-long-name"
+        )
         assert parse_over(PROCESS_FIELDS, "container:3f2a")(row, snapshot(row))
-        assert not parse_over(PROCESS_FIELDS, "container:3f2a")(process(), snapshot(row))
+        assert not parse_over(PROCESS_FIELDS, "container:3f2a")(process_row(), snapshot(row))
 
     @pytest.mark.parametrize(("cgroup", "text"), [("/user.slice", "-"), ("", "?"), (None, "?")])
     def test_no_container_is_told_from_an_unknown_one(self, cgroup: str | None, text: str) -> None:
-        assert show(PROCESS_FIELDS, "container", process(cgroup=cgroup)) == text
+        assert show(PROCESS_FIELDS, "container", process_row(cgroup=cgroup)) == text
 
     @pytest.mark.parametrize(("ns_pid", "text"), [(42, "-"), (1, "1"), (None, "?")])
     def test_a_pid_inside_is_shown_where_it_differs(self, ns_pid: int | None, text: str) -> None:
-        row = process(42, ns_pid=ns_pid)
+        row = process_row(42, ns_pid=ns_pid)
         assert (value(PROCESS_FIELDS, "nspid", row), show(PROCESS_FIELDS, "nspid", row)) == (ns_pid, text)
 
     @pytest.mark.parametrize(
@@ -246,16 +248,16 @@ class TestProcesses:
     def test_columns_about_containers_are_there_if_a_process_is_in_one(
         self, changes: dict[str, Any], columns: set[str]
     ) -> None:
-        world = snapshot(process(1, ns_pid=1), process(42, **changes))
+        world = snapshot(process_row(1, ns_pid=1), process_row(42, **changes))
         there = {field.id for field in shown(PROCESS_FIELDS, world)}
         assert there & {"container", "ns_pid"} == columns
         assert {field.id for field in shown(PROCESS_FIELDS, None)} == there - columns
 
     def test_an_unknown_start_is_an_unknown_age(self) -> None:
-        assert show(PROCESS_FIELDS, "age", process(started_ns=None)) == "?"
+        assert show(PROCESS_FIELDS, "age", process_row(started_ns=None)) == "?"
 
     def test_truth_is_said_in_words(self) -> None:
-        assert show(PROCESS_FIELDS, "ended", process(ended=True)) == "yes"
+        assert show(PROCESS_FIELDS, "ended", process_row(ended=True)) == "yes"
 
     @pytest.mark.parametrize(
         ("fds", "limit", "severity"),
@@ -264,12 +266,12 @@ class TestProcesses:
     def test_running_out_of_descriptors_is_alarming(
         self, fds: int | None, limit: int | None, severity: str | None
     ) -> None:
-        row = process(fds=fds, fd_limit=limit)
+        row = process_row(fds=fds, fd_limit=limit)
         assert lookup(PROCESS_FIELDS, "fds").severity(row) == severity
         assert lookup(PROCESS_FIELDS, "limit").severity(row) == severity
 
     def test_failed_creations_are_alarming(self) -> None:
-        assert [lookup(PROCESS_FIELDS, "failed").severity(process(failed=failed)) for failed in (0, 1)] == [
+        assert [lookup(PROCESS_FIELDS, "failed").severity(process_row(failed=failed)) for failed in (0, 1)] == [
             None,
             "warn",
         ]
@@ -277,27 +279,27 @@ class TestProcesses:
 
 class TestInstances:
     def test_descriptors_are_listed_while_they_fit(self) -> None:
-        few = InstanceOf(instance(holders=((42, (8, 9)),)), process())
-        many = InstanceOf(instance(holders=((42, tuple(range(100, 120))),)), process())
+        few = InstanceOf(instance(holders=((42, (8, 9)),)), process_row())
+        many = InstanceOf(instance(holders=((42, tuple(range(100, 120))),)), process_row())
         assert show(INSTANCE_FIELDS, "fds", few) == "8,9"
         assert show(INSTANCE_FIELDS, "fds", many) == "20 fds"
         assert str(value(INSTANCE_FIELDS, "fds", many)).count(",") == 19
 
     def test_a_traced_instance_has_an_age(self) -> None:
-        row = InstanceOf(instance(age_s=12.3), process())
+        row = InstanceOf(instance(age_s=12.3), process_row())
         assert (value(INSTANCE_FIELDS, "age", row), show(INSTANCE_FIELDS, "age", row)) == (12.3, "12.3s")
         assert value(INSTANCE_FIELDS, "created_at", row) == "2026-01-31T11:59:47.823456Z"
         assert re.fullmatch(r"\d\d:\d\d:\d\d\.823", show(INSTANCE_FIELDS, "created_at", row))
 
     def test_a_found_instance_is_at_least_as_old_as_it_is_known(self) -> None:
-        row = InstanceOf(instance(age_s=12.3, found=True), process())
+        row = InstanceOf(instance(age_s=12.3, found=True), process_row())
         assert (value(INSTANCE_FIELDS, "age", row), show(INSTANCE_FIELDS, "age", row)) == (None, "≥12.3s")
         assert [show(INSTANCE_FIELDS, name, row) for name in ("seen", "created_at", "creator")] == ["found", "?", "?"]
 
     def test_other_holders_are_named(self) -> None:
-        alone = InstanceOf(instance(), process())
-        shared = InstanceOf(instance(holders=((42, (8,)), (43, (8,)))), process())
-        crowd = InstanceOf(instance(holders=tuple((pid, (8,)) for pid in range(20))), process())
+        alone = InstanceOf(instance(), process_row())
+        shared = InstanceOf(instance(holders=((42, (8,)), (43, (8,)))), process_row())
+        crowd = InstanceOf(instance(holders=tuple((pid, (8,)) for pid in range(20))), process_row())
         assert [show(INSTANCE_FIELDS, "holders", row) for row in (alone, shared)] == ["1", "2: 42,43"]
         assert show(INSTANCE_FIELDS, "holders", crowd) == "20: 0,1,2,3,4,5,6,7…"
         assert value(INSTANCE_FIELDS, "holders", crowd) == 20
@@ -318,14 +320,16 @@ class TestInstances:
         self, syscall: Syscall, argument: int | None, text: str | None
     ) -> None:
         assert argument_text(syscall, argument) == text
-        row = InstanceOf(instance(syscall=syscall, argument=argument), process())
+        row = InstanceOf(instance(syscall=syscall, argument=argument), process_row())
         assert show(INSTANCE_FIELDS, "arg", row) == (text or "?")
 
     def test_negative_flags_have_names_too(self) -> None:
         assert flag_names(-1) == ("EPOLL_CLOEXEC", "0xfff7ffff")
 
     def test_watches_that_were_not_read_are_unknown(self) -> None:
-        assert [show(INSTANCE_FIELDS, "watches", InstanceOf(instance(watches=n), process())) for n in (None, 0)] == [
+        assert [
+            show(INSTANCE_FIELDS, "watches", InstanceOf(instance(watches=n), process_row())) for n in (None, 0)
+        ] == [
             "?",
             "0",
         ]
@@ -392,7 +396,7 @@ class TestEvents:
 
 def test_a_new_column_needs_no_more_than_a_line() -> None:
     half: Field[InstanceOf] = replace(lookup(INSTANCE_FIELDS, "watches"), id="half", get=lambda _row, _snapshot: 0.5)
-    assert half.value(InstanceOf(instance(), process()), snapshot()) == 0.5
+    assert half.value(InstanceOf(instance(), process_row()), snapshot()) == 0.5
 
 
 def test_a_fact_has_the_same_name_in_json_in_csv_and_in_a_filter() -> None:

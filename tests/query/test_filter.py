@@ -21,12 +21,12 @@ from epolltop.query.filter import (
     parse_over,
 )
 from epolltop.query.mistake import FilterError
+from tests.support.records import NOW_NS, SECOND_NS, event
+from tests.support.rows import instance, process_row, snapshot
 
-from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
-
-NGINX = process(42, name="nginx", command="nginx: worker process", user="www-data", open=3)
-REDIS = process(77, name="redis-server", command="redis-server *:6379", user="redis", open=20, create_per_s=1500.0)
-ROOT = process(1, name="systemd", command="/sbin/init (splash)", user="root", fds=None)
+NGINX = process_row(42, name="nginx", command="nginx: worker process", user="www-data", open=3)
+REDIS = process_row(77, name="redis-server", command="redis-server *:6379", user="redis", open=20, create_per_s=1500.0)
+ROOT = process_row(1, name="systemd", command="/sbin/init (splash)", user="root", fds=None)
 WORLD = snapshot(NGINX, REDIS, ROOT)
 
 
@@ -172,7 +172,7 @@ def test_numbers_compare(text: str, names: list[str]) -> None:
     ],
 )
 def test_times_take_units_and_read_as_they_are_shown(quantity: str, seconds: float) -> None:
-    row = process(started_ns=NOW_NS - round(seconds * SECOND_NS))
+    row = process_row(started_ns=NOW_NS - round(seconds * SECOND_NS))
     assert parse(f"age={quantity}")(row, WORLD)
     assert not parse(f"age>{quantity}")(row, WORLD)
 
@@ -307,9 +307,9 @@ def test_nesting_is_bounded() -> None:
 )
 def test_a_number_compares_with_another_field(text: str, names: list[str]) -> None:
     rows = (
-        process(42, name="nginx", open=3, fds=9, created=2, released=2),
-        process(77, name="redis-server", open=20, fds=9, created=3, released=2),
-        process(1, name="systemd", ppid=1, open=1, fds=None, created=0, released=4),
+        process_row(42, name="nginx", open=3, fds=9, created=2, released=2),
+        process_row(77, name="redis-server", open=20, fds=9, created=3, released=2),
+        process_row(1, name="systemd", ppid=1, open=1, fds=None, created=0, released=4),
     )
     matches = parse(text)
     assert [row.name for row in rows if matches(row, snapshot(*rows))] == names
@@ -356,7 +356,7 @@ def test_any_text_is_a_filter_or_a_mistake_with_a_place(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(blacklist_characters='\\"'), min_size=1, max_size=20))
 def test_quotes_hold_any_text(name: str) -> None:
-    assert parse(f'name="{name}" "{name}"')(process(name=name), WORLD)
+    assert parse(f'name="{name}" "{name}"')(process_row(name=name), WORLD)
 
 
 @given(st.sampled_from(["nginx", "open>3", "user:r", "!redis"]), st.sampled_from(["systemd", "fds>1", "name~e"]))
@@ -371,7 +371,7 @@ def test_the_parser_is_loaded_by_the_first_filter_only() -> None:
 
 
 def test_an_instance_that_was_found_is_at_least_as_old_as_it_is_known() -> None:
-    found, traced = (InstanceOf(instance(age_s=90.0, found=found), process()) for found in (True, False))
+    found, traced = (InstanceOf(instance(age_s=90.0, found=found), process_row()) for found in (True, False))
 
     def matches(text: str) -> list[bool]:
         predicate = parse_over(INSTANCE_FIELDS, text)
@@ -389,14 +389,14 @@ def test_an_instance_that_was_found_is_at_least_as_old_as_it_is_known() -> None:
 def test_the_filter_of_a_text_finds_it_and_its_negation_all_others(name: str, negate: bool) -> None:
     field = lookup(PROCESS_FIELDS, "name")
     predicate = parse(comparison(field, name, negate=negate))
-    assert predicate(process(name=name), snapshot()) is not negate
-    assert predicate(process(name=name + "x"), snapshot()) is negate
+    assert predicate(process_row(name=name), snapshot()) is not negate
+    assert predicate(process_row(name=name + "x"), snapshot()) is negate
 
 
 @given(st.floats(0, 1e12), st.booleans())
 def test_the_filter_of_a_measure_finds_it(rate: float, negate: bool) -> None:
     predicate = parse(comparison(lookup(PROCESS_FIELDS, "new/s"), rate, negate=negate))
-    assert predicate(process(create_per_s=rate), snapshot()) is not negate
+    assert predicate(process_row(create_per_s=rate), snapshot()) is not negate
 
 
 def test_the_filter_of_a_cell_can_be_read() -> None:
@@ -421,8 +421,8 @@ def test_the_filter_of_an_unknown_cell_finds_it() -> None:
 def test_the_filter_of_a_long_text_finds_it(length: int, sign: str, negate: bool) -> None:
     command = "/usr/bin/java " + sign * length
     predicate = parse("user:www open>=0 " + comparison(lookup(PROCESS_FIELDS, "command"), command, negate=negate))
-    assert predicate(process(command=command), snapshot()) is not negate
-    assert predicate(process(command="other"), snapshot()) is negate
+    assert predicate(process_row(command=command), snapshot()) is not negate
+    assert predicate(process_row(command="other"), snapshot()) is negate
 
 
 @pytest.mark.parametrize("word", ["create_failed", "FAILED", "create_per_s", "freed", "limit"])

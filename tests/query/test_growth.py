@@ -11,17 +11,21 @@ from epolltop.model.snapshot import Growth
 from epolltop.query.fields import PROCESS_FIELDS, lookup
 from epolltop.query.filter import parse
 from epolltop.query.view import PROCESSES, View, look
-
-from .rows import NOW_NS, SECOND_NS, process, snapshot
+from tests.support.records import NOW_NS, SECOND_NS
+from tests.support.rows import process_row, snapshot
 
 SINCE_NS = NOW_NS - 600 * SECOND_NS
 BUSY = [
-    process(number, open=60, created=10_000 + number, released=10_000 + number, growth=Growth(0.0, 0.0, 0.0, SINCE_NS))
+    process_row(
+        number, open=60, created=10_000 + number, released=10_000 + number, growth=Growth(0.0, 0.0, 0.0, SINCE_NS)
+    )
     for number in range(100, 133)
 ]
-LEAK = process(7, open=24, fds=600, fd_limit=1000, created=4, released=0, growth=Growth(15.0, 900.0, 0.25, SINCE_NS))
-SHRINKING = process(8, open=5, created=0, released=40, growth=Growth(-40.0, -240.0, -0.7, SINCE_NS))
-NEW = process(9, open=5, created=5, released=5, growth=None)
+LEAK = process_row(
+    7, open=24, fds=600, fd_limit=1000, created=4, released=0, growth=Growth(15.0, 900.0, 0.25, SINCE_NS)
+)
+SHRINKING = process_row(8, open=5, created=0, released=40, growth=Growth(-40.0, -240.0, -0.7, SINCE_NS))
+NEW = process_row(9, open=5, created=5, released=5, growth=None)
 WORLD = snapshot(*BUSY, LEAK, SHRINKING, NEW)
 
 
@@ -52,10 +56,10 @@ def test_growth_is_shown_with_its_sign_and_unknown_is_not_zero() -> None:
 
 def test_when_the_limit_is_reached_is_known_of_what_grows_or_is_there() -> None:
     assert [show("full", pid) for pid in (7, 8, 9, 100)] == ["26m40s", "-", "?", "-"]
-    assert process(fds=7, fd_limit=None, growth=LEAK.growth).fd_limit_in_s is None
-    assert process(fds=12, fd_limit=10, growth=LEAK.growth).fd_limit_in_s == 0.0
-    assert process(fds=10, fd_limit=10, growth=None).fd_limit_in_s == 0.0
-    assert process(fds=9, fd_limit=10, growth=None).fd_limit_in_s is None
+    assert process_row(fds=7, fd_limit=None, growth=LEAK.growth).fd_limit_in_s is None
+    assert process_row(fds=12, fd_limit=10, growth=LEAK.growth).fd_limit_in_s == 0.0
+    assert process_row(fds=10, fd_limit=10, growth=None).fd_limit_in_s == 0.0
+    assert process_row(fds=9, fd_limit=10, growth=None).fd_limit_in_s is None
 
 
 def test_what_is_counted_for_one_side_only_has_no_difference() -> None:
@@ -67,5 +71,5 @@ def test_what_is_counted_for_one_side_only_has_no_difference() -> None:
     assert net(False, False) == 4
     assert net(True, False) is None
     assert snapshot(LEAK, window_s=0).net_of(LEAK) is None
-    lacking = process(7, created=4, released=1, lacking=True)
+    lacking = process_row(7, created=4, released=1, lacking=True)
     assert snapshot(lacking).net_of(lacking) is None

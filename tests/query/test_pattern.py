@@ -24,8 +24,7 @@ from epolltop.query.pattern import (
     glob,
     remembered,
 )
-
-from .rows import process, snapshot
+from tests.support.rows import process_row, snapshot
 
 # What makes an engine that tries one way after the other take quadratic, cubic or exponential time.
 HARD = [
@@ -65,7 +64,7 @@ def _seconds(matches: Matches, text: str) -> float:
 
 def test_many_words_of_a_filter_take_time_with_the_rows_only() -> None:
     matches = parse("!zzz " * 99 + "open>=0")
-    rows = [process(number, command="/usr/bin/java -cp " + "x" * 2000) for number in range(400)]
+    rows = [process_row(number, command="/usr/bin/java -cp " + "x" * 2000) for number in range(400)]
     world = snapshot(*rows)
 
     def seconds(some: Sequence[ProcessRow]) -> float:
@@ -116,8 +115,8 @@ def test_what_somebody_would_type_is_not_too_large(pattern: str) -> None:
 def test_the_whole_of_a_long_text_is_searched() -> None:
     command = "/usr/bin/java -cp " + "/opt/lib.jar:" * 20_000 + " org.example.Main"
     assert expression("org.example.main$", 0)(command)
-    assert parse("command~org.example.Main$")(process(command=command), snapshot())
-    assert parse("command=*example.main")(process(command=command), snapshot())
+    assert parse("command~org.example.Main$")(process_row(command=command), snapshot())
+    assert parse("command=*example.main")(process_row(command=command), snapshot())
 
 
 def test_a_text_is_searched_once_and_a_long_one_is_not_kept() -> None:
@@ -135,7 +134,7 @@ def test_a_text_is_searched_once_and_a_long_one_is_not_kept() -> None:
 
 
 def test_a_word_is_in_one_value() -> None:
-    row = process(7, name="worker", command="/bin/worker one")
+    row = process_row(7, name="worker", command="/bin/worker one")
     for found in ("work*one", "7", "worker"):
         assert parse(found)(row, snapshot()), found
     for across in ("worker/bin", "r/", "7*one", "7?worker"):

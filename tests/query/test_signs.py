@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from epolltop.query.filter import parse
 from epolltop.query.mistake import FilterError
+from tests.support.rows import process_row, snapshot
 
-from .rows import process, snapshot
-
-A = process(42, name="nginx", command="nginx: worker process", user="www-data", open=3, fds=40)
-B = process(77, name="redis-server", command="redis-server *:6379", user="redis", open=20, fds=9)
-C = process(1, name="systemd", command="/sbin/init", user="root", fds=None)
+A = process_row(42, name="nginx", command="nginx: worker process", user="www-data", open=3, fds=40)
+B = process_row(77, name="redis-server", command="redis-server *:6379", user="redis", open=20, fds=9)
+C = process_row(1, name="systemd", command="/sbin/init", user="root", fds=None)
 WORLD = snapshot(A, B, C)
 
 MEANT = [
@@ -155,8 +154,8 @@ def test_they_are_refused_wherever_they_stand(sign: tuple[str, int], frames: lis
 )
 def test_in_quotes_all_of_it_is_text(text: str) -> None:
     for quote in "'\"":
-        assert parse(f"command:{quote}{text}{quote}")(process(command=f"x {text} y"), WORLD)
-        assert parse(f"{quote}{text}{quote}")(process(command=f"x {text} y"), WORLD)
+        assert parse(f"command:{quote}{text}{quote}")(process_row(command=f"x {text} y"), WORLD)
+        assert parse(f"{quote}{text}{quote}")(process_row(command=f"x {text} y"), WORLD)
 
 
 @pytest.mark.parametrize(
@@ -165,4 +164,4 @@ def test_in_quotes_all_of_it_is_text(text: str) -> None:
      "é", "漢字", "🤖", "a/b/", "like in is", "1.5", "[kworker]", "100%", "$HOME", "where", "open"],
 )  # fmt: skip
 def test_ordinary_words_are_words(text: str) -> None:
-    assert parse(text)(process(command=f"x {text} y"), WORLD)
+    assert parse(text)(process_row(command=f"x {text} y"), WORLD)

@@ -9,13 +9,13 @@ import pytest
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Held, Holder, Snapshot
 from epolltop.query.story import Line, event_story, instance_story
-
-from .rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
+from tests.support.records import NOW_NS, SECOND_NS, event
+from tests.support.rows import instance, process_row, snapshot
 
 BORN = NOW_NS - 5 * SECOND_NS
 HELD = instance(1, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(since_ns=BORN)
-NGINX = process(42, name="nginx", command="nginx -w", user="www-data", uid=33, instances=(HELD,), fds=5, fd_limit=9)
-PHP = process(77, name="php", instances=(HELD,))
+NGINX = process_row(42, name="nginx", command="nginx -w", user="www-data", uid=33, instances=(HELD,), fds=5, fd_limit=9)
+PHP = process_row(77, name="php", instances=(HELD,))
 CREATED = event(file=1, since_ns=BORN, created_ns=BORN, time_ns=BORN, pid=42, start=7000, name="nginx", fd=8, uid=33)
 RELEASED = CREATED._replace(kind=Kind.RELEASE, time_ns=NOW_NS - SECOND_NS, fd=None, pid=77, name="php")
 
@@ -40,7 +40,7 @@ def test_a_creation_tells_what_by_whom_and_who_holds_it_now() -> None:
 
 
 def test_a_creation_whose_instance_was_released_tells_by_whom_and_after_how_long() -> None:
-    story = of(CREATED, snapshot(process(42), journal=(CREATED, RELEASED)))
+    story = of(CREATED, snapshot(process_row(42), journal=(CREATED, RELEASED)))
     assert story["now"] == "released after 4 seconds, by php (77)"
 
 
@@ -94,7 +94,7 @@ def test_the_history_of_a_live_instance() -> None:
 
 def test_an_instance_older_than_the_trace_is_found() -> None:
     old = instance(2, found=True)
-    story = told(instance_story(2, old.since_ns, snapshot(process(42, instances=(old,)))))
+    story = told(instance_story(2, old.since_ns, snapshot(process_row(42, instances=(old,)))))
     assert "existed before epolltop started" in story["found"]
     assert "created" not in story
     assert story["watches"] == "?"
@@ -122,6 +122,6 @@ def test_holders_over_time_are_told_by_their_changes() -> None:
     first, second = Holder(NGINX.key, (8,)), Holder(PHP.key, (5,))
     past = (Held(BORN + SECOND_NS, (first,)), Held(BORN + 2 * SECOND_NS, (first, second)))
     passed_on = HELD._replace(holders=(second,), past=past)
-    lines = instance_story(1, BORN, snapshot(process(77, name="php", instances=(passed_on,)), NGINX))
+    lines = instance_story(1, BORN, snapshot(process_row(77, name="php", instances=(passed_on,)), NGINX))
     times = [said for label, said in lines if label and label[0].isdigit()]
     assert times == ["held by php (77) as descriptor 5", "no longer nginx (42) as descriptor 8"]

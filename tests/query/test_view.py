@@ -12,23 +12,27 @@ from epolltop.model.snapshot import ProcessRow
 from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, UnknownField
 from epolltop.query.filter import parse, parse_over
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, View, instances, look
-
-from .rows import event, instance, process, snapshot
+from tests.support.records import event
+from tests.support.rows import instance, process_row, snapshot
 
 
 def pids(view: View[ProcessRow], *rows: int | None) -> list[int]:
     """Pids of processes with so many descriptors (None: unknown) and pids from 1, in the order of the view."""
-    held = [process(pid, fds=fds) for pid, fds in enumerate(rows, start=1)]
+    held = [process_row(pid, fds=fds) for pid, fds in enumerate(rows, start=1)]
     return [row.pid for row in look(snapshot(*held), view)]
 
 
 def test_most_open_instances_come_first_by_default() -> None:
-    rows = [process(1, open=1), process(2, open=3), process(3, open=2)]
+    rows = [process_row(1, open=1), process_row(2, open=3), process_row(3, open=2)]
     assert [row.pid for row in look(snapshot(*rows), View(PROCESSES))] == [2, 3, 1]
 
 
 def test_numbers_descend_and_names_ascend() -> None:
-    rows = [process(1, name="b", created=1), process(2, name="a", created=2), process(3, name="c", created=3)]
+    rows = [
+        process_row(1, name="b", created=1),
+        process_row(2, name="a", created=2),
+        process_row(3, name="c", created=3),
+    ]
     order = {
         sort: [row.pid for row in look(snapshot(*rows), View(PROCESSES, sort=sort))]
         for sort in ("created", "name", "pid")
@@ -47,13 +51,13 @@ def test_unknown_comes_last_in_both_directions() -> None:
 
 
 def test_before_the_first_window_rates_sort_as_unknown() -> None:
-    rows = [process(2, create_per_s=9.0), process(1, create_per_s=1.0)]
+    rows = [process_row(2, create_per_s=9.0), process_row(1, create_per_s=1.0)]
     assert [row.pid for row in look(snapshot(*rows, window_s=0), View(PROCESSES, sort="new/s"))] == [1, 2]
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_equal_rows_never_swap(reverse: bool) -> None:
-    rows = [process(pid, start=start, name="same") for pid in range(20) for start in (5, 9)]
+    rows = [process_row(pid, start=start, name="same") for pid in range(20) for start in (5, 9)]
     for seed in range(5):
         random.Random(seed).shuffle(rows)
         ordered = look(snapshot(*rows), View(PROCESSES, sort="name", reverse=reverse))
@@ -83,12 +87,12 @@ def test_every_field_sorts_and_loses_no_row(fds: list[int | None], sort: str, re
 
 def test_instances_come_by_their_lowest_descriptor() -> None:
     held = tuple(instance(file, holders=((42, fds),)) for file, fds in enumerate([(12,), (9, 30), (10, 11)], start=1))
-    assert [each.fds for each in instances(process(42, instances=held))] == [(9, 30), (10, 11), (12,)]
+    assert [each.fds for each in instances(process_row(42, instances=held))] == [(9, 30), (10, 11), (12,)]
 
 
 def test_an_instance_without_a_descriptor_of_this_process_comes_last() -> None:
     held = (instance(1, holders=()), instance(2))
-    assert [each.fds for each in instances(process(42, instances=held))] == [(8,), ()]
+    assert [each.fds for each in instances(process_row(42, instances=held))] == [(8,), ()]
 
 
 def test_events_keep_their_order() -> None:
@@ -103,7 +107,7 @@ def test_events_keep_their_order() -> None:
 def test_instances_of_all_holders_the_oldest_first_and_those_in_flight() -> None:
     shared, young = instance(1, holders=((42, (8,)), (77, (5,))), age_s=9), instance(2, age_s=1)
     sent = instance(3, holders=(), age_s=5)
-    world = snapshot(process(77, instances=(shared,)), process(42, instances=(shared, young)))
+    world = snapshot(process_row(77, instances=(shared,)), process_row(42, instances=(shared, young)))
     rows = look(replace(world, unheld=(sent,)), View(INSTANCES))
     assert [(row.instance.file, row.process and row.process.pid, row.fds) for row in rows] == [
         (1, 42, (8,)),
@@ -117,13 +121,13 @@ def test_instances_of_all_holders_the_oldest_first_and_those_in_flight() -> None
 def test_many_rows_are_sorted_as_few_are(reverse: bool) -> None:
     files = random.Random(1).sample(range(1, 20_001), 20_000)
     held = tuple(instance(file, age_s=file % 100) for file in files)
-    rows = look(snapshot(process(42, instances=held)), View(INSTANCES, reverse=reverse))
+    rows = look(snapshot(process_row(42, instances=held)), View(INSTANCES, reverse=reverse))
     expected = sorted(files, key=lambda file: file % 100, reverse=not reverse)
     assert [row.instance.file for row in rows] == expected
 
 
 def test_rows_of_a_process_that_did_not_change_are_the_same() -> None:
-    quiet, before, after = (process(pid, instances=(instance(pid),)) for pid in (1, 2, 2))
+    quiet, before, after = (process_row(pid, instances=(instance(pid),)) for pid in (1, 2, 2))
     rows = INSTANCES.rows(snapshot(quiet, before))
     again = INSTANCES.rows(snapshot(quiet, after))
     assert again[0] is rows[0]

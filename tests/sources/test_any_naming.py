@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Event, Holding, Kind, Syscall
+from epolltop.model.batch import Event, Holding, Kind, ProcessKey
 from epolltop.sources.bpf.address_matching import Naming
+from tests.support.records import event_of
 
 ADDRESSES = (0xA00, 0xB00, 0xC00, 0xD00)
 PID, FDS = 70, (3, 4, 5)
@@ -200,11 +201,9 @@ def _name(event: Event) -> tuple[int, int]:
 
 
 def _event(kind: Kind, at: int, file: File, place: Place, tid: int) -> Event:
-    return Event(
-        kind=kind, time_ns=at, file=file.address, created_ns=file.born, pid=place[0], tid=tid, ppid=1, uid=0, start=1,
-        cgroup=1, name="app", fd=place[1] if kind is Kind.CREATE else None, errno=0, syscall=Syscall.EPOLL_CREATE1,
-        argument=0, by_kernel=False,
-    )  # fmt: skip
+    key = ProcessKey(place[0], 1)
+    fd = place[1] if kind is Kind.CREATE else None
+    return event_of(kind, at, key, file=file.address, created_ns=file.born, tid=tid, fd=fd)
 
 
 def _run(steps: Sequence[Step], fates: Sequence[int | None]) -> Kernel:

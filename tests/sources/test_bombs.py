@@ -34,9 +34,10 @@ from epolltop.sources.recording import codec
 from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
 from epolltop.sources.recording.container import RAW, framed
 from epolltop.sources.recording.recorder import Recorder
-from tests.model.facts import A, P, batch, census, create, holding
-from tests.output.made import EVENTS, exact
-from tests.recorded import Told, read
+from tests.support.examples import EVENTS, exact
+from tests.support.fake_source import FakeSource
+from tests.support.recordings import read
+from tests.support.records import A, P, batch, census, create, holding
 
 SECONDS, MEGABYTES = 10, 300
 FILE_BYTES = 1 << 20
@@ -180,7 +181,7 @@ def test_what_shrinks_to_nothing_is_not_worked_at_for_hours(tmp_path: Path, memb
 def written(told: Batch) -> bytes:
     file = io.BytesIO()
     file.close = lambda: None  # type: ignore[method-assign]
-    recorder = Recorder(Told([told] * 3), file, "", Selection())
+    recorder = Recorder(FakeSource([told] * 3), file, "", Selection())
     for _ in range(3):
         recorder.poll({})
     recorder.close()

@@ -14,7 +14,7 @@ from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import LONG, Scan, Scanned
 from epolltop.proc.users import Users
 from epolltop.runtime.pace import Deadline
-from tests.model.facts import batch, source
+from tests.support.records import batch, source
 from tests.workloads.client import Actor
 
 

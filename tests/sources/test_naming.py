@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from epolltop.model.batch import Event, Holding, Kind, Syscall
+from epolltop.model.batch import Event, Holding, Kind, ProcessKey
 from epolltop.sources.bpf.address_matching import Naming
+from tests.support.records import event_of
 
 A, B = 0xFFFF888000000A00, 0xFFFF888000000B00
 START = 7000
 
 
 def _event(kind: Kind, file: int, time_ns: int, created_ns: int, fd: int | None) -> Event:
-    return Event(
-        kind=kind, time_ns=time_ns, file=file, created_ns=created_ns, pid=70, tid=70, ppid=1, uid=0, start=START,
-        cgroup=1, name="app", fd=fd, errno=0, syscall=Syscall.EPOLL_CREATE1, argument=0, by_kernel=False,
-    )  # fmt: skip
+    return event_of(kind, time_ns, ProcessKey(70, START), file=file, created_ns=created_ns, fd=fd)
 
 
 def _create(file: int, fd: int, time_ns: int) -> Event:

@@ -24,9 +24,10 @@ from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
 from epolltop.sources.recording.container import FRAME, UNPACKED_BYTES_MAX, framed
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.text.safe import printable
-from tests.model.facts import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
-from tests.recorded import Told, content, opened, read, read_stream, rest, show, write
+from tests.support.fake_source import FakeSource
+from tests.support.recordings import content, opened, read, read_stream, rest, show, write
+from tests.support.records import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
 
 EVENTS = [create(A, 5), failed(6, Q), release(B, 7, who=R)]
 HELD = [holding(B, Q), holding(C, Q, 4), holding(C, R), holding(A, P, 9, created=5)]
@@ -110,7 +111,7 @@ def test_a_change_is_written_not_the_whole() -> None:
 
 def test_a_batch_is_in_the_file_before_it_is_handed_on(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    recorder = Recorder(Told(TICKS), io.FileIO(path, "w"), str(path), Selection())
+    recorder = Recorder(FakeSource(TICKS), io.FileIO(path, "w"), str(path), Selection())
     for number in range(1, len(TICKS) + 1):
         recorder.poll({})
         assert len(read(path.read_bytes())[0]) == number
@@ -349,7 +350,7 @@ def survives(frame: bytes) -> None:
 def test_more_records_than_a_tick_has_are_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(codec, "RECORDS_MAX", 3)
     path = tmp_path / "file"
-    recorder = Recorder(Told([batch(1), TICKS[0]]), io.FileIO(path, "w"), str(path), Selection())
+    recorder = Recorder(FakeSource([batch(1), TICKS[0]]), io.FileIO(path, "w"), str(path), Selection())
     recorder.poll({})
     with pytest.raises(OSError, match=r"more than 3 records or .* events in a tick") as caught:
         recorder.poll({})
@@ -370,7 +371,7 @@ BOMB = """
 import resource, sys
 from pathlib import Path
 from epolltop.errors import Unplayable
-from tests.recorded import read
+from tests.support.recordings import read
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     read(Path(sys.argv[1]).read_bytes())
@@ -430,7 +431,7 @@ class Full(io.RawIOBase):
 def test_what_stands_on_a_full_disk_can_be_replayed() -> None:
     whole = content(TICKS)
     full = Full(frame_ends(whole)[1] + 20)
-    recorder = Recorder(Told(TICKS), full, "somewhere", Selection())  # type: ignore[arg-type]
+    recorder = Recorder(FakeSource(TICKS), full, "somewhere", Selection())  # type: ignore[arg-type]
     recorder.poll({})
     recorder.poll({})
     with pytest.raises(OSError, match="No space left on device: 'somewhere'"):

@@ -21,9 +21,9 @@ from epolltop.query.view import PROCESSES, View
 from epolltop.sources.saved.saved import open_saved
 from epolltop.sources.saved.snapshot_reader import reopened
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
-from tests.output.made import EVENTS, bounded, exact
-from tests.output.whole import FORMATS, document_of
-from tests.recorded import show
+from tests.support.examples import EVENTS, bounded, exact
+from tests.support.formats import FORMATS, document_of
+from tests.support.recordings import show
 
 MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,

@@ -26,7 +26,7 @@ from epolltop.proc import maps as code
 from epolltop.sources.bpf import stacks
 from epolltop.symbols import kept
 from epolltop.symbols.kept import KEPT_BYTES_MAX
-from tests.model.facts import event
+from tests.support.records import event_of
 
 from . import forged
 
@@ -56,7 +56,7 @@ def stack(*frames: int, caller: int = 0, lead: int = 0, image: int | None = None
 
 def creation(**given: Any) -> Event:
     run = ours()
-    return event(Kind.CREATE, 1)._replace(**{"pid": run.pid, "start": run.start} | given)
+    return event_of(Kind.CREATE, 1)._replace(**{"pid": run.pid, "start": run.start} | given)
 
 
 def named(raw: bytes, **given: Any) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def test_of_another_run_only_addresses_are_told() -> None:
 def test_equal_stacks_are_one_object_over_polls() -> None:
     known = stacks.Stacks()
     first, release, second = known.give(
-        [creation(), event(Kind.RELEASE, 2), creation(fd=9)], [stack(WRAPPER + LEAD), b"", stack(WRAPPER + LEAD)]
+        [creation(), event_of(Kind.RELEASE, 2), creation(fd=9)], [stack(WRAPPER + LEAD), b"", stack(WRAPPER + LEAD)]
     )
     (third,) = known.give([creation()], [stack(WRAPPER + LEAD)])
     assert first.stack is second.stack is third.stack

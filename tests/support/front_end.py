@@ -9,8 +9,8 @@ from epolltop.model.batch import Event
 from epolltop.model.world import Selection
 from epolltop.output.parts import Write
 from epolltop.session.observation import Session
-from tests.output.made import EVENTS, HOSTILE
-from tests.ui.source import ScriptedSource, Task, batch
+from tests.support.examples import EVENTS, HOSTILE
+from tests.support.fake_source import ScriptedSource, Task, batch_of
 
 TASKS = (Task(42, open=2, created=3, released=1), Task(77, HOSTILE.name, HOSTILE.command, "日本"))
 
@@ -20,7 +20,7 @@ def written_by(run: Callable[[Session, Write], Coroutine[None, None, None]], eve
     written: list[str] = []
 
     async def whole() -> None:
-        source = ScriptedSource(batch(*TASKS, events=events), batch(*TASKS, Task(99, "late", created=1)))
+        source = ScriptedSource(batch_of(*TASKS, events=events), batch_of(*TASKS, Task(99, "late", created=1)))
         observing = Session(lambda: source, Selection(), 0.01, tell_all=True)
         try:
             await run(observing, written.extend)

@@ -41,9 +41,9 @@ from epolltop.ui.table.table import VirtualTable
 from epolltop.ui.terminal import terminal_app
 from epolltop.ui.terminal.partial_update import Spans, narrowed
 from epolltop.ui.widgets.filter_bar import FilterBar
-from tests.query.rows import NOW_NS, SECOND_NS, event, process, snapshot
-
-from .source import START, ScriptedSource, Task, batch, file_of
+from tests.support.fake_source import START, ScriptedSource, Task, batch_of, file_of
+from tests.support.records import NOW_NS, SECOND_NS, event
+from tests.support.rows import process_row, snapshot
 
 NGINX = Task(42, "nginx", "nginx: worker process", open=3, created=5, released=2)
 REDIS = Task(77, "redis-server", "redis-server *:6379", "redis", open=20)
@@ -164,7 +164,7 @@ async def on_screen(
     source: ScriptedSource | None = None,
     wait: bool = True,
 ) -> AsyncIterator[Screen]:
-    source = source or ScriptedSource(*(script or (batch(*ALL),)))
+    source = source or ScriptedSource(*(script or (batch_of(*ALL),)))
     session = Stepped(source, delay_s)
     readable = in_ascii if ascii_only else str
     app = EpolltopApp(session, root(PROCESSES).filtered(filter_text), EXPORTS, readable)
@@ -206,10 +206,10 @@ async def test_only_what_changed_goes_to_the_terminal(monkeypatch: pytest.Monkey
             written.append(cut.render_segments(screen.app.console))
         return cut
 
-    async with on_screen(batch(Task(42, open=3, failed=1))) as screen:
+    async with on_screen(batch_of(Task(42, open=3, failed=1))) as screen:
         await screen.tick()
         monkeypatch.setattr(terminal_app, "narrowed", tap)
-        await screen.tick(batch(Task(42, open=3, failed=7)))
+        await screen.tick(batch_of(Task(42, open=3, failed=7)))
         text = "".join(written)
         row = screen.within("#processes")[1]
         assert re.search(r"\b42 .*\b7\b", row)
@@ -220,8 +220,8 @@ async def test_only_what_changed_goes_to_the_terminal(monkeypatch: pytest.Monkey
 
 
 async def test_rates_follow_the_source() -> None:
-    async with on_screen(batch(NGINX)) as screen:
-        await screen.tick(batch(Task(42, open=3, created=1505, released=2)))
+    async with on_screen(batch_of(NGINX)) as screen:
+        await screen.tick(batch_of(Task(42, open=3, created=1505, released=2)))
         assert re.search(r"\b1500 +0 +0 +1505 +2\b", screen.within("#processes")[1])
         await screen.tick()
         assert re.search(r"\b0 +0 +1505 +2\b", screen.within("#processes")[1])
@@ -231,7 +231,7 @@ class SlowSource(ScriptedSource):
     """Opens when it is told."""
 
     def __init__(self) -> None:
-        super().__init__(batch(*ALL))
+        super().__init__(batch_of(*ALL))
         self.may_open = threading.Event()
 
     def open(self) -> None:
@@ -254,39 +254,39 @@ async def test_before_the_first_snapshot_it_says_what_it_does() -> None:
 
 
 async def test_lower_bounds_and_the_reason_for_them_are_told() -> None:
-    script = batch(NGINX, exact=False, fallback="only /proc is read, since there is no root")
+    script = batch_of(NGINX, exact=False, fallback="only /proc is read, since there is no root")
     async with on_screen(script) as screen:
         await screen.sees("created ≥", "note: only /proc is read, since there is no root")
 
 
 async def test_the_refresh_is_told_also_where_much_is_lost() -> None:
-    async with on_screen(batch(replace(NGINX, created=12_345_678), lost=1_234_567), size=(80, 24)) as screen:
+    async with on_screen(batch_of(replace(NGINX, created=12_345_678), lost=1_234_567), size=(80, 24)) as screen:
         await screen.sees("lost 1,234,567", "every 1.0s")
 
 
 async def test_a_note_hides_no_filter_and_a_cut_one_says_so() -> None:
     told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
-    async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 24), filter_text="nginx") as screen:
+    async with on_screen(batch_of(NGINX, exact=False, fallback=told), size=(80, 24), filter_text="nginx") as screen:
         await screen.press("space")
         await screen.sees("PAUSED", "filter: nginx", "note: only /proc is read", "… ? shows all")
 
 
 async def test_all_of_what_cannot_be_seen_can_be_read_on_a_narrow_screen() -> None:
     told = "only /proc is read, since nobody may load BPF programs here; remedy: " + "ask whoever may, " * 8 + "today"
-    async with on_screen(batch(NGINX, exact=False, fallback=told), size=(80, 36)) as screen:
+    async with on_screen(batch_of(NGINX, exact=False, fallback=told), size=(80, 36)) as screen:
         await screen.sees("note: only /proc is read, since nobody may", "… ? shows all")
         await screen.press("question_mark")
         await screen.sees("Not seen here", "today")
 
 
 async def test_totals_are_not_cut_off_on_a_narrow_screen() -> None:
-    async with on_screen(batch(NGINX), size=(80, 24)) as screen:
-        await screen.tick(batch(Task(42, open=3, created=1_234_567, released=1_234_321, failed=98)))
+    async with on_screen(batch_of(NGINX), size=(80, 24)) as screen:
+        await screen.tick(batch_of(Task(42, open=3, created=1_234_567, released=1_234_321, failed=98)))
         await screen.sees("created 1,234,567", "freed 1,234,321", "failed 98")
 
 
 async def test_loss_is_not_overlooked() -> None:
-    async with on_screen(batch(NGINX, lost=7)) as screen:
+    async with on_screen(batch_of(NGINX, lost=7)) as screen:
         await screen.sees("lost 7")
         line = next(y for y, line in enumerate(screen.lines) if "lost 7" in line)
         strip = screen.app.screen._compositor.render_strips()[line]
@@ -297,12 +297,16 @@ async def test_loss_is_not_overlooked() -> None:
 @pytest.mark.parametrize(
     ("script", "filter_text", "said"),
     [
-        (batch(), "", "No process holds an epoll instance."),
-        (batch(*ALL), "postgres", "None of 3 processes matches the filter 'postgres'."),
-        (batch(*(Task(pid) for pid in range(1, 1002))), "none", "None of 1,001 processes matches the filter 'none'."),
-        (batch(*ALL), "", "No instance was created or released yet."),
-        (batch(), "", "No process is selected."),
-        (batch(), "", "instances of no process"),
+        (batch_of(), "", "No process holds an epoll instance."),
+        (batch_of(*ALL), "postgres", "None of 3 processes matches the filter 'postgres'."),
+        (
+            batch_of(*(Task(pid) for pid in range(1, 1002))),
+            "none",
+            "None of 1,001 processes matches the filter 'none'.",
+        ),
+        (batch_of(*ALL), "", "No instance was created or released yet."),
+        (batch_of(), "", "No process is selected."),
+        (batch_of(), "", "instances of no process"),
     ],
 )
 async def test_empty_panes_say_why(script: Batch, filter_text: str, said: str) -> None:
@@ -312,33 +316,33 @@ async def test_empty_panes_say_why(script: Batch, filter_text: str, said: str) -
 
 @pytest.mark.parametrize(("kind", "said"), [("replay", "only with --events"), ("bpf", "No instance was created")])
 def test_a_file_that_counts_without_events_says_so(kind: str, said: str) -> None:
-    whole = snapshot(process(7))
+    whole = snapshot(process_row(7))
     counted = replace(whole, source=replace(whole.source, kind=kind), totals=Totals(created=4))
     assert said in nothing_yet(counted)
 
 
 async def test_of_what_could_not_be_read_nothing_is_said() -> None:
-    script = batch(exact=False)
+    script = batch_of(exact=False)
     async with on_screen(replace(script, source=replace(script.source, unreadable=61))) as screen:
         await screen.sees("None of the processes that could be read holds an epoll instance; 61 could not be read.")
         await screen.sees("≥0 instances in ≥0 processes")
 
 
 async def test_a_process_without_an_instance_says_so() -> None:
-    async with on_screen(batch(Task(42, open=0))) as screen:
-        await screen.tick(batch(Task(42, open=0, created=1, released=1)))
+    async with on_screen(batch_of(Task(42, open=0))) as screen:
+        await screen.tick(batch_of(Task(42, open=0, created=1, released=1)))
         await screen.sees("nginx (42) holds no instance now.")
 
 
 async def test_hostile_names_are_drawn_literally() -> None:
-    async with on_screen(batch(HOSTILE), size=(250, 40)) as screen:
+    async with on_screen(batch_of(HOSTILE), size=(250, 40)) as screen:
         await screen.sees(HOSTILE.name, HOSTILE.command, f"instances of {HOSTILE.name} (7)")
-        await screen.tick(batch(HOSTILE, events=[event(pid=7, name=HOSTILE.name)]))
+        await screen.tick(batch_of(HOSTILE, events=[event(pid=7, name=HOSTILE.name)]))
         await screen.sees(f"{HOSTILE.name} (7) created an epoll")
 
 
 async def test_a_filter_of_markup_is_shown_as_typed() -> None:
-    async with on_screen(batch(HOSTILE)) as screen:
+    async with on_screen(batch_of(HOSTILE)) as screen:
         await screen.press("slash", *"[bold]")
         await screen.sees("filter: [bold]", "[bold]ev")
         await screen.press(*"zz")
@@ -371,20 +375,20 @@ async def test_columns_follow_the_size() -> None:
 
 @pytest.mark.parametrize("width", [80, 120, 200])
 async def test_the_first_view_tells_when_descriptors_run_out(width: int) -> None:
-    async with on_screen(batch(NGINX), size=(width, 24)) as screen:
+    async with on_screen(batch_of(NGINX), size=(width, 24)) as screen:
         await screen.sees("FULL")
         titles, row = screen.within("#processes")[:2]
         assert {"FDS", "LIMIT", "FULL", "COMMAND"} <= set(titles.split())
         end = titles.index("FULL") + len("FULL")
         assert row[:end].split()[-1] in ("?", "-")
-        await screen.tick(*(batch(replace(NGINX, fds=12 + 10 * step)) for step in range(1, 31)))
+        await screen.tick(*(batch_of(replace(NGINX, fds=12 + 10 * step)) for step in range(1, 31)))
         same, row = screen.within("#processes")[:2]
         assert same == titles
         assert re.fullmatch("1m[0-9]+s", row[:end].split()[-1])  # 1,012 left, 10 a second
 
 
 async def test_events_keep_the_argument_beside_their_detail() -> None:
-    async with on_screen(batch(NGINX, events=[event()]), size=(120, 36)) as screen:
+    async with on_screen(batch_of(NGINX, events=[event()]), size=(120, 36)) as screen:
         await screen.press("3")
         await screen.sees("NAME            RESULT  ARG ", "created an epoll instance")
 
@@ -393,10 +397,10 @@ async def test_columns_about_containers_come_and_go_when_one_asks_not_with_a_ref
     def told() -> set[str]:
         return {"CONTAINER", "NSPID"} & set(screen.within("#processes")[0].split())
 
-    async with on_screen(batch(*ALL), size=(140, 36)) as screen:
+    async with on_screen(batch_of(*ALL), size=(140, 36)) as screen:
         assert not told()
         await screen.press("right")
-        await screen.tick(batch(*ALL, Task(101, "web", container="3f2a81d09c" * 6 + "0d4c", ns_pid=1)))
+        await screen.tick(batch_of(*ALL, Task(101, "web", container="3f2a81d09c" * 6 + "0d4c", ns_pid=1)))
         await screen.press("less_than_sign", "greater_than_sign", "slash", *"web", "escape")
         assert not told()
         await screen.press("ctrl+l")
@@ -406,7 +410,7 @@ async def test_columns_about_containers_come_and_go_when_one_asks_not_with_a_ref
         assert screen.table("processes").cursor_column == "pid"
         await screen.press("2", "1")
         await screen.sees("CONTAINER")
-        await screen.tick(batch(*ALL))
+        await screen.tick(batch_of(*ALL))
         await screen.until_the_gone_are_gone()
         assert told() == {"CONTAINER", "NSPID"}
         await screen.press("2", "1")
@@ -427,7 +431,7 @@ async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew(monk
     async with on_screen() as screen:
         await screen.press("down")
         assert screen.marked() == "42"
-        await screen.tick(batch(REDIS, NODE, Task(42, open=30)))
+        await screen.tick(batch_of(REDIS, NODE, Task(42, open=30)))
         assert screen.rows() == ["42", "77", "99"]
         assert screen.marked() == "42"
         await screen.sees("instances of nginx (42)")
@@ -439,7 +443,7 @@ async def test_the_selection_stays_on_its_process_when_rows_are_sorted_anew(monk
 async def test_the_order_is_held_for_two_seconds_after_the_cursor_moved() -> None:
     async with on_screen() as screen:
         await screen.press("down")
-        await screen.tick(batch(REDIS, NODE, Task(42, open=30), Task(50, "new", open=99)))
+        await screen.tick(batch_of(REDIS, NODE, Task(42, open=30), Task(50, "new", open=99)))
         await screen.sees("order held")
         assert screen.rows() == ["77", "42", "99", "50"]
         screen.table("processes").moved_at = time.monotonic() - main_screen.ORDER_HELD_S
@@ -454,7 +458,7 @@ MANY = tuple(Task(number, open=number) for number in range(100, 300))
 
 @pytest.mark.parametrize("key", ["less_than_sign", "r"])
 async def test_a_sort_shows_its_top(key: str) -> None:
-    async with on_screen(batch(*MANY)) as screen:
+    async with on_screen(batch_of(*MANY)) as screen:
         await screen.press("G", key)
         top = "100" if key == "r" else screen.rows()[0]
         await screen.until(lambda: screen.rows()[0] == top)
@@ -465,7 +469,7 @@ async def test_a_sort_shows_its_top(key: str) -> None:
 
 
 async def test_a_sort_leaves_a_row_in_view_that_is_followed() -> None:
-    async with on_screen(batch(*MANY)) as screen:
+    async with on_screen(batch_of(*MANY)) as screen:
         await screen.press("G", "K", "K", "F", "less_than_sign")
         assert screen.marked() == "102"
         assert "102" in screen.rows()
@@ -480,11 +484,11 @@ async def test_a_key_that_sorts_is_stronger_than_the_held_order() -> None:
 async def test_the_selection_stays_on_its_process_when_others_vanish() -> None:
     async with on_screen() as screen:
         await screen.press("down")
-        await screen.tick(batch(NGINX))
+        await screen.tick(batch_of(NGINX))
         await screen.until_the_gone_are_gone()
         await screen.until(lambda: screen.rows() == ["42"])
         assert screen.marked() == "42"
-        await screen.tick(batch(*ALL))
+        await screen.tick(batch_of(*ALL))
         await screen.until(lambda: len(screen.rows()) == 3)
         assert screen.marked() == "42"
 
@@ -492,7 +496,7 @@ async def test_the_selection_stays_on_its_process_when_others_vanish() -> None:
 async def test_a_selected_process_that_vanishes_leaves_its_line_to_another() -> None:
     async with on_screen() as screen:
         await screen.press("down")
-        await screen.tick(batch(REDIS, NODE))
+        await screen.tick(batch_of(REDIS, NODE))
         await screen.until_the_gone_are_gone()
         await screen.until(lambda: screen.rows() == ["77", "99"])
         assert screen.marked() == "99"
@@ -509,7 +513,7 @@ async def test_only_the_selected_process_has_its_interest_lists_measured() -> No
 
 async def test_processes_on_screen_are_those_that_are_read_first() -> None:
     many = [Task(pid, open=1) for pid in range(1000, 1200)]
-    async with on_screen(batch(*many)) as screen:
+    async with on_screen(batch_of(*many)) as screen:
         await screen.tick()
         seen = {key.pid for key in screen.source.shown}
         assert 1000 in seen
@@ -681,7 +685,7 @@ async def test_pause_holds_all_of_one_moment_and_tells_of_now() -> None:
     async with on_screen() as screen:
         await screen.press("space")
         await screen.sees("PAUSED at", "0s ago; Space or = returns to now")
-        await screen.tick(batch(*ALL, Task(5, "late", open=50)))
+        await screen.tick(batch_of(*ALL, Task(5, "late", open=50)))
         await screen.sees("24 instances in 3 processes", "1.0s ago", "with 74 instances")
         assert screen.rows() == ["77", "42", "99"]
         await screen.press("slash", *"nginx", "enter")
@@ -697,7 +701,7 @@ async def test_pause_holds_all_of_one_moment_and_tells_of_now() -> None:
 async def test_export_writes_what_is_shown_for_its_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     told = [event(start=START), event(start=START, pid=77, file=1, name="other")]
-    async with on_screen(batch(*ALL, events=told), size=(120, 36)) as screen:
+    async with on_screen(batch_of(*ALL, events=told), size=(120, 36)) as screen:
         await screen.press("slash", *"nginx", "enter", "e")
         await screen.sees("Exported to")
     (name,) = os.listdir()
@@ -754,7 +758,7 @@ async def test_help_lists_every_key_and_every_field() -> None:
 async def test_the_screen_goes_on_under_the_help() -> None:
     async with on_screen() as screen:
         await screen.press("question_mark")
-        await screen.tick(batch(NODE))
+        await screen.tick(batch_of(NODE))
         await screen.until_the_gone_are_gone()
         await screen.press("escape")
         await screen.until(lambda: screen.rows() == ["99"])
@@ -832,7 +836,7 @@ async def test_quitting_from_the_help(key: str) -> None:
 
 async def test_the_detail_pane_shows_every_field_of_the_event_and_stays_on_it() -> None:
     first = [event(time_ns=NOW_NS + n, fd=100 + n, since_ns=NOW_NS + n) for n in range(3)]
-    async with on_screen(batch(NGINX, events=first), size=(250, 110)) as screen:
+    async with on_screen(batch_of(NGINX, events=first), size=(250, 110)) as screen:
         await screen.sees("nginx (42) created an epoll instance")
         await screen.press("tab", "tab", "down", "v")
         assert any(re.search(r"returnValue +101\b", line) for line in screen.within("#detail"))
@@ -840,7 +844,7 @@ async def test_the_detail_pane_shows_every_field_of_the_event_and_stays_on_it() 
         for name, value in raw_story(first[1], screen.app.main_screen.ring.latest):  # type: ignore[arg-type]
             assert any(re.search(rf"\b{name} +{re.escape(value)}", line) for line in detail), name
         more = [event(time_ns=NOW_NS + SECOND_NS + n, fd=200 + n, since_ns=NOW_NS + n + 9) for n in range(5)]
-        await screen.tick(batch(NGINX, events=more))
+        await screen.tick(batch_of(NGINX, events=more))
         assert any("204" in line for line in screen.within("#events"))
         assert screen.within("#detail") == detail
 
@@ -855,7 +859,7 @@ async def test_the_detail_pane_tells_each_kind_of_event() -> None:
     }
     for kind, story in stories.items():
         happened = event(kind=kind, time_ns=NOW_NS, created_ns=NOW_NS - SECOND_NS)
-        async with on_screen(batch(NGINX, events=[happened]), size=(250, 70)) as screen:
+        async with on_screen(batch_of(NGINX, events=[happened]), size=(250, 70)) as screen:
             await screen.sees(story)
 
 
@@ -912,9 +916,9 @@ async def test_ascii_only_paints_nothing_else(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     events = [event(time_ns=NOW_NS + n, fd=n, name="\u65e5") for n in range(50)]
     owner = Task(1, "µ…→", "▁█ " * 50, open=60, created=50)
-    script = batch(HOSTILE, owner, *SHARED, events=events, exact=False, fallback="≥ " * 200)
+    script = batch_of(HOSTILE, owner, *SHARED, events=events, exact=False, fallback="≥ " * 200)
     async with on_screen(script, ascii_only=True) as screen:
-        await screen.tick(batch(HOSTILE, owner, *SHARED, Task(3, created=70), exact=False))
+        await screen.tick(batch_of(HOSTILE, owner, *SHARED, Task(3, created=70), exact=False))
 
         def check(what: str) -> None:
             for line in screen.lines:

@@ -15,8 +15,9 @@ from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS,
 from epolltop.query.view import SUBJECTS, View, look
 from epolltop.text.safe import safe
 from epolltop.ui.clipboard import MAX_BYTES, clip_row, clip_rows
-from tests.output.made import HOSTILE, NGINX, SHARED, exact
-from tests.query.rows import event, instance, process, snapshot
+from tests.support.examples import HOSTILE, NGINX, SHARED, exact
+from tests.support.records import event
+from tests.support.rows import instance, process_row, snapshot
 
 HOSTILE_TEXT = st.binary(max_size=60).map(safe)
 
@@ -94,14 +95,14 @@ def test_an_event_has_its_date() -> None:
 
 
 def test_a_name_does_not_end_the_block() -> None:
-    clip = clip_row(process(command="a ```` b"), PROCESS_FIELDS, exact())
+    clip = clip_row(process_row(command="a ```` b"), PROCESS_FIELDS, exact())
     first, *between, last = clip.text.splitlines()
     assert first == last == "`" * 5
     assert not any("`" * 5 in line for line in between)
 
 
 def test_what_does_not_fit_is_told() -> None:
-    rows = [process(pid, command="日" * 300) for pid in range(1, 3000)]
+    rows = [process_row(pid, command="日" * 300) for pid in range(1, 3000)]
     clip = clip_rows(rows, PROCESS_FIELDS, exact())
     assert 0 < clip.rows < 100
     assert clip.rows + clip.left_out == len(rows)
@@ -111,14 +112,14 @@ def test_what_does_not_fit_is_told() -> None:
 
 
 def test_all_that_is_around_it_fits_in_what_terminals_take() -> None:
-    rows = [process(pid, command="x" * 300) for pid in range(1, 3000)]
+    rows = [process_row(pid, command="x" * 300) for pid in range(1, 3000)]
     text = clip_rows(rows, PROCESS_FIELDS, exact()).text
     assert len(b"\x1b]52;c;" + base64.b64encode(text.encode()) + b"\a") <= 100_000
 
 
 def test_fields_that_do_not_fit_are_told() -> None:
     long = "e\u0301\u0301" * 5000  # five bytes a cell
-    row = process(name=long, user=long, cgroup=long, command=long)
+    row = process_row(name=long, user=long, cgroup=long, command=long)
     clip = clip_row(row, PROCESS_FIELDS, exact())
     assert len(clip.text.encode()) <= MAX_BYTES
     assert clip.text.splitlines()[-2] == "and 1 field more"

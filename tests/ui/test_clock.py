@@ -21,10 +21,10 @@ from epolltop.session.replay import Replay
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.state.clock import moment
 from epolltop.ui.state.navigation import root
-from tests.query.rows import NOW_NS, SECOND_NS, WALL_NS
-from tests.recorded import write
+from tests.support.fake_source import Task, batch_of
+from tests.support.recordings import write
+from tests.support.records import NOW_NS, SECOND_NS, WALL_NS
 
-from .source import Task, batch
 from .test_app import EXPORTS
 
 BEGIN, END = 1000 * SECOND_NS, 1100 * SECOND_NS
@@ -45,7 +45,7 @@ def recorded(ticks: int) -> list[Batch]:
     made = []
     for n in range(ticks):
         now_ns = NOW_NS + n * SECOND_NS
-        told = batch(Task(42), Task(100 + n, "late"))
+        told = batch_of(Task(42), Task(100 + n, "late"))
         assert told.census is not None
         census = replace(told.census, started_ns=now_ns)
         made.append(replace(told, now_ns=now_ns, wall_ns=WALL_NS + n * SECOND_NS, census=census))

@@ -17,10 +17,10 @@ from epolltop.ui.commands import navigate
 from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.keys import KEYS
 from epolltop.ui.widgets.filter_bar import FilterBar
-from tests.query.rows import NOW_NS, event
+from tests.support.fake_source import Task, batch_of, file_of
+from tests.support.records import NOW_NS, event
 
 from .arrivals import at_once
-from .source import Task, batch, file_of
 from .test_app import ALL, NGINX, NODE, REDIS, Screen, on_screen
 
 BORN = event(time_ns=NOW_NS, created_ns=NOW_NS, since_ns=NOW_NS, file=9, pid=42)
@@ -43,7 +43,7 @@ def exported(name: str) -> str:
 
 
 async def test_digits_show_each_view_and_its_table_alone() -> None:
-    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+    async with on_screen(batch_of(*ALL, events=[BORN])) as screen:
         await screen.press("2")
         assert len(rows(screen, "instances")) == 25
         assert not screen.app.query_one("#processes").is_on_screen
@@ -88,7 +88,7 @@ async def test_esc_clears_the_filter_before_it_goes_back() -> None:
 
 
 async def test_enter_opens_nothing_without_rows_and_in_the_detail_pane() -> None:
-    async with on_screen(batch(NGINX, events=[BORN])) as screen:
+    async with on_screen(batch_of(NGINX, events=[BORN])) as screen:
         await screen.press("3", "tab", "enter")
         assert screen.app.query_one("#events").is_on_screen
         await screen.press("2", "slash", *"nobody", "enter")
@@ -98,7 +98,7 @@ async def test_enter_opens_nothing_without_rows_and_in_the_detail_pane() -> None
 
 
 async def test_enter_at_the_end_of_the_way_shows_the_detail_in_full_and_esc_leaves_it() -> None:
-    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 24)) as screen:
+    async with on_screen(batch_of(NGINX, events=[BORN]), size=(80, 24)) as screen:
         await screen.press("3", "enter", "enter")
         assert screen.app.query_one("#page").region.height > 12
         assert not screen.app.query_one("#events").is_on_screen
@@ -108,7 +108,7 @@ async def test_enter_at_the_end_of_the_way_shows_the_detail_in_full_and_esc_leav
 
 async def test_the_next_row_comes_without_leaving_the_detail() -> None:
     events = [BORN._replace(fd=100 + n, time_ns=NOW_NS + n, since_ns=NOW_NS + n) for n in range(3)]
-    async with on_screen(batch(NGINX, events=events)) as screen:
+    async with on_screen(batch_of(NGINX, events=events)) as screen:
         await screen.press("3", "tab", "J")
         assert "returned descriptor 101" in " ".join(" ".join(screen.within("#page")).split())
         await screen.press("K")
@@ -116,7 +116,7 @@ async def test_the_next_row_comes_without_leaving_the_detail() -> None:
 
 
 async def test_raw_fields_have_the_names_of_the_record_and_come_and_go() -> None:
-    async with on_screen(batch(NGINX, events=[BORN])) as screen:
+    async with on_screen(batch_of(NGINX, events=[BORN])) as screen:
         await screen.press("3")
         assert not any("processId" in line for line in screen.within("#page"))
         await screen.press("v")
@@ -127,7 +127,7 @@ async def test_raw_fields_have_the_names_of_the_record_and_come_and_go() -> None
 
 async def test_the_page_of_the_selected_kind_of_event() -> None:
     released = BORN._replace(kind=Kind.RELEASE, time_ns=NOW_NS + 1, fd=None)
-    async with on_screen(batch(NGINX, events=[BORN, released])) as screen:
+    async with on_screen(batch_of(NGINX, events=[BORN, released])) as screen:
         await screen.press("3", "d")
         assert "files_free" in screen.within("#manual")[1]
         await screen.press("escape", "down", "d")
@@ -248,7 +248,7 @@ async def test_history_of_filters() -> None:
 
 @pytest.mark.parametrize("way", ["1", "2", "3", "1 enter", "1 enter enter", "2 enter", "3 enter"])
 async def test_every_place_can_be_exported_in_every_format(way: str) -> None:
-    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+    async with on_screen(batch_of(*ALL, events=[BORN])) as screen:
         await screen.press(*way.split())
         place, count = screen.app.main_screen.trail.here.subject.id, len(screen.app.main_screen.board.main.rows)
         for format in ("json", "csv", "md", "txt"):
@@ -281,7 +281,7 @@ async def test_help_and_lists_open_over_the_filter_bar() -> None:
 
 
 async def test_leaving_the_detail_in_full_leaves_it_for_good() -> None:
-    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 24)) as screen:
+    async with on_screen(batch_of(NGINX, events=[BORN]), size=(80, 24)) as screen:
         await screen.press("3", "enter", "enter", "slash", "enter")
         assert screen.app.focused is screen.app.query_one("#page")
         await screen.press("1")
@@ -311,7 +311,7 @@ async def test_a_view_may_be_left_before_its_rows_are_there(monkeypatch: pytest.
         navigate.view(screen.app.main_screen, 2)
         go_on.set()
         await screen.settle()
-        await screen.tick(batch(REDIS, NODE))
+        await screen.tick(batch_of(REDIS, NODE))
         assert any("redis" in row for row in rows(screen, "instances"))
         assert any("nginx" in row for row in rows(screen, "instances"))  # gone, and not yet taken away
 
@@ -320,7 +320,7 @@ async def test_following_says_so_and_says_when_the_row_is_gone() -> None:
     async with on_screen() as screen:
         await screen.press("down", "F")
         assert "following" in crumbs(screen)
-        await screen.tick(batch(REDIS, NODE))
+        await screen.tick(batch_of(REDIS, NODE))
         for _ in range(4):
             await screen.tick()
         await screen.sees("The followed row is gone.")
@@ -329,7 +329,7 @@ async def test_following_says_so_and_says_when_the_row_is_gone() -> None:
 
 async def test_new_rows_are_bold_and_gone_rows_stay_for_a_while() -> None:
     async with on_screen() as screen:
-        await screen.tick(batch(REDIS, NODE, Task(50, "late", open=2)))
+        await screen.tick(batch_of(REDIS, NODE, Task(50, "late", open=2)))
         assert screen.rows() == ["77", "42", "50", "99"]
         glow = screen.app.main_screen.glow
         classes = {row.pid: glow.row_class(row) for row in screen.table("processes").rows}  # type: ignore[attr-defined]
@@ -342,9 +342,9 @@ async def test_new_rows_are_bold_and_gone_rows_stay_for_a_while() -> None:
 
 
 async def test_stepping_back_in_time_holds_and_equals_returns() -> None:
-    async with on_screen(batch(NGINX)) as screen:
-        await screen.tick(batch(NGINX, REDIS))
-        await screen.tick(batch(NGINX, REDIS, NODE))
+    async with on_screen(batch_of(NGINX)) as screen:
+        await screen.tick(batch_of(NGINX, REDIS))
+        await screen.tick(batch_of(NGINX, REDIS, NODE))
         await screen.press("left_square_bracket")
         assert screen.rows() == ["77", "42"]
         assert "PAUSED" in screen.text
@@ -442,10 +442,10 @@ async def test_enter_does_not_take_a_filter_that_is_none() -> None:
 
 
 async def test_the_rates_on_screen_are_those_of_a_whole_refresh() -> None:
-    async with on_screen(batch(NGINX)) as screen:
+    async with on_screen(batch_of(NGINX)) as screen:
         polls = screen.source.polls
         for second in range(1, 4):
-            await screen.tick(batch(Task(42, open=3, created=5 + 50 * second, released=2)))
+            await screen.tick(batch_of(Task(42, open=3, created=5 + 50 * second, released=2)))
             assert screen.source.polls == polls + second  # nobody else polls in between
             assert re.search(r"\b50\.0 ", screen.within("#processes")[1])
 

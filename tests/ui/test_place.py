@@ -7,13 +7,14 @@ from epolltop.query.fields import InstanceOf
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, look
 from epolltop.ui.state.navigation import Trail, root
-from tests.query.rows import event, instance, process, snapshot
+from tests.support.records import event
+from tests.support.rows import instance, process_row, snapshot
 
 HELD = instance(1, holders=((42, (8,)),))
 OTHER = instance(2, holders=((42, (9,)),))
-NGINX = process(42, name="nginx", instances=(HELD, OTHER))
+NGINX = process_row(42, name="nginx", instances=(HELD, OTHER))
 OURS = event(file=HELD.file, since_ns=HELD.since_ns)
-WORLD = snapshot(NGINX, process(77, open=2), journal=(OURS, event(file=9, since_ns=9)))
+WORLD = snapshot(NGINX, process_row(77, open=2), journal=(OURS, event(file=9, since_ns=9)))
 
 
 def test_from_processes_to_an_instance_to_its_events_and_back() -> None:
@@ -51,5 +52,5 @@ def test_a_filter_is_about_the_fields_of_its_subject() -> None:
 
 
 def test_a_process_that_has_gone_holds_nothing() -> None:
-    here = Trail().into(process(99)).here
+    here = Trail().into(process_row(99)).here
     assert list(look(WORLD, here.view)) == []

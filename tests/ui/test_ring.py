@@ -8,11 +8,12 @@ from epolltop.model.batch import ProcessKey
 from epolltop.model.snapshot import Holder, Snapshot
 from epolltop.ui.state import snapshot_history as module
 from epolltop.ui.state.snapshot_history import EVENTS, NEAR, ROW, SNAPSHOTS, Ring
-from tests.query.rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
+from tests.support.records import NOW_NS, SECOND_NS, event
+from tests.support.rows import instance, process_row, snapshot
 
 
 def at(second: int, processes: int = 1) -> Snapshot:
-    rows = tuple(process(pid) for pid in range(1, processes + 1))
+    rows = tuple(process_row(pid) for pid in range(1, processes + 1))
     return replace(snapshot(*rows), now_ns=NOW_NS + second * SECOND_NS)
 
 
@@ -123,6 +124,6 @@ def test_instances_that_change_hands_take_room(monkeypatch: pytest.MonkeyPatch) 
     for second in range(30):
         holders = tuple(Holder(ProcessKey(pid, 1), (3,)) for pid in range(second + 1, second + 101))
         instances = tuple(instance(file)._replace(holders=holders) for file in range(1, 1_001))
-        row = replace(process(second + 1), key=ProcessKey(second + 1, 1), instances=instances)
+        row = replace(process_row(second + 1), key=ProcessKey(second + 1, 1), instances=instances)
         ring.add(replace(snapshot(row), now_ns=NOW_NS + second * SECOND_NS))
     assert 5 <= len(ring._kept) <= 10

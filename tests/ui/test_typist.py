@@ -15,9 +15,9 @@ from epolltop.ui.commands import navigate
 from epolltop.ui.dialogs.pager import Pager
 from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.widgets.filter_bar import FilterBar
+from tests.support.fake_source import batch_of
 
 from .arrivals import at_once, click, pasted, sent, typed
-from .source import batch
 from .test_app import ALL, NGINX, on_screen
 from .test_keys import BORN, crumbs, exported, rows
 
@@ -63,7 +63,7 @@ async def test_keys_that_arrive_together_act_in_their_order() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 async def test_a_key_is_about_the_rows_that_keys_before_it_led_to(keys: tuple[str, ...], seen: str) -> None:
-    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+    async with on_screen(batch_of(*ALL, events=[BORN])) as screen:
         await at_once(screen, *keys)
         await screen.sees(seen)
 
@@ -94,7 +94,7 @@ async def test_keys_that_arrive_in_pieces_act_in_their_order(monkeypatch: pytest
 
 
 async def test_keys_of_the_detail_pane_act_in_their_order() -> None:
-    async with on_screen(batch(NGINX, events=[BORN]), size=(80, 16)) as screen:
+    async with on_screen(batch_of(NGINX, events=[BORN]), size=(80, 16)) as screen:
         await screen.press("3", "enter", "enter", "v")
         await at_once(screen, "down", "down", "escape")
         assert screen.app.query_one("#page").scroll_target_y == 2
@@ -117,7 +117,7 @@ async def test_keys_that_open_a_list_and_those_for_it_may_arrive_together() -> N
 
 
 async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> None:
-    async with on_screen(batch(*ALL, events=[BORN]), size=(80, 24)) as screen:
+    async with on_screen(batch_of(*ALL, events=[BORN]), size=(80, 24)) as screen:
         await at_once(screen, "?", "j", "j", "pagedown", "k")
         pager = screen.app.screen.query_one(Pager)
         assert pager.scroll_offset.y == 1 + pager.scrollable_content_region.height
@@ -147,7 +147,7 @@ async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> N
     ids=repr,
 )
 async def test_what_is_open_takes_all_that_is_typed_until_it_closes(text: str, left: dict[str, object]) -> None:
-    async with on_screen(batch(*ALL, events=[BORN])) as screen:
+    async with on_screen(batch_of(*ALL, events=[BORN])) as screen:
         await sent(screen, text)
         here = screen.app.main_screen.trail.here
         found = {

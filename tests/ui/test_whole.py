@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from epolltop.query.fields import INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
 from epolltop.ui.dialogs.whole_row import whole
-from tests.query.rows import instance, process, snapshot
+from tests.support.rows import instance, process_row, snapshot
 
 from .test_app import on_screen
 
@@ -12,7 +12,7 @@ LONG = "java -cp " + ":".join(f"/opt/a/{number}.jar" for number in range(900)) +
 
 
 def test_nothing_is_cut_and_the_command_line_comes_first() -> None:
-    row = process(command=LONG, container="0123456789abcdef" * 4)
+    row = process_row(command=LONG, container="0123456789abcdef" * 4)
     told = whole(row, PROCESS_FIELDS, snapshot(row))
     assert told[0] == ("COMMAND", LONG)
     assert ("CONTAINER", "0123456789abcdef" * 4) in told
@@ -20,7 +20,7 @@ def test_nothing_is_cut_and_the_command_line_comes_first() -> None:
 
 
 def test_an_instance_is_told_with_its_holder() -> None:
-    row = process(command=LONG)
+    row = process_row(command=LONG)
     told = dict(whole(InstanceOf(instance(), row), INSTANCE_FIELDS, snapshot(row)))
     assert told["COMMAND"] == LONG
     assert told["ID"] == instance().id

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from epolltop.errors import SourceEnded
-from epolltop.model.batch import Batch, Descriptor, ProcessKey
+from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
@@ -19,7 +19,8 @@ from epolltop.query.view import PROCESSES, View
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.sources.saved.saved import open_saved
-from tests.output.whole import FORMATS
+from tests.support.fake_source import FakeSource
+from tests.support.formats import FORMATS
 
 
 def show(snapshot: Snapshot) -> None:
@@ -36,28 +37,9 @@ def show(snapshot: Snapshot) -> None:
         assert all(field.show(record, snapshot).isprintable() for field in fields for record in records)
 
 
-class Told:
-    """Implements FactSource with batches as they are, and ends after the last."""
-
-    def __init__(self, batches: Iterable[Batch]) -> None:
-        self._batches = iter(batches)
-
-    def open(self) -> None:
-        """See FactSource."""
-
-    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
-        """See FactSource."""
-        for batch in self._batches:
-            return batch
-        raise SourceEnded
-
-    def close(self) -> None:
-        """See FactSource."""
-
-
 def write(path: Path, batches: Sequence[Batch], selection: Selection | None = None) -> Path:
     """A whole recording."""
-    recorder = Recorder(Told(batches), io.FileIO(path, "w"), str(path), selection or Selection())
+    recorder = Recorder(FakeSource(batches), io.FileIO(path, "w"), str(path), selection or Selection())
     for _ in batches:
         recorder.poll({})
     recorder.close()

@@ -1,8 +1,9 @@
-"""Records made by hand, short to write."""
+"""What a source tells, made by hand: everything has a default, each test names what it is about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from epolltop.model.batch import (
     Batch,
@@ -24,35 +25,63 @@ from epolltop.model.batch import (
 P, Q, R = ProcessKey(100, 1000), ProcessKey(200, 2000), ProcessKey(300, 3000)
 A, B, C = 0xA00, 0xB00, 0xC00
 """Addresses of files."""
-SECOND = 1_000_000_000
+SECOND_NS = 1_000_000_000
+NOW_NS = 1_000_000_000_000
+"""Time since the boot, where a test does not name one."""
+WALL_NS = 1_769_860_800_123_456_000
+"""The same as a date: 2026-01-31T12:00:00.123456Z."""
 CLOEXEC = 0o2000000
 
+_EVENT = Event(
+    kind=Kind.CREATE,
+    time_ns=NOW_NS - SECOND_NS,
+    file=0xFFFF888101234500,
+    created_ns=NOW_NS - SECOND_NS,
+    pid=42,
+    tid=43,
+    ppid=1,
+    uid=33,
+    start=7000,
+    cgroup=4242,
+    name="nginx",
+    fd=8,
+    errno=0,
+    syscall=Syscall.EPOLL_CREATE1,
+    argument=CLOEXEC,
+    by_kernel=False,
+    since_ns=NOW_NS - SECOND_NS,
+)
 
-def event(kind: Kind, at: int, who: ProcessKey = P, **given: object) -> Event:
-    """One of a process, by its main thread."""
-    return Event(
+
+def event(**changes: object) -> Event:
+    """A creation, unless changed."""
+    return _EVENT._replace(**changes)  # type: ignore[arg-type]
+
+
+def event_of(kind: Kind, at: int, who: ProcessKey = P, **changes: object) -> Event:
+    """One of a process, by its main thread, of which no more is known."""
+    unknown = event(
         kind=kind,
         time_ns=at,
         file=0,
         created_ns=0,
         pid=who.pid,
         tid=who.pid,
-        ppid=1,
         uid=1000 + who.pid,
         start=who.start,
         cgroup=7,
         name=f"actor {who.pid}",
         fd=None,
-        errno=0,
         syscall=Syscall.UNKNOWN,
         argument=None,
-        by_kernel=False,
-    )._replace(**given)  # type: ignore[arg-type]
+        since_ns=0,
+    )
+    return unknown._replace(**changes)  # type: ignore[arg-type]
 
 
 def create(file: int, at: int, who: ProcessKey = P, fd: int | None = 3) -> Event:
     """A creation that was traced."""
-    return event(
+    return event_of(
         Kind.CREATE,
         at,
         who,
@@ -67,12 +96,12 @@ def create(file: int, at: int, who: ProcessKey = P, fd: int | None = 3) -> Event
 
 def release(file: int, at: int, created: int = 0, who: ProcessKey = P) -> Event:
     """A release; created is 0 for what is older than the trace."""
-    return event(Kind.RELEASE, at, who, file=file, created_ns=created, since_ns=created)
+    return event_of(Kind.RELEASE, at, who, file=file, created_ns=created, since_ns=created)
 
 
 def failed(at: int, who: ProcessKey = P) -> Event:
     """A creation without room for one more descriptor."""
-    return event(Kind.CREATE_FAILED, at, who, errno=24, syscall=Syscall.EPOLL_CREATE1, argument=0)
+    return event_of(Kind.CREATE_FAILED, at, who, errno=24, syscall=Syscall.EPOLL_CREATE1, argument=0)
 
 
 def holding(file: int, who: ProcessKey = P, fd: int = 3, created: int = 0) -> Holding:
@@ -92,27 +121,11 @@ def process(key: ProcessKey, **given: object) -> Process:
     )
 
 
-def source(
-    *,
-    created: bool = True,
-    released: bool = True,
-    lost: int = 0,
-    overflowed: int = 0,
-    unattributed: int = 0,
-    untold_releases: int = 0,
-) -> Source:
-    """A source whose probes trace, or do not, and what it missed."""
+def source(*, created: bool = True, released: bool = True, **changes: object) -> Source:
+    """A source whose probes trace, or do not."""
     probes = (Probe("epoll_create", "here", created), Probe("files_free", "there", released))
-    return Source(
-        "bpf",
-        Host("host", "6.1", "x86_64"),
-        probes,
-        "iterator",
-        lost=lost,
-        overflowed=overflowed,
-        unattributed=unattributed,
-        untold_releases=untold_releases,
-    )
+    made = Source("bpf", Host("host", "6.1", "x86_64"), probes, "iterator")
+    return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def batch(
@@ -131,7 +144,7 @@ def batch(
     return Batch(
         since_ns=0,
         now_ns=now,
-        wall_ns=now + 1_700_000_000 * SECOND,
+        wall_ns=now + 1_700_000_000 * SECOND_NS,
         source=by or source(),
         cost=Cost(cpu_ns, 1),
         events=tuple(events),

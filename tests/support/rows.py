@@ -1,15 +1,12 @@
-"""Records for tests: everything has a default, each test names what it is about."""
+"""What a world tells, made by hand: everything has a default, each test names what it is about."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Cost, Event, Host, Kind, Probe, ProcessKey, Source, Syscall, Totals
+from epolltop.model.batch import Cost, Event, Host, Probe, ProcessKey, Syscall, Totals
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
-
-NOW_NS = 1_000_000_000_000
-SECOND_NS = 1_000_000_000
-WALL_NS = 1_769_860_800_123_456_000  # 2026-01-31T12:00:00.123456Z
+from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, source
 
 _ROW = ProcessRow(
     key=ProcessKey(42, 7000),
@@ -34,28 +31,9 @@ _ROW = ProcessRow(
     history=(0.0, 1.0, 2.5),
     instances=(),
 )
-_EVENT = Event(
-    kind=Kind.CREATE,
-    time_ns=NOW_NS - SECOND_NS,
-    file=0xFFFF888101234500,
-    created_ns=NOW_NS - SECOND_NS,
-    pid=42,
-    tid=43,
-    ppid=1,
-    uid=33,
-    start=7000,
-    cgroup=4242,
-    name="nginx",
-    fd=8,
-    errno=0,
-    syscall=Syscall.EPOLL_CREATE1,
-    argument=0o2000000,
-    by_kernel=False,
-    since_ns=NOW_NS - SECOND_NS,
-)
 
 
-def process(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: object) -> ProcessRow:
+def process_row(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: object) -> ProcessRow:
     """A process that holds as many instances as open says, unless it is given them."""
     held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
     return replace(_ROW, **{"key": ProcessKey(pid, start), "instances": held, **changes})  # type: ignore[arg-type]
@@ -71,7 +49,7 @@ def instance(
     argument: int | None = 0,
     watches: int | None = None,
 ) -> Instance:
-    """An instance held by processes with the start of process()."""
+    """An instance held by processes with the start of process_row()."""
     return Instance(
         file=file,
         since_ns=NOW_NS - round(age_s * SECOND_NS),
@@ -84,11 +62,6 @@ def instance(
     )
 
 
-def event(**changes: object) -> Event:
-    """A creation, unless changed."""
-    return _EVENT._replace(**changes)  # type: ignore[arg-type]
-
-
 def snapshot(
     *processes: ProcessRow, journal: tuple[Event, ...] = (), window_s: float = 1.0, exact: bool = True
 ) -> Snapshot:
@@ -98,8 +71,7 @@ def snapshot(
         wall_ns=WALL_NS,
         observed_s=window_s,
         window_s=window_s,
-        source=Source(
-            kind="bpf",
+        source=source(
             host=Host("test", "6.1.0", "x86_64"),
             probes=(Probe("epoll_create", "test", exact), Probe("files_free", "test", exact)),
             census_by="test",

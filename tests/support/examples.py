@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Event, Kind, Probe, Source, Syscall, Totals
+from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
 from epolltop.model.snapshot import Growth, Snapshot
-from tests.query.rows import NOW_NS, SECOND_NS, event, instance, process, snapshot
+from tests.support.records import NOW_NS, SECOND_NS, event, source
+from tests.support.rows import instance, process_row, snapshot
 
 STACK = ("epoll_create1+0xb (libc.so.6)", r"leaky|_function\x1b+0x1c (a lib.so)", "[0x7f1200001000]")
 SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(stack=STACK)
 OLD = instance(0xFFFF888101234600, holders=((42, (4,)),), found=True, syscall=Syscall.UNKNOWN, argument=None)
 SIZED = instance(0xFFFF888101234700, holders=((77, (6,)),), age_s=0.00025, syscall=Syscall.EPOLL_CREATE, argument=1024)
-NGINX = process(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")
-HOSTILE = process(
+NGINX = process_row(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")
+HOSTILE = process_row(
     77,
     name=r"=cmd|'/C calc'!A0",
     command=r"*[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
@@ -28,7 +29,7 @@ HOSTILE = process(
     failed=3,
     fds=1000,
 )
-GONE = process(
+GONE = process_row(
     99,
     start=0,
     name="",
@@ -90,7 +91,7 @@ def exact(*, window_s: float = 2.5) -> Snapshot:
 def bounded() -> Snapshot:
     """As /proc shows it: lower bounds."""
     made = exact()
-    source = Source(
+    by = source(
         kind="proc",
         host=made.source.host,
         probes=(
@@ -103,4 +104,4 @@ def bounded() -> Snapshot:
         blind_spots=("instances that live shorter than a refresh are not seen",),
         unreadable=17,
     )
-    return replace(made, source=source, cpu_share=0.5)
+    return replace(made, source=by, cpu_share=0.5)
