@@ -38,7 +38,6 @@ from epolltop.session.observation import OpenSource, Outage, Session
 from epolltop.session.replay import Replay
 from epolltop.sources import FactSource
 from epolltop.sources.choose import open_source
-from epolltop.sources.proc_source import ProcSource
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.sources.saved.saved import open_file
 from epolltop.text.glyphs import in_ascii
@@ -47,6 +46,7 @@ from epolltop.text.safe import narrated
 
 if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource
+    from epolltop.sources.proc_source import ProcSource
 
 FAILED, BAD_USAGE, NO_SOURCE = 1, 2, 3
 _EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
@@ -112,8 +112,7 @@ def _sentence(error: OSError) -> Sequence[str]:
 
 
 def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib.ExitStack) -> int:
-    watching = options.saved is None or options.command == "record"
-    missing = [pid for pid in options.selection.pids if watching and not os.path.exists(f"/proc/{pid}")]
+    missing = _missing(options) if options.saved is None or options.command == "record" else []
     if missing and len(missing) == len(options.selection.pids):
         return _complain(f"there is no process {' or '.join(map(str, sorted(missing)))}")
     if options.command == "doctor":
@@ -140,6 +139,13 @@ def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib
     if options.output is None:
         stdout.watch()
     return asyncio.run(_headless(session, _front_end(session, options, stdout), leaving))
+
+
+def _missing(options: Options) -> Sequence[int]:
+    """Pids that were asked for and that nobody has."""
+    from epolltop.proc.procfs import is_listed
+
+    return [pid for pid in options.selection.pids if not is_listed(pid)]
 
 
 def _opener(options: Options) -> OpenSource:

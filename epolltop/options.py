@@ -14,11 +14,11 @@ from epolltop import __version__
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import WIDTH
-from epolltop.proc.users import uid_of
 from epolltop.query.fields import UnknownField, lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError, pointed
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View
+from epolltop.runtime.users import uid_of
 from epolltop.sources.choose import KINDS
 
 MIN_COLUMNS, MAX_COLUMNS = 40, 10_000

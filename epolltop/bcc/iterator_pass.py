@@ -10,7 +10,7 @@ _READ_BYTES = 1 << 16
 """Twice of what the kernel gives at once."""
 
 
-class Reading:
+class IteratorPass:
     """A pass that is under way."""
 
     def __init__(self, begin: Callable[[], io.FileIO]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from collections.abc import Callable
+
+from epolltop.proc.smaps import unwritten_mappings
 
 FLOOD = 10_000
 """Events of a poll, or descriptors gone, that leave so much memory behind that it is worth giving back: 5 MB."""
@@ -45,16 +48,6 @@ def give_back_memory() -> None:
         libc.malloc_trim(0)
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     dont_need = 4
-    start = end = 0
-    droppable = False
-    try:
-        with open("/proc/self/smaps", encoding="utf-8", errors="replace") as smaps:
-            for line in smaps:
-                first, _, rest = line.partition(" ")
-                if "-" in first and not first.endswith(":"):
-                    start, end = (int(part, 16) for part in first.split("-"))
-                    droppable = rest[1] == "-" and any(n in rest for n in ("libLLVM", "libclang", "libbcc"))
-                elif droppable and first == "Anonymous:" and rest.split()[0] == "0":
-                    libc.madvise(start, end - start, dont_need)
-    except OSError:
-        return  # memory is only larger without
+    with contextlib.suppress(OSError):  # memory is only larger without
+        for start, end in unwritten_mappings(("libLLVM", "libclang", "libbcc")):
+            libc.madvise(start, end - start, dont_need)

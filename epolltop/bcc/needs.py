@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from epolltop.proc.reading import LOOKING
+from epolltop.proc.sysctl import perf_event_paranoid
 from epolltop.runtime.privileges import Capability, knows
-
-LOOKING = frozenset((Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH))
-"""At other users' descriptors and maps in /proc, with kcmp too, and at control groups by handle."""
-
-_PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 
 
 def polling(*, stacks: bool) -> frozenset[Capability]:
@@ -20,12 +15,9 @@ def polling(*, stacks: bool) -> frozenset[Capability]:
 def listening() -> frozenset[Capability]:
     """Of who empties the buffers, and makes that of a CPU which was switched on anew: an event, locked memory."""
     needs = {_bpf(), Capability.IPC_LOCK, Capability.PERFMON if knows(Capability.PERFMON) else Capability.SYS_ADMIN}
-    try:
-        # Debian's and Ubuntu's kernels go up to 4, and from 3 on PERFMON does not suffice.
-        if int(_PARANOID.read_text(encoding="ascii")) > 2:
-            needs.add(Capability.SYS_ADMIN)
-    except (OSError, ValueError):
-        pass
+    # Debian's and Ubuntu's kernels go up to 4, and from 3 on PERFMON does not suffice.
+    if (perf_event_paranoid() or 0) > 2:
+        needs.add(Capability.SYS_ADMIN)
     return frozenset(needs)
 
 

@@ -24,6 +24,7 @@ from epolltop.bcc.btf import VMLINUX, Btf
 from epolltop.bcc.perf_buffer import PerfBuffer
 from epolltop.bcc.remedies import remedy
 from epolltop.errors import SourceUnavailable
+from epolltop.proc.fdinfo import own_recursion_misses
 from epolltop.runtime.descriptors import is_open, silenced
 
 UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
@@ -128,13 +129,8 @@ class Program:
         self._attached[how, target] = bpf.funcs[name].fd
 
     def misses(self, how: str, target: str) -> int:
-        """How often the kernel left out a run of what is attached there, as one was running on that CPU.
-
-        0 before Linux 5.12, which does not tell.
-        """
-        with open(f"/proc/self/fdinfo/{self._attached[how, target]}", encoding="ascii") as info:
-            told = (line.split()[1] for line in info if line.startswith("recursion_misses:"))
-            return int(next(told, "0"))
+        """How often the kernel left out a run of what is attached there; see `own_recursion_misses`."""
+        return own_recursion_misses(self._attached[how, target])
 
     def _tracing(self, how: str, target: str) -> bytes:
         """How BCC named a fentry or fexit program: since 0.29 with the module's name, and vmlinux for what is in none.

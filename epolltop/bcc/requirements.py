@@ -12,10 +12,11 @@ from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.remedies import as_root
 from epolltop.bcc.syscalls import TRACEFS, mount
 from epolltop.errors import Requirement, SourceUnavailable
+from epolltop.proc import mountinfo
+from epolltop.proc.ns import in_first_user_namespace
 from epolltop.runtime.privileges import Capability, has
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
-_FIRST_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO, include/linux/proc_ns.h
 
 
 def requirements() -> tuple[Requirement, ...]:
@@ -27,7 +28,7 @@ def privileges() -> Requirement:
     """Whether this thread may load BPF programs."""
     able = has(Capability.SYS_ADMIN) or (has(Capability.BPF) and has(Capability.PERFMON))
     who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
-    if able and not _in_first_user_namespace():
+    if able and not in_first_user_namespace():
         outside = "run it outside of this user namespace (rootless container), as root"
         return Requirement("privileges", False, f"{who} of a user namespace, may not load BPF programs", outside)
     return Requirement(
@@ -38,25 +39,13 @@ def privileges() -> Requirement:
     )
 
 
-def _in_first_user_namespace() -> bool:
-    """In others no capability counts for BPF."""
-    try:
-        return os.stat("/proc/self/ns/user").st_ino == _FIRST_USER_NAMESPACE
-    except OSError:
-        return True
-
-
 def tracefs() -> Requirement:
     """Whether tracepoints can be found; where the kernel permits probes of functions, nothing needs them."""
     for path in map(Path, TRACEFS):
         # os.path, because Path.is_dir raises where it may not look: both directories are root's.
         if os.path.isdir(path / "events" / "syscalls"):
             return Requirement("tracefs", True, f"mounted at {path}")
-    try:
-        mounted = any(line.split()[2] == "tracefs" for line in Path("/proc/self/mounts").read_text().splitlines())
-    except (OSError, IndexError):
-        mounted = False
-    if mounted and os.geteuid() != 0:
+    if os.geteuid() != 0 and mountinfo.has(b"tracefs"):
         return Requirement("tracefs", False, "mounted, but only root may read it", as_root())
     if any(os.path.isdir(os.path.join(path, "events")) for path in TRACEFS):
         return Requirement("tracefs", False, "has no syscall tracepoints", "a kernel with CONFIG_FTRACE_SYSCALLS=y")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from epolltop.output.parts import Parts, blocks
+from epolltop.runtime.descriptors import can_be_named, give_name
 from epolltop.runtime.invoker import invoker, rights
 
 NAMES_MAX = 1000
@@ -20,7 +21,6 @@ NAMES_MAX = 1000
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAMELESS = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC
-_DESCRIPTORS = "/proc/self/fd"
 
 
 def require_room(path: Path) -> None:
@@ -94,7 +94,7 @@ def _made_beside(path: Path) -> tuple[Path, int]:
     It bears that name at once, or when `_name` gives it one.
     """
     beside = path.with_name(f".epolltop-{secrets.token_hex(8)}")
-    if os.path.exists(_DESCRIPTORS):
+    if can_be_named():
         with contextlib.suppress(OSError):  # where there are no such files; of another error the next call tells, too
             return beside, os.open(path.parent, _NAMELESS, 0o600)
     return beside, os.open(beside, _NEW, 0o600)
@@ -103,8 +103,7 @@ def _made_beside(path: Path) -> tuple[Path, int]:
 def _name(descriptor: int, beside: Path) -> None:
     """Gives a name to what has none yet."""
     if not os.fstat(descriptor).st_nlink:
-        # Python follows the link only if a directory is named, which does not matter to an absolute path.
-        os.link(f"{_DESCRIPTORS}/{descriptor}", beside, src_dir_fd=descriptor, follow_symlinks=True)
+        give_name(descriptor, beside)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ import platform
 import struct
 from collections.abc import Callable, Iterable, Iterator
 
-Place = tuple[int, int]
+Slot = tuple[int, int]
 """pid and fd."""
 
 Compare = Callable[[int, int, int, int], int]
@@ -82,7 +82,7 @@ def available() -> bool:
     return bool(_NUMBER) and _syscall(_NUMBER, me, me, _KCMP_VM, 0, 0) == SAME
 
 
-def state(descriptor: Place, compare: Compare) -> State:
+def state(descriptor: Slot, compare: Compare) -> State:
     """Why a comparison with this descriptor failed, by comparing it with itself.
 
     Raises:
@@ -104,7 +104,7 @@ def refused(_pid1: int, _fd1: int, _pid2: int, _fd2: int) -> int:
     raise PermissionError(errno.EPERM, "kcmp does not work here")
 
 
-def group(descriptors: Iterable[Place], compare: Compare) -> tuple[list[list[Place]], list[Place]]:
+def group(descriptors: Iterable[Slot], compare: Compare) -> tuple[list[list[Slot]], list[Slot]]:
     """Descriptors by open file, the files in the order of `compare`; and those that may not be compared.
 
     Whatever closes meanwhile is left out if a comparison happens to meet it.
@@ -112,21 +112,19 @@ def group(descriptors: Iterable[Place], compare: Compare) -> tuple[list[list[Pla
     This is a merge sort of its own because list.sort cannot go on after a comparison failed, and because files found
     equal melt into one on the way, which makes shared files cheaper than distinct ones.
     """
-    apart: list[Place] = []
+    apart: list[Slot] = []
     runs = [[[descriptor]] for descriptor in dict.fromkeys(descriptors)]
     while len(runs) > 1:
-        pairs: Iterator[list[list[Place]]] = iter(runs)
+        pairs: Iterator[list[list[Slot]]] = iter(runs)
         runs = [_merge(left, next(pairs, []), apart, compare) for left in pairs]
     files = runs[0] if runs else []
     # A single one may be left that was compared with nothing.
     return [file for file in files if len(files) > 1 or _settle(file, apart, compare)], apart
 
 
-def _merge(
-    left: list[list[Place]], right: list[list[Place]], apart: list[Place], compare: Compare
-) -> list[list[Place]]:
+def _merge(left: list[list[Slot]], right: list[list[Slot]], apart: list[Slot], compare: Compare) -> list[list[Slot]]:
     """Two sorted lists of files as one. Descriptors that may not be compared move to apart."""
-    merged: list[list[Place]] = []
+    merged: list[list[Slot]] = []
     i = j = 0
     while i < len(left) and j < len(right):
         one, other = left[i], right[j]
@@ -149,7 +147,7 @@ def _merge(
     return merged + left[i:] + right[j:]
 
 
-def _settle(file: list[Place], apart: list[Place], compare: Compare) -> bool:
+def _settle(file: list[Slot], apart: list[Slot], compare: Compare) -> bool:
     """Takes out the descriptors in front that cannot be compared; False if none is left."""
     while file and (now := state(file[0], compare)) is not State.THERE:
         if now is State.DENIED:

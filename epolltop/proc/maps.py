@@ -1,16 +1,18 @@
-"""Where a process has mapped the code of which file: /proc/PID/maps, and the very files behind it."""
+"""/proc/PID/maps: the code that a process has mapped, and in map_files the very files behind it."""
 
 from __future__ import annotations
 
 import bisect
 import os
 import re
-import stat
 from collections.abc import Sequence
+from stat import S_ISREG
 from typing import NamedTuple
 
-from epolltop.proc.bounded import whole_lines
-from epolltop.proc.mounts import Device, Mounts, Namespaces
+from epolltop.proc.mountinfo import Device, MountLists, Mounts
+from epolltop.proc.reading import whole_lines
+from epolltop.proc.stat import read_stat
+from epolltop.runtime.descriptors import opened_anew
 from epolltop.runtime.pace import Deadline
 
 MAPS_BYTES_MAX = 16 << 20
@@ -21,7 +23,7 @@ _EXECUTABLE = re.compile(
 )
 
 
-class Mapping(NamedTuple):
+class CodeMapping(NamedTuple):
     """A stretch of executable memory."""
 
     start: int
@@ -52,29 +54,25 @@ class Run(NamedTuple):
 
     def goes_on(self) -> bool:
         """Whether it has neither ended nor executed another program."""
-        try:
-            with open(f"/proc/{self.pid}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            return False
-        return len(fields) >= 26 and int(fields[19]) == self.start and int(fields[25]) == self.image
+        stat = read_stat("/proc", self.pid)
+        return stat is not None and (stat.start, stat.stack_start) == (self.start, self.image)
 
 
 class Code:
     """The executable memory at some addresses of one run, as it was when it was read."""
 
-    def __init__(self, run: Run, mappings: Sequence[Mapping], mounts: Mounts) -> None:
+    def __init__(self, run: Run, mappings: Sequence[CodeMapping], mounts: Mounts) -> None:
         self._run = run
         self._mappings = mappings
         self._starts = [mapping.start for mapping in mappings]
         self._mounts = mounts
 
-    def at(self, address: int) -> Mapping | None:
+    def at(self, address: int) -> CodeMapping | None:
         """What is mapped there."""
         at = bisect.bisect_right(self._starts, address) - 1
         return self._mappings[at] if at >= 0 and address < self._mappings[at].end else None
 
-    def open(self, mapping: Mapping, deadline: Deadline) -> int:
+    def open(self, mapping: CodeMapping, deadline: Deadline) -> int:
         """A descriptor of the file that is mapped, be it deleted, replaced, or in another mount namespace.
 
         Never waits: not for a server of files, nor for who has a lease on this one.
@@ -91,20 +89,20 @@ class Code:
         try:
             # Asked again with the file in hand: it may have been exchanged since, and then be anybody's.
             local = self._mounts.lead_to_local(self._run.pid, file, deadline)
-            if not local or not self._run.goes_on() or not stat.S_ISREG(os.fstat(file).st_mode):
+            if not local or not self._run.goes_on() or not S_ISREG(os.fstat(file).st_mode):
                 raise FileNotFoundError(mapping.path)
-            return os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            return opened_anew(file, os.O_RDONLY | os.O_NONBLOCK)
         finally:
             os.close(file)
 
 
-def code_of(run: Run, addresses: Sequence[int], namespaces: Namespaces, deadline: Deadline) -> Code:
+def code_of(run: Run, addresses: Sequence[int], mount_lists: MountLists, deadline: Deadline) -> Code:
     """What a run has at some addresses.
 
     Args:
         run: which.
         addresses: in order.
-        namespaces: of this poll.
+        mount_lists: of this poll.
         deadline: for reading.
 
     Raises:
@@ -117,8 +115,8 @@ def code_of(run: Run, addresses: Sequence[int], namespaces: Namespaces, deadline
             first = bisect.bisect_left(addresses, start)
             if first < len(addresses) and addresses[first] < end:
                 device = int(found[4], 16), int(found[5], 16)
-                mappings.append(Mapping(start, end, int(found[3], 16), device, int(found[6]), found[7]))
-    mounts = namespaces.mounts_of(run.pid, deadline)
+                mappings.append(CodeMapping(start, end, int(found[3], 16), device, int(found[6]), found[7]))
+    mounts = mount_lists.mounts_of(run.pid, deadline)
     # Looked at after the maps: who executes another program meanwhile does not pass.
     if not run.goes_on():
         raise ProcessLookupError(run.pid)

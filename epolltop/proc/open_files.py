@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from epolltop.proc import kcmp
-from epolltop.proc.kcmp import Compare, Place
+from epolltop.proc.kcmp import Compare, Slot
 
 # kcmp calls per round for checking old knowledge: 4 ms.
 _CHECKS = 2000
@@ -26,7 +26,7 @@ class _OpenFile:
 
     __slots__ = ("file", "members")
 
-    def __init__(self, file: int, members: list[Place]) -> None:
+    def __init__(self, file: int, members: list[Slot]) -> None:
         self.file = file
         self.members = members
 
@@ -42,19 +42,19 @@ class OpenFiles:
     def __init__(self, compare: Compare) -> None:
         """Knows no file yet. A descriptor that may not be compared counts as a file of its own."""
         self._compare = compare
-        self._of: dict[Place, _OpenFile] = {}
+        self._of: dict[Slot, _OpenFile] = {}
         # In the order of kcmp. What may not be compared is left out.
         self._order: list[_OpenFile] = []
-        self._lost: set[Place] = set()
+        self._lost: set[Slot] = set()
         self._last = 0
         self._checked = 0
 
-    def file(self, descriptor: Place) -> int:
+    def file(self, descriptor: Slot) -> int:
         """Number of the file behind a descriptor; 0 if it vanished while it was compared."""
         instance = self._of.get(descriptor)
         return instance.file if instance else 0
 
-    def update(self, gone: Collection[Place], fresh: Iterable[Place]) -> set[int]:
+    def update(self, gone: Collection[Slot], fresh: Iterable[Slot]) -> set[int]:
         """Takes in what changed since the last scan.
 
         Returns:
@@ -62,7 +62,7 @@ class OpenFiles:
         """
         self._remove(gone)
         self._lost.clear()
-        former: dict[Place, int] = {}
+        former: dict[Slot, int] = {}
         touched: dict[int, _OpenFile] = {}
         placed = list(fresh)
         waiting = placed
@@ -78,7 +78,7 @@ class OpenFiles:
         members = (instance.members for instance in touched.values())
         return {pid for descriptors in (placed, former, self._lost, *members) for pid, _ in descriptors}
 
-    def _remove(self, descriptors: Collection[Place]) -> None:
+    def _remove(self, descriptors: Collection[Slot]) -> None:
         touched = {id(instance): instance for d in descriptors if (instance := self._of.pop(d, None))}
         if not touched:
             return
@@ -87,7 +87,7 @@ class OpenFiles:
             instance.members = [member for member in instance.members if member not in leaving]
         self._order = [instance for instance in self._order if instance.members]
 
-    def _check(self) -> dict[Place, int]:
+    def _check(self) -> dict[Slot, int]:
         """Compares the next instances with what is left in front: descriptors of those that fail, with their numbers.
 
         With what is left, because several may have changed: what stays must be in order when those that fail are out.
@@ -114,7 +114,7 @@ class OpenFiles:
                 del sound[-1:]
         return {member: instance.file for instance in doubtful for member in instance.members}
 
-    def _place(self, descriptors: list[Place]) -> list[_OpenFile]:
+    def _place(self, descriptors: list[Slot]) -> list[_OpenFile]:
         """The instances that descriptors belong to: known ones, or new ones without a number."""
         files, apart = kcmp.group(descriptors, self._compare)
         found: dict[int, _OpenFile] = {}
@@ -127,7 +127,7 @@ class OpenFiles:
             self._of.update(dict.fromkeys(instance.members, instance))
         return touched
 
-    def _sort_in(self, members: list[Place], start: int) -> tuple[_OpenFile, int]:
+    def _sort_in(self, members: list[Slot], start: int) -> tuple[_OpenFile, int]:
         """Finds or makes the instance of some descriptors by binary search from a start in the order.
 
         Returns:
@@ -171,7 +171,7 @@ class OpenFiles:
             self._of[first] = instance
             self._remove([first])
 
-    def _name(self, touched: list[_OpenFile], former: dict[Place, int]) -> None:
+    def _name(self, touched: list[_OpenFile], former: dict[Slot, int]) -> None:
         claims: list[tuple[int, int, int]] = []
         for at, instance in enumerate(touched):
             votes = Counter(former.get(member, instance.file) for member in instance.members)

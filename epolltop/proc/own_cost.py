@@ -1,4 +1,4 @@
-"""What epolltop itself uses, told to the person who pays for it."""
+"""What epolltop itself uses, for the person who pays for it: /proc/self/statm, and getrusage(2)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import resource
 
 from epolltop.model.batch import Cost
+from epolltop.proc.reading import head
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -18,8 +19,7 @@ def own_cost() -> Cost:
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     try:
-        with open("/proc/self/statm", "rb", buffering=0) as statm:
-            rss = int(statm.read(256).split()[1]) * _PAGE
+        rss = int(head("/proc/self/statm", 256).split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):
         rss = usage.ru_maxrss * 1024
     return Cost(round((usage.ru_utime + usage.ru_stime) * 1e9), rss)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from epolltop.model.batch import Census, Descriptor, Holding, Process, ProcessKey
 from epolltop.proc import kcmp
-from epolltop.proc.kcmp import Place
+from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
@@ -48,7 +48,7 @@ class Scanned(NamedTuple):
     """What it could not see or tell apart, a sentence each."""
 
 
-class _Table(NamedTuple):
+class _Holdings(NamedTuple):
     """The epoll descriptors of one process."""
 
     key: ProcessKey
@@ -82,9 +82,9 @@ class Scan:
         self._files = OpenFiles(self._compare if self.compares else kcmp.refused)
         self._threads: dict[int, int] = {}
         """By which the kernel knows the tables of the last walk, by pid."""
-        self._tables: dict[int, _Table] = {}
+        self._tables: dict[int, _Holdings] = {}
         self._next = 0  # the pid that the next walk begins with
-        self._cloexec: dict[Place, tuple[int, bool]] = {}  # of which file it was read
+        self._cloexec: dict[Slot, tuple[int, bool]] = {}  # of which file it was read
         self._holdings: list[Holding] = []
 
     @property
@@ -120,7 +120,7 @@ class Scan:
         for pid in order:
             known = self._tables.get(pid)
             try:
-                thread, fds, whole = (0, [], False) if deadline.is_over else self._procfs.table(pid, deadline)
+                thread, fds, whole = (0, [], False) if deadline.is_over else self._procfs.epoll_fds(pid, deadline)
             except PermissionError:
                 walk.unreadable += 1
                 continue
@@ -181,7 +181,7 @@ class Scan:
             self._holdings = self._joined()
         return self._holdings
 
-    def file(self, place: Place) -> int:
+    def file(self, place: Slot) -> int:
         """Number of the instance that the last walk found in a place; 0 if none."""
         return self._files.file(place)
 
@@ -218,8 +218,8 @@ class Scan:
 
     def _update(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> None:
         """Numbers what was found."""
-        gone: list[Place] = []
-        fresh: list[Place] = []
+        gone: list[Slot] = []
+        fresh: list[Slot] = []
         for pid, known in self._tables.items():
             key, fds = found.get(pid, (None, []))
             if key != known.key:
@@ -242,16 +242,16 @@ class Scan:
         """In the order of pids, so that whoever comes first does not depend on who changed last."""
         return [holding for pid in sorted(self._tables) for holding in self._tables[pid].holdings]
 
-    def _table(self, key: ProcessKey, fds: list[int]) -> _Table:
+    def _table(self, key: ProcessKey, fds: list[int]) -> _Holdings:
         """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""
         files = [(fd, file) for fd in fds if (file := self._files.file((key.pid, fd)))]
         holdings = [
             Holding(file, 0, key.start, key.pid, fd, 0, 0, cloexec=self._closes((key.pid, fd), file))
             for fd, file in files
         ]
-        return _Table(key, [fd for fd, _ in files], holdings)
+        return _Holdings(key, [fd for fd, _ in files], holdings)
 
-    def _closes(self, place: Place, file: int) -> bool | None:
+    def _closes(self, place: Slot, file: int) -> bool | None:
         """Whether a descriptor for that file is closed on exec, as far as it was read."""
         known, flag = self._cloexec.get(place, (0, None))
         return flag if known == file else None

@@ -1,10 +1,16 @@
-"""The standard descriptors, kept from native code, which writes to them and worse."""
+"""Descriptors of this process: the standard ones, kept from native code; and others by their paths.
+
+/proc/self/fd/N is not read here. It is the kernel's path for a descriptor that is in hand, for calls that want a path.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_PATH = "/proc/self/fd/{}"
 
 
 def settle() -> None:
@@ -42,6 +48,30 @@ def silenced() -> Iterator[Callable[[], str]]:
             for fd, copy in kept:
                 os.dup2(copy, fd)
                 os.close(copy)
+
+
+def opened_anew(fd: int, flags: int) -> int:
+    """Another descriptor for the same file, with its own position and flags; O_CLOEXEC goes without saying.
+
+    Raises:
+        OSError: there is no /proc, or the file may not be opened so.
+    """
+    return os.open(_PATH.format(fd), flags | os.O_CLOEXEC)
+
+
+def can_be_named() -> bool:
+    """Whether `give_name` works: not without /proc."""
+    return os.path.exists(_PATH.format(""))
+
+
+def give_name(fd: int, path: Path) -> None:
+    """Gives a name to a file that was made without one (O_TMPFILE).
+
+    Raises:
+        OSError: the name is taken, or the directory refuses it.
+    """
+    # Python follows the link only if a directory is named, which does not matter to an absolute path.
+    os.link(_PATH.format(fd), path, src_dir_fd=fd, follow_symlinks=True)
 
 
 def is_open(fd: int) -> bool:

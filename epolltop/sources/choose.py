@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from epolltop.errors import SourceUnavailable
-from epolltop.sources.proc_source import ProcSource
 
 if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource
+    from epolltop.sources.proc_source import ProcSource
 
 KINDS = ("auto", "bpf", "proc")
 
@@ -52,6 +52,8 @@ def open_source(
             fallback = f"only /proc is read, since {error}; remedy: {error.remedy}"
         else:
             return live
+    from epolltop.sources.proc_source import ProcSource
+
     scanning = ProcSource(include_self=include_self, pids=pids, stacks=stacks, fallback=fallback)
     scanning.open()
     return scanning

@@ -11,11 +11,11 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from epolltop.bcc.needs import LOOKING
 from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch, Descriptor, Probe, ProcessKey, Source
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
+from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
 from epolltop.runtime.pace import now_ns
 from epolltop.sources import NO_STACKS

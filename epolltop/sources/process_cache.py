@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Container, Mapping
 
 from epolltop.model.batch import Descriptor, Process, ProcessKey
-from epolltop.proc.fd_tables import Measured
+from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace
 

@@ -41,7 +41,7 @@ _CHUNK = _SYMBOL.size * 4096
 _HEADERS_MAX = 4096
 
 
-class Place(NamedTuple):
+class SymbolOffset(NamedTuple):
     """Where in a function a program goes on after a call."""
 
     function: bytes
@@ -50,14 +50,14 @@ class Place(NamedTuple):
     """Bytes from the beginning of the function."""
 
 
-class _Table(NamedTuple):
+class _SymbolTable(NamedTuple):
     position: int
     size: int
     names: int
     names_size: int
 
 
-def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[int, Place]:
+def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[int, SymbolOffset]:
     """The functions that cover the calls before some positions; where no symbol does, nothing.
 
     Args:
@@ -76,7 +76,7 @@ def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[in
         return {}
 
 
-def _places(file: int, header: bytes, positions: Collection[int], deadline: Deadline) -> dict[int, Place]:
+def _places(file: int, header: bytes, positions: Collection[int], deadline: Deadline) -> dict[int, SymbolOffset]:
     fields = _HEADER.unpack(header)
     segments_at, sections_at = fields[4:6]
     segment_size, segments, section_size, sections = fields[8:12]
@@ -93,7 +93,7 @@ def _places(file: int, header: bytes, positions: Collection[int], deadline: Dead
             deadline.require()
             names[offset] = _name(file, table, offset)
     return {
-        at: Place(name, address + 1 - found[address][0])
+        at: SymbolOffset(name, address + 1 - found[address][0])
         for at, address in address_of.items()
         if address in found and (name := names[found[address][1]])
     }
@@ -119,17 +119,19 @@ def _records(file: int, layout: struct.Struct, position: int, count: int) -> Ite
     return layout.iter_unpack(_pread(file, layout.size * min(count, _HEADERS_MAX), position))
 
 
-def _table(sections: list[tuple[int, ...]]) -> _Table | None:
+def _table(sections: list[tuple[int, ...]]) -> _SymbolTable | None:
     """The full table, or else what the dynamic linker needs and strip(1) leaves."""
     for wanted in (_SHT_SYMTAB, _SHT_DYNSYM):
         for _, kind, _, _, position, size, link, _, _, entry in sections:
             if kind == wanted and link < len(sections) and entry == _SYMBOL.size:
                 names = sections[link]
-                return _Table(position, min(size, SYMBOLS_MAX * _SYMBOL.size), names[4], names[5])
+                return _SymbolTable(position, min(size, SYMBOLS_MAX * _SYMBOL.size), names[4], names[5])
     return None
 
 
-def _covering(file: int, table: _Table, addresses: list[int], deadline: Deadline) -> Mapping[int, tuple[int, int]]:
+def _covering(
+    file: int, table: _SymbolTable, addresses: list[int], deadline: Deadline
+) -> Mapping[int, tuple[int, int]]:
     """By address the start and name of the innermost function, a global name before others."""
     best: dict[int, tuple[int, bool, int]] = {}
     if not addresses:
@@ -153,7 +155,7 @@ def _covering(file: int, table: _Table, addresses: list[int], deadline: Deadline
     return {address: (start, -name) for address, (start, _, name) in best.items()}
 
 
-def _name(file: int, table: _Table, offset: int) -> bytes:
+def _name(file: int, table: _SymbolTable, offset: int) -> bytes:
     if offset >= table.names_size:
         return b""
     return _pread(file, NAME_BYTES_MAX, table.names + offset, whole=False).partition(b"\0")[0]

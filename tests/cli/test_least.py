@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
-from epolltop.bcc.needs import LOOKING, listening, polling
+from epolltop.bcc.needs import listening, polling
+from epolltop.proc.reading import LOOKING
 from epolltop.runtime.privileges import Capability
 from tests.waiting import eventually
 from tests.workloads.client import Actor

@@ -14,6 +14,7 @@ import pytest
 
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.snapshot import Provenance
+from epolltop.proc import procfs, stat
 from epolltop.proc.procfs import Procfs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -49,9 +50,9 @@ def test_one_that_proc_hides_is_counted_in_one_entry_until_it_ends(
     observing: Observing, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it does while its entry is freed would be in no count."""
-    pids, stat = Procfs.pids, Procfs._stat
+    pids = Procfs.pids
     monkeypatch.setattr(Procfs, "pids", lambda self: [pid for pid in pids(self) if pid != actor.pid])
-    monkeypatch.setattr(Procfs, "_stat", lambda self, pid: stat(self, pid) if pid != actor.pid else None)
+    monkeypatch.setattr(procfs, "read_stat", lambda root, pid: stat.read_stat(root, pid) if pid != actor.pid else None)
     made = 0
     for count in (20, 1, 30, 2, 2):
         actor.do("pairs", count=count)

@@ -31,7 +31,7 @@ def nobody_called_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True, params=["nameless", "named"])
 def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "named":  # as where the file system, or /proc, does not allow the other way
-        monkeypatch.setattr("epolltop.output.files._DESCRIPTORS", "/nowhere")
+        monkeypatch.setattr("epolltop.output.files.can_be_named", lambda: False)
 
 
 def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:

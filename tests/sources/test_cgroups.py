@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.proc.cgroups import cgroup
+from epolltop.proc.cgroup import cgroup
 
 ID = "9687bac58d5c4d1606aa46af33d1a21c1d1652e0ac9fb3fc0fc86e3495f42869"
 OTHER = "562a56986a84b3cd38d6a32ac43fdfcc8ad4d2473acf2839cbf549273f35c206"

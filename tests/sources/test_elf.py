@@ -46,7 +46,7 @@ def _position(program: Path, function: str) -> tuple[int, int]:
     raise AssertionError("not loaded")
 
 
-def _places(program: Path, *positions: int) -> dict[int, elf.Place]:
+def _places(program: Path, *positions: int) -> dict[int, elf.SymbolOffset]:
     with program.open("rb") as file:
         return elf.places(file.fileno(), positions, Deadline(60))
 
@@ -57,7 +57,7 @@ def test_a_place_behind_each_byte_of_a_function_is_in_it(built: Path, function: 
     start, size = _position(built, function)
     # Behind its last byte too: a call that does not return may be the last instruction.
     inside = range(start + 1, start + size + 1)
-    assert _places(built, *inside) == {at: elf.Place(function.encode(), at - start) for at in inside}
+    assert _places(built, *inside) == {at: elf.SymbolOffset(function.encode(), at - start) for at in inside}
 
 
 @needs_compiler
@@ -71,7 +71,7 @@ def test_stripped_what_the_dynamic_linker_needs_is_left(built: Path, tmp_path: P
     stripped = tmp_path / "stripped"
     subprocess.run(["strip", "-o", stripped, built], check=True)
     hidden, shown = (_position(built, name)[0] for name in ("hidden", "shown"))
-    assert _places(stripped, hidden + 1, shown + 1) == {shown + 1: elf.Place(b"shown", 1)}
+    assert _places(stripped, hidden + 1, shown + 1) == {shown + 1: elf.SymbolOffset(b"shown", 1)}
 
 
 @pytest.fixture(name="own")
@@ -104,7 +104,10 @@ def test_a_forged_table_that_would_take_for_ever_is_given_up(tmp_path: Path) -> 
     content = forged.program(100, [(0, 100)] * 10)
     program.write_bytes(content)
     at = forged.code_at(content, 100)
-    assert _places(program, at + 1, at + 80) == {at + 1: elf.Place(b"evil", 1), at + 80: elf.Place(b"evil", 80)}
+    assert _places(program, at + 1, at + 80) == {
+        at + 1: elf.SymbolOffset(b"evil", 1),
+        at + 80: elf.SymbolOffset(b"evil", 80),
+    }
     content = forged.program(1000, [(0, 1000)] * (elf.COVERS_MAX // 100))
     program.write_bytes(content)
     at = forged.code_at(content, 1000)
@@ -116,7 +119,7 @@ def test_a_long_name_is_cut(tmp_path: Path) -> None:
     content = forged.program(10, [(0, 10)], b"x" * 100_000)
     program.write_bytes(content)
     at = forged.code_at(content, 10)
-    assert _places(program, at + 1) == {at + 1: elf.Place(b"x" * elf.NAME_BYTES_MAX, 1)}
+    assert _places(program, at + 1) == {at + 1: elf.SymbolOffset(b"x" * elf.NAME_BYTES_MAX, 1)}
 
 
 def test_as_many_segments_are_searched_as_are_allowed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.batch import Descriptor, ProcessKey
-from epolltop.proc.fd_tables import Measured
+from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
 from epolltop.sources import process_cache as facts
 from epolltop.sources.process_cache import Facts

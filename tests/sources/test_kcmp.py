@@ -35,10 +35,10 @@ def forked() -> Iterator[int]:
 class Kernel:
     """Files by place, ordered by number; places can be closed or denied, at once or at a later call."""
 
-    def __init__(self, files: dict[kcmp.Place, int]) -> None:
+    def __init__(self, files: dict[kcmp.Slot, int]) -> None:
         self.files = files
         self.denied: set[int] = set()
-        self.closing: dict[int, kcmp.Place] = {}
+        self.closing: dict[int, kcmp.Slot] = {}
         self.calls = 0
 
     def compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
@@ -143,7 +143,7 @@ def test_whatever_vanishes_or_is_denied_the_rest_is_right(
 
 
 @pytest.mark.parametrize("places", [[], [(1, 3)], [(1, 3), (1, 4), (1, 3)]])
-def test_without_kcmp_nothing_is_grouped(places: list[kcmp.Place]) -> None:
+def test_without_kcmp_nothing_is_grouped(places: list[kcmp.Slot]) -> None:
     groups, apart = kcmp.group(places, kcmp.refused)
     assert (groups, sorted(apart)) == ([], sorted(set(places)))
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from epolltop.symbols import kept
-from epolltop.symbols.kept import Kept, Stack
+from epolltop.symbols import stack_pool
+from epolltop.symbols.stack_pool import NamedStack, StackPool
 
 
-def stack(number: int) -> Stack:
+def stack(number: int) -> NamedStack:
     return (f"function{number}", "main")
 
 
 def test_equal_stacks_are_one_object() -> None:
-    known = Kept()
+    known = StackPool()
     first = known.keep(stack(1))
     assert first == stack(1)
     assert known.keep(stack(1)) is first
@@ -21,8 +21,8 @@ def test_equal_stacks_are_one_object() -> None:
 
 
 def test_no_more_is_kept_than_there_is_room_for_and_what_nobody_has_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "KEPT_BYTES_MAX", 10_000)
-    known = Kept()
+    monkeypatch.setattr(stack_pool, "POOL_BYTES_MAX", 10_000)
+    known = StackPool()
     held = [each for number in range(100) if (each := known.keep(stack(number)))]
     assert 10 < len(held) < 50
     last = held[-1]
@@ -38,7 +38,7 @@ def test_no_more_is_kept_than_there_is_room_for_and_what_nobody_has_makes_room(m
 
 
 def test_room_is_not_sought_while_there_is_some() -> None:
-    known = Kept()
+    known = StackPool()
     known.keep(stack(1))
     known.make_room()
     assert len(known._entries) == 2

@@ -9,11 +9,11 @@ import pytest
 from epolltop.model.batch import Kind
 from epolltop.model.world import World
 from epolltop.proc import scan
-from epolltop.proc.fd_tables import Table
+from epolltop.proc.fd import EpollFds
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import LONG, Scan, Scanned
-from epolltop.proc.users import Users
 from epolltop.runtime.pace import Deadline
+from epolltop.runtime.users import Users
 from tests.support.records import batch, source
 from tests.workloads.client import Actor
 
@@ -88,11 +88,11 @@ class Counting(Procfs):
         super().__init__(users=Users(lambda _: None))
         self.read: list[int] = []
 
-    def table(self, pid: int, deadline: Deadline | None = None) -> Table:
+    def epoll_fds(self, pid: int, deadline: Deadline | None = None) -> EpollFds:
         self.read.append(pid)
         while deadline and not deadline.is_over:
             pass
-        return super().table(pid, deadline)
+        return super().epoll_fds(pid, deadline)
 
 
 def test_everybody_has_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.proc import bounded as lines
-from epolltop.proc import mounts
-from epolltop.proc.mounts import Mount, Mounts, Namespaces
+from epolltop.proc import fdinfo, mountinfo
+from epolltop.proc import reading as lines
+from epolltop.proc.mountinfo import Mount, MountLists, Mounts
 from epolltop.runtime.pace import Deadline
 
 
@@ -34,14 +34,14 @@ def _lists(monkeypatch: pytest.MonkeyPatch) -> Lists:
 
     def hold(theirs: bytes, ours: bytes, first: bytes = b"") -> Mounts:
         told = {"/proc/self/mountinfo": ours, f"/proc/{os.getpid()}/mountinfo": theirs, "/proc/1/mountinfo": first}
-        monkeypatch.setattr(mounts, "whole_lines", lambda path, *_: iter([told[path]]))
-        return Namespaces().mounts_of(os.getpid(), Deadline(10))
+        monkeypatch.setattr(mountinfo, "whole_lines", lambda path, *_: iter([told[path]]))
+        return MountLists().mounts_of(os.getpid(), Deadline(10))
 
     return hold
 
 
 def leads_to_local(known: Mounts, number: int, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(mounts, "_mount_of", lambda _: number)
+    monkeypatch.setattr(mountinfo, "own_mount_id", lambda _: number)
     return known.lead_to_local(os.getpid(), 0, Deadline(10))
 
 
@@ -111,30 +111,30 @@ def test_an_overlay_is_as_local_as_its_layers(
 
 
 def test_our_own_list_is_understood() -> None:
-    own = list(mounts._mounts("self", Deadline(10)))
+    own = list(mountinfo._mounts("self", Deadline(10)))
     assert len(own) == len(Path("/proc/self/mountinfo").read_bytes().splitlines())
     with Path(__file__).open("rb") as file:
-        (told,) = [each for each in own if each.id == mounts._mount_of(file.fileno())]
+        (told,) = [each for each in own if each.id == fdinfo.own_mount_id(file.fileno())]
         of_kernel = os.fstat(file.fileno()).st_dev
-        known = Namespaces().mounts_of(os.getpid(), Deadline(10))
+        known = MountLists().mounts_of(os.getpid(), Deadline(10))
         assert known.lead_to_local(os.getpid(), file.fileno(), Deadline(10)) == known.are_local(told.device)
     if told.kind != b"btrfs":  # there the number is a subvolume's
         assert told.device == (os.major(of_kernel), os.minor(of_kernel))
 
 
 def test_a_list_is_read_once_for_all_processes_that_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    namespaces = Namespaces()
+    namespaces = MountLists()
     known = namespaces.mounts_of(os.getpid(), Deadline(10))
-    monkeypatch.delattr(mounts, "whole_lines")
+    monkeypatch.delattr(mountinfo, "whole_lines")
     assert namespaces.mounts_of(os.getppid(), Deadline(10)) is known
 
 
 def test_a_list_that_is_too_long_or_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TimeoutError):
-        Namespaces().mounts_of(os.getpid(), Deadline(-1))
-    monkeypatch.setattr(mounts, "MOUNTS_BYTES_MAX", 100)
+        MountLists().mounts_of(os.getpid(), Deadline(-1))
+    monkeypatch.setattr(mountinfo, "MOUNTS_BYTES_MAX", 100)
     with pytest.raises(OSError, match="mountinfo"):
-        Namespaces().mounts_of(os.getpid(), Deadline(10))
+        MountLists().mounts_of(os.getpid(), Deadline(10))
 
 
 def test_whatever_a_mount_is_called_it_takes_the_place_of_no_other(lists: Lists) -> None:
@@ -146,7 +146,9 @@ def test_whatever_a_mount_is_called_it_takes_the_place_of_no_other(lists: Lists)
         assert not known._local
 
 
-@pytest.mark.parametrize("size", [0, 10, lines._READ - 1, lines._READ, lines._READ + 1, 3 * lines._READ])
+@pytest.mark.parametrize(
+    "size", [0, 10, lines._CHUNK_BYTES - 1, lines._CHUNK_BYTES, lines._CHUNK_BYTES + 1, 3 * lines._CHUNK_BYTES]
+)
 def test_lines_are_whole_whatever_a_read_brings(size: int, tmp_path: Path) -> None:
     text = b"".join(b"%d\n" % number for number in range(size // 4)) + b"x" * size + b"\n"
     (tmp_path / "file").write_bytes(text + b"cut off")

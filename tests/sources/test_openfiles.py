@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from epolltop.proc import kcmp
 from epolltop.proc import open_files as openfiles
-from epolltop.proc.kcmp import Place
+from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
 
 SCANS = st.lists(st.dictionaries(st.integers(1, 9), st.integers(1, 6), max_size=9), min_size=1, max_size=6)
@@ -19,7 +19,7 @@ class _Kernel:
     """Compares addresses."""
 
     def __init__(self) -> None:
-        self.table: dict[Place, int] = {}
+        self.table: dict[Slot, int] = {}
 
     def compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
         one, other = self.table[pid1, fd1], self.table[pid2, fd2]
@@ -31,16 +31,16 @@ def _kernel() -> _Kernel:
     return _Kernel()
 
 
-def _scan(files: OpenFiles, kernel: _Kernel, table: dict[int, int]) -> set[frozenset[Place]]:
+def _scan(files: OpenFiles, kernel: _Kernel, table: dict[int, int]) -> set[frozenset[Slot]]:
     before, kernel.table = kernel.table, {(1, fd): address for fd, address in table.items()}
     files.update(before.keys() - kernel.table.keys(), sorted(kernel.table.keys() - before.keys()))
-    told: dict[int, set[Place]] = {}
+    told: dict[int, set[Slot]] = {}
     for place in kernel.table:
         told.setdefault(files.file(place), set()).add(place)
     return set(map(frozenset, told.values()))
 
 
-def _truth(table: dict[int, int]) -> set[frozenset[Place]]:
+def _truth(table: dict[int, int]) -> set[frozenset[Slot]]:
     return {frozenset((1, fd) for fd in table if table[fd] == address) for address in table.values()}
 
 

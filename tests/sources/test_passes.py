@@ -10,7 +10,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.bcc.iterator_pass import Reading
+from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.proc.shares import fair_share
 
 
@@ -36,14 +36,14 @@ def test_a_reader_that_has_nothing_yet_is_asked_again() -> None:
     writer = threading.Thread(target=write)
     writer.start()
     passes = Asked(there)
-    assert Reading(lambda: passes).go_on(time.monotonic() + 20) == b"onetwo"
+    assert IteratorPass(lambda: passes).go_on(time.monotonic() + 20) == b"onetwo"
     assert passes.closed
     writer.join()
 
 
 def test_what_is_not_over_in_time_goes_on_where_it_was() -> None:
     there, here = os.pipe()
-    reading = Reading(lambda: io.FileIO(there))
+    reading = IteratorPass(lambda: io.FileIO(there))
     for part in (b"one", b"two"):
         os.write(here, part)
         assert reading.go_on(until=0) is None, "a part, and no more, when time is over already"

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch, Descriptor, Holding, ProcessKey
 from epolltop.proc import kcmp, scan
-from epolltop.proc.fd_tables import Table
-from epolltop.proc.kcmp import Place
+from epolltop.proc.fd import EpollFds
+from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
 from epolltop.runtime.pace import Deadline
 from epolltop.sources.proc_source import ProcSource
@@ -270,18 +270,18 @@ def test_an_interest_list_is_not_taken_for_that_of_another_instance(watcher: Wat
 
 
 def test_a_process_that_ends_between_two_reads_is_left_out(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = watcher.source._procfs.table
+    read = watcher.source._procfs.epoll_fds
     with children(2) as [doomed, other]:
         for child in (doomed, other):
             child.do("keep = [select.epoll() for _ in range(3)]")
 
-        def read_and_kill(pid: int, deadline: Deadline | None = None) -> Table:
+        def read_and_kill(pid: int, deadline: Deadline | None = None) -> EpollFds:
             table = read(pid, deadline)
             if pid == doomed.pid:
                 doomed.end()
             return table
 
-        monkeypatch.setattr(watcher.source._procfs, "table", read_and_kill)
+        monkeypatch.setattr(watcher.source._procfs, "epoll_fds", read_and_kill)
         assert {pid for pid, _ in watcher.of(doomed.pid, other.pid)} == {other.pid}
 
 
@@ -358,8 +358,8 @@ class Kernel:
     """Which open file each place refers to, as numbers in the order of kcmp."""
 
     def __init__(self) -> None:
-        self.files: dict[Place, int] = {}
-        self.denied: set[Place] = set()
+        self.files: dict[Slot, int] = {}
+        self.denied: set[Slot] = set()
 
     def compare(self, pid1: int, fd1: int, pid2: int, fd2: int) -> int:
         if {(pid1, fd1), (pid2, fd2)} & self.denied:
@@ -390,7 +390,7 @@ SCANS = st.lists(st.dictionaries(PLACES, st.integers(0, 14)), min_size=1, max_si
 
 
 @given(SCANS)
-def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
+def test_numbers_follow_files(scans: list[dict[Slot, int]]) -> None:
     with kernels() as kernel:
         instances = OpenFiles(kcmp.compare)
         used: set[int] = set()
@@ -408,7 +408,7 @@ def test_numbers_follow_files(scans: list[dict[Place, int]]) -> None:
 
 
 @given(SCANS)
-def test_silently_reopened_descriptors_are_found_out(scans: list[dict[Place, int]]) -> None:
+def test_silently_reopened_descriptors_are_found_out(scans: list[dict[Slot, int]]) -> None:
     with kernels() as kernel:
         instances = OpenFiles(kcmp.compare)
         for files in scans:

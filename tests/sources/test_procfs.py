@@ -287,7 +287,7 @@ def test_nothing_is_no_process(tree: Tree) -> None:
     for pid in (42, 43):
         assert procfs.process(ProcessKey(pid, 0)) is None
         assert procfs.start_ticks(pid) is None
-        assert procfs.table(pid).fds == []
+        assert procfs.epoll_fds(pid).fds == []
         assert watch_count(procfs, pid, 3) is None
     with pytest.raises(FileNotFoundError):
         Procfs(str(tree.root / "missing")).pids()
@@ -317,7 +317,7 @@ def test_pids_are_the_numbers(tree: Tree) -> None:
 def test_only_epoll_links_count(tree: Tree) -> None:
     event, poll = "anon_inode:[eventfd]", "anon_inode:[eventpoll]"
     tree.add(42, links={0: "/dev/null", 9: poll, 10: poll, 4: event, 5: "/tmp/anon_inode:[eventpoll]", 6: "\udcff"})
-    assert Procfs(str(tree.root)).table(42).fds == [9, 10]
+    assert Procfs(str(tree.root)).epoll_fds(42).fds == [9, 10]
 
 
 def test_denied_kernel_threads_and_zombies_hide_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,8 +336,8 @@ def test_denied_kernel_threads_and_zombies_hide_nothing(tree: Tree, monkeypatch:
     procfs = Procfs(str(tree.root))
     for pid in (42, 45):  # threads that outlive their leader
         with pytest.raises(PermissionError):
-            procfs.table(pid)
-    assert procfs.table(43).fds == procfs.table(44).fds == []
+            procfs.epoll_fds(pid)
+    assert procfs.epoll_fds(43).fds == procfs.epoll_fds(44).fds == []
 
 
 def test_descriptors_that_may_not_be_counted_are_unknown(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +359,7 @@ def test_our_own_lack_of_descriptors_is_not_silence(tree: Tree, monkeypatch: pyt
 
     monkeypatch.setattr("epolltop.proc.procfs.os.open", full)
     with pytest.raises(OSError, match="Too many"):
-        Procfs(str(tree.root)).table(42)
+        Procfs(str(tree.root)).epoll_fds(42)
 
 
 def test_real_child() -> None:
@@ -367,7 +367,7 @@ def test_real_child() -> None:
     with child(code) as process:
         procfs = Procfs()
         facts = procfs.process(key(process.pid))
-        fds = procfs.table(process.pid).fds
+        fds = procfs.epoll_fds(process.pid).fds
         assert process.pid in procfs.pids()
     assert facts is not None
     assert (facts.ppid, facts.uid) == (ME, os.geteuid())
@@ -383,7 +383,7 @@ def test_real_child_that_dies() -> None:
     with child("keep = select.epoll()") as process:
         procfs = Procfs()
         who = key(process.pid)
-        (fd,) = procfs.table(process.pid).fds
+        (fd,) = procfs.epoll_fds(process.pid).fds
         assert watch_count(procfs, process.pid, fd) == 0
         process.kill()
         # Waits without reaping: the zombie still has a pid.
@@ -392,10 +392,10 @@ def test_real_child_that_dies() -> None:
         assert zombie is not None
         assert zombie.command == f"[{zombie.name}]"
         assert not zombie.fds
-        assert procfs.table(process.pid).fds == []
+        assert procfs.epoll_fds(process.pid).fds == []
         process.wait()
         assert procfs.process(who) is None
-        assert procfs.table(process.pid).fds == []
+        assert procfs.epoll_fds(process.pid).fds == []
         assert watch_count(procfs, process.pid, fd) is None
 
 
@@ -416,10 +416,10 @@ def test_real_threads_that_outlive_their_leader_show_what_it_no_longer_does() ->
         procfs = Procfs()
         fd, before = actor.create(), procfs.process(key(actor.pid))
         assert before is not None
-        assert procfs.table(actor.pid)[:2] == (actor.pid, [fd])
+        assert procfs.epoll_fds(actor.pid)[:2] == (actor.pid, [fd])
         actor.do("outlive_leader", threads=3)
         eventually(lambda: not os.listdir(f"/proc/{actor.pid}/fd"))
-        assert procfs.table(actor.pid)[:2] == (min(others(actor.pid)), [fd])
+        assert procfs.epoll_fds(actor.pid)[:2] == (min(others(actor.pid)), [fd])
         after = procfs.process(before.key)
         assert after is not None
         assert after.fds == before.fds == len(os.listdir(f"/proc/{min(others(actor.pid))}/fd"))
@@ -497,8 +497,8 @@ def test_a_long_interest_list_is_counted_and_never_held() -> None:
 def test_real_stranger_is_denied_but_counted() -> None:
     code = "from epolltop.proc.procfs import Procfs\nfrom epolltop.model.batch import ProcessKey\nprocfs = Procfs()\n"
     code += f"process = procfs.process(ProcessKey({ME}, 0))\nassert process and process.uid == 0\n"
-    code += f"assert procfs.measure({ME}, 0) is None\nassert procfs.table(2).fds == []\n"
-    code += f"try:\n    procfs.table({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
+    code += f"assert procfs.measure({ME}, 0) is None\nassert procfs.epoll_fds(2).fds == []\n"
+    code += f"try:\n    procfs.epoll_fds({ME})\nexcept PermissionError:\n    print('denied', process.fds)"
     word, fds = said_by_nobody(code).split()
     assert word == "denied"
     # Since Linux 6.2 the number of descriptors is public.
@@ -513,8 +513,8 @@ def test_real_threads_of_ones_own_are_read_though_the_table_of_their_leader_went
             actor.do("outlive_leader", threads=2)
         eventually(lambda: os.stat(f"/proc/{own.pid}/fd").st_uid == 0)
         eventually(lambda: not os.listdir(f"/proc/{other.pid}/fd"))
-        code = f"from epolltop.proc.procfs import Procfs\nprint(*Procfs().table({own.pid}).fds)\n"
-        code += f"try:\n    Procfs().table({other.pid})\nexcept PermissionError:\n    print('denied')"
+        code = f"from epolltop.proc.procfs import Procfs\nprint(*Procfs().epoll_fds({own.pid}).fds)\n"
+        code += f"try:\n    Procfs().epoll_fds({other.pid})\nexcept PermissionError:\n    print('denied')"
         assert said_by_nobody(code).split() == [str(fd), "denied"]
 
 

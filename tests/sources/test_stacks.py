@@ -24,8 +24,8 @@ from epolltop.model.batch import Event, Kind
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.proc import maps as code
 from epolltop.sources.bpf import stacks
-from epolltop.symbols import kept
-from epolltop.symbols.kept import KEPT_BYTES_MAX
+from epolltop.symbols import stack_pool
+from epolltop.symbols.stack_pool import POOL_BYTES_MAX
 from tests.support.records import event_of
 
 from . import forged
@@ -260,7 +260,7 @@ def test_whatever_stacks_a_stranger_forges_memory_is_bounded(tmp_path: Path) -> 
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     # A frame of 120 characters takes 556 bytes, a stack of 63 some 36 kB; all of them would take 140 MB.
     assert int(said[0]) < 100
-    assert 300 < int(said[1]) <= KEPT_BYTES_MAX // (63 * 500)
+    assert 300 < int(said[1]) <= POOL_BYTES_MAX // (63 * 500)
     assert said[2] == "True"
 
 
@@ -268,7 +268,7 @@ def test_whatever_stacks_a_stranger_forges_memory_is_bounded(tmp_path: Path) -> 
 def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     known = stacks.Stacks()
     raws = [stack(WRAPPER + LEAD, OUTER + far) for far in range(1, 20)]
-    monkeypatch.setattr(kept, "KEPT_BYTES_MAX", 1000)
+    monkeypatch.setattr(stack_pool, "POOL_BYTES_MAX", 1000)
     told = known.give([creation() for _ in raws], raws)
     left_out = [event for event in told if not event.stack]
     assert 0 < len(left_out) < len(raws)
@@ -281,7 +281,7 @@ def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_mapping_is_named_by_its_file() -> None:
     def module(path: bytes) -> bytes:
-        return code.Mapping(0, 1, 0, (8, 1), 1, path).module
+        return code.CodeMapping(0, 1, 0, (8, 1), 1, path).module
 
     assert [module(path) for path in (b"/usr/bin/a b", b"/tmp/x (deleted)", b"[vdso]", b"")] == [
         b"a b", b"x", b"[vdso]", b"",

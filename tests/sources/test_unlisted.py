@@ -15,7 +15,8 @@ import pytest
 
 from epolltop.model.batch import Unlisted
 from epolltop.proc import kcmp
-from epolltop.proc.unlisted import find_unlisted, in_flight, registered
+from epolltop.proc.fdinfo import in_flight, registered
+from epolltop.proc.unlisted import find_unlisted
 from tests.workloads import rings
 from tests.workloads.client import Actor
 

@@ -24,8 +24,8 @@ from epolltop.bcc.program import AttachError, Program
 from epolltop.bcc.requirements import require, tracefs
 from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch, Census, Descriptor, Event, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
-from epolltop.proc.pid_namespace import levels_up, require_machine_clock
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources import NO_STACKS

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from epolltop.bcc.iterator_pass import Reading
+from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.bcc.program import Program
 from epolltop.model.batch import Census, Descriptor, Event, Holding, ProcessKey
-from epolltop.proc.pid_namespace import levels_up
+from epolltop.proc.namespaces import levels_up
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import PART, Scan
 from epolltop.proc.shares import HOLDINGS, cut_short, fair_share
@@ -86,7 +86,7 @@ class IteratorCensus:
         self._number = 0
         self._again = False
         self._started_ns = 0
-        self._reading: Reading | None = None
+        self._reading: IteratorPass | None = None
         self._part_s = FIRST_S
         self._last = b""
         self._told: list[bytes] = []  # by table, the last
@@ -111,7 +111,7 @@ class IteratorCensus:
             self._number += 1
             self._started_ns = now_ns()
             self._program.set_element("pass", wire.PASS.pack(*wire.Pass(self._number, self._room, self._each)))
-            self._reading = Reading(self._begin)
+            self._reading = IteratorPass(self._begin)
         reading, self._reading = self._reading, None  # one that fails is over
         raw = reading.go_on(until)
         if raw is None:

@@ -16,14 +16,13 @@ from typing import NamedTuple
 
 from epolltop.model.batch import Event
 from epolltop.model.bounds import FRAME_CHARS_MAX
-from epolltop.proc.maps import Code, Run, code_of
-from epolltop.proc.maps import Mapping as CodeMapping
-from epolltop.proc.mounts import Namespaces
+from epolltop.proc.maps import Code, CodeMapping, Run, code_of
+from epolltop.proc.mountinfo import MountLists
 from epolltop.runtime.pace import Allowance, Deadline
 from epolltop.sources.bpf import wire
 from epolltop.symbols import elf
 from epolltop.symbols.demangle import plain_name
-from epolltop.symbols.kept import Kept, Stack
+from epolltop.symbols.stack_pool import NamedStack, StackPool
 from epolltop.text.safe import clipped, safe
 
 SHARE = 0.1
@@ -49,7 +48,7 @@ class _File(NamedTuple):
 class _Frame(NamedTuple):
     mapping: CodeMapping | None = None
     """None: the program could not be asked."""
-    place: elf.Place | None = None
+    place: elf.SymbolOffset | None = None
     """None: not looked up, or no symbol covers it."""
 
 
@@ -61,8 +60,8 @@ class Stacks:
         """Events so far that have none, because there were too many different ones."""
         self.may_read = True
         """False: the kernel lets us read no program, so that all frames are addresses."""
-        self._places: OrderedDict[tuple[_File, int], elf.Place | None] = OrderedDict()
-        self._kept = Kept()
+        self._places: OrderedDict[tuple[_File, int], elf.SymbolOffset | None] = OrderedDict()
+        self._kept = StackPool()
         self._time = Allowance(SHARE, POLL_S_MAX)
 
     def give(self, events: Sequence[Event], stacks: Sequence[bytes]) -> list[Event]:
@@ -73,12 +72,12 @@ class Stacks:
             stacks: of each event, as `wire.stack_bytes` answers.
         """
         self._kept.make_room()
-        named: dict[tuple[int, int, bytes], Stack] = {}
-        namespaces = Namespaces()
+        named: dict[tuple[int, int, bytes], NamedStack] = {}
+        mount_lists = MountLists()
         with self._time.spend() as deadline:
             # Few first: who brings many does not take the time of others.
             for run, of_run in sorted(_by_run(events, stacks).items(), key=lambda item: len(item[1])):
-                for raw, stack in self._named(run, of_run, namespaces, deadline):
+                for raw, stack in self._named(run, of_run, mount_lists, deadline):
                     kept = self._kept.keep(stack)
                     if kept is None:
                         break
@@ -91,13 +90,13 @@ class Stacks:
         return given
 
     def _named(
-        self, run: Run, stacks: Mapping[bytes, wire.Stack], namespaces: Namespaces, deadline: Deadline
-    ) -> Iterator[tuple[bytes, Stack]]:
+        self, run: Run, stacks: Mapping[bytes, wire.Stack], mount_lists: MountLists, deadline: Deadline
+    ) -> Iterator[tuple[bytes, NamedStack]]:
         """One after the other, so that no more are made than there is room for."""
         addresses = sorted({address for stack in stacks.values() for address in (*stack.frames, stack.caller)})
         try:
             deadline.require()
-            frames = self._frames(code_of(run, addresses, namespaces, deadline), addresses, deadline)
+            frames = self._frames(code_of(run, addresses, mount_lists, deadline), addresses, deadline)
         except OSError:
             frames = dict.fromkeys(addresses, _Frame())
         texts: dict[int, str] = {}
@@ -121,7 +120,7 @@ class Stacks:
 
     def _look_up(
         self, there: Code, mapping: CodeMapping, positions: Iterable[int], deadline: Deadline
-    ) -> dict[int, elf.Place | None]:
+    ) -> dict[int, elf.SymbolOffset | None]:
         """What the mapped file says; nothing if it is out of reach, or time is over."""
         if not mapping.inode or deadline.is_over:
             return {}
@@ -145,7 +144,7 @@ class Stacks:
             self._remember(version, position, place)
         return places
 
-    def _remember(self, version: _File, position: int, place: elf.Place | None) -> None:
+    def _remember(self, version: _File, position: int, place: elf.SymbolOffset | None) -> None:
         """Keeps the most recent."""
         self._places[version, position] = place
         self._places.move_to_end((version, position))

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from epolltop.runtime.descriptors import opened_anew
+
 STALLED_S = 0.25
 """A terminal that took nothing for so long takes nothing."""
 _LITTLE_ROOM_S = 0.01
@@ -123,7 +125,7 @@ class Terminal(io.TextIOBase):
 def _opened_anew(descriptor: int) -> int:
     """The same terminal, which only we do not wait for: others, such as our shell, share what stdout is."""
     try:
-        return os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return opened_anew(descriptor, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:  # another user's terminal: a write may have to wait
         return os.dup(descriptor)
 

@@ -1,4 +1,4 @@
-"""Says whether a file can be read without waiting for anybody, before anything touches the file.
+"""/proc/PID/mountinfo: whether a file can be read without waiting for anybody, before anything touches the file.
 
 If another machine or a program (FUSE) serves a file, a reader waits until the server answers, if it ever does, and only
 SIGKILL ends that wait. Even fstat(2) asks the server. The list of mounts is the kernel's own and asks nobody.
@@ -9,12 +9,13 @@ Format: proc_pid_mountinfo(5).
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from epolltop.proc.bounded import whole_lines
+from epolltop.proc.fdinfo import own_mount_id
+from epolltop.proc.ns import mount_namespace
+from epolltop.proc.reading import whole_lines
 from epolltop.runtime.pace import Deadline
 
 MOUNTS_BYTES_MAX = 4 << 20
@@ -31,6 +32,7 @@ _MOUNT = re.compile(
 )
 _LAYERS = re.compile(rb"(?:lowerdir|upperdir|datadir)\+?=([^,]*)")
 _OVERLAY = b"overlay"
+_OWN_S = 1.0
 _FIRST = "1"
 """The process whose list is asked, too: who is in a chroot, the process or epolltop, sees no mount outside of it."""
 
@@ -71,7 +73,7 @@ class Mounts:
         Raises:
             OSError: the process is gone, has more mounts than are read, or there is no time.
         """
-        number = _mount_of(file)
+        number = own_mount_id(file)
         for who in (str(pid), "self", _FIRST):
             for mount in _mounts(who, deadline):
                 if mount.id == number:
@@ -79,7 +81,7 @@ class Mounts:
         return False
 
 
-class Namespaces:
+class MountLists:
     """The mounts of processes, each list read once. For one poll: what is mounted changes."""
 
     def __init__(self) -> None:
@@ -93,7 +95,7 @@ class Namespaces:
         Raises:
             OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
         """
-        namespace = os.readlink(f"/proc/{pid}/ns/mnt")
+        namespace = mount_namespace(pid)
         if self._ours is None:
             self._ours = list(_mounts("self", deadline))
             with contextlib.suppress(FileNotFoundError, PermissionError):  # hidden from us
@@ -104,14 +106,12 @@ class Namespaces:
         return known
 
 
-def _mount_of(file: int) -> int:
-    """The id of a mount; OSError without /proc."""
-    with open(f"/proc/self/fdinfo/{file}", "rb") as about:
-        for line in about:
-            name, _, value = line.partition(b":")
-            if name == b"mnt_id":
-                return int(value)
-    raise FileNotFoundError("mnt_id")
+def has(kind: bytes) -> bool:
+    """Whether a file system of that kind is mounted, as far as epolltop sees."""
+    try:
+        return any(mount.kind == kind for mount in _mounts("self", Deadline(_OWN_S)))
+    except OSError:
+        return False
 
 
 def _mounts(pid: str, deadline: Deadline) -> Iterator[Mount]:

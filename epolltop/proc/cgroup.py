@@ -1,4 +1,4 @@
-"""What /proc/PID/cgroup tells: a control group's path, and the container that runs in it.
+"""/proc/PID/cgroup: a control group's path, and the container that runs in it.
 
 The kernel knows no containers. Each runtime writes its name for one into the name of a control group, so what is told
 is what `_RUNTIMES` recognises. Processes that only look after a container (conmon, LXC's monitor, nspawn's supervisor)
@@ -14,8 +14,11 @@ import functools
 import re
 from typing import NamedTuple
 
+from epolltop.proc.reading import head
 from epolltop.text.safe import safe
 
+_BYTES = 1 << 16
+"""A path of 4,096 for each of the 13 hierarchies of v1."""
 _ID = "[0-9a-f]{64}"
 _RUNTIMES = (
     rf"docker-(?P<docker>{_ID})\.scope",
@@ -47,6 +50,11 @@ class Cgroup(NamedTuple):
     container: str | None
     """The innermost container's id, whole, or its name with LXC and systemd-nspawn; None if no name of a group tells
     of one."""
+
+
+def read_cgroup(root: str, pid: int) -> Cgroup:
+    """That of a process."""
+    return cgroup(head(f"{root}/{pid}/cgroup", _BYTES))
 
 
 @functools.lru_cache(maxsize=1024)

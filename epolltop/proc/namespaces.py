@@ -1,12 +1,14 @@
-"""Which PID namespace's numbers the screen shows: those of the /proc that epolltop, and whoever reads its screen, sees.
+"""What BPF and /proc call the same thing when epolltop runs in namespaces of its own.
 
-In a container, or after unshare(1), these are not the numbers by which BPF knows processes.
+The screen shows the numbers of the /proc that epolltop, and whoever reads its screen, sees. In a container, or after
+unshare(1), these are not the numbers by which BPF knows processes.
 """
 
 from __future__ import annotations
 
 from epolltop.errors import SourceUnavailable
 from epolltop.proc.procfs import Procfs
+from epolltop.proc.timens_offsets import boot_clock_is_shifted
 
 
 def levels_up(procfs: Procfs) -> int | None:
@@ -30,12 +32,7 @@ def require_machine_clock() -> None:
     Raises:
         SourceUnavailable: epolltop is in a time namespace that shifts it.
     """
-    try:
-        with open("/proc/self/timens_offsets", encoding="ascii") as offsets:
-            shifted = any(line.startswith("boottime") and line.split()[1:] != ["0", "0"] for line in offsets)
-    except OSError:
-        shifted = False  # before Linux 5.6 there are no time namespaces
-    if shifted:
+    if boot_clock_is_shifted():
         raise SourceUnavailable(
             "epolltop is in a time namespace whose boot clock is shifted",
             "run it in the machine's own: nsenter --time --target 1 epolltop",

@@ -5,41 +5,41 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple, TypeAlias
 
-KEPT_BYTES_MAX = 16 << 20
+POOL_BYTES_MAX = 16 << 20
 """Of all that are in use at a time: 3,000 deep stacks or more. A program has some ten, unless it forges them."""
 
-Stack: TypeAlias = tuple[str, ...]
+NamedStack: TypeAlias = tuple[str, ...]
 """A readable frame each, innermost first."""
 
 _ENTRY_BYTES = 200
 """Of the table, for each stack."""
 
 
-class _Entry(NamedTuple):
-    stack: Stack
+class _Pooled(NamedTuple):
+    stack: NamedStack
     size: int
 
 
-class Kept:
+class StackPool:
     """Bounds what stacks take in memory: instances keep theirs for life, and strangers decide how many there are."""
 
     def __init__(self) -> None:
         """Knows no stack but one that nobody else ever has: it tells how many references are the table's own."""
         lone = tuple(["nobody's"])
-        self._entries = {lone: _Entry(lone, 0)}
+        self._entries = {lone: _Pooled(lone, 0)}
         self._bytes = 0
         self._is_full = False
 
-    def keep(self, stack: Stack) -> Stack | None:
+    def keep(self, stack: NamedStack) -> NamedStack | None:
         """The one object for equal stacks; None if there is no room for another one."""
         known = self._entries.get(stack)
         if known is not None:
             return known.stack
         size = sys.getsizeof(stack) + sum(map(sys.getsizeof, stack)) + _ENTRY_BYTES
-        if self._bytes + size > KEPT_BYTES_MAX:
+        if self._bytes + size > POOL_BYTES_MAX:
             self._is_full = True
             return None
-        self._entries[stack] = _Entry(stack, size)
+        self._entries[stack] = _Pooled(stack, size)
         self._bytes += size
         return stack
 

@@ -1,0 +1,124 @@
+"""/proc/PID/fd: the descriptor table of each thread, a directory of links, whether the thread is listed or not.
+
+Costs on Linux 6.18: 8 µs for a table, and 3 µs for each descriptor in it; 2 µs more for a thread of the kernel.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from epolltop.proc.fdinfo import Measured, read_instance
+from epolltop.proc.reading import GONE
+from epolltop.proc.stat import read_stat
+from epolltop.runtime.pace import Deadline
+
+_EVENTPOLL = "anon_inode:[eventpoll]"
+
+
+class EpollFds(NamedTuple):
+    """The descriptors of a process that are epoll instances."""
+
+    thread: int
+    """The one by which the kernel knows the table: the main one, or, where that has exited, the first survivor."""
+    fds: list[int]
+    """Ascending."""
+    whole: bool = True
+    """There was time to read all of the table."""
+
+
+def read_epoll_fds(root: str, pid: int, deadline: Deadline | None = None) -> EpollFds:
+    """Those of a process, as the tree of that root shows it.
+
+    Args:
+        root: of the /proc tree.
+        pid: in that tree.
+        deadline: when reading stops.
+
+    Raises:
+        FileNotFoundError, ProcessLookupError: it is gone.
+        PermissionError: it may not be read.
+    """
+    try:
+        found = _read(root, pid, deadline)
+    except PermissionError:  # the table of a main thread that has exited is root's
+        if survivor(root, pid) is None:
+            raise
+        found = None
+    if found is None and (thread := survivor(root, pid)):
+        found = _read(root, thread, deadline)
+    return found or EpollFds(pid, [])
+
+
+def survivor(root: str, pid: int) -> int | None:
+    """The first thread that has descriptors, where the main one has exited; None if there is no such.
+
+    Raises:
+        FileNotFoundError, ProcessLookupError: the process is gone.
+        PermissionError: its threads may not be read.
+    """
+    threads = f"{root}/{pid}/task"
+    if os.stat(threads).st_nlink == 3:  # a single thread
+        return None
+    stat = read_stat(root, pid)
+    if stat is None or stat.state != b"Z":
+        return None
+    for thread in map(int, os.listdir(threads)):
+        try:
+            if thread != pid and os.listdir(f"{root}/{thread}/fd"):
+                return thread
+        except GONE:  # it has ended since
+            continue
+    return None
+
+
+def measure(root: str, pid: int, fd: int) -> Measured | None:
+    """The epoll instance behind a descriptor; None if that is another file.
+
+    Raises:
+        FileNotFoundError, ProcessLookupError: it is gone.
+        PermissionError: it may not be read.
+    """
+    try:
+        link = os.readlink(f"{root}/{pid}/fd/{fd}")
+    except (FileNotFoundError, PermissionError):
+        pid = survivor(root, pid) or pid
+        link = os.readlink(f"{root}/{pid}/fd/{fd}")
+    return read_instance(root, pid, fd) if link == _EVENTPOLL else None
+
+
+def links(root: str, thread: int) -> Iterator[tuple[int, str]]:
+    """The descriptors in the table of a thread, and what they are for.
+
+    Raises:
+        FileNotFoundError, ProcessLookupError: it is gone.
+        PermissionError: it may not be read.
+    """
+    # Relative to the directory, a link costs a third less, and cannot be another process's.
+    table = os.open(f"{root}/{thread}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in os.listdir(table):
+            yield int(name), _link(name, table)
+    finally:
+        os.close(table)
+
+
+def _read(root: str, thread: int, deadline: Deadline | None) -> EpollFds | None:
+    """None: it has no descriptor of any kind."""
+    fds: list[int] = []
+    seen = False
+    for fd, link in links(root, thread):
+        seen = True
+        if link == _EVENTPOLL:
+            fds.append(fd)
+        if deadline is not None and deadline.is_over:
+            return EpollFds(thread, sorted(fds), whole=False)
+    return EpollFds(thread, sorted(fds)) if seen else None
+
+
+def _link(name: str, table: int) -> str:
+    try:
+        return os.readlink(name, dir_fd=table)
+    except FileNotFoundError:  # closed since it was listed
+        return ""
