@@ -64,7 +64,7 @@ def main() -> None:
         world = World()
         batch = source.poll({})
         world.apply(batch)
-        instances = world.freeze(world.begin()).open
+        instances = world.freeze(world.open_window()).open
         times["whole"] = [(time.perf_counter() - started) * 1000]
         taker, census = source._census, batch.census
         assert isinstance(taker, IteratorCensus), "the kernel has no task_file iterator"
@@ -77,7 +77,7 @@ def main() -> None:
             world = World()
             fresh = dataclasses.replace(batch, census=dataclasses.replace(census, holdings=holdings))
             timed("reduce", lambda world=world, fresh=fresh: world.apply(fresh))  # type: ignore[misc]
-            timed("freeze", lambda world=world: world.freeze(world.begin()))  # type: ignore[misc]
+            timed("freeze", lambda world=world: world.freeze(world.open_window()))  # type: ignore[misc]
     finally:
         source.close()
     print(json.dumps({name: statistics.median(each) for name, each in times.items()} | {"instances": instances}))

@@ -61,12 +61,13 @@ def main() -> None:
 def _world(ticks: int) -> dict[str, float]:
     from epolltop.model.world import World
 
-    world, mark = World(), None
+    world = World()
+    window = world.open_window()
     sizes: list[float] = []
     for tick in _an_hour(ticks):
         world.apply(tick)
-        world.freeze(mark or world.begin())
-        mark = world.mark()
+        world.freeze(window)
+        world.mark(window)
         sizes.append(own_cost().rss_bytes / 1e6)
     made = {"events": ticks * PROCESSES * PAIRS * 2, "processes": ticks * PROCESSES}
     return _grown(sizes[:WARM_UP], sizes[WARM_UP:]) | made
@@ -121,19 +122,19 @@ def _source(seconds: float, loops: list[str]) -> dict[str, float]:
     from epolltop.sources.bpf.bpf_source import BpfSource
 
     source, world = BpfSource(), World()
+    window = world.open_window()
     sizes: list[tuple[float, float]] = []
     foreign, name = 0, Path(loops[0]).name
     source.open()
     try:
         with _short_lived(loops):
             started = time.monotonic()
-            mark = None
             while (passed := time.monotonic() - started) < SETTLING_S + seconds:
                 batch = source.poll({})
                 foreign = max(foreign, sum(event.name != name for event in batch.events))
                 world.apply(batch)
-                created = world.freeze(mark or world.begin()).totals.created
-                mark = world.mark()
+                created = world.freeze(window).totals.created
+                world.mark(window)
                 sizes.append((passed, own_cost().rss_bytes / 1e6))
                 time.sleep(0.5)
     finally:

@@ -11,7 +11,8 @@ import pytest
 
 from epolltop.model.batch import Batch, Descriptor, ProcessKey
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Mark, Selection, World
+from epolltop.model.window import Mark, Window
+from epolltop.model.world import Selection, World
 from epolltop.session import observation as sessions
 from epolltop.session.observation import Outage, Session
 from tests.support.fake_source import ScriptedSource, Task, batch_of, file_of
@@ -93,9 +94,9 @@ async def test_a_short_refresh_asks_once_a_snapshot() -> None:
 async def test_an_observation_tells_its_news_and_makes_rows_in_the_end_only(monkeypatch: pytest.MonkeyPatch) -> None:
     freeze, frozen = World.freeze, []
 
-    def counted(self: World, since: Mark) -> Snapshot:
-        frozen.append(since)
-        return freeze(self, since)
+    def counted(self: World, window: Window, since: Mark | None = None) -> Snapshot:
+        frozen.append(window)
+        return freeze(self, window, since)
 
     monkeypatch.setattr(World, "freeze", counted)
     source = script()

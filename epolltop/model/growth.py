@@ -39,7 +39,7 @@ _Steps: TypeAlias = tuple[Step, ...]
 
 
 class Levelled:
-    """The levels of all processes. May be copied shallowly."""
+    """The levels of all processes."""
 
     def __init__(self) -> None:
         self._steps: dict[ProcessKey, _Steps] = {}

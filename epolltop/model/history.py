@@ -13,7 +13,7 @@ _IDLE = (0.0,)
 
 
 class History:
-    """Rates of the windows that are closed. May be copied shallowly."""
+    """Rates of the windows that are closed."""
 
     def __init__(self) -> None:
         self._closed: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within them

@@ -13,7 +13,6 @@ own). A census is complete but a moment old. Rules that reconcile them:
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Collection, Sequence
 
@@ -54,20 +53,6 @@ class Instances:
         self._told_whole = True  # no release went untold since the last census that was not
         self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
         self._succeeded: list[Instance] = []  # since, by another one at the same address, without an event of their end
-
-    def copy(self) -> Instances:
-        """Others that go on by themselves."""
-        twin = copy.copy(self)
-        twin.live = dict(self.live)
-        twin.changed = set(self.changed)
-        twin._held = {process: dict(files) for process, files in self._held.items()}
-        twin._unheld = set(self._unheld)
-        twin._released = dict(self._released)
-        twin._untold = set(self._untold)
-        twin._open = set(self._open)
-        twin._uncertain = set(self._uncertain)
-        twin._succeeded = list(self._succeeded)
-        return twin
 
     def holders(self) -> Collection[ProcessKey]:
         """Processes with at least one descriptor."""

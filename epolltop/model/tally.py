@@ -21,12 +21,6 @@ class Tally:
         self._entries: Mapping[ProcessKey, Counts] = {}  # in the last batch
         self._former: dict[ProcessKey, Counts] = {}  # of whom the entry is not the first: what was counted in others
 
-    def copy(self) -> Tally:
-        """Another that goes on by itself."""
-        twin = Tally()
-        twin.counts, twin._entries, twin._former = dict(self.counts), self._entries, dict(self._former)
-        return twin
-
     def apply(self, entries: Mapping[ProcessKey, Counts]) -> None:
         """Takes in the entries of a batch: one that was missing in the last one, or fell since then, began anew."""
         before, self._entries = self._entries, entries

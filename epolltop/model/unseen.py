@@ -7,7 +7,6 @@ census met ends in a release of something unknown; one that lives is found by a 
 from __future__ import annotations
 
 import collections
-import copy
 from collections.abc import Callable, Collection, Iterable
 
 from epolltop.model.batch import Batch, Event, Kind, ProcessKey
@@ -21,13 +20,7 @@ class Unseen:
         self._past = 0  # of processes that are no longer kept
         self._met_ns: int | None = None  # when all that is older had been met
         self._looked_ns = 0  # when the last census began
-        self._dropped: tuple[set[int], set[int]] = (set(), set())  # files, by each of the last two censuses
-
-    def copy(self) -> Unseen:
-        """Others that go on by themselves."""
-        twin = copy.copy(self)
-        twin._number = self._number.copy()
-        return twin
+        self._dropped: tuple[frozenset[int], ...] = ()  # files, by each of the last two censuses
 
     def apply(self, batch: Batch, told: Iterable[Event]) -> None:
         """Takes in one batch; batches come in order.
@@ -46,8 +39,8 @@ class Unseen:
                 if not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
                     self._take(event, met_ns)
         if census is not None and census.by_address and not census.cut:
-            gone = {event.file for event in told if event.kind is Kind.GONE}
-            self._dropped = (gone, self._dropped[0])
+            gone = frozenset(event.file for event in told if event.kind is Kind.GONE)
+            self._dropped = (gone, *self._dropped[:1])
             self._looked_ns = census.started_ns
             self._met_ns = batch.now_ns if met_ns is None else met_ns
 

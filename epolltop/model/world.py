@@ -1,27 +1,27 @@
 """The reducer: applies batches, live or recorded, and freezes what it knows into snapshots.
 
-Counts run since the start; rates are taken since a mark. A live view marks every tick; one that reports on a whole
-observation marks once, at its start.
+Counts run since the start; rates are taken since a window's mark. A live view marks every tick; one that reports on a
+whole observation marks once, at its start.
 """
 
 from __future__ import annotations
 
 import collections
-import copy
 import operator
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from epolltop.model.attribution import Attribution
 from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.copied import copied
 from epolltop.model.growth import Levelled, Levels
-from epolltop.model.history import History
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.tally import Tally
 from epolltop.model.unseen import Unseen
+from epolltop.model.window import Mark, Window
 
 JOURNAL = 10_000
 """Events kept for looking back."""
@@ -51,32 +51,20 @@ class Selection:
         return (not self.pids or pid in self.pids) and (not self.uids or uid in self.uids)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where a window begins."""
-
-    now_ns: int
-    counts: Mapping[ProcessKey, Counts]
-    totals: Totals
-    cpu_ns: int | None
-
-
 class World:
     """Everything known. Not thread-safe; its snapshots are immutable and may go anywhere."""
 
-    def __init__(self, selection: Selection | None = None, *, tell_all: bool = False) -> None:
+    def __init__(self, selection: Selection | None = None) -> None:
         """Knows nothing yet.
 
         Args:
             selection: which processes count.
-            tell_all: each snapshot carries every event since the one before, not only what the journal keeps.
         """
         self._selection = selection or Selection()
-        self._tell_all = tell_all
+        self.windows: list[Window] = []
+        """Through which somebody looks."""
         self._instances = Instances()
         self._held: dict[ProcessKey, tuple[Instance, ...]] = {}
-        self._shown: dict[ProcessKey, tuple[Evidence, ProcessRow]] = {}  # in the last snapshot
-        self._rows: tuple[ProcessRow, ...] = ()  # there, too
         self._facts: dict[ProcessKey, Process] = {}
         self._alive: Mapping[ProcessKey, Process] = {}
         self._leaving: set[ProcessKey] = set()  # gone, but perhaps still in a census, or in what is told late
@@ -87,31 +75,16 @@ class World:
         self._unseen = Unseen()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._past = Totals()  # of selected processes that are no longer kept
-        self._history = History()
         self._levelled = Levelled()
-        self._marked: Mark | None = None
         self._journal = Journal(JOURNAL)
         self._journal_end = 0
-        self._news: list[Event] = []
         self._missing = (0, 0)  # events missing so far, at the last two censuses
         self._batch: Batch | None = None
         self._cpu_ns: int | None = None  # own CPU time at the first batch
 
     def copy(self) -> World:
-        """A world that knows the same and goes on by itself. Shares all that is immutable or only ever replaced."""
-        twin = copy.copy(self)
-        twin._instances = self._instances.copy()
-        twin._held = dict(self._held)
-        twin._facts = dict(self._facts)
-        twin._strangers = dict(self._strangers)
-        twin._tally = self._tally.copy()
-        twin._attribution = copy.copy(self._attribution)
-        twin._unseen = self._unseen.copy()
-        twin._history = copy.copy(self._history)
-        twin._levelled = copy.copy(self._levelled)
-        twin._derived = self._derived.copy()
-        twin._news = list(self._news)
-        return twin
+        """A world that knows the same and goes on by itself, with windows of its own in the same order."""
+        return copied(self)
 
     def journal_since(self, number: int) -> Sequence[Event]:
         """The events from a number on that the journal still has, oldest first."""
@@ -155,44 +128,50 @@ class World:
         if self._levelled.is_due(batch.now_ns) and not (self._instances.cut or self._instances.crowded):
             self._levelled.look(batch.now_ns, self._instances.holders(), self._alive, self._levels)
 
-    def mark(self) -> Mark:
-        """Begins a window here, and forgets processes that were gone before it."""
+    def open_window(self, *, tell_all: bool = False) -> Window:
+        """Another look at this world; its rates run from the start until it is marked.
+
+        Args:
+            tell_all: its snapshots carry every event since the one before, not only what the journal keeps.
+        """
+        self.windows.append(Window(tell_all))
+        return self.windows[-1]
+
+    def close_window(self, window: Window) -> None:
+        """Nobody looks through it any more."""
+        self.windows = [other for other in self.windows if other is not window]
+
+    def mark(self, window: Window) -> Mark:
+        """Begins a window anew here, and forgets who is gone and in no window any more."""
         batch = self._require_batch()
-        kept = {*batch.counts, *self._instances.holders(), *self._alive}
-        if self._marked is not None:
-            self._history.close(self._rates_since(self._marked), kept)
-        for key in [key for key in self._tally.counts if key not in kept]:
-            gone = self._tally.forget(key)
-            if self._covers(key):
-                self._past = _sum(self._past, gone)
-        self._attribution.keep(kept)
-        self._unseen.keep(kept, self._covers)
-        for known in (self._facts, self._strangers):
-            for key in known.keys() - kept:
-                del known[key]
-        uids = {stranger.uid for stranger in self._strangers.values()}
-        self._users = {uid: user for uid, user in self._users.items() if uid in uids}
-        for probed in [probed for probed in self._derived if probed[0] not in kept]:
-            del self._derived[probed]
-        self._marked = Mark(batch.now_ns, dict(self._tally.counts), self._totals(), batch.cost.cpu_ns)
-        return self._marked
+        present = {*batch.counts, *self._instances.holders(), *self._alive}
+        if window.mark is not None:
+            window.history.close(self._rates_since(window.mark), present)
+        self._forget(present, [other for other in self.windows if other is not window])
+        window.mark = Mark(batch.now_ns, dict(self._tally.counts), self._totals(), batch.cost.cpu_ns)
+        return window.mark
 
     def begin(self) -> Mark:
         """The mark of the start of counting."""
         return Mark(self._require_batch().since_ns, {}, Totals(), self._cpu_ns)
 
-    def freeze(self, since: Mark) -> Snapshot:
-        """What is known now, with rates since the mark. What did not change is the same object as in the last one."""
-        batch = self._require_batch()
+    def freeze(self, window: Window, since: Mark | None = None) -> Snapshot:
+        """What is known now. What did not change is the same object as in the window's last snapshot.
+
+        Args:
+            window: whoever looks.
+            since: rates are since then; None: since the window's mark.
+        """
+        batch, since = self._require_batch(), since or window.mark or self.begin()
         window_s = (batch.now_ns - since.now_ns) / 1e9
         self._gather()
-        self._shown = {key: self._row(key, since, window_s) for key in self._listed(since)}
-        rows = tuple(row for _, row in self._shown.values())
-        if len(rows) == len(self._rows) and all(map(operator.is_, rows, self._rows)):
-            rows = self._rows
-        self._rows = rows
+        window.shown = {key: self._row(key, window, since, window_s) for key in self._listed(since)}
+        rows = tuple(row for _, row in window.shown.values())
+        if len(rows) == len(window.rows) and all(map(operator.is_, rows, window.rows)):
+            rows = window.rows
+        window.rows = rows
         totals = self._totals()
-        news = self.take_news()
+        news = window.take_news()
         everything = self._selection.is_all
         unseen = self._unseen.number(self._covers)
         return Snapshot(
@@ -221,11 +200,6 @@ class World:
             looked_ns=self._instances.looked_ns,
         )
 
-    def take_news(self) -> tuple[Event, ...]:
-        """The events since they were taken last, in a snapshot or here."""
-        news, self._news = tuple(self._news), []
-        return news
-
     def held(self) -> tuple[Instance, ...]:
         """The instances that selected processes hold, each once, in the order of the processes."""
         holders = sorted(key for key in self._instances.holders() if self._covers(key))
@@ -246,6 +220,27 @@ class World:
         # Of whom the last snapshot shows nothing and who holds nothing by now, nothing changed.
         self._instances.changed = {key for key in self._instances.changed if key in holders or key in self._held}
 
+    def _forget(self, present: Collection[ProcessKey], others: Sequence[Window]) -> None:
+        """Processes that are gone, but for those of which another window may still show what they did."""
+        gone = {key: counts for key, counts in self._tally.counts.items() if key not in present}
+        shown = {key for key, counts in gone.items() if any(other.may_show(key, counts) for other in others)}
+        kept, forgotten = {*present, *shown}, gone.keys() - shown
+        for other in others:
+            other.mark = other.mark and other.mark.without(forgotten)
+        for key in forgotten:
+            counts = self._tally.forget(key)
+            if self._covers(key):
+                self._past = _sum(self._past, counts)
+        self._attribution.keep(kept)
+        self._unseen.keep(kept, self._covers)
+        for facts in (self._facts, self._strangers):
+            for key in facts.keys() - kept:
+                del facts[key]
+        uids = {stranger.uid for stranger in self._strangers.values()}
+        self._users = {uid: user for uid, user in self._users.items() if uid in uids}
+        for probed in [probed for probed in self._derived if probed[0] not in kept]:
+            del self._derived[probed]
+
     def _require_batch(self) -> Batch:
         assert self._batch is not None, "nothing applied yet"
         return self._batch
@@ -261,8 +256,8 @@ class World:
         self._strangers.update((event.process, event) for who, event in last.items() if who not in self._facts)
         self._journal = self._journal.followed_by(noted)
         self._journal_end += len(noted)
-        if self._tell_all:
-            self._news += noted
+        for window in self.windows:
+            window.hear(noted)
 
     def _count(self, batch: Batch) -> None:
         self._tally.apply(batch.counts)
@@ -329,7 +324,7 @@ class World:
         acted = [key for key, counts in self._tally.counts.items() if counts != since.counts.get(key, _NONE)]
         return sorted(key for key in {*self._instances.holders(), *acted} if self._covers(key))
 
-    def _row(self, key: ProcessKey, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
+    def _row(self, key: ProcessKey, window: Window, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
         counts = self._tally.counts.get(key, _NONE)
         before = since.counts.get(key, _NONE)
         facts, uid = self._facts.get(key), self._uid(key, None)
@@ -344,13 +339,13 @@ class World:
             counts,
             create_per_s,
             _rate(counts.released - before.released, window_s),
-            self._history.of(key, create_per_s),
+            window.history.of(key, create_per_s),
             self._held.get(key, ()),
             self._attribution.may_lack(key) or self._unseen.of(key),
             partly_listed,
             None if partly_listed else self._levelled.of(key, self._require_batch().now_ns, self._levels(key)),
         )
-        shown = self._shown.get(key)
+        shown = window.shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))
 
 

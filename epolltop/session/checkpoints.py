@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from epolltop.model.batch import Event
-from epolltop.model.world import JOURNAL, Mark, World
+from epolltop.model.world import JOURNAL, World
 from epolltop.sources.recording.codec import pack, unpack
 from epolltop.sources.recording.reader import Place
 
@@ -32,10 +32,9 @@ class Checkpoint(NamedTuple):
     """Everything after a tick, to go on from."""
 
     world: World
-    """Without its journal."""
+    """Without its journal; with its windows."""
     parts: tuple[Part, ...]
     """The journal."""
-    mark: Mark
     place: Place
     octets: int
     """It takes about so many."""
@@ -74,14 +73,13 @@ class Checkpoints:
         """Whether to keep one here."""
         return tick % EVERY == 0 and tick not in self._kept
 
-    def keep(self, tick: int, world: World, mark: Mark, place: Place, *, facts: int, holdings: int) -> None:
+    def keep(self, tick: int, world: World, place: Place, *, facts: int, holdings: int) -> None:
         """Adds one, where we are; drops others if there are too many.
 
         Args:
             tick: which was just applied.
             world: after it.
-            mark: likewise.
-            place: likewise.
+            place: after it.
             facts: how many processes it knows.
             holdings: how many descriptors.
         """
@@ -92,7 +90,7 @@ class Checkpoints:
         bare = world.copy()
         bare.replace_journal(())
         octets = len(part.packed) + facts * _FACT + holdings * _HOLDING + _REST
-        self._kept[tick] = Checkpoint(bare, self._parts, mark, place, octets)
+        self._kept[tick] = Checkpoint(bare, self._parts, place, octets)
         self._octets += octets
         while self._octets > BYTES_MAX and len(self._kept) > 2:
             # The farthest first that does not belong to the even spread; then the spread becomes wider.

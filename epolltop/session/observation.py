@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from epolltop.model.batch import Batch, Descriptor, Event, ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
-from epolltop.model.world import Mark, Selection, World
+from epolltop.model.world import Selection, World
 from epolltop.runtime.transient import passes
 from epolltop.sources import FactSource
 from epolltop.text.numbers import timestamp
@@ -87,9 +87,9 @@ class Session:
             tell_all: snapshots carry every event, for who writes them down.
         """
         self._open_source = open_source
-        self._world = World(selection, tell_all=tell_all)
+        self._world = World(selection)
+        self._window = self._world.open_window(tell_all=tell_all)
         self._source: FactSource | None = None
-        self._mark: Mark | None = None
         self._opening: concurrent.futures.Future[Snapshot] | None = None
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="session")
         self.delay_s = delay_s
@@ -231,9 +231,9 @@ class Session:
         self._source = self._open_source()
         with uncollected():
             self._poll()
-            self._mark = self._world.mark()
+            self._world.mark(self._window)
             # Some milliseconds are no window: a rate over them says nothing.
-            return dataclasses.replace(self._world.freeze(self._world.begin()), window_s=0.0)
+            return dataclasses.replace(self._told(), window_s=0.0)
 
     @uncollected()
     def _follow(self) -> None:
@@ -241,15 +241,13 @@ class Session:
 
     def _take_news(self) -> Sequence[Event]:
         self._follow()
-        return self._world.take_news()
+        return self._window.take_news()
 
     @uncollected()
     def _tick(self) -> Snapshot:
-        assert self._mark is not None, "ticks before open"
-        since = self._mark
         self._poll()
-        snapshot = self._world.freeze(since)
-        self._mark = self._world.mark()
+        snapshot = self._world.freeze(self._window)
+        self._world.mark(self._window)
         return snapshot
 
     @uncollected()
@@ -258,7 +256,7 @@ class Session:
         return self._told()
 
     def _told(self) -> Snapshot:
-        return self._world.freeze(self._world.begin())
+        return self._world.freeze(self._window, self._world.begin())
 
     def _poll(self) -> Batch:
         assert self._source is not None, "poll before open"

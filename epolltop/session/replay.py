@@ -148,8 +148,8 @@ class Replay(Session):
         """The events of the first so many recorded seconds, some ticks at a time."""
         if self._recording is not None:
             while await self._call(lambda: self._take_in(self.begin_ns + seconds * 1e9)):
-                yield await self._call(self._world.take_news)
-        yield await self._call(self._world.take_news)
+                yield await self._call(self._window.take_news)
+        yield await self._call(self._window.take_news)
 
     # In the session's thread.
 
@@ -165,7 +165,8 @@ class Replay(Session):
             self._recording = saved
             everything = not (self._selection.pids or self._selection.uids)
             selection = saved.selection if everything else self._selection
-            self._world = World(selection, tell_all=self._tell_all)
+            self._world = World(selection)
+            self._window = self._world.open_window(tell_all=self._tell_all)
             shown = super()._open()
             self._keep()
         self._first = self._shown = dataclasses.replace(shown, news=())
@@ -176,7 +177,7 @@ class Replay(Session):
         if self._recording is None:
             assert self._shown is not None, "not open"
             return self._shown
-        return self._world.freeze(self._world.begin())
+        return self._told()
 
     def _poll(self) -> Batch:
         batch = super()._poll()
@@ -224,13 +225,14 @@ class Replay(Session):
         assert self._recording is not None
         if tick <= self._at or self._checkpoints.before(tick) > self._at:
             self._at, checkpoint = self._checkpoints.go_back(tick)
-            self._world, self._mark = checkpoint.restored(), checkpoint.mark
+            self._world = checkpoint.restored()
+            (self._window,) = self._world.windows
             self._recording.go_to(checkpoint.place)
         while self._at < tick - 1:
             if self.stopping.is_set():  # somebody leaves, who would wait for us
                 raise SourceEnded
             self._poll()
-            self._mark = self._world.mark()
+            self._world.mark(self._window)
             self._keep()
         snapshot = self._tick()
         self._keep()
@@ -240,11 +242,9 @@ class Replay(Session):
         """A checkpoint, if it is time for one."""
         if self._paced and self._checkpoints.is_due(self._at):
             assert self._recording is not None
-            assert self._mark is not None
             self._checkpoints.keep(
                 self._at,
                 self._world,
-                self._mark,
                 self._recording.place(),
                 facts=self._facts,
                 holdings=self._holdings,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from epolltop.errors import SourceEnded, Unplayable
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
@@ -31,6 +31,7 @@ from tests.fuzz.mutation import NUMBERS, TEXTS, junk, mutated_bytes, mutated_tre
 from tests.sources.test_recording import TICKS
 from tests.support.examples import EVENTS, exact
 from tests.support.recordings import content
+from tests.support.watched import Watched
 
 WHY_CHARS_MAX = 500
 """Of a sentence that says why something is refused."""
@@ -70,12 +71,12 @@ def _shown(path: Path) -> None:
         return _sentence(str(error))
     snapshot = saved
     if isinstance(saved, Recording):
-        world = World(tell_all=True)
+        world = Watched(tell_all=True)
         try:
             while True:
                 world.apply(saved.poll({}))
-                snapshot = world.freeze(world.begin())
-                world.mark()
+                snapshot = world.look()
+                world.begin_window()
         except SourceEnded:
             _sentence(saved.trouble)
         except Unplayable as error:

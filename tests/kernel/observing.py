@@ -12,13 +12,14 @@ from pathlib import Path
 
 from epolltop.model.batch import Batch, Descriptor, Event, Kind
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from epolltop.sources import FactSource
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.proc_source import ProcSource
 from epolltop.sources.recording.recorder import Recorder
+from tests.support.watched import Watched
 from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
@@ -31,7 +32,7 @@ class Observing:
     def __init__(self, source: FactSource) -> None:
         self._source = source
         self._poll = source.poll
-        self._world = World(tell_all=True)
+        self._world = Watched(tell_all=True)
         self._events: dict[int, list[Event]] = {}
         self.focus: dict[int, Descriptor] = {}
         self.batch: Batch
@@ -48,7 +49,7 @@ class Observing:
         self.batch = self._poll(self.focus)
         self.records += len(self.batch.events)
         self._world.apply(self.batch)
-        snapshot = self._world.freeze(self._world.begin())
+        snapshot = self._world.look()
         for event in snapshot.news:
             self._events.setdefault(event.pid, []).append(event)
         return snapshot

@@ -9,7 +9,8 @@ import pytest
 
 from epolltop.model.batch import Descriptor, Holding, Kind
 from epolltop.model.snapshot import Provenance
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
+from tests.support.watched import Watched
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -249,7 +250,7 @@ def test_watches_are_not_those_of_the_next_instance_in_that_place(observing: Obs
 
 
 def test_a_selected_process_is_all_there_is(observing: Observing, actor: Actor) -> None:
-    selected = World(Selection(pids=frozenset({actor.pid})), tell_all=True)
+    selected = Watched(Selection(pids=frozenset({actor.pid})), tell_all=True)
     with Actor() as other:
         for who, count in ((actor, 5), (other, 3)):
             who.do("hold", count=count)
@@ -259,7 +260,7 @@ def test_a_selected_process_is_all_there_is(observing: Observing, actor: Actor) 
         assert observing.row(other.pid).open == 3
         assert observing.row(child).open == 5
         selected.apply(observing.batch)
-        snapshot = selected.freeze(selected.begin())
+        snapshot = selected.look()
     assert [row.pid for row in snapshot.processes] == [actor.pid]
     assert snapshot.open == 5
     assert (snapshot.totals.created, snapshot.totals.released) == (7, 2)

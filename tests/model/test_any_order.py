@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from epolltop.model.batch import Batch, Census, Counts, Event, Holding, Kind, ProcessKey, Totals
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source
+from tests.support.watched import Watched
 
 WHO = (P, Q, R)
 GONE = ProcessKey(400, 4000)
@@ -217,14 +218,14 @@ def _truth(kernel: Kernel) -> set[tuple[int, int | None, ProcessKey]]:
 @given(STEPS, FATES)
 def test_late_doubled_and_lost_events_leave_the_truth(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
     kernel = _run(steps)
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     mark = None
     for one in _deliver(kernel, fates):
         world.apply(one)
-        _check(world.freeze(mark or world.begin()))
-        _check(world.freeze(world.begin()))
-        mark = world.mark()
-    snapshot = world.freeze(world.begin())
+        _check(world.look(mark))
+        _check(world.look())
+        mark = world.begin_window()
+    snapshot = world.look()
     assert _table(snapshot) == _truth(kernel)
     in_flight = sum(not file.holders for file in kernel.files.values())
     assert snapshot.in_flight <= in_flight, "a ghost"
@@ -240,11 +241,11 @@ def test_the_same_where_a_census_knows_instances_by_their_places(
 ) -> None:
     kernel = _run(steps)
     batches = _deliver(kernel, fates, Walks())
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     for one in batches:
         world.apply(one)
-        _check(world.freeze(world.begin()))
-    snapshot = world.freeze(world.begin())
+        _check(world.look())
+    snapshot = world.look()
     assert _table(snapshot) == _shown(batches[-1].census)
     alive = {(file.address, file.born) for file in kernel.files.values()}
     assert {(each.file, each.created_ns) for each in snapshot.unheld} <= alive, "a ghost"
@@ -258,10 +259,10 @@ def test_the_same_where_a_census_knows_instances_by_their_places(
 def test_events_in_time_are_enough(steps: list[Step]) -> None:
     everything = [(what, at, who, True) for what, at, who, _ in steps]
     kernel = _run(everything)
-    world = World()
+    world = Watched()
     for one in _deliver(kernel, [ON_TIME]):
         world.apply(one)
-    snapshot = world.freeze(world.begin())
+    snapshot = world.look()
     assert _table(snapshot) == _truth(kernel)
     assert snapshot.in_flight == sum(not file.holders for file in kernel.files.values())
     assert not [event for event in snapshot.journal if event.kind > 3], "nothing had to be inferred"
@@ -281,10 +282,10 @@ def test_any_order_loss_and_duplication_of_batches_is_survived(
         events = [event for event in one.events for _ in range(random.choice([0, 1, 1, 2]))]
         random.shuffle(events)
         shuffled.append(dataclasses.replace(one, events=events, source=source(released=exact)))
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     for one in shuffled:
         world.apply(one)
-        snapshot = world.freeze(world.begin())
+        snapshot = world.look()
         assert snapshot.open >= snapshot.in_flight >= 0
         assert all(min(row.created, row.released, row.failed) >= 0 for row in snapshot.processes)
     # What is missing is known to be missing, and a census has the last word.
@@ -294,7 +295,7 @@ def test_any_order_loss_and_duplication_of_batches_is_survived(
         final = walks.see(final, []) if walks else final
         world.apply(batch(kernel.now + 5, [], final, counts=kernel.counts, by=by, totals=Totals(1)))
         kernel.now += 10
-    snapshot = world.freeze(world.begin())
+    snapshot = world.look()
     assert _table(snapshot) == _shown(final)
     assert snapshot.in_flight == 0
 
@@ -306,35 +307,35 @@ def test_a_copy_goes_on_by_itself_and_ends_up_the_same(
 ) -> None:
     by = source(created=exact, released=exact)
     batches = [dataclasses.replace(one, source=by) for one in _deliver(_run(steps), fates)]
-    world = World(Selection(pids=frozenset(pids)), tell_all=True)
+    world = Watched(Selection(pids=frozenset(pids)), tell_all=True)
     # Somebody who has ended before /proc was asked.
     world.apply(batch(50, [create(C, 20, GONE), release(C, 30, 20, GONE)], counts={GONE: Counts(1, 0, 1)}, by=by))
-    mark = world.mark()
+    mark = world.begin_window()
     parted = data.draw(st.integers(1, len(batches)))
     for one in batches[:parted]:
-        world.freeze(mark)  # the last batch is not yet in any snapshot
-        mark = world.mark() if data.draw(st.booleans()) else mark
+        world.look(mark)  # the last batch is not yet in any snapshot
+        mark = world.begin_window() if data.draw(st.booleans()) else mark
         world.apply(one)
 
-    def shown(of: World) -> list[Snapshot]:
-        snapshots = [of.freeze(mark), of.freeze(of.begin())]
+    def shown(of: Watched) -> list[Snapshot]:
+        snapshots = [of.look(mark), of.look()]
         for one in batches[parted:]:
             of.apply(one)
-            snapshots += [of.freeze(mark), of.freeze(of.begin())]
-            of.mark()
+            snapshots += [of.look(mark), of.look()]
+            of.begin_window()
         return snapshots
 
     expected = shown(copy.deepcopy(world))
     astray, first, second = (world.copy() for _ in range(3))
     # What one of them meets, the others do not: everybody is gone, and so is what they held.
     late = 10**6
-    astray.mark()
+    astray.begin_window()
     astray.apply(
         batch(
             late, [create(A, late, R), release(B, late)], census(late + 1), counts={R: Counts(9, 9, 9)}, alive=(), by=by
         )
     )
-    astray.freeze(astray.mark())
+    astray.look(astray.begin_window())
     for each in (first, second, world):
         assert shown(each) == expected
 
@@ -354,10 +355,10 @@ def test_looking_only_at_what_differs_finds_the_same(
 ) -> None:
     batches = _deliver(_run(steps), fates, None if by_address else Walks())
     chosen = batches if in_order else data.draw(st.lists(st.sampled_from(batches), max_size=2 * len(batches)))
-    world, thorough = World(tell_all=True), World(tell_all=True)
+    world, thorough = Watched(tell_all=True), Watched(tell_all=True)
     thorough._instances = _Thorough()
     for one in chosen:
         met = dataclasses.replace(one, census=data.draw(st.sampled_from([None, one.census, one.census])))
         world.apply(met)
         thorough.apply(met)
-        assert world.freeze(world.begin()) == thorough.freeze(thorough.begin())
+        assert world.look() == thorough.look()

@@ -8,9 +8,10 @@ import pytest
 
 from epolltop.model.batch import Counts, ProcessKey, Totals
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from epolltop.query.headline import is_lossy, notes, totals_line
 from tests.support.records import SECOND_NS, A, P, Q, batch, census, create, holding, process, source
+from tests.support.watched import Watched
 
 FULL = source(overflowed=2, unattributed=2)
 LATER = ProcessKey(400, 10_000)
@@ -21,18 +22,18 @@ def _bounded(snapshot: Snapshot) -> dict[int, bool]:
     return {row.pid: row.lacking for row in snapshot.processes}
 
 
-def _now(world: World) -> Snapshot:
-    return world.freeze(world.begin())
+def _now(world: Watched) -> Snapshot:
+    return world.look()
 
 
 def test_nobody_is_in_doubt_while_there_is_room() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(20 * SECOND_NS, [], census(10, holding(A)), counts={Q: Counts(1)}))
     assert _bounded(_now(world)) == {P.pid: False, Q.pid: False}
 
 
 def test_who_had_an_entry_before_is_counted_wholly() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(20 * SECOND_NS, [], counts={P: Counts(1)}))
     world.apply(batch(21 * SECOND_NS, [], census(20 * SECOND_NS, holding(A, Q)), counts={P: Counts(5)}, by=FULL))
     snapshot = _now(world)
@@ -43,7 +44,7 @@ def test_who_had_an_entry_before_is_counted_wholly() -> None:
 
 
 def test_who_gets_an_entry_later_may_have_been_refused_one_before() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(20 * SECOND_NS, []))
     world.apply(batch(21 * SECOND_NS, [], by=FULL))
     world.apply(batch(22 * SECOND_NS, [], counts={Q: Counts(7)}, by=FULL))
@@ -55,7 +56,7 @@ def test_who_gets_an_entry_later_may_have_been_refused_one_before() -> None:
 
 
 def test_who_came_when_there_was_room_again_is_counted_wholly() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(20 * SECOND_NS, [], by=FULL))
     world.apply(batch(101 * SECOND_NS, [], census(100 * SECOND_NS, holding(A, LATER)), by=FULL))
     assert _bounded(_now(world)) == {LATER.pid: False}
@@ -69,7 +70,7 @@ def test_who_came_when_there_was_room_again_is_counted_wholly() -> None:
 
 @pytest.mark.parametrize("selection", [Selection(), Selection(pids=frozenset({P.pid}))])
 def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) -> None:
-    world = World(selection)
+    world = Watched(selection)
     world.apply(batch(20 * SECOND_NS, []))
     assert _now(world).exact
     world.apply(batch(21 * SECOND_NS, [], counts={P: Counts(5)}, totals=Totals(created=7), by=FULL))
@@ -80,7 +81,7 @@ def test_totals_of_some_processes_are_lower_bounds_then(selection: Selection) ->
 
 @pytest.mark.parametrize(("chosen", "exact"), [((), False), ((P.pid, Q.pid), False), ((Q.pid,), True)])
 def test_a_32_bit_program_leaves_in_doubt_the_totals_that_it_is_part_of(chosen: tuple[int, ...], exact: bool) -> None:
-    world = World(Selection(pids=frozenset(chosen)))
+    world = Watched(Selection(pids=frozenset(chosen)))
     blind = replace(source(), sees_compat=False)
     at_first = batch(20 * SECOND_NS, [], by=blind)
     world.apply(replace(at_first, processes={P: process(P, compat=True), Q: process(Q)}))
@@ -91,7 +92,7 @@ def test_a_32_bit_program_leaves_in_doubt_the_totals_that_it_is_part_of(chosen: 
 
 
 def test_a_copy_learns_by_itself() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(20 * SECOND_NS, [create(A, 10)]))
     twin = world.copy()
     twin.apply(batch(21 * SECOND_NS, [], by=FULL))
@@ -101,7 +102,7 @@ def test_a_copy_learns_by_itself() -> None:
 
 
 def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(20 * SECOND_NS, [], census(10, holding(A)), by=replace(source(), missed=3)))
     snapshot = _now(world)
     assert not snapshot.exact
@@ -111,7 +112,7 @@ def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
 
 
 def test_who_released_what_nobody_saw_created_may_have_been_a_32_bit_program() -> None:
-    world = World()
+    world = Watched()
     blind = replace(source(), sees_compat=False)
     world.apply(batch(20 * SECOND_NS, [], alive=(P,), counts={P: Counts(), Q: Counts(created=2, released=2)}, by=blind))
     brief = ProcessKey(401, 10_000)

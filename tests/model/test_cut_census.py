@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from epolltop.model import instances
 from epolltop.model.batch import Census, Holding, Kind, ProcessKey
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import World
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source
+from tests.support.watched import Watched
 
 from .test_any_order import FATES, STEPS, Step, _deliver, _run, _table, _truth
 
@@ -28,10 +28,10 @@ def cut(whole: Census, left_out: set[int]) -> Census:
 
 
 def seen(*censuses: Census, exact: bool = True) -> Snapshot:
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     for each in censuses:
         world.apply(batch(each.started_ns + 5, (), each, by=source(released=exact)))
-    return world.freeze(world.begin())
+    return world.look()
 
 
 @given(st.sets(st.sampled_from([(A, P, 3), (A, Q, 3), (B, P, 4), (C, R, 3), (C, Q, 9)])), st.sets(st.integers(0, 4)),
@@ -55,18 +55,18 @@ def test_nothing_that_lives_is_gone_and_a_whole_census_heals(
     kernel = _run(steps)
     batches = [dataclasses.replace(one, source=dataclasses.replace(one.source, probes=source(released=exact).probes))
                for one in _deliver(kernel, fates)]  # fmt: skip
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     for tick, one in enumerate(batches[:-2]):
         whole = one.census
         assert whole is not None
         world.apply(dataclasses.replace(one, census=cut(whole, cuts[tick % len(cuts)])))
         lives = {(each.file, each.created_ns) for each in whole.holdings}
-        snapshot = world.freeze(world.begin())
+        snapshot = world.look()
         gone = {(each.file, each.created_ns) for each in snapshot.news if each.kind is Kind.GONE}
         assert not gone & lives
     for one in batches[-2:]:
         world.apply(one)
-    snapshot = world.freeze(world.begin())
+    snapshot = world.look()
     # Where no probe sees releases, what the census before did not show is found: its birth may be another's.
     told, truth = ({(file, created if exact else None, key) for file, created, key in each}
                    for each in (_table(snapshot), _truth(kernel)))  # fmt: skip
@@ -106,25 +106,25 @@ def test_what_cuts_leave_uncertain_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
 def test_creations_without_room_wait_for_the_next_census(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instances, "LIVE_MAX", 3)
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     world.apply(batch(50, (), census(10)))
     world.apply(batch(150, [create(file, 100 + file, P, file) for file in range(1, 6)]))
-    snapshot = world.freeze(world.begin())
+    snapshot = world.look()
     assert (snapshot.open, snapshot.partly_listed) == (3, True)
     assert snapshot.processes[0].partly_listed
     held = [holding(file, P, file, created=100 + file) for file in range(2, 6)]
     world.apply(batch(300, [release(1, 180, 101)], census(200, *held)))
-    snapshot = world.freeze(world.begin())
+    snapshot = world.look()
     assert (snapshot.open, snapshot.partly_listed) == (4, False)
     assert {each.kind for each in snapshot.news} == {Kind.RELEASE}
 
 
 def test_holders_that_stay_are_not_made_anew() -> None:
     many = [ProcessKey(pid, pid) for pid in range(1, 50)]
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     world.apply(batch(105, (), census(100, *(holding(A, who) for who in many))))
-    before = world.freeze(world.begin()).processes[0].instances[0].holders
+    before = world.look().processes[0].instances[0].holders
     world.apply(batch(205, (), census(200, *(holding(A, who) for who in (*many[1:], R)))))
-    (instance,) = world.freeze(world.begin()).processes[0].instances
+    (instance,) = world.look().processes[0].instances
     assert [each.process for each in instance.holders] == [*many[1:], R]
     assert all(now is then for now, then in zip(instance.holders, before[1:], strict=False))

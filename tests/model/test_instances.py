@@ -8,6 +8,7 @@ import pytest
 
 from epolltop.model import instances
 from epolltop.model.batch import Kind, ProcessKey, Syscall
+from epolltop.model.copied import copied
 from epolltop.model.instances import PAST, PAST_FDS, Instances
 from epolltop.model.snapshot import Held, Holder, Provenance, Thread
 from tests.support.records import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
@@ -263,7 +264,7 @@ def test_what_a_copy_meets_the_others_do_not(known: Instances) -> None:
     known.apply_event(create(B, 10))
     known.apply_census(census(20, holding(B, created=10), holding(C, Q, created=11)), release_told=True)
     known.changed.clear()
-    twin = known.copy()
+    twin = copied(known)
     twin.apply_event(release(A, 20, 10))
     twin.apply_event(release(B, 25, 10))
     twin.apply_census(census(30), release_told=True)

@@ -9,24 +9,25 @@ import pytest
 
 from epolltop.model.batch import Batch, Census, Event, Totals
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from epolltop.query.headline import notes, totals_line
 from tests.support.records import SECOND_NS, A, B, C, P, Q, R, batch, census, create, holding, release, source
+from tests.support.watched import Watched
 
 
 def _tick(second: int, events: Iterable[Event] = (), taken: Census | None = None) -> Batch:
     return batch(second * SECOND_NS, events, taken or census(second * SECOND_NS - 10))
 
 
-def _world(*batches: Batch, selection: Selection | None = None) -> World:
-    world = World(selection)
+def _world(*batches: Batch, selection: Selection | None = None) -> Watched:
+    world = Watched(selection)
     for each in batches:
         world.apply(each)
     return world
 
 
-def _shown(world: World) -> Snapshot:
-    return world.freeze(world.begin())
+def _shown(world: Watched) -> Snapshot:
+    return world.look()
 
 
 def test_the_end_of_what_no_census_met_was_a_creation_that_nobody_saw() -> None:
@@ -108,6 +109,6 @@ def test_they_stay_in_the_totals_when_their_process_is_forgotten() -> None:
     twin.apply(_tick(3, [release(A, 3 * SECOND_NS - 50, who=R)]))
     for second in (4, 5, 6):
         world.apply(replace(_tick(second), processes={}, totals=Totals(released=1)))
-        world.mark()
+        world.begin_window()
     assert (_shown(world).unseen, _shown(world).exact) == (1, False)
     assert _shown(twin).unseen == 2

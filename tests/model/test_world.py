@@ -31,10 +31,11 @@ from tests.support.records import (
     release,
     source,
 )
+from tests.support.watched import Watched
 
 
-def _whole(world: World) -> Snapshot:
-    return world.freeze(world.begin())
+def _whole(world: Watched) -> Snapshot:
+    return world.look()
 
 
 def _rows(snapshot: Snapshot) -> dict[int, ProcessRow]:
@@ -42,7 +43,7 @@ def _rows(snapshot: Snapshot) -> dict[int, ProcessRow]:
 
 
 def test_rows_are_holders_and_who_acted() -> None:
-    world = World()
+    world = Watched()
     counts = {P: Counts(3, 1, 2), R: Counts(0, 0, 0)}
     world.apply(batch(2 * SECOND_NS, [], census(SECOND_NS, holding(A, Q)), counts=counts, totals=Totals(3, 1, 2)))
     snapshot = _whole(world)
@@ -58,11 +59,11 @@ def test_rows_are_holders_and_who_acted() -> None:
 
 
 def test_rates_are_taken_since_the_mark_and_counts_since_the_start() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, counts={P: Counts(10, 0, 4)}, totals=Totals(10, 0, 4), cpu_ns=SECOND_NS))
-    mark = world.mark()
+    mark = world.begin_window()
     world.apply(batch(3 * SECOND_NS, counts={P: Counts(16, 0, 4)}, totals=Totals(16, 0, 4), cpu_ns=2 * SECOND_NS))
-    snapshot = world.freeze(mark)
+    snapshot = world.look(mark)
     row = _rows(snapshot)[P.pid]
     assert (row.created, row.create_per_s, row.release_per_s) == (16, 3.0, 0.0)
     assert (snapshot.totals.created, snapshot.create_per_s, snapshot.release_per_s) == (16, 3.0, 0.0)
@@ -70,7 +71,7 @@ def test_rates_are_taken_since_the_mark_and_counts_since_the_start() -> None:
 
 
 def test_a_count_that_falls_began_anew_and_is_added() -> None:
-    world = World()
+    world = Watched()
     mark = None
     entries = [Counts(20, 2, 9), Counts(3, 0, 1), Counts(4, 0, 1), None, Counts(6, 0, 5), Counts(6, 1, 4)]
     expected = [(20, 2, 9), (23, 2, 10), (24, 2, 10), (24, 2, 10), (30, 2, 15), (36, 3, 19)]
@@ -78,50 +79,50 @@ def test_a_count_that_falls_began_anew_and_is_added() -> None:
     for tick, (entry, counts) in enumerate(zip(entries, expected, strict=True), start=1):
         held = census(tick * SECOND_NS, holding(A))
         world.apply(batch(tick * SECOND_NS, [], held, counts={P: entry} if entry else {}, alive=()))
-        row = _rows(world.freeze(mark or world.begin()))[P.pid]
+        row = _rows(world.look(mark))[P.pid]
         assert (row.created, row.failed, row.released) == counts
         rates.append((row.create_per_s, row.release_per_s))
-        mark = world.mark()
+        mark = world.begin_window()
     assert rates[1:] == [(3, 1), (1, 0), (0, 0), (6, 5), (6, 4)]
 
 
 def test_the_totals_of_a_selection_do_not_fall_with_the_count_of_one() -> None:
-    world = World(Selection(pids=frozenset({P.pid})))
+    world = Watched(Selection(pids=frozenset({P.pid})))
     for tick, created in enumerate([20, 3, 0, 2], start=1):
         counts = {P: Counts(created)} if created else {}
         world.apply(batch(tick * SECOND_NS, counts=counts, alive=()))
-        totals = world.freeze(world.mark()).totals
+        totals = world.look(world.begin_window()).totals
         assert totals.created == (20, 23, 23, 25)[tick - 1]
 
 
 def test_who_did_nothing_since_the_mark_and_holds_nothing_is_not_listed() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, counts={P: Counts(1, 0, 1)}))
-    mark = world.mark()
+    mark = world.begin_window()
     world.apply(batch(2 * SECOND_NS, counts={P: Counts(1, 0, 1)}))
-    assert world.freeze(mark).processes == ()
+    assert world.look(mark).processes == ()
     assert _rows(_whole(world))[P.pid].created == 1
 
 
 def test_before_anything_was_observed_there_are_no_rates() -> None:
-    world = World()
+    world = Watched()
     world.apply(dataclasses.replace(batch(0, [], census(0, holding(A)))))
-    snapshot = world.freeze(world.mark())
+    snapshot = world.look(world.begin_window())
     assert (snapshot.window_s, snapshot.create_per_s, snapshot.processes[0].create_per_s) == (0.0, 0.0, 0.0)
 
 
 def _histories(*created: int, polls: int = 1) -> list[tuple[float, ...]]:
     """Of P, when it has created so many: a window each, that begins with the end of the one before."""
-    world = World()
+    world = Watched()
     histories = []
     for poll, number in enumerate(created):
         at = (1 + poll) * SECOND_NS
         world.apply(batch(at, [], census(at, holding(A)), counts={P: Counts(created=number)}))
         if poll == 0:
-            mark = world.mark()
+            mark = world.begin_window()
         elif poll % polls == 0:
-            histories.append(_rows(world.freeze(mark))[P.pid].history)
-            mark = world.mark()
+            histories.append(_rows(world.look(mark))[P.pid].history)
+            mark = world.begin_window()
     return histories
 
 
@@ -145,17 +146,17 @@ def test_history_is_of_windows_however_often_the_source_was_asked() -> None:
 
 
 def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
-    world = World()
+    world = Watched()
     held = (holding(A), holding(B, Q, 4))
     snapshots: list[Snapshot] = []
     world.apply(batch(0, [], census(0, *held), counts={P: Counts(), Q: Counts()}))  # growth is known after a second
     for tick, created in enumerate([0, 0, 0, 1, 1, 1], start=1):
-        mark = world.mark() if snapshots else None
+        mark = world.begin_window() if snapshots else None
         # The same each time, but told anew, as sources do.
         counts = {P: Counts(), Q: Counts(created)}
         events = [create(C, 3 * SECOND_NS, Q), release(C, 3 * SECOND_NS + 1, 3 * SECOND_NS, Q)] if tick == 4 else []
         world.apply(batch(tick * SECOND_NS, events, census(tick * SECOND_NS, *held), counts=counts))
-        snapshots.append(world.freeze(mark or world.begin()))
+        snapshots.append(world.look(mark))
     first, second, third, busy, after, last = snapshots
     assert first.processes is second.processes is third.processes
     assert first.journal is second.journal is third.journal
@@ -167,7 +168,7 @@ def test_what_did_not_change_is_the_same_object_in_the_next_snapshot() -> None:
 
 
 def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     world.apply(batch(1, [], census(1, holding(C))))
     world.apply(batch(30, [create(A, 10), failed(11, Q), release(A, 20, 10), release(C, 21)], census(25)))
     snapshot = _whole(world)
@@ -187,14 +188,14 @@ def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
 
 
 def test_news_are_only_for_who_asks() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(30, [create(A, 10)]))
     snapshot = _whole(world)
     assert (snapshot.news, len(snapshot.journal)) == ((), 1)
 
 
 def test_where_no_probe_fires_changes_between_two_censuses_count() -> None:
-    world = World()
+    world = Watched()
     blind = source(created=False, released=False)
     assert not blind.exact
     world.apply(batch(SECOND_NS, [], census(1, holding(1), holding(2), by_address=False), by=blind))
@@ -211,7 +212,7 @@ def test_where_no_probe_fires_changes_between_two_censuses_count() -> None:
 
 
 def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
-    world = World()
+    world = Watched()
     half = source(released=False)
     world.apply(batch(SECOND_NS, [create(A, 10), create(B, 11)], census(20, holding(A, created=10)), by=half))
     world.apply(batch(2 * SECOND_NS, [], census(30), by=half, counts={P: Counts(created=2)}, totals=Totals(created=2)))
@@ -224,7 +225,7 @@ def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
 
 
 def test_a_probe_of_something_else_that_sees_nothing_changes_no_count() -> None:
-    world, by = World(), source()
+    world, by = Watched(), source()
     by = dataclasses.replace(by, probes=(*by.probes, Probe("epoll_wait", "nowhere", False)))
     world.apply(batch(SECOND_NS, [create(A, 10)], census(20, holding(A, created=10)), by=by))
     # Released by a kernel thread: in the totals only, which a sum over processes would lack.
@@ -236,7 +237,7 @@ def test_a_probe_of_something_else_that_sees_nothing_changes_no_count() -> None:
 
 @pytest.mark.parametrize("missed", [source(lost=1), source(untold_releases=1)])
 def test_what_was_missed_is_healed_by_the_next_censuses(missed: Source) -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(5, [create(A, 1), create(B, 2)], census(3, holding(A, created=1), holding(B, created=2))))
     # A's release is missing, known as such only after the census that still showed it.
     still = census(6, holding(A, created=1), holding(B, created=2))
@@ -254,7 +255,7 @@ def test_what_was_missed_is_healed_by_the_next_censuses(missed: Source) -> None:
 
 
 def test_where_releases_may_be_left_out_uncounted_what_nobody_holds_has_ended() -> None:
-    world = World()
+    world = Watched()
     unsure = dataclasses.replace(source(), sees_all_releases=False)
     world.apply(batch(10, [create(A, 1)], census(5, holding(A, created=1)), by=unsure))
     world.apply(batch(20, [], census(15), by=unsure))
@@ -268,14 +269,14 @@ def test_where_releases_may_be_left_out_uncounted_what_nobody_holds_has_ended() 
 
 
 def test_in_flight_is_counted_and_held_by_no_row() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, [create(A, 10)], census(20)))
     snapshot = _whole(world)
     assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
 
 
 def test_a_shared_instance_is_one_under_each_holder() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, [], census(20, holding(A), holding(A, Q, 4), holding(B, Q, 5))))
     snapshot = _whole(world)
     rows = _rows(snapshot)
@@ -284,23 +285,23 @@ def test_a_shared_instance_is_one_under_each_holder() -> None:
 
 
 def test_a_process_that_ended_stays_for_its_window_and_is_then_forgotten() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, [], counts={P: Counts(1)}, alive=(P,)))
-    mark = world.mark()
+    mark = world.begin_window()
     world.apply(batch(2 * SECOND_NS, [create(A, 10), release(A, 20, 10)], counts={P: Counts(5, 0, 5)}, alive=()))
-    snapshot = world.freeze(mark)
+    snapshot = world.look(mark)
     (row,) = snapshot.processes
     assert (row.created, row.released, row.create_per_s, row.ended) == (5, 5, 4.0, True)
     assert (row.name, row.user, row.command) == ("name 100", "user 100", "command 100"), "as it was last seen"
-    world.mark()
+    world.begin_window()
     world.apply(batch(3 * SECOND_NS, [], counts={}, alive=()))
-    mark = world.mark()
-    assert world.freeze(mark).processes == ()
+    mark = world.begin_window()
+    assert world.look(mark).processes == ()
     assert _whole(world).processes == (), "not even over the whole observation"
 
 
 def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
-    world = World()
+    world = Watched()
     events = [create(A, 10, Q), release(A, 20, 10, Q)]
     world.apply(batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1)}, alive=()))
     (row,) = _whole(world).processes
@@ -309,34 +310,34 @@ def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
 
 
 def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None:
-    world = World()
+    world = Watched()
     events = [create(A, 10, Q), release(A, 20, 10, Q), failed(21, R)]
     told = batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1), R: Counts(0, 1)}, alive=())
     world.apply(dataclasses.replace(told, users={1200: "alice"}))
     assert [(row.uid, row.user) for row in _whole(world).processes] == [(1200, "alice"), (1300, None)]
     for tick in (2, 3):
-        world.mark()
+        world.begin_window()
         world.apply(batch(tick * SECOND_NS, alive=()))
-    world.mark()
+    world.begin_window()
     assert (world._users, world._strangers) == ({}, {})
 
 
 def test_who_was_never_seen_at_all_is_unknown() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
     (row,) = _whole(world).processes
     assert (row.name, row.uid, row.ppid, row.ended, row.sampled_out) == ("", None, None, True, 1)
 
 
 def test_totals_of_all_are_those_of_the_kernel() -> None:
-    world = World()
+    world = Watched()
     totals = Totals(created=9, failed=2, released=8, released_by_kernel=3)
     world.apply(batch(SECOND_NS, [], counts={P: Counts(1)}, totals=totals))
     assert _whole(world).totals == totals
 
 
 def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
-    world = World(Selection(pids=frozenset({Q.pid})))
+    world = Watched(Selection(pids=frozenset({Q.pid})))
     events = [create(A, 10, P), create(B, 11, Q, 4)]
     shared = census(20, holding(A, P, 3, 10), holding(B, Q, 4, 11), holding(B, P, 5, 11))
     counts = {P: Counts(1, 0, 0), Q: Counts(1, 2, 0)}
@@ -349,19 +350,19 @@ def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
 
 
 def test_totals_of_a_selection_keep_those_who_are_gone() -> None:
-    world = World(Selection(pids=frozenset({P.pid, Q.pid})))
+    world = Watched(Selection(pids=frozenset({P.pid, Q.pid})))
     world.apply(batch(SECOND_NS, counts={P: Counts(5, 1, 5), R: Counts(7)}, alive=(P, R)))
-    world.mark()
+    world.begin_window()
     for tick in (2, 3, 4):
         world.apply(batch(tick * SECOND_NS, counts={Q: Counts(2)}, alive=(Q,)))
-        world.mark()
+        world.begin_window()
     snapshot = _whole(world)
     assert snapshot.totals == Totals(7, 1, 5)
     assert [row.pid for row in snapshot.processes] == [Q.pid]
 
 
 def test_a_selection_by_user_follows_proc_and_else_the_events() -> None:
-    world = World(Selection(uids=frozenset({P.pid, 1200})))  # processes run as their pid here, strangers as 1000 more
+    world = Watched(Selection(uids=frozenset({P.pid, 1200})))  # processes run as their pid here, strangers as 1000 more
     events = [create(A, 10, P), create(B, 11, Q), release(B, 12, 11, Q), create(C, 13, R)]
     counts = {P: Counts(1), Q: Counts(1, 0, 1), R: Counts(1)}
     world.apply(batch(SECOND_NS, events, counts=counts, alive=(P, R)))
@@ -372,7 +373,7 @@ def test_a_selection_by_user_follows_proc_and_else_the_events() -> None:
 
 
 def test_facts_are_those_of_the_last_batch() -> None:
-    world = World()
+    world = Watched()
     first = batch(SECOND_NS, [create(A, 10)])
     world.apply(first)
     renamed = {P: process(P, name="new name", fds=55)}
@@ -382,14 +383,14 @@ def test_facts_are_those_of_the_last_batch() -> None:
 
 
 def test_watches_reach_the_row_and_stay_until_measured_again() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, [create(A, 10)], watches={A: 4, B: 9}))
     world.apply(batch(2 * SECOND_NS))
     assert [one.watches for one in _rows(_whole(world))[P.pid].instances] == [4]
 
 
 def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, [create(A, 10)], counts={P: Counts(1)}))
     snapshot = _whole(world)
     row = snapshot.processes[0]
@@ -400,7 +401,7 @@ def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
 
 
 def test_two_processes_with_one_pid_are_two_rows() -> None:
-    world = World()
+    world = Watched()
     heir = P._replace(start=5000)
     world.apply(batch(SECOND_NS, [], census(5, holding(A, heir)), counts={P: Counts(3, 0, 3)}, alive=(heir,)))
     rows = {row.key: row for row in _whole(world).processes}
@@ -409,7 +410,7 @@ def test_two_processes_with_one_pid_are_two_rows() -> None:
 
 
 def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(5 * SECOND_NS, [create(A, 3 * SECOND_NS)]))
     snapshot = _whole(world)
     assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND_NS
@@ -423,6 +424,8 @@ def _sizes(of: object) -> dict[str, int]:
             sizes[name] = len(value)
         elif isinstance(value, History | Instances | Tally):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
+    for window in of.windows if isinstance(of, World) else ():
+        sizes |= _sizes(window)
     return sizes
 
 
@@ -462,22 +465,20 @@ def _growing(sizes: list[dict[str, int]]) -> set[str]:
 
 
 def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
-    world = World()
+    world = Watched()
     sizes: list[dict[str, int]] = []
     kept: list[Event] = []
     for tick in range(1, 3 * HISTORY):
         world.apply(_coming_and_going(tick, kept))
-        world.freeze(world.begin())
-        world.mark()
+        world.look()
+        world.begin_window()
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_strangers", "_tally.counts", "_history._closed", "_instances._held"} < sizes[
-        -1
-    ].keys()
+    assert {"_facts", "_users", "_strangers", "_tally.counts", "history._closed", "_instances._held"} < sizes[-1].keys()
 
 
 def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and_go() -> None:
-    world = World()
+    world = Watched()
     sizes: list[dict[str, int]] = []
     kept: list[Event] = []
     for tick in range(1, 3 * HISTORY):
@@ -493,7 +494,7 @@ def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and
 
 
 def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothing() -> None:
-    world = World()
+    world = Watched()
     heirs = [ProcessKey(1000 + number, 1000) for number in range(50)]
     for tick, heir in enumerate(heirs, start=1):
         now = tick * SECOND_NS
@@ -503,7 +504,7 @@ def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothin
 
 
 def test_own_cost_is_a_share_of_the_whole_observation() -> None:
-    world = World()
+    world = Watched()
     world.apply(batch(SECOND_NS, cpu_ns=10 * SECOND_NS))
     world.apply(batch(5 * SECOND_NS, cpu_ns=11 * SECOND_NS))
-    assert world.freeze(world.begin()).cpu_share == 0.2
+    assert world.look().cpu_share == 0.2

@@ -7,7 +7,6 @@ import os
 import pytest
 
 from epolltop.model.batch import Kind
-from epolltop.model.world import World
 from epolltop.proc import scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.procfs import Procfs
@@ -15,6 +14,7 @@ from epolltop.proc.scan import LONG, Scan, Scanned
 from epolltop.runtime.pace import Deadline
 from epolltop.runtime.users import Users
 from tests.support.records import batch, source
+from tests.support.watched import Watched
 from tests.workloads.client import Actor
 
 
@@ -23,14 +23,14 @@ class Walks:
 
     def __init__(self) -> None:
         self._scan = Scan(Procfs(), include_self=False)
-        self._world = World(tell_all=True)
+        self._world = Watched(tell_all=True)
         self.gone: list[int] = []
 
     def take(self) -> Scanned:
         scanned = self._scan.take()
         by = source(created=False, released=False)
         self._world.apply(batch(scanned.census.started_ns + 1, (), scanned.census, by=by, alive=()))
-        self.snapshot = self._world.freeze(self._world.begin())
+        self.snapshot = self._world.look()
         self.gone += [event.pid for event in self.snapshot.news if event.kind is Kind.GONE]
         return scanned
 

@@ -57,7 +57,7 @@ own = select.epoll()
 source, world = ProcSource(), World()
 source.open()
 world.apply(source.poll({}))
-snapshot = world.freeze(world.begin())
+snapshot = world.freeze(world.open_window())
 print("".join(as_json(Report(snapshot, View(PROCESSES), snapshot.processes))))
 """
 """A third of the time of the whole program."""

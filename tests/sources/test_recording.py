@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from epolltop.errors import Unplayable
 from epolltop.model.batch import Batch, Census, Counts, ProcessKey, Source
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from epolltop.sources.recording import codec
 from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
 from epolltop.sources.recording.container import FRAME, UNPACKED_BYTES_MAX, framed
@@ -28,6 +28,7 @@ from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.support.fake_source import FakeSource
 from tests.support.recordings import content, opened, read, read_stream, rest, show, write
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
+from tests.support.watched import Watched
 
 EVENTS = [create(A, 5), failed(6, Q), release(B, 7, who=R)]
 HELD = [holding(B, Q), holding(C, Q, 4), holding(C, R), holding(A, P, 9, created=5)]
@@ -66,15 +67,15 @@ def test_batches_come_back_from_a_stream() -> None:
 @given(STEPS, FATES)
 def test_whatever_happens_the_world_becomes_the_same(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
     ticks = _deliver(_run(steps), fates)
-    lived, recalled = World(tell_all=True), World(tell_all=True)
+    lived, recalled = Watched(tell_all=True), Watched(tell_all=True)
     replayed, trouble = read(content(ticks))
     assert (len(replayed), trouble) == (len(ticks), "")
     for tick, again in zip(ticks, replayed, strict=True):
         lived.apply(as_told(tick))
         recalled.apply(again)
-        assert recalled.freeze(recalled.begin()) == lived.freeze(lived.begin())
-        lived.mark()
-        recalled.mark()
+        assert recalled.look() == lived.look()
+        lived.begin_window()
+        recalled.begin_window()
 
 
 def test_holdings_are_the_very_object_of_the_last_census_if_and_only_if_they_were() -> None:
@@ -340,10 +341,10 @@ def survives(frame: bytes) -> None:
         tick = Decoder().decode(frame)
     except Damaged:
         return
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     world.apply(as_told(TICKS[0]))
     world.apply(tick)
-    snapshot = world.freeze(world.mark())
+    snapshot = world.look(world.begin_window())
     show(snapshot)
 
 

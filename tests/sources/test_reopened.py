@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from epolltop.errors import Unplayable
 from epolltop.model.batch import Syscall
 from epolltop.model.snapshot import Extent, Snapshot
-from epolltop.model.world import Selection, World
+from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.saved.saved import open_saved
@@ -24,6 +24,7 @@ from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.support.examples import EVENTS, bounded, exact
 from tests.support.formats import FORMATS, document_of
 from tests.support.recordings import show
+from tests.support.watched import Watched
 
 MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,
@@ -68,11 +69,11 @@ def test_every_format_is_the_same(format: str) -> None:
 @settings(max_examples=100)
 @given(STEPS, FATES)
 def test_whatever_happened(steps: list[Step], fates: list[tuple[int, ...]]) -> None:
-    world = World(tell_all=True)
+    world = Watched(tell_all=True)
     for tick in _deliver(_run(steps), fates):
         world.apply(tick)
     # Its clock runs in nanoseconds, and a window that rounds to nothing counts as none.
-    snapshot = replace(world.freeze(world.begin()), window_s=1.0, observed_s=1.0)
+    snapshot = replace(world.look(), window_s=1.0, observed_s=1.0)
     written = document(snapshot, events=snapshot.journal)
     recalled = again(written)
     assert document(recalled, events=recalled.news) == as_replayed(written)

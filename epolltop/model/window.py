@@ -1,0 +1,63 @@
+"""What one listener sees the world through: where its window begins, what it was shown, what it was not told yet.
+
+Several may look at one world, each at a pace of its own. History belongs to the window and not to the world: it is a
+rate for each window that was closed, and 0.3 s make other rates than 1 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from epolltop.model.batch import Counts, Event, ProcessKey, Totals
+from epolltop.model.history import History
+from epolltop.model.rows import Evidence
+from epolltop.model.snapshot import ProcessRow
+
+_NONE = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a window begins."""
+
+    now_ns: int
+    counts: Mapping[ProcessKey, Counts]
+    totals: Totals
+    cpu_ns: int | None
+
+    def without(self, forgotten: Collection[ProcessKey]) -> Mark:
+        """The same, as if these had done nothing: one that comes back is counted from 0 on."""
+        if not any(key in self.counts for key in forgotten):
+            return self
+        return replace(self, counts={key: counts for key, counts in self.counts.items() if key not in forgotten})
+
+
+@dataclass
+class Window:
+    """One listener's. Only the world and who opened it touch it."""
+
+    tell_all: bool
+    """Snapshots carry every event since the one before, not only what the journal keeps."""
+    mark: Mark | None = None
+    """None: it began with the observation."""
+    history: History = field(default_factory=History)
+    shown: dict[ProcessKey, tuple[Evidence, ProcessRow]] = field(default_factory=dict)
+    """In the last snapshot."""
+    rows: tuple[ProcessRow, ...] = ()
+    """There, too."""
+    news: list[Event] = field(default_factory=list)
+
+    def may_show(self, process: ProcessKey, counts: Counts) -> bool:
+        """Whether a process did something since it began: a snapshot lists it for that, even if it is gone."""
+        return counts != (self.mark.counts.get(process, _NONE) if self.mark else _NONE)
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Notes what happened."""
+        if self.tell_all:
+            self.news += events
+
+    def take_news(self) -> tuple[Event, ...]:
+        """The events since they were taken last, in a snapshot or here."""
+        news, self.news = tuple(self.news), []
+        return news
