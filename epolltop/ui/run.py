@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from epolltop.runtime.descriptors import silenced
 from epolltop.runtime.least_rights import front_end
 from epolltop.runtime.leaving import Leaving
 from epolltop.session.observation import Session
 from epolltop.ui.state.navigation import Place
+from epolltop.ui.terminal.own_terminal import own_terminal
 from epolltop.ui.terminal.stream import Terminal
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run_ui(
     leaving.watch(0)
     if not color:
         os.environ["NO_COLOR"] = "1"  # Textual reads it when the app is made
-    with _own_terminal(leaving) as (terminal, said):
+    with own_terminal(leaving) as (terminal, said):
         sys.setswitchinterval(0.001)  # the session's thread computes; a key waits for it no longer than that
         session.prepare()  # compiling takes as long as importing Textual: both at once
         front_end()
@@ -84,25 +84,3 @@ async def _shown(app: EpolltopApp, leaving: Leaving, terminal: Terminal) -> Exce
     failure = await app.run_async()
     leaving.ask(app.return_code or 0)  # threads may still sort rows
     return failure
-
-
-@contextlib.contextmanager
-def _own_terminal(leaving: Leaving) -> Iterator[tuple[Terminal, Callable[[], str]]]:
-    """Keeps everybody but Textual from writing to the terminal.
-
-    Textual draws on sys.__stderr__, which may be a file (2>log), and on which libbpf and the compiler write too. So it
-    gets a stream of its own on the terminal that stdout is; descriptors 1 and 2 go to a file until the screen is gone.
-    It also asks sys.__stdout__ for the size of the terminal.
-    """
-    terminal = Terminal()
-    leaving.hand_back(terminal.give_back)
-    streams = sys.__stdout__, sys.__stderr__
-    with silenced() as said:
-        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc, assignment]
-        try:
-            yield terminal, said
-        finally:
-            sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
-            if terminal.is_stalled:
-                terminal.give_back()
-            terminal.close_screen()

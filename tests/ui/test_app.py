@@ -38,7 +38,7 @@ from epolltop.ui.keys import KEYS, MOVES, Key
 from epolltop.ui.main_panes import nothing_yet
 from epolltop.ui.state.navigation import root
 from epolltop.ui.table.table import VirtualTable
-from epolltop.ui.terminal import terminal_app
+from epolltop.ui.terminal import partial_update
 from epolltop.ui.terminal.partial_update import Spans, narrowed
 from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.support.fake_source import START, ScriptedSource, Task, batch_of, file_of
@@ -208,7 +208,7 @@ async def test_only_what_changed_goes_to_the_terminal(monkeypatch: pytest.Monkey
 
     async with on_screen(batch_of(Task(42, open=3, failed=1))) as screen:
         await screen.tick()
-        monkeypatch.setattr(terminal_app, "narrowed", tap)
+        monkeypatch.setattr(partial_update, "narrowed", tap)
         await screen.tick(batch_of(Task(42, open=3, failed=7)))
         text = "".join(written)
         row = screen.within("#processes")[1]

@@ -74,10 +74,10 @@ class Question(_Dialog):
 class _Options(OptionList):
     """Those that are left: a click on one that was narrowed away meanwhile is none."""
 
-    async def _on_click(self, event: events.Click) -> None:
-        event.prevent_default()
-        if event.style.meta.get("option", 0) < self.option_count:
-            await super()._on_click(event)
+    def on_click(self, event: events.Click) -> None:
+        """Textual's own comes next, unless it is prevented."""
+        if event.style.meta.get("option", 0) >= self.option_count:
+            event.prevent_default()
 
 
 class Picker(_Dialog):

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 from rich.style import Style
 from textual.geometry import Offset, Region, Size
 from textual.reactive import Reactive
-from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from epolltop.ui.table.layout import Layout
 from epolltop.ui.table.line import Line, changed, strip
-from epolltop.ui.terminal.scrollbar import QuietScrollBar
+from epolltop.ui.terminal.scrollbar import QuietScrollView
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class LineView(ScrollView):
+class LineView(QuietScrollView):
     """Asks for a line when it is painted, and never before."""
 
     ALLOW_SELECT = False
@@ -34,15 +32,6 @@ class LineView(ScrollView):
         self._drawn: dict[int, Line] = {}  # by line of the screen
         self._ready: dict[int, Line] = {}  # those of them that are painted next
         self._styles: dict[tuple[str, ...], Style] = {}
-
-    @property
-    def vertical_scrollbar(self) -> ScrollBar:
-        """As any widget's, but quiet."""
-        if self._vertical_scrollbar is None:
-            self._vertical_scrollbar = QuietScrollBar(vertical=True, name="vertical", thickness=1)
-            self._vertical_scrollbar.display = False
-            self.app._start_widget(self, self._vertical_scrollbar)
-        return self._vertical_scrollbar
 
     @abstractmethod
     def line(self, y: int, scrolled: Offset) -> Line:

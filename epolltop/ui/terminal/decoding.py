@@ -7,6 +7,8 @@ import functools
 
 from textual.drivers import linux_driver
 
+from epolltop.ui.terminal.private_names import as_known
+
 
 def read_any_bytes() -> None:
     """Reads U+FFFD for them, in all apps that start later.
@@ -17,4 +19,5 @@ def read_any_bytes() -> None:
     def decoder(name: str) -> functools.partial[codecs.IncrementalDecoder]:
         return functools.partial(codecs.getincrementaldecoder(name), "replace")
 
-    linux_driver.getincrementaldecoder = decoder  # type: ignore[attr-defined, assignment]
+    if as_known("decoding"):
+        linux_driver.getincrementaldecoder = decoder  # type: ignore[attr-defined, assignment]

@@ -1,7 +1,4 @@
-"""Textual's driver, which also leaves by Ctrl-C while the screen is busy, and when the terminal is gone.
-
-tests/ui/test_private_names.py lists all that we use of Textual and that it does not promise, here and elsewhere.
-"""
+"""Textual's driver, which also leaves by Ctrl-C while the screen is busy, and when the terminal is gone."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from epolltop.runtime.leaving import HUNG_UP, Leaving
+from epolltop.ui.terminal.private_names import as_known
 
 AT_ONCE = frozenset(("ctrl+c", "ctrl+q"))
 """Keys that leave from anywhere, and that nobody types as text."""
@@ -18,8 +16,10 @@ WIDEST, TALLEST = 2000, 1000
 """Cells of a screen that are drawn. A terminal, or COLUMNS, may say any number, and each cell takes time and memory."""
 
 
-def leaves_by(leaving: Leaving) -> type[Driver]:
-    """A driver whose thread that reads keys begins to leave by itself."""
+def leaves_by(leaving: Leaving) -> type[Driver] | None:
+    """A driver whose thread that reads keys begins to leave by itself; None: Textual's own must do."""
+    if not as_known("driver"):
+        return None
 
     class _Driver(LinuxDriver):
         def process_message(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""A vertical scroll bar that is painted where it looks different. Textual's is painted at each layout of the screen."""
+"""A view whose vertical scroll bar is painted where it looks different. Textual's is painted at each layout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.segment import Segment
 from textual.geometry import Region
+from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
+
+from epolltop.ui.terminal.private_names import as_known
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,3 +41,16 @@ class QuietScrollBar(ScrollBar):
     def _lines(self, bar: RenderableType) -> Sequence[list[Segment]]:
         console = self.app.console
         return [*Segment.split_lines(console.render(bar, console.options.update_dimensions(*self.size)))]
+
+
+class QuietScrollView(ScrollView):
+    """A view of lines with such a scroll bar."""
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """As any widget's, but quiet."""
+        if as_known("scrollbar") and self._vertical_scrollbar is None:
+            self._vertical_scrollbar = QuietScrollBar(vertical=True, name="vertical", thickness=1)
+            self._vertical_scrollbar.display = False
+            self.app._start_widget(self, self._vertical_scrollbar)
+        return super().vertical_scrollbar

@@ -16,12 +16,15 @@ from typing import Any
 
 from textual.app import App
 
+from epolltop.ui.terminal.private_names import as_known
+
 _STOP = frozenset((signal.SIGTSTP,))
 
 
 def survive_stops(app: App[Any]) -> None:
     """Takes over from the handlers that the driver of a running app has set; none are set without a terminal."""
-    if not all(callable(signal.getsignal(number)) for number in (signal.SIGTSTP, signal.SIGCONT)):
+    are_set = all(callable(signal.getsignal(number)) for number in (signal.SIGTSTP, signal.SIGCONT))
+    if not (are_set and as_known("suspend")):
         return
     loop = asyncio.get_running_loop()
     stopping = entering = False

@@ -12,7 +12,7 @@ from textual.filter import LineFilter
 
 from epolltop.ui.terminal.ascii import ASCII
 from epolltop.ui.terminal.crash_report import report, report_rendered
-from epolltop.ui.terminal.partial_update import narrowed
+from epolltop.ui.terminal.private_names import as_known
 
 
 class TerminalApp(App[ReturnType]):
@@ -36,22 +36,37 @@ class TerminalApp(App[ReturnType]):
         return [*filters, ASCII] if self._ascii_only else filters
 
     def _display(self, *arguments: Any) -> None:
-        less: list[Any] = [narrowed(argument) for argument in arguments]
-        super()._display(*less)
+        if as_known("partial_update"):
+            # Here: the module cannot even be imported where the name has gone.
+            from epolltop.ui.terminal.partial_update import narrowed
+
+            arguments = tuple(map(narrowed, arguments))
+        super()._display(*arguments)
+
+    @property
+    def _has_own_end(self) -> bool:
+        return as_known("terminal_app")
 
     def _handle_exception(self, error: Exception) -> None:
         """An error of our own ends the screen: told once, with a file for the report, not as a traceback over it."""
-        if self._exit:
-            return  # it ends already: a page that was about to open finds no place any more
-        self.crashed = self.crashed or report(error)
+        if self._has_own_end:
+            if self._exit:
+                return  # it ends already: a page that was about to open finds no place any more
+            self.crashed = self.crashed or report(error)
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        # Textual's makes a traceback with all that local variables refer to, which takes seconds.
-        self._close_messages_no_wait()
+        if self._has_own_end:
+            # Textual's makes a traceback with all that local variables refer to, which takes seconds.
+            self._close_messages_no_wait()
+        else:
+            super()._fatal_error()
 
     def panic(self, *renderables: RenderableType) -> None:
         """Ends the screen where nobody is left to read keys; told as an error of our own, once."""
+        if not self._has_own_end:
+            super().panic(*renderables)
+            return
         if self._exit:
             return  # it ends already, and the code says why: a hang-up takes the terminal from who reads keys, too
         self.crashed = self.crashed or report_rendered(*renderables)
