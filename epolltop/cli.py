@@ -34,12 +34,12 @@ from epolltop.runtime.invoker import invoker
 from epolltop.runtime.leaving import Leaving
 from epolltop.runtime.privileges import gains_nothing, held, keep_nothing, keep_only
 from epolltop.runtime.streams import Gone, Stdout, say
+from epolltop.saved.saved import open_file
 from epolltop.session.observation import OpenSource, Outage, Session
 from epolltop.session.replay import Replay
 from epolltop.sources import FactSource
 from epolltop.sources.choose import open_source
 from epolltop.sources.recording.recorder import Recorder
-from epolltop.sources.saved.saved import open_file
 from epolltop.text.glyphs import in_ascii
 from epolltop.text.numbers import plural, size
 from epolltop.text.safe import narrated

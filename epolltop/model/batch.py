@@ -175,12 +175,12 @@ class Process(NamedTuple):
     """What /proc says about one process."""
 
     key: ProcessKey
-    ppid: int
+    ppid: int | None
     name: str
     command: str
-    uid: int
-    user: str
-    cgroup: str
+    uid: int | None
+    user: str | None
+    cgroup: str | None
     fds: int | None
     """Open descriptors; None if it may not be read."""
     fd_limit: int | None

@@ -29,20 +29,10 @@ class Evidence(NamedTuple):
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
     """What front ends see of it."""
-    facts, stranger, counts = known.facts, known.stranger, known.counts
-    name = facts.name if facts else stranger.name if stranger else ""
+    counts = known.counts
     return ProcessRow(
         key=key,
-        ppid=facts.ppid if facts else stranger.ppid if stranger else None,
-        name=name,
-        command=facts.command if facts else f"[{name}]",
-        uid=known.uid,
-        user=known.user,
-        cgroup=facts.cgroup if facts else None,
-        container=facts.container if facts else None,
-        ns_pid=facts.ns_pid if facts else None,
-        fds=facts.fds if facts else None,
-        fd_limit=facts.fd_limit if facts else None,
+        facts=(known.facts or _told(key, known.stranger))._replace(uid=known.uid, user=known.user),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         ended=known.ended,
         created=counts.created,
@@ -54,10 +44,13 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         history=known.history,
         instances=known.instances,
         lacking=known.lacking,
-        compat=facts.compat if facts else False,
-        command_bytes=facts.command_bytes if facts else None,
-        command_truncated=facts.command_truncated if facts else False,
         failed_sampled_out=counts.failed_sampled_out,
         partly_listed=known.partly_listed,
         growth=known.growth,
     )
+
+
+def _told(key: ProcessKey, stranger: Event | None) -> Process:
+    """What is known of a process that was gone before /proc was asked."""
+    ppid, name = (stranger.ppid, stranger.name) if stranger else (None, "")
+    return Process(key, ppid, name, f"[{name}]", uid=None, user=None, cgroup=None, fds=None, fd_limit=None)

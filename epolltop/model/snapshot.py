@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from epolltop.model.batch import Cost, Event, ProcessKey, Source, Syscall, Totals, instance_id
+from epolltop.model.batch import Cost, Event, Process, ProcessKey, Source, Syscall, Totals, instance_id
 
 Count = TypeVar("Count", int, float)
 
@@ -125,17 +125,8 @@ class ProcessRow:
     """A process that holds an instance, or did something about one inside the window."""
 
     key: ProcessKey
-    ppid: int | None
-    name: str
-    command: str
-    uid: int | None
-    user: str | None
-    cgroup: str | None
-    container: str | None
-    """As in Process."""
-    ns_pid: int | None
-    fds: int | None
-    fd_limit: int | None
+    facts: Process
+    """Of one that was gone before /proc was asked: what its last event told."""
     started_ns: int | None
     """Boot clock, to a clock tick."""
     ended: bool
@@ -150,11 +141,6 @@ class ProcessRow:
     instances: tuple[Instance, ...]
     lacking: bool = False
     """Some of what it did may be counted for nobody, see attribution.py: its counts are lower bounds."""
-    compat: bool = False
-    """As in Process."""
-    command_bytes: int | None = None
-    """As in Process."""
-    command_truncated: bool = False
     failed_sampled_out: int = 0
     partly_listed: bool = False
     """It may hold more instances than those, which are all that is known one by one."""
@@ -169,9 +155,29 @@ class ProcessRow:
         return self.key.pid
 
     @property
+    def name(self) -> str:
+        """As in Process."""
+        return self.facts.name
+
+    @property
+    def command(self) -> str:
+        """As in Process."""
+        return self.facts.command
+
+    @property
+    def uid(self) -> int | None:
+        """As in Process."""
+        return self.facts.uid
+
+    @property
+    def user(self) -> str | None:
+        """As in Process."""
+        return self.facts.user
+
+    @property
     def is_nested(self) -> bool:
         """Whether it is known to be in a PID namespace below the one observed from."""
-        return self.ns_pid not in (None, self.key.pid)
+        return self.facts.ns_pid not in (None, self.key.pid)
 
     @property
     def open(self) -> int:
@@ -185,12 +191,13 @@ class ProcessRow:
     @property
     def fd_limit_in_s(self) -> float | None:
         """When it has as many descriptors as it may have: 0 if it has, else None unless they grow."""
-        if self.fds is None or self.fd_limit is None:
+        fds, limit = self.facts.fds, self.facts.fd_limit
+        if fds is None or limit is None:
             return None
-        if self.fds >= self.fd_limit:
+        if fds >= limit:
             return 0.0
         per_s = self.growth.fds_per_s if self.growth else None
-        return (self.fd_limit - self.fds) / per_s if per_s and per_s > 0 else None
+        return (limit - fds) / per_s if per_s and per_s > 0 else None
 
     def known(self, count: Count) -> Count | None:
         """One of its counts or rates; None if it is 0 because something may not have been counted."""

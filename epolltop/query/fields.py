@@ -91,13 +91,13 @@ _SHORT_ID = 12  # as the runtimes' own tools show it
 
 
 def _container(row: ProcessRow) -> str:
-    if row.container is None:
-        return _NOT_APPLICABLE if row.cgroup else UNKNOWN
-    return row.container[:_SHORT_ID] if len(row.container) == _FULL_ID else row.container
+    if row.facts.container is None:
+        return _NOT_APPLICABLE if row.facts.cgroup else UNKNOWN
+    return row.facts.container[:_SHORT_ID] if len(row.facts.container) == _FULL_ID else row.facts.container
 
 
 def _ns_pid(row: ProcessRow) -> str:
-    return _or_unknown(row.ns_pid) if row.is_nested or row.ns_pid is None else _NOT_APPLICABLE
+    return _or_unknown(row.facts.ns_pid) if row.is_nested or row.facts.ns_pid is None else _NOT_APPLICABLE
 
 
 def _open(row: ProcessRow) -> str:
@@ -105,13 +105,13 @@ def _open(row: ProcessRow) -> str:
 
 
 def _descriptor_use(row: ProcessRow) -> Severity | None:
-    used = row.fds / row.fd_limit if row.fds is not None and row.fd_limit else 0.0
+    used = row.facts.fds / row.facts.fd_limit if row.facts.fds is not None and row.facts.fd_limit else 0.0
     return "error" if used > 0.95 else "warn" if used > 0.8 else None
 
 
 def _full(row: ProcessRow) -> str:
     grows_not = row.fd_limit_in_s is None and row.growth is not None and row.growth.fds_per_s is not None
-    return _NOT_APPLICABLE if grows_not and row.fd_limit is not None else duration(row.fd_limit_in_s)
+    return _NOT_APPLICABLE if grows_not and row.facts.fd_limit is not None else duration(row.fd_limit_in_s)
 
 
 def _rate_of(get: Callable[[ProcessRow], float]) -> Callable[[ProcessRow, Snapshot], float | None]:
@@ -156,11 +156,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN a minute: over the last minute, or since the process is known if that is shorter.",
           signed=True),
-    Field("container", "CONTAINER", 12, "text", lambda row, _: row.container,
+    Field("container", "CONTAINER", 12, "text", lambda row, _: row.facts.container,
           "Id of the container that the process is in, from the name of its control group; tables show 12 characters; "
           "the column is there if a process is in one.",
           text=lambda row, _: _container(row),
-          worth=lambda snapshot: any(row.container for row in snapshot.processes), spare=1),
+          worth=lambda snapshot: any(row.facts.container for row in snapshot.processes), spare=1),
     Field("created", "CREATED", 7, "count", lambda row, _: row.known(row.created),
           "Instances created since the observation began, counted at the return of epoll_create and epoll_create1.",
           observed="created", spare=1),
@@ -175,16 +175,16 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "traces them.",
           observed="failed", severity=lambda row: "warn" if row.failed else None,
           spare=1),
-    Field("fds", "FDS", 6, "count", lambda row, _: row.fds,
+    Field("fds", "FDS", 6, "count", lambda row, _: row.facts.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
-    Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.fd_limit,
+    Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.facts.fd_limit,
           "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use),
     Field("fd_limit_in_s", "FULL", 7, "seconds", lambda row, _: row.fd_limit_in_s,
           "Time until FDS reaches LIMIT, at the growth of the last minute or hour, whichever is faster; - if FDS does "
           "not grow.",
           text=lambda row, _: _full(row),
           order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s),
-    Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.ns_pid,
+    Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.facts.ns_pid,
           "Process id inside: in the innermost PID namespace of the process, from /proc/PID/status; the column is "
           "there if a process is in one below ours.",
           text=lambda row, _: _ns_pid(row),
@@ -205,9 +205,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           aliases=("growth",), shown=False, signed=True),
     Field("growth_over_s", "OVER", 7, "seconds", lambda row, snapshot: row.growth_over_s(snapshot.now_ns),
           "How long NET/H is taken over: an hour, or as long as the process is known.", shown=False),
-    Field("ppid", "PPID", 7, "id", lambda row, _: row.ppid, "Process id of the parent.", shown=False),
+    Field("ppid", "PPID", 7, "id", lambda row, _: row.facts.ppid, "Process id of the parent.", shown=False),
     Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
-    Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.cgroup, "Path of the control group.", shown=False),
+    Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.facts.cgroup, "Path of the control group.", shown=False),
     Field("sampled_out", "SAMPLED", 7, "count", _told_by_calls(lambda row: row.sampled_out),
           "Instances created above the detail rate since the observation began: counted, but without an event; unknown "
           "where no probe traces creation.",

@@ -151,7 +151,7 @@ def _no_room(source: Source) -> Iterator[str]:
 
 def _uncounted(snapshot: Snapshot) -> Iterator[str]:
     """What is in no count, although the probes are there."""
-    source, programs = snapshot.source, sum(row.compat for row in snapshot.processes)
+    source, programs = snapshot.source, sum(row.facts.compat for row in snapshot.processes)
     if source.missed:
         yield f"the kernel left out {plural(source.missed, 'run')} of probes: up to so much is in no count (≥)"
     if programs and not source.sees_compat:

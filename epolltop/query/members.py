@@ -27,15 +27,15 @@ def first_holders(most: int | None) -> Member[InstanceOf]:
 
 
 _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
-    Member("command_bytes", "integer", "Length of the whole command line.", lambda row, _: row.command_bytes),
+    Member("command_bytes", "integer", "Length of the whole command line.", lambda row, _: row.facts.command_bytes),
     Member("command_truncated", "truth", "Whether `command` is only its beginning.",
-           lambda row, _: row.command_truncated, known=True),
+           lambda row, _: row.facts.command_truncated, known=True),
     Member("started_at", "time", "When the process started.", lambda row, snapshot: utc(row.started_ns, snapshot)),
     Member("exact", "truth", "Whether its counts and rates are exact; else they are lower bounds, or unknown where "
            "nothing was counted: where `source.exact` is false, where some of `source.unattributed` may be its own, "
            "and of 32-bit programs and others whose calls are not counted.",
            lambda row, snapshot: snapshot.source.exact and not row.lacking, known=True),
-    Member("compat", "truth", "Whether it is a 32-bit program on a 64-bit kernel.", lambda row, _: row.compat,
+    Member("compat", "truth", "Whether it is a 32-bit program on a 64-bit kernel.", lambda row, _: row.facts.compat,
            known=True),
     Member("partly_listed", "truth", "Whether it may hold more instances than are known one by one: `open` is a lower "
            "bound then; counts are not concerned.", lambda row, _: row.partly_listed, known=True),

@@ -150,8 +150,8 @@ def _who(event: Event, snapshot: Snapshot) -> str:
     if event.uid is not None:
         user = row.user if row and row.uid == event.uid else None
         parts.append(f"as {user} ({event.uid})" if user else f"uid {event.uid}")
-    if row and row.fds is not None and row.fd_limit:
-        parts.append(f"{grouped(row.fds)} of {grouped(row.fd_limit)} descriptors in use now")
+    if row and row.facts.fds is not None and row.facts.fd_limit:
+        parts.append(f"{grouped(row.facts.fds)} of {grouped(row.facts.fd_limit)} descriptors in use now")
     return ", ".join(parts)
 
 

@@ -19,10 +19,10 @@ from epolltop.errors import SourceEnded
 from epolltop.model.batch import Batch, Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection, World
+from epolltop.saved.saved import open_saved
 from epolltop.session.checkpoints import Checkpoints
 from epolltop.session.observation import Result, Session
 from epolltop.sources.recording.reader import Recording
-from epolltop.sources.saved.saved import open_saved
 from epolltop.text.safe import safe
 
 REFRESH_S = 0.1

@@ -22,11 +22,11 @@ from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
 from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS, View, look
+from epolltop.saved.saved import open_saved
 from epolltop.sources.bpf import wire
 from epolltop.sources.recording.codec import Damaged, Decoder
 from epolltop.sources.recording.container import FRAME, RAW, framed
 from epolltop.sources.recording.reader import Recording
-from epolltop.sources.saved.saved import open_saved
 from tests.fuzz.mutation import NUMBERS, TEXTS, junk, mutated_bytes, mutated_tree
 from tests.sources.test_recording import TICKS
 from tests.support.examples import EVENTS, exact

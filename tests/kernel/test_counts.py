@@ -221,7 +221,7 @@ def test_the_actor_of_an_event_is_the_thread(observing: Observing, actor: Actor)
     assert (event.pid, event.tid, event.ppid) == (actor.pid, made["tid"], actor.greeting["ppid"])
     assert event.tid != event.pid
     assert event.cgroup != 0
-    assert row.ppid == actor.greeting["ppid"]
+    assert row.facts.ppid == actor.greeting["ppid"]
     assert row.key == event.process
 
 

@@ -192,8 +192,8 @@ def test_a_process_of_another_pid_namespace_bears_the_pid_that_we_know(observing
     with Contained() as inside:
         inside.create()
         row = observing.row(inside.pid)
-        assert (row.created, row.open, row.ppid) == (1, 1, inside.outer)
-        assert (inside.ns_pid, row.ns_pid) == (1, 1)
+        assert (row.created, row.open, row.facts.ppid) == (1, 1, inside.outer)
+        assert (inside.ns_pid, row.facts.ns_pid) == (1, 1)
         observing.agrees([inside.pid])
         assert {event.pid for event in observing.events(inside.pid)} == {inside.pid}
 
@@ -202,7 +202,7 @@ def test_a_process_in_a_container_bears_its_id(observing: Observing, actor: Acto
     container = "3f2a81d09c" * 6 + "0d4c"
     with cgroup(f"/system.slice/docker-{container}.scope", actor.pid):
         actor.create()
-        assert observing.row(actor.pid).container == container
+        assert observing.row(actor.pid).facts.container == container
 
 
 def test_creation_through_the_32_bit_entry_is_found_if_it_is_not_traced(observing: Observing, actor: Actor) -> None:

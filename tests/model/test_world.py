@@ -305,8 +305,10 @@ def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
     events = [create(A, 10, Q), release(A, 20, 10, Q)]
     world.apply(batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1)}, alive=()))
     (row,) = _whole(world).processes
-    assert (row.name, row.command, row.uid, row.ppid, row.ended) == ("actor 200", "[actor 200]", 1200, 1, True)
-    assert (row.user, row.cgroup, row.fds, row.fd_limit) == (None, None, None, None), "unknown is not zero"
+    assert (row.name, row.command, row.uid, row.facts.ppid, row.ended) == ("actor 200", "[actor 200]", 1200, 1, True)
+    assert (row.user, row.facts.cgroup, row.facts.fds, row.facts.fd_limit) == (None, None, None, None), (
+        "unknown is not zero"
+    )
 
 
 def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None:
@@ -326,7 +328,7 @@ def test_who_was_never_seen_at_all_is_unknown() -> None:
     world = Watched()
     world.apply(batch(SECOND_NS, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
     (row,) = _whole(world).processes
-    assert (row.name, row.uid, row.ppid, row.ended, row.sampled_out) == ("", None, None, True, 1)
+    assert (row.name, row.uid, row.facts.ppid, row.ended, row.sampled_out) == ("", None, None, True, 1)
 
 
 def test_totals_of_all_are_those_of_the_kernel() -> None:
@@ -379,7 +381,7 @@ def test_facts_are_those_of_the_last_batch() -> None:
     renamed = {P: process(P, name="new name", fds=55)}
     world.apply(dataclasses.replace(batch(2 * SECOND_NS), processes=renamed))
     row = _rows(_whole(world))[P.pid]
-    assert (row.name, row.fds, row.ended) == ("new name", 55, False)
+    assert (row.name, row.facts.fds, row.ended) == ("new name", 55, False)
 
 
 def test_watches_reach_the_row_and_stay_until_measured_again() -> None:

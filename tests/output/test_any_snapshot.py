@@ -147,7 +147,7 @@ def test_json_is_a_document_with_the_raw_values(subject: str, made: Snapshot, ty
     check_document(document)
     assert document == json.loads(as_json_line(about))
     assert (document["view"]["of"], document["view"]["filter"]) == (subject, typed)
-    by_pid = {(row.pid, row.name, row.command, row.user, row.cgroup, row.fds) for row in made.processes}
+    by_pid = {(row.pid, row.name, row.command, row.user, row.facts.cgroup, row.facts.fds) for row in made.processes}
     for listed in document["processes"]:
         assert tuple(listed[name] for name in ("pid", "name", "command", "user", "cgroup", "fds")) in by_pid
     pairs = [(each["id"], tuple(each["fds"])) for listed in document["processes"] for each in listed["instances"]]

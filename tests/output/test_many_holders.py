@@ -22,7 +22,7 @@ from epolltop.query.fields import HELD_FIELDS, InstanceOf
 from epolltop.query.filter import parse
 from epolltop.query.story import instance_story
 from epolltop.query.view import INSTANCES, PROCESSES, SUBJECTS, View, look
-from epolltop.sources.saved.snapshot_reader import reopened
+from epolltop.saved.snapshot_reader import reopened
 from tests.support.examples import exact
 from tests.support.formats import FORMATS, document_of
 from tests.support.records import event

@@ -211,7 +211,8 @@ class TestProcesses:
 
     @pytest.mark.parametrize("member", ["ppid", "uid", "user", "cgroup", "fds", "fd_limit"])
     def test_what_could_not_be_read_is_unknown(self, member: str) -> None:
-        row = replace(process_row(), **{member: None})  # type: ignore[arg-type]
+        changes: dict[str, Any] = {member: None}
+        row = process_row(**changes)
         assert (value(PROCESS_FIELDS, member, row), show(PROCESS_FIELDS, member, row)) == (None, "?")
 
     def test_a_container_is_shown_by_the_short_id_and_known_by_the_whole(self) -> None:

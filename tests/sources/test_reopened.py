@@ -18,8 +18,8 @@ from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources.saved.saved import open_saved
-from epolltop.sources.saved.snapshot_reader import reopened
+from epolltop.saved.saved import open_saved
+from epolltop.saved.snapshot_reader import reopened
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.support.examples import EVENTS, bounded, exact
 from tests.support.formats import FORMATS, document_of
@@ -233,7 +233,7 @@ def test_text_is_made_safe_again() -> None:
     written["source"]["probes"][0] |= {"name": evil, "attached_to": evil}
     recalled = again(written)
     row = recalled.processes[0]
-    assert (row.name, row.command, row.user, row.cgroup, row.container) == (shown,) * 5
+    assert (row.name, row.command, row.user, row.facts.cgroup, row.facts.container) == (shown,) * 5
     assert recalled.journal[0].name == shown
     source = recalled.source
     assert (source.host.hostname, source.fallback, source.census_by, source.blind_spots) == (shown,) * 3 + ((shown,),)

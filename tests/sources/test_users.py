@@ -89,7 +89,7 @@ def test_processes_are_told_while_the_database_is_silent() -> None:
     procfs = Procfs(users=Users(database, NOWHERE))
     key = ProcessKey(os.getpid(), 0)
 
-    def user() -> str:
+    def user() -> str | None:
         process = procfs.process(key)
         assert process is not None
         return process.user

@@ -16,9 +16,9 @@ from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.query.view import PROCESSES, View
+from epolltop.saved.saved import open_saved
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.recording.recorder import Recorder
-from epolltop.sources.saved.saved import open_saved
 from tests.support.fake_source import FakeSource
 from tests.support.formats import FORMATS
 

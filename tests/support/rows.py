@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Cost, Event, Host, Probe, ProcessKey, Syscall, Totals
+from epolltop.model.batch import Cost, Event, Host, Probe, Process, ProcessKey, Syscall, Totals
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, source
 
 _ROW = ProcessRow(
     key=ProcessKey(42, 7000),
-    ppid=1,
-    name="nginx",
-    command="nginx: worker process",
-    uid=33,
-    user="www-data",
-    cgroup="/system.slice/nginx.service",
-    container=None,
-    ns_pid=42,
-    fds=12,
-    fd_limit=1024,
+    facts=Process(
+        key=ProcessKey(42, 7000),
+        ppid=1,
+        name="nginx",
+        command="nginx: worker process",
+        uid=33,
+        user="www-data",
+        cgroup="/system.slice/nginx.service",
+        fds=12,
+        fd_limit=1024,
+        ns_pid=42,
+    ),
     started_ns=NOW_NS - 90 * SECOND_NS,
     ended=False,
     created=5,
@@ -34,9 +36,11 @@ _ROW = ProcessRow(
 
 
 def process_row(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: object) -> ProcessRow:
-    """A process that holds as many instances as open says, unless it is given them."""
+    """A process that holds as many instances as open says, unless it is given them; changes of its facts, too."""
     held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
-    return replace(_ROW, **{"key": ProcessKey(pid, start), "instances": held, **changes})  # type: ignore[arg-type]
+    key = ProcessKey(pid, start)
+    facts = _ROW.facts._replace(key=key, **{name: changes.pop(name) for name in Process._fields if name in changes})  # type: ignore[arg-type]
+    return replace(_ROW, **{"key": key, "facts": facts, "instances": held, **changes})  # type: ignore[arg-type]
 
 
 def instance(

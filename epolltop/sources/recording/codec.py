@@ -315,8 +315,9 @@ def _safe_processes(processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessK
 
 def _safe_process(process: Process) -> Process:
     told = process.name, process.command, process.user, process.cgroup
-    name, user = _safe_name(process.name), _safe_name(process.user)
-    command, cgroup = _safe(process.command, TEXT_CHARS_MAX), _safe(process.cgroup, TEXT_CHARS_MAX)
+    name, user = _safe_name(process.name), None if process.user is None else _safe_name(process.user)
+    command = _safe(process.command, TEXT_CHARS_MAX)
+    cgroup = None if process.cgroup is None else _safe(process.cgroup, TEXT_CHARS_MAX)
     made_safe = name, command, user, cgroup
     container = None if process.container is None else _safe_name(process.container)
     if made_safe == told and container == process.container:

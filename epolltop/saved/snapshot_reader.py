@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import errno
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -23,14 +24,15 @@ from epolltop.model.batch import (
     Host,
     Kind,
     Probe,
+    Process,
     ProcessKey,
     Source,
     Syscall,
     Totals,
 )
-from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Snapshot, Thread
+from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Provenance, Snapshot, Thread
 from epolltop.model.world import Selection
-from epolltop.sources.saved import snapshot_form as forms
+from epolltop.saved import snapshot_form as forms
 from epolltop.text.numbers import plural
 from epolltop.text.safe import printable
 
@@ -159,7 +161,7 @@ class _Instances:
             self._keys[key.pid] = key
             for instance in process.instances:
                 holder = self._fds.setdefault(instance.id, {})[key.pid] = Holder(key, tuple(sorted(instance.fds)))
-                if len(instance.cloexec) == len(holder.fds):
+                if instance.cloexec and len(instance.cloexec) == len(holder.fds):
                     flags = dict(zip(instance.fds, instance.cloexec, strict=True))
                     self._cloexec[instance.id, holder] = tuple(flags[fd] for fd in holder.fds)
 
@@ -177,13 +179,14 @@ class _Instances:
         known = self._fds.get(written.id, {})
         others = (Holder(self._key(pid), ()) for pid in set(written.holders) - known.keys())
         holders = tuple(sorted((*known.values(), *others)))
-        made = int(file, 16), int(since_ns), written.provenance, creator, syscall, argument, holders, written.watches
+        provenance = Provenance(written.provenance)
+        made = int(file, 16), int(since_ns), provenance, creator, syscall, argument, holders, written.watches
         thread = (
             None if written.creator_tid is None else Thread(written.creator_tid, _printable(written.creator_thread))
         )
         cloexec = tuple(self._cloexec.get((written.id, holder), (None,) * len(holder.fds)) for holder in holders)
         told = any(each is not None for held in cloexec for each in held)
-        more = max(0, written.holder_count - len(holders))
+        more = max(0, (written.holder_count or 0) - len(holders))
         stack = _stack(written.stack)
         return Instance(*made, stack=stack, cloexec=cloexec if told else (), thread=thread, more_holders=more)
 
@@ -206,35 +209,46 @@ def _row(
     held = tuple(instances.instance(instance) for instance in process.instances)
     return ProcessRow(
         key=key,
-        ppid=process.ppid,
-        name=printable(process.name),
-        command=printable(process.command),
-        command_bytes=process.command_bytes,
-        command_truncated=process.command_truncated,
-        uid=process.uid,
-        user=_printable(process.user),
-        cgroup=_printable(process.cgroup),
-        container=_printable(process.container),
-        ns_pid=process.ns_pid,
-        fds=process.fds,
-        fd_limit=process.fd_limit,
+        facts=Process(key=key, **_told(process, Process)),
         started_ns=key.start * NS_PER_TICK if key.start else None,
-        ended=process.ended,
-        created=process.created or 0,
-        released=process.released or 0,
-        failed=process.create_failed or 0,
-        sampled_out=process.sampled_out or 0,
-        create_per_s=process.create_per_s or 0.0,
-        release_per_s=process.release_per_s or 0.0,
-        history=tuple(process.history or ()),
         instances=held,
-        lacking=told.exact and not process.exact,
-        compat=process.compat,
-        failed_sampled_out=process.failed_sampled_out or 0,
-        partly_listed=process.partly_listed,
+        failed=process.create_failed or 0,
+        history=tuple(process.history or ()),
+        lacking=told.exact and process.exact is False,
         more_instances=max(0, process.open - len(held)),
         growth=_growth(process, clocks),
+        **_told(process, ProcessRow),
     )
+
+
+_OWN_RULE = frozenset(
+    ("key", "facts", "started_ns", "instances", "failed", "history", "lacking", "more_instances", "growth")
+)
+"""What has a rule of its own, above."""
+
+
+def _told(process: forms.Process, record: type) -> dict[str, Any]:
+    """The members of a record that stand in the file under the same name."""
+    return {name: read(getattr(process, name)) for name, read in _readers(record).items()}
+
+
+@functools.cache
+def _readers(record: type) -> dict[str, Callable[[Any], Any]]:
+    """What makes their values from those of the file."""
+    return {
+        name: _or_nothing(kind) if kind in (int, float, bool) else _printed
+        for name, kind in get_type_hints(record).items()
+        if name not in _OWN_RULE
+    }
+
+
+def _or_nothing(kind: type) -> Callable[[Any], Any]:
+    """Counters are 0 where it is not known what they counted."""
+    return lambda value: kind() if value is None else value
+
+
+def _printed(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _growth(process: forms.Process, clocks: forms.Clocks) -> Growth | None:

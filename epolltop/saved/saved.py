@@ -16,8 +16,8 @@ from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.bounds import SNAPSHOT_BYTES_MAX
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
+from epolltop.saved.snapshot_reader import reopened
 from epolltop.sources.recording.reader import Readable, Recording
-from epolltop.sources.saved.snapshot_reader import reopened
 
 SPOOL_BYTES_MAX = 1 << 30
 SPOOL_MEMORY_MAX = 1 << 27

@@ -1,27 +1,28 @@
 """The members of a snapshot file (docs/snapshot.md) that are needed to read it again, and what they may be.
 
-Bounds are such that no sum or time of day made from them overflows.
+Those of processes and instances follow from the registry (query/members.py). Bounds are such that no sum or time of day
+made from them overflows.
 """
 
 from __future__ import annotations
 
 import datetime
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 import msgspec
 
-from epolltop.model.history import HISTORY
-from epolltop.model.snapshot import Provenance
+from epolltop.query.member import Form, Member
+from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, lt=1e10)]
+_Amount = Annotated[float, msgspec.Meta(ge=0, lt=1e20)]
 _Rate = Annotated[float, msgspec.Meta(ge=-1e20, lt=1e20)]
-_Past = Annotated[list[Annotated[float, msgspec.Meta(ge=0, lt=1e20)]], msgspec.Meta(max_length=HISTORY)]
 _Text = Annotated[str, msgspec.Meta(max_length=1 << 17)]
 _Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}@[0-9]{1,18}$")]
 _Start = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
-_Flag = Annotated[str, msgspec.Meta(pattern="^(EPOLL_CLOEXEC|0x[0-9a-f]{1,8})$")]
 
 
 class Clocks(msgspec.Struct):
@@ -100,59 +101,41 @@ class Totals(msgspec.Struct):
     in_flight: _Count = 0
 
 
-class Instance(msgspec.Struct):
-    """As one holder sees it."""
-
-    id: _Id
-    fds: list[_Count]
-    holders: list[_Count]
-    provenance: Provenance
-    creator: _Count | None
-    size: _Number | None
-    flags: list[_Flag] | None
-    watches: _Count | None
-    stack: list[_Text] | None = None
-    cloexec: list[bool | None] = []
-    creator_tid: _Count | None = None
-    creator_thread: _Text | None = None
-    holder_count: _Count = 0
+def _type_of(member: Member[Any]) -> Any:
+    """What may stand under it."""
+    item = _TYPES[member.form]
+    if member.signed:
+        item = _SIGNED[member.form]
+    elif member.choices:
+        item = Literal[member.choices]
+    elif member.pattern:
+        item = Annotated[str, msgspec.Meta(pattern=f"^({member.pattern})$")]
+    if member.many:
+        items: Any = list.__class_getitem__(Union[item, None] if member.gaps else item)  # noqa: UP007
+        item = Annotated[items, msgspec.Meta(max_length=member.items_max)]
+    return item if member.known else Union[item, None]  # noqa: UP007
 
 
-class Process(msgspec.Struct):
-    """A row."""
+_TYPES: dict[Form, Any] = {
+    "integer": _Count, "number": _Amount, "text": _Text, "truth": bool, "time": datetime.datetime,
+}  # fmt: skip
+_SIGNED: dict[Form, Any] = {"integer": _Number, "number": _Rate}
 
-    pid: _Count
-    ppid: _Count | None
-    name: _Text
-    command: _Text
-    uid: _Count | None
-    user: _Text | None
-    cgroup: _Text | None
-    started_at: datetime.datetime | None
-    ended: bool
-    fds: _Count | None
-    fd_limit: _Count | None
-    open: _Count
-    created: _Number | None
-    released: _Number | None
-    create_failed: _Number | None
-    sampled_out: _Number | None
-    create_per_s: _Rate | None
-    release_per_s: _Rate | None
-    instances: list[Instance]
-    container: _Text | None = None
-    ns_pid: _Count | None = None
-    exact: bool = True
-    compat: bool = False
-    command_bytes: _Count | None = None
-    command_truncated: bool = False
-    failed_sampled_out: _Number | None = 0
-    history: _Past | None = None
-    partly_listed: bool = False
-    net_per_min: _Rate | None = None
-    net_per_hour: _Rate | None = None
-    growth_over_s: _Seconds | None = None
-    fd_limit_in_s: _Rate | None = None
+
+def _derived(name: str, members: Iterable[Member[Any]], **more: Any) -> Any:
+    """Of members that not every file has, None means the lack, too."""
+    types: list[Any] = [(member.name, _type_of(member)) for member in members if member.name in FIRST]
+    types += more.items()
+    types += [(member.name, _type_of(member), None) for member in members if member.name not in FIRST]
+    return msgspec.defstruct(name, types)
+
+
+if TYPE_CHECKING:
+    Instance: TypeAlias = Any
+    Process: TypeAlias = Any
+else:
+    Instance = _derived("Instance", INSTANCE_MEMBERS)
+    Process = _derived("Process", PROCESS_MEMBERS, instances=list[Instance])
 
 
 class Argument(msgspec.Struct):
