@@ -14,10 +14,11 @@ from epolltop.errors import SourceUnavailable
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("shared")
 
-# Who starts this in the background of a script, or by nohup, ignores these; the programs under test would, too.
-for number in (signal.SIGINT, signal.SIGHUP):
-    if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+pytest_plugins = ("tests.support.shared_machine", "tests.support.interrupt")
+
+# Who starts this by nohup ignores it; the programs under test would, too.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

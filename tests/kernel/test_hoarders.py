@@ -14,7 +14,7 @@ from tests.workloads.client import Actor
 
 from .observing import Observing, observe
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 ROOM = 1_500
 """Of which others on this machine need a part."""

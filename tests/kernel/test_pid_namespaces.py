@@ -27,6 +27,7 @@ from .namespaces import FOREIGN_PROC, OWN_PROC, Contained, last_child
 
 pytestmark = [
     pytest.mark.kernel,
+    pytest.mark.alone,
     pytest.mark.skipif(bool(namespaces.missing()), reason=namespaces.missing() or "there are namespaces"),
 ]
 

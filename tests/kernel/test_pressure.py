@@ -30,7 +30,7 @@ from tests.workloads.client import Actor
 from .observing import Observing, observe
 from .truth import told, truth
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 HEALED_WITHIN_S = 2.0
 ALL_DETAIL = 10_000_000

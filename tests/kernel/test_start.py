@@ -22,7 +22,7 @@ from tests.workloads.client import Actor
 from .calls import BPF
 from .observing import observe
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 EPOLLTOP = Path(sys.executable).with_name("epolltop")
 

@@ -14,7 +14,7 @@ from tests.workloads.client import Actor
 
 from .observing import Observing, observe
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 
 def _take_away(observing: Observing, cpu: int) -> None:

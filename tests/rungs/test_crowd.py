@@ -13,7 +13,7 @@ from tests.workloads.client import Actor
 
 from .rungs import RUNGS, Refused, opened
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 MANY = 1_010_000
 """More than the kernel's iterator walks at once without anything to tell (MAX_ITER_OBJECTS, kernel/bpf/bpf_iter.c)."""

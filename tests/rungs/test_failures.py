@@ -20,6 +20,7 @@ UID = 65_534
 
 pytestmark = [
     pytest.mark.kernel,
+    pytest.mark.alone,
     pytest.mark.skipif(
         not IN_GUEST,
         reason="only where pid 1 is that of a guest (tests/vm): this machine would have no files left",

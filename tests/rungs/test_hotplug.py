@@ -21,6 +21,7 @@ ONLINE = Path(f"/sys/devices/system/cpu/cpu{LAST}/online")
 
 pytestmark = [
     pytest.mark.kernel,
+    pytest.mark.alone,
     pytest.mark.skipif(
         not IN_GUEST or not LAST, reason="only in a guest, and one with a second processor, to switch it off"
     ),

@@ -17,7 +17,7 @@ from .stage import Silent, Stage
 from .told import Disturbed, Watcher
 from .torture import drawn, each_in_turn, torture
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 SEEDS = 12
 """Runs in which a mistake must show; most do in the first."""

@@ -9,7 +9,7 @@ from tests.workloads.client import Actor
 
 from .rungs import RUNGS, Refused, opened
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 
 @pytest.mark.parametrize("rung", ["derived"])

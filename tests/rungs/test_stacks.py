@@ -14,7 +14,7 @@ from tests.workloads.client import Actor
 
 from .rungs import RUNGS
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 INNERMOST = re.compile(r"(epoll_create1\+0x[0-9a-f]+|\[0x[0-9a-f]+\]) \(libc[^)]*\)")
 

@@ -10,7 +10,7 @@ from tests.workloads.client import Actor
 
 from .told import Watcher
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 PAIRS = 2_000
 

@@ -17,7 +17,7 @@ from .stage import Silent, Stage
 from .told import Disturbed, Watcher
 from .torture import Plan, drawn, each_in_turn, torture
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
 ATTEMPTS = 5
 

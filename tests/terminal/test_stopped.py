@@ -99,6 +99,7 @@ def _stopped(*pids: int) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_stopped_in_a_storm(terminal: Terminal, tmp_path: Path) -> None:
     end, path = tmp_path / "end", tmp_path / "batch.jsonl"
     batches = Batches(path)

@@ -30,6 +30,7 @@ TERMINATED = 143
 
 pytestmark = [
     pytest.mark.kernel,
+    pytest.mark.alone,
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc"),
     pytest.mark.timeout(180),
