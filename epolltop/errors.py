@@ -8,7 +8,7 @@ from epolltop.text.safe import printable
 
 
 class SourceUnavailable(Exception):
-    """A source cannot run here. The message says why; remedy is what a person can do about it."""
+    """A source cannot run here. The message says why; the remedy says what a person can do about it."""
 
     def __init__(self, why: str, remedy: str) -> None:
         super().__init__(why)
@@ -16,27 +16,27 @@ class SourceUnavailable(Exception):
 
 
 class SourceEnded(Exception):
-    """A source has told all it knows: a recording is over."""
+    """A source has nothing more to come: a recording is over."""
 
 
 class Unplayable(Exception):
-    """A file that cannot be replayed. The message says why, in a sentence; where that quotes the file it is safe."""
+    """A file cannot be replayed. The message says why, in a sentence; whatever it quotes of the file is made safe."""
 
     def __init__(self, why: str) -> None:
         super().__init__(printable(why if len(why) <= WHY_CHARS_MAX else f"{why[:WHY_CHARS_MAX]}…"))
 
 
 WHY_CHARS_MAX = 200
-"""Of such a message: a file may have a word of megabytes where it should have a number."""
+"""Characters of such a message: a file may have a word of megabytes instead of a number."""
 
 
 MORE_DESCRIPTORS = "ulimit -n 1024"
-"""The remedy where too few descriptors are allowed."""
+"""The remedy if too few descriptors are allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """Something that a source needs of the machine, and whether it is there."""
+    """Something that a source needs of the machine, and whether the machine has it."""
 
     name: str
     met: bool

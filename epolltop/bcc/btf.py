@@ -1,7 +1,7 @@
 """Structure offsets of the running kernel from its own BTF.
 
-Kernel headers lie when they belong to another kernel (the offset of file.f_op moved from 40 to 16 to 8 between 6.1 and
-6.18), the kernel's BTF does not. Reading all of it costs about 70 ms.
+Kernel headers are wrong if they belong to another kernel (the offset of file.f_op moved from 40 to 16 to 8 between 6.1
+and 6.18); the kernel's BTF is always right. Reading all of it takes about 70 ms.
 
 Format: Documentation/bpf/btf.rst of the kernel.
 """
@@ -29,7 +29,7 @@ class Btf:
         """Indexes the image.
 
         Raises:
-            ValueError: it is no BTF.
+            ValueError: the image is not BTF.
         """
         try:
             magic, _, _, header, type_off, type_len, str_off, _ = struct.unpack_from("<HBBIIIII", image)
@@ -54,10 +54,10 @@ class Btf:
             at += 12 + _EXTRA.get(kind, 0) + _PER_MEMBER.get(kind, 0) * members
 
     def offsets(self, wanted: Mapping[str, tuple[str, str]]) -> dict[str, int]:
-        """Byte offsets of members, those of anonymous inner structures included.
+        """Byte offsets of members, including those of anonymous inner structures.
 
         Args:
-            wanted: (structure, member) by the name it shall have in the answer.
+            wanted: (structure, member) by its name in the answer.
 
         Raises:
             LookupError: this kernel has no such structure or member.
@@ -78,7 +78,7 @@ class Btf:
         """Sizes of structures in bytes.
 
         Args:
-            wanted: structure by the name it shall have in the answer.
+            wanted: structure by its name in the answer.
 
         Raises:
             LookupError: this kernel has no such structure.
@@ -90,7 +90,7 @@ class Btf:
         return {name: struct.unpack_from("<I", self._image, position + 8)[0] for name, position in at.items()}
 
     def enumerators(self, enumeration: str) -> frozenset[str]:
-        """Names of the constants of an enumeration; none if the kernel has no such."""
+        """Names of the constants of an enumeration; none if the kernel does not have it."""
         if enumeration not in self._enums:
             return frozenset()
         at = self._at[self._enums[enumeration]]
@@ -117,7 +117,7 @@ class Btf:
                 yield from self._members(member_type, offset)
 
     def function(self, name: str) -> int:
-        """The number of a function's type.
+        """The BTF id of a function.
 
         Raises:
             LookupError: this kernel has no such function.

@@ -1,8 +1,7 @@
 """The thread that empties the perf buffer.
 
-It runs on a timer, because events wake nobody (a wake-up per event would cost the traced program 6 us each), and in a
-thread, because one `consume` may last over a second in a storm. It only appends bytes; decoding happens where they are
-taken.
+It runs on a timer, because events wake nobody (each wake-up would cost the traced program 6 us), and in a thread,
+because one `consume` may last over a second in a storm. It only appends bytes; `take`'s caller decodes them.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ class Drain:
     """Owns the records between the perf buffer and `take`."""
 
     def __init__(self, consume: Callable[[], None], most: int) -> None:
-        """Begins nothing yet.
+        """Starts nothing yet.
 
         Args:
             consume: hands all records of the buffer to `receive`.
-            most: records kept until they are taken. Then the buffer fills, and the kernel counts what it loses: a
-                backlog that grew with a storm would outlive it.
+            most: records kept until they are taken. Beyond that the buffer fills up and the kernel counts what it
+                loses: a backlog without a limit would outlive the storm.
         """
         self._consume = consume
         self._most = most
         self._taken = threading.Event()
-        # A deque, because append and popleft are each atomic: a list that is swapped could lose an append under way.
+        # A deque, because append and popleft are each atomic; swapping a list could lose a concurrent append.
         self._records: collections.deque[bytes] = collections.deque()
         self._failure: Exception | None = None
         self._stop = False
@@ -43,28 +42,28 @@ class Drain:
         self._thread = threading.Thread(target=self._run, name="perf-buffer", daemon=True)
 
     def receive(self, record: bytes) -> None:
-        """Called by consume, in this thread."""
+        """Called by consume, in the drain's thread."""
         while len(self._records) >= self._most and not self._stop:
             self._taken.wait(INTERVAL_S)  # with a limit, because a take may come just before
             self._taken.clear()
         self._records.append(record)
 
     def start(self) -> None:
-        """From here on the buffer is emptied."""
+        """Starts emptying the buffer."""
         self._thread.start()
 
     def take(self, timeout_s: float = 0.25) -> list[bytes]:
-        """What came since the last call, in the order of each CPU.
+        """Returns what came since the last call, in the order of each CPU.
 
-        Waits for one whole turn of the thread, so that everything submitted before the call is in the answer, unless a
-        storm keeps the turn from ending within the timeout, or brought more than is kept.
+        Waits for one complete turn of the thread, so that the answer has everything submitted before the call, unless
+        a storm keeps the turn from ending within the timeout, or brings more than is kept.
 
         Raises:
-            Exception: what emptying the buffer failed of since. It is tried again, and nothing is lost by raising.
+            Exception: why emptying the buffer failed since. The thread tries again, and raising loses nothing.
         """
         deadline = time.monotonic() + timeout_s
         with self._turned:
-            wanted = self._turns + 2  # the turn under way may have passed a buffer already
+            wanted = self._turns + 2  # the current turn may be past some buffer already
             while self._turns < wanted and len(self._records) < self._most and self._thread.is_alive():
                 self._wake.set()
                 if not self._turned.wait(deadline - time.monotonic()):
@@ -77,7 +76,7 @@ class Drain:
         return taken
 
     def stop(self, timeout_s: float = 1.0) -> bool:
-        """Ends the thread; False if a storm still holds it."""
+        """Ends the thread; False if a storm still keeps it busy."""
         self._stop = True
         self._wake.set()
         if self._thread.is_alive():
@@ -90,7 +89,7 @@ class Drain:
             self._wake.clear()
             try:
                 self._consume()
-            except Exception as error:  # a thread that ends would be taken for silence
+            except Exception as error:  # if the thread ended, its silence would look like no events
                 self._failure = error
             with self._turned:
                 self._turns += 1

@@ -1,4 +1,4 @@
-"""One pass of the task_file iterator, read in parts, so that whoever reads can do something else in between."""
+"""One pass of the task_file iterator, read in parts, so that the caller can do something else in between."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 _READ_BYTES = 1 << 16
-"""Twice of what the kernel gives at once."""
+"""Twice what the kernel returns at once."""
 
 
 class IteratorPass:
-    """A pass that is under way."""
+    """A pass that has begun."""
 
     def __init__(self, begin: Callable[[], io.FileIO]) -> None:
-        """Reads nothing yet.
+        """Starts the iterator; reads nothing yet.
 
         Raises:
             OSError: the kernel refused.
@@ -23,9 +23,9 @@ class IteratorPass:
         self._parts: list[bytes] = []
 
     def go_on(self, until: float) -> bytes | None:
-        """All of it; None if it is not over by then, and this is to be called again.
+        """Reads on; returns all of the pass once it is complete, None if time is up before.
 
-        A part takes 0.2 s at most: then the kernel has visited a million descriptors, and answers, if with nothing.
+        A part takes 0.2 s at most: after a million descriptors the kernel returns, even with nothing.
 
         Args:
             until: by time.monotonic().
@@ -34,7 +34,7 @@ class IteratorPass:
             OSError: the kernel failed.
         """
         while (part := self._file.read(_READ_BYTES)) != b"":
-            self._parts.append(part or b"")  # None: EAGAIN, there was nothing to tell so far
+            self._parts.append(part or b"")  # None: EAGAIN, nothing found so far
             if time.monotonic() >= until:
                 return None
         self._file.close()

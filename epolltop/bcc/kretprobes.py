@@ -1,8 +1,8 @@
-"""How many calls of a function a kretprobe follows at once, and what asking for a number leaves behind.
+"""How many concurrent calls a kretprobe follows (maxactive), and the entries that killed programs leave in tracefs.
 
-A perf event cannot say a number, so libbcc writes it into tracefs' `kprobe_events`, with a name that ends in its pid.
-It takes the entry out again when it detaches. If the program is killed, its entry stays, disabled, until the machine
-boots, and tracefs refuses a later program with the same pid, as happens in containers.
+A perf event cannot carry maxactive, so libbcc writes it into tracefs' `kprobe_events`, under a name that ends in its
+pid, and removes the entry when it detaches. If the program is killed, its entry stays, disabled, until the next boot,
+and tracefs refuses a later program with the same pid, as happens in containers.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ _ENTRY = re.compile(r"r\d*:kprobes/(r_\w+_bcc_(\d{1,10})) (\S+)", re.ASCII)
 
 
 def maxactive(version: tuple[int, ...]) -> int:
-    """What to ask a kernel of that version for; 0: its own choice, which since 6.1 is twice the CPUs, at least 10.
+    """The maxactive to ask a kernel for; 0 for its own choice, which since 6.1 is twice the CPUs, at least 10.
 
-    Before, it was the number of CPUs unless the kernel was built with CONFIG_PREEMPTION: each call that begins while as
-    many are preempted is lost, and nobody is told.
+    Before, it was the number of CPUs unless the kernel was built with CONFIG_PREEMPTION: a call that begins while as
+    many are preempted is lost without notice.
     """
     return 0 if version >= _CHOSEN_WELL_SINCE else _MAXACTIVE
 
 
 def left_behind(entries: Iterable[str], targets: Iterable[str], has_ended: Callable[[int], bool]) -> list[str]:
-    """Names of the entries at these functions whose owners are no more.
+    """Names of the entries at these functions whose owners have ended.
 
     Args:
         entries: lines of kprobe_events.
         targets: functions that epolltop probes.
-        has_ended: whether a pid is nobody's, or epolltop's own, which has none yet.
+        has_ended: whether a pid is unused, or our own, because we have no entries yet.
     """
     found = (match for entry in entries if (match := _ENTRY.fullmatch(entry.strip())))
     ours = frozenset(targets)
@@ -42,7 +42,7 @@ def left_behind(entries: Iterable[str], targets: Iterable[str], has_ended: Calla
 
 
 def sweep(targets: Iterable[str], directories: Iterable[str] = TRACEFS) -> None:
-    """Takes out what is left behind. What is in use the kernel keeps; without tracefs there is nothing."""
+    """Removes the entries left behind. The kernel keeps those in use; without tracefs there are none."""
     for directory in map(Path, directories):
         try:
             entries = (directory / "kprobe_events").read_text(encoding="ascii", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""Finds the distribution's BCC, whatever Python runs us, and says exactly what is wrong with it if anything is.
+"""Finds the distribution's BCC, whatever Python runs us, and says exactly what is wrong with it.
 
 BCC's Python module is pure ctypes over libbcc.so.0 of the same version, so a copy that belongs to another interpreter
 works; a copy that belongs to another libbcc does not.
@@ -35,9 +35,9 @@ _INSTALL = {
 
 
 def load_bcc(places: Sequence[str] = PLACES) -> Any:
-    """The module `bcc`, loaded from where distributions put it; only where none is, imported by its name.
+    """Loads the module `bcc` from where distributions install it, or else imports it by its name.
 
-    Whatever is importable by that name may be anybody's.
+    By its name alone it might be anybody's.
 
     Returns:
         The module; untyped, because BCC ships no types and its attributes differ between versions.
@@ -45,8 +45,8 @@ def load_bcc(places: Sequence[str] = PLACES) -> Any:
     Raises:
         SourceUnavailable: absent, the unrelated package of that name, libbcc missing, or versions mixed.
     """
-    # BCC 0.26 has escapes that Python 3.12 warns about, on the screen of whoever runs us. A compiler's warning names
-    # the path of the file as its module.
+    # BCC 0.26 has escapes that Python 3.12 warns about, on the user's screen. The module of a compiler's warning is
+    # the path of the file.
     warnings.filterwarnings("ignore", module=".*/bcc/")
     if "bcc" in sys.modules and hasattr(sys.modules["bcc"], "BPF"):
         return sys.modules["bcc"]
@@ -115,7 +115,7 @@ def _load_from(directory: str) -> ModuleType:
 
 
 class _explained:
-    """Turns what ctypes says about a bad libbcc into a sentence with a remedy."""
+    """Turns ctypes' errors about a bad libbcc into a sentence with a remedy."""
 
     def __enter__(self) -> None:
         pass

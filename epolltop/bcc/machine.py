@@ -1,4 +1,4 @@
-"""What differs from one architecture to the other: where registers are saved, and what functions are called."""
+"""What differs between architectures: where registers are saved, and how system calls' functions are named."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """An architecture that the probes are written for."""
+    """An architecture that the probes support."""
 
     calls: str
-    """What stands before a system call's name in that of its function."""
+    """Prefix of the function of a system call, before the call's name."""
     compat_calls: str
-    """The same for 32-bit tasks; equal, if they share the functions of the others."""
+    """The prefix for calls of 32-bit tasks; equal if they share the functions of 64-bit ones."""
     registers: Mapping[str, tuple[str, int]]
-    """Members of struct pt_regs, and bytes into them, by constant."""
+    """Members of struct pt_regs, and offsets into them, by constant."""
     compat_flags: tuple[str, str]
-    """The member that tells whether a 32-bit system call is being made."""
+    """The member of task_struct that says whether a 32-bit system call is running."""
     constants: Mapping[str, int]
     """Others, by name."""
 
@@ -58,7 +58,7 @@ MACHINES = {
             "CALL_READLINK": 89,
         },
     ),
-    # At the end of a call x0 holds the result, orig_x0 still the argument; of 32-bit tasks, too.
+    # At the end of a call x0 holds the result and orig_x0 still the argument, for 32-bit tasks as well.
     "aarch64": Machine(
         calls="__arm64_sys_",
         compat_calls="__arm64_sys_",
@@ -89,4 +89,4 @@ MACHINES = {
     ),
 }
 THIS = MACHINES.get(os.uname().machine)
-"""None: there are no probes for it."""
+"""None: the probes do not support this machine."""

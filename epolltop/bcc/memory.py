@@ -1,4 +1,4 @@
-"""What compiling, floods of events and large censuses leave in memory, and how it goes."""
+"""Gives back the memory that compiling, floods of events and large censuses leave behind."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from epolltop.proc.smaps import unwritten_mappings
 
 FLOOD = 10_000
-"""Events of a poll, or descriptors gone, that leave so much memory behind that it is worth giving back: 5 MB."""
+"""Events in one poll, or descriptors gone, that leave enough memory to be worth giving back: 5 MB."""
 QUIET_POLLS = 5
-"""So long others still hold what they made of a flood."""
+"""Polls after which nobody holds records of a flood any more."""
 
 
 class Tide:
-    """Gives memory back when a flood, of events or descriptors, is over: it is free then, but still the process's."""
+    """Gives memory back after a flood of events or descriptors: it is free then, but still the process's."""
 
     def __init__(self, give_back: Callable[[], None]) -> None:
         """No flood so far."""
@@ -24,7 +24,7 @@ class Tide:
         self._held = 0  # the most descriptors since the last ebb
 
     def note(self, events: int, held: int) -> None:
-        """One poll brought so many events, and knows of so many descriptors."""
+        """Takes in how many events a poll brought, and how many descriptors it knows of."""
         self._held = max(self._held, held)
         ebbs = self._held - held >= FLOOD
         if ebbs:
@@ -38,10 +38,10 @@ class Tide:
 
 
 def give_back_memory() -> None:
-    """Drops what compiling and attaching left, or a flood: free heap and pages of LLVM and libbpf, 80 MB in 8 ms.
+    """Drops free heap, and pages of LLVM and libbpf that are no longer used: 80 MB in 8 ms.
 
-    Only mappings without private copies are dropped (Anonymous: 0 in smaps); their pages come back from the file when
-    they are needed again. MADV_DONTNEED on a page that was relocated would lose the relocation.
+    Only mappings without private copies are dropped; their pages come back from the file when they are needed again.
+    MADV_DONTNEED on a page that was relocated would lose the relocation.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "malloc_trim"):  # glibc only

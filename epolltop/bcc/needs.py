@@ -8,12 +8,12 @@ from epolltop.runtime.privileges import Capability, knows
 
 
 def polling(*, stacks: bool) -> frozenset[Capability]:
-    """Of who reads the maps and runs the census, and for stacks opens the files that others have mapped."""
+    """For the thread that reads the maps and runs the census, and for stacks opens files that others have mapped."""
     return LOOKING | {_bpf()} | ({Capability.CHECKPOINT_RESTORE} if stacks else set())
 
 
 def listening() -> frozenset[Capability]:
-    """Of who empties the buffers, and makes that of a CPU which was switched on anew: an event, locked memory."""
+    """For the thread that empties the buffers, and makes one for a CPU that comes online: an event, locked memory."""
     needs = {_bpf(), Capability.IPC_LOCK, Capability.PERFMON if knows(Capability.PERFMON) else Capability.SYS_ADMIN}
     # Debian's and Ubuntu's kernels go up to 4, and from 3 on PERFMON does not suffice.
     if (perf_event_paranoid() or 0) > 2:
@@ -22,5 +22,5 @@ def listening() -> frozenset[Capability]:
 
 
 def _bpf() -> Capability:
-    """Before Linux 5.8 there was but one for nearly everything."""
+    """Before Linux 5.8 one capability covered nearly everything."""
     return Capability.BPF if knows(Capability.BPF) else Capability.SYS_ADMIN

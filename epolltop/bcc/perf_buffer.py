@@ -1,4 +1,4 @@
-"""The perf buffer: a part for each CPU, written by the probes and read by libbcc's readers."""
+"""The perf buffer: a ring for each CPU, written by the probes and read by libbcc's readers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class PerfBuffer:
 
         Args:
             lib: libbcc.
-            table: the map from CPUs to their parts.
-            online: the CPUs that are there now.
+            table: the BPF map from CPUs to their rings.
+            online: returns the CPUs that are online now.
         """
         self._lib, self._table, self._online = lib, table, online
         self._readers: dict[int, int] = {}
-        self._unheard: collections.deque[int] = collections.deque()
+        self._without_ring: collections.deque[int] = collections.deque()
         lib.perf_reader_new.argtypes = [_RECEIVE, _LOST, ctypes.c_void_p, ctypes.c_int]
         lib.perf_reader_new.restype = ctypes.c_void_p
         lib.perf_reader_set_fd.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -39,12 +39,12 @@ class PerfBuffer:
             function.argtypes = [ctypes.c_void_p]
 
     def open(self, receive: Callable[[bytes], object], pages: int, wakeup_events: int) -> None:
-        """Has `consume` hand each record's bytes to receive.
+        """Opens a ring for each CPU; `consume` then hands each record's bytes to receive.
 
         Args:
             receive: called in the thread of `consume`.
-            pages: of each CPU, a power of two.
-            wakeup_events: after so many whoever waits for the buffer is woken; nobody does.
+            pages: size of each ring, a power of two.
+            wakeup_events: number of records after which a waiting reader is woken; none waits.
 
         Raises:
             SourceUnavailable: the kernel refused, for lack of memory or of privileges.
@@ -63,17 +63,17 @@ class PerfBuffer:
             ) from None
 
     def listen_again(self, cpu: int) -> None:
-        """Has the next `consume` make a CPU's part anew: into that of one that was switched off nothing more comes."""
-        self._unheard.append(cpu)
+        """Has the next `consume` make a new ring for a CPU: after the CPU was offline, nothing enters the old one."""
+        self._without_ring.append(cpu)
 
     def consume(self) -> None:
-        """Hands over what there is. May last while producers are quicker than Python."""
-        while self._unheard:
-            cpu = self._unheard.popleft()
+        """Hands over all records. Goes on for as long as the producers are faster than Python."""
+        while self._without_ring:
+            cpu = self._without_ring.popleft()
             former = self._readers.get(cpu)
             try:
                 self._listen(cpu)
-            except OSError:  # it is away again, or there is no memory: events go on being lost
+            except OSError:  # the CPU is offline again, or there is no memory: events go on being lost
                 continue
             if former is not None:
                 self._lib.perf_reader_event_read(former)
@@ -82,16 +82,16 @@ class PerfBuffer:
             self._lib.perf_reader_event_read(reader)
 
     def close(self) -> None:
-        """Gives it back. Nobody may be in `consume`."""
+        """Frees the rings. No thread may be in `consume`."""
         while self._readers:
             self._lib.perf_reader_free(self._readers.popitem()[1])
 
     def _listen(self, cpu: int) -> None:
         event = syscalls.open_output(cpu, self._wakeup_events)
-        # The reader not before: the end of one that was never mapped unmaps as many pages from address 0 on, where the
-        # interpreter may be.
+        # The reader comes second: freeing one that was never mapped would unmap as many pages from address 0 on, where
+        # the interpreter may be.
         reader = self._lib.perf_reader_new(*self._callbacks, None, self._pages)
-        self._lib.perf_reader_set_fd(reader, event)  # whose end closes it
+        self._lib.perf_reader_set_fd(reader, event)  # freeing the reader closes it
         if self._lib.perf_reader_mmap(reader) < 0:
             errno = ctypes.get_errno()
             self._lib.perf_reader_free(reader)

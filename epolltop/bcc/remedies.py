@@ -1,4 +1,4 @@
-"""What may help where the kernel refused."""
+"""What may help if the kernel refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from epolltop.text.safe import printable
 
 
 def as_root() -> str:
-    """What to type to have more rights: this epolltop's path, because sudo does not look into virtual environments."""
+    """The command that runs this epolltop as root, with its path: sudo does not look into virtual environments."""
     beside = os.path.join(os.path.dirname(sys.executable), "epolltop")  # where installers put it
     started = sys.argv[0] if os.path.basename(sys.argv[0]) == "epolltop" else beside
     try:
@@ -22,7 +22,7 @@ def as_root() -> str:
 
 
 def remedy(said: str, otherwise: str) -> str:
-    """What may help against what the kernel refused: its reason is not in the answer, but in what this process may."""
+    """A remedy for a refusal, by its message; `otherwise` if the message says nothing we know."""
     if "perf_event_open: Permission denied" in said:
         return f"{as_root()}; or sysctl kernel.perf_event_paranoid=2, if it is more now"
     if "Operation not permitted" in said and "perf_event_open" not in said:

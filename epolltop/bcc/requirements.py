@@ -40,9 +40,9 @@ def privileges() -> Requirement:
 
 
 def tracefs() -> Requirement:
-    """Whether tracepoints can be found; where the kernel permits probes of functions, nothing needs them."""
+    """Whether tracepoints can be found. Nothing needs them if the kernel permits function probes."""
     for path in map(Path, TRACEFS):
-        # os.path, because Path.is_dir raises where it may not look: both directories are root's.
+        # os.path, because Path.is_dir raises if access is denied: both directories are root's.
         if os.path.isdir(path / "events" / "syscalls"):
             return Requirement("tracefs", True, f"mounted at {path}")
     if os.geteuid() != 0 and mountinfo.has(b"tracefs"):
@@ -54,7 +54,7 @@ def tracefs() -> Requirement:
 
 
 def btf() -> Requirement:
-    """Whether structure offsets can be learnt."""
+    """Whether the offsets of structures can be read."""
     there = os.access(VMLINUX, os.R_OK)
     remedy = "" if there else "a kernel with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora, Arch have it)"
     return Requirement("BTF", there, f"{VMLINUX} {'readable' if there else 'is missing'}", remedy)
@@ -80,7 +80,7 @@ def _bcc() -> Requirement:
 
 
 def require() -> None:
-    """Mounts tracefs if root finds it missing, then insists on what every hook needs and can be told before compiling.
+    """Mounts tracefs if it is missing and we are root, then checks what every hook needs before anything is compiled.
 
     Raises:
         SourceUnavailable: with the first requirement that is not met.

@@ -1,7 +1,7 @@
 """perf_event_open(2), bpf(2) and mount(2), called directly.
 
-libbcc wraps both, but how much of them differs from version to version: 0.18 cannot read a map by batches nor open a
-buffer whose events wake nobody, finds tracepoints in debugfs alone, and cannot read the types of newer kernels.
+libbcc wraps the first two, but how completely depends on its version: 0.18 cannot read a map in batches or open a
+buffer whose events wake nobody, finds tracepoints only in debugfs, and cannot read the types of newer kernels.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import platform
 import struct
 
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
-"""Where tracepoints may be found; the first is where tracefs belongs."""
+"""Where tracefs may be mounted, the usual place first."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -42,11 +42,11 @@ _ENOENT = 2
 
 
 def open_output(cpu: int, wakeup_events: int) -> int:
-    """What BPF programs on a CPU write records to; its descriptor, to be mapped, entered into the map and enabled.
+    """Opens the perf event to which BPF programs on a CPU write records; the caller maps, registers and enables it.
 
     Args:
         cpu: an online one.
-        wakeup_events: after how many records whoever waits for the descriptor is woken.
+        wakeup_events: number of records after which a reader waiting on the descriptor is woken.
 
     Raises:
         OSError: the kernel refused.
@@ -55,7 +55,7 @@ def open_output(cpu: int, wakeup_events: int) -> int:
 
 
 def enable(event: int) -> None:
-    """Begins.
+    """Starts a perf event.
 
     Raises:
         OSError: the kernel refused.
@@ -64,11 +64,11 @@ def enable(event: int) -> None:
 
 
 def attach_tracepoint(target: str, program: int) -> int:
-    """Runs a BPF program at a tracepoint, on all CPUs, until the descriptor in the answer is closed.
+    """Runs a BPF program at a tracepoint, on all CPUs, until the returned descriptor is closed.
 
     Args:
         target: category:name.
-        program: its descriptor.
+        program: descriptor of the program.
 
     Raises:
         OSError: absent, or the kernel refused.
@@ -84,7 +84,7 @@ def attach_tracepoint(target: str, program: int) -> int:
 
 
 def mount(kind: str, directory: str) -> None:
-    """Adds a file system that has no device; the program of that name would be whatever PATH finds.
+    """Adds a file system that has no device. The program mount is not run, because PATH decides which one that is.
 
     Raises:
         OSError: the kernel refused.
@@ -95,7 +95,7 @@ def mount(kind: str, directory: str) -> None:
 
 
 def read_batch(map_fd: int, keys: ctypes.Array[ctypes.c_char], values: ctypes.Array[ctypes.c_char], limit: int) -> int:
-    """Fills both arrays with up to so many entries of a hash map, from its beginning (Linux 5.6); how many there were.
+    """Fills both arrays with entries of a hash map, from its beginning (Linux 5.6); returns how many there were.
 
     Raises:
         OSError: the kernel refused.
@@ -106,19 +106,19 @@ def read_batch(map_fd: int, keys: ctypes.Array[ctypes.c_char], values: ctypes.Ar
     result = _libc.syscall(
         ctypes.c_long(_BPF), ctypes.c_long(_MAP_LOOKUP_BATCH), attributes, ctypes.c_long(_BATCH.size)
     )
-    if result < 0 and ctypes.get_errno() != _ENOENT:  # the map's end was reached, which is what we want
+    if result < 0 and ctypes.get_errno() != _ENOENT:  # the end of the map was reached, as wanted
         raise OSError(ctypes.get_errno(), "cannot read a BPF map")
     count: int = _COUNT.unpack_from(attributes)[0]
     return count
 
 
 def load_iterator(instructions: int, count: int, target: int) -> int:
-    """A loaded iterator program; its descriptor.
+    """Loads an iterator program; returns its descriptor.
 
     Args:
-        instructions: address of the first.
-        count: of them.
-        target: number of the type of the function bpf_iter_NAME in the kernel's BTF.
+        instructions: address of the first instruction.
+        count: number of instructions.
+        target: BTF id of the kernel's function bpf_iter_NAME.
 
     Raises:
         OSError: the kernel refused.
@@ -161,7 +161,7 @@ def _perf_event_open(kind: int, config: int, cpu: int, wakeup_events: int) -> in
 
 
 def _tracepoint(target: str) -> int:
-    """The number under which the kernel knows it now."""
+    """The id of a tracepoint in this boot."""
     for directory in TRACEFS:
         try:
             with open(os.path.join(directory, "events", *target.split(":"), "id"), encoding="ascii") as file:

@@ -1,11 +1,11 @@
 """/proc/PID/cgroup: a control group's path, and the container that runs in it.
 
-The kernel knows no containers. Each runtime writes its name for one into the name of a control group, so what is told
-is what `_RUNTIMES` recognises. Processes that only look after a container (conmon, LXC's monitor, nspawn's supervisor)
+The kernel knows no containers. Each runtime writes its name for one into the name of a control group; `_RUNTIMES`
+recognises those names. Processes that only look after a container (conmon, LXC's monitor, nspawn's supervisor)
 have groups of their own, whose names resemble the container's; they are not in it.
 
-Paths are told from the reader's cgroup namespace. An epolltop in a container mostly has one of its own: it sees its
-container's processes at ``/``, which tells of none, and those of other containers, if any, at ``/../NAME``.
+Paths are relative to the reader's cgroup namespace. An epolltop in a container mostly has one of its own: it sees its
+container's processes at ``/``, which names no container, and those of other containers, if any, at ``/../NAME``.
 """
 
 from __future__ import annotations
@@ -43,23 +43,22 @@ _CONTAINER = re.compile(rf"(?<![^/])(?:{'|'.join(_RUNTIMES)})(?![^/])")
 
 
 class Cgroup(NamedTuple):
-    """Where a process is."""
+    """The control group of a process."""
 
     path: str
-    """In the v2 hierarchy; where that says nothing (v1, hybrid), in the first v1 one that does. Empty if unreadable."""
+    """In the v2 hierarchy; if that says nothing (v1, hybrid), in the first of v1 that does. Empty if unreadable."""
     container: str | None
-    """The innermost container's id, whole, or its name with LXC and systemd-nspawn; None if no name of a group tells
-    of one."""
+    """The innermost container's full id, or its name for LXC and systemd-nspawn; None if no group is a container's."""
 
 
 def read_cgroup(root: str, pid: int) -> Cgroup:
-    """That of a process."""
+    """The control group of a process; its path is empty if the process is gone or closed to us."""
     return cgroup(head(f"{root}/{pid}/cgroup", _BYTES))
 
 
 @functools.lru_cache(maxsize=1024)
 def cgroup(lines: bytes) -> Cgroup:
-    """What /proc/PID/cgroup says. Processes of one container have the same lines, so they are parsed once."""
+    """Parses the lines of the file. Processes of one container have the same lines, so they are parsed once."""
     rows = [row for row in (line.split(b":", 2) for line in lines.split(b"\n")) if len(row) == 3]
     paths = [safe(path) for _, _, path in sorted(rows, key=lambda row: row[0] != b"0")]
     path = next((path for path in paths if path != "/"), "/" if paths else "")

@@ -1,4 +1,4 @@
-"""Command lines of processes, in bounded memory whatever strangers choose.
+"""/proc/PID/cmdline: the command lines of processes, in bounded memory whatever strangers choose.
 
 A process may have 2 MB of arguments (a quarter of its stack limit), and a user as many processes as the limit says.
 """
@@ -15,12 +15,12 @@ from epolltop.text.numbers import grouped
 from epolltop.text.safe import safe
 
 COMMAND_BYTES = 1 << 16
-"""Read of one: 20 us. Class paths of Java have 10 to 30 KB, and what is started stands behind them."""
+"""Bytes read of one command line: 20 us. Java has class paths of 10 to 30 KB before the name of the main class."""
 COMMANDS_BYTES = 16 << 20
-"""Of memory for all. Who comes when others have taken much of it gets a part of what is left..."""
+"""Memory for all command lines. A new one gets at most a 64th of what is left, so late comers are cut shorter..."""
 PART = 64
 LEAST_CHARS = 256
-"""... but at least so much: at most 32 MB for 32,768 processes, four bytes a character."""
+"""... but never below this: at most 32 MB for 32,768 processes, four bytes a character."""
 _MARK_CHARS = 32  # more than the longest mark has
 
 
@@ -28,28 +28,28 @@ class Command(NamedTuple):
     """A command line, as far as it is kept."""
 
     text: str
-    """Arguments with blanks between them; what is missing is marked. Empty: it has none, as kernel threads."""
+    """The arguments, joined by blanks; a mark says what is missing. Empty if there are none, as for kernel threads."""
     octets: int | None
-    """Length of the whole; None if it is longer than what was read, and the kernel does not tell."""
+    """Length of the whole; None if it is longer than what was read and the kernel does not say."""
     truncated: bool
 
 
 class Commands:
-    """Those of all processes that are known."""
+    """The command lines of all known processes."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: Callable[[int], int | None]) -> None:
-        """Knows none.
+        """Starts with none.
 
         Args:
-            read: the beginning of the command line of a pid, arguments ended by NUL.
-            size: how long the whole is; asked where the beginning is not all.
+            read: returns the beginning of the command line of a pid; each argument ends with NUL.
+            size: returns how long the whole is; called only if the beginning is not all.
         """
         self._read, self._size = read, size
         self._kept: dict[ProcessKey, Command] = {}
         self._taken = 0
 
     def read(self, key: ProcessKey) -> Command:
-        """As it is now: a process may rewrite it."""
+        """Reads the current command line: a process may rewrite it."""
         raw = self._read(key.pid, COMMAND_BYTES + 1)
         whole = raw.rstrip(b"\0 ")
         is_whole = len(raw) <= COMMAND_BYTES
@@ -69,7 +69,7 @@ class Commands:
         return command
 
     def forget(self, alive: Collection[ProcessKey]) -> None:
-        """Drops all but these."""
+        """Drops the command lines of all other processes."""
         for key in [key for key in self._kept if key not in alive]:
             self._drop(key)
 

@@ -21,7 +21,7 @@ class EpollFds(NamedTuple):
     """The descriptors of a process that are epoll instances."""
 
     thread: int
-    """The one by which the kernel knows the table: the main one, or, where that has exited, the first survivor."""
+    """The thread whose table it is: the main one or, if that has exited, the first surviving one."""
     fds: list[int]
     """Ascending."""
     whole: bool = True
@@ -29,7 +29,7 @@ class EpollFds(NamedTuple):
 
 
 def read_epoll_fds(root: str, pid: int, deadline: Deadline | None = None) -> EpollFds:
-    """Those of a process, as the tree of that root shows it.
+    """Finds the epoll descriptors of a process.
 
     Args:
         root: of the /proc tree.
@@ -52,7 +52,7 @@ def read_epoll_fds(root: str, pid: int, deadline: Deadline | None = None) -> Epo
 
 
 def survivor(root: str, pid: int) -> int | None:
-    """The first thread that has descriptors, where the main one has exited; None if there is no such.
+    """The first thread with descriptors of a process whose main thread has exited; None otherwise.
 
     Raises:
         FileNotFoundError, ProcessLookupError: the process is gone.
@@ -74,7 +74,7 @@ def survivor(root: str, pid: int) -> int | None:
 
 
 def measure(root: str, pid: int, fd: int) -> Measured | None:
-    """The epoll instance behind a descriptor; None if that is another file.
+    """Reads about the epoll instance behind a descriptor; None if the descriptor is for another file.
 
     Raises:
         FileNotFoundError, ProcessLookupError: it is gone.
@@ -89,7 +89,7 @@ def measure(root: str, pid: int, fd: int) -> Measured | None:
 
 
 def links(root: str, thread: int) -> Iterator[tuple[int, str]]:
-    """The descriptors in the table of a thread, and what they are for.
+    """Lists the descriptors in the table of a thread, each with the target of its link.
 
     Raises:
         FileNotFoundError, ProcessLookupError: it is gone.

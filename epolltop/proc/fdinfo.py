@@ -26,16 +26,16 @@ _MISSES = re.compile(rb"^recursion_misses:\s*(\d+)$", re.MULTILINE)
 
 
 class Measured(NamedTuple):
-    """What one read tells of an instance and a descriptor for it."""
+    """What one read says about an epoll instance and a descriptor for it."""
 
     watches: int
     """Length of the interest list."""
     cloexec: bool | None
-    """Whether the descriptor is closed on exec; None if that is not told."""
+    """Whether the descriptor is closed on exec; None if the kernel does not say."""
 
 
 def read_instance(root: str, pid: int, fd: int) -> Measured:
-    """That of an epoll instance.
+    """Reads about an epoll instance.
 
     The kernel holds the instance's lock while it prints, about 1 µs a watch in all. It retries with a buffer twice as
     large until the list fits; the program is blocked meanwhile.
@@ -57,17 +57,17 @@ def descriptors_in_flight(root: str, pid: int, fd: int) -> int:
 
 
 def in_flight(info: bytes) -> int:
-    """The same, by what was read."""
+    """Parses the number of descriptors in flight; 0 if there is none."""
     return _number(_IN_FLIGHT, info) or 0
 
 
 def instances_in_ring(root: str, pid: int, fd: int) -> int:
-    """How often epoll instances are registered with an io_uring; none are told while the ring is busy, or gone."""
+    """How often epoll instances are registered with an io_uring; 0 while the ring is busy, or if it is gone."""
     return registered(head(f"{root}/{pid}/fdinfo/{fd}", _RING_BYTES))
 
 
 def registered(info: bytes) -> int:
-    """The same, by what was read."""
+    """Counts the epoll instances among the registered files."""
     return len(_REGISTERED.findall(info))
 
 
@@ -97,7 +97,7 @@ def _number(pattern: re.Pattern[bytes], info: bytes) -> int | None:
 
 
 def _occurrences(word: bytes, beginning: bytes, file: io.FileIO) -> int:
-    """How often a file has a word. It is never held whole: of 100,000 watches it is 8 MB."""
+    """How often a word occurs in a file. The file is never held whole: with 100,000 watches it is 8 MB."""
     found, end = beginning.count(word), beginning[1 - len(word) :]
     while chunk := file.read(_CHUNK_BYTES):
         found += (end + chunk).count(word)

@@ -1,8 +1,8 @@
 """Which descriptors refer to the same open file: kcmp(2).
 
-The kernel compares the addresses of the two files and tells the order but not the addresses, which is enough to sort:
-n descriptors fall into open files with about n·log2(n) calls of 1.7 µs each. The order is that of obfuscated addresses
-with a key made at boot, so it holds from one scan to the next, as long as both files live.
+The kernel compares the addresses of the two files and returns their order, but not the addresses. That is enough to
+sort: about n·log2(n) calls of 1.7 µs each group n descriptors by open file. The kernel obfuscates the addresses with a
+key made at boot, so the order holds from one scan to the next, as long as both files live.
 
 A call needs PTRACE_MODE_READ_REALCREDS on both processes and takes pids of the caller's own pid namespace. The kernel
 must be built with CONFIG_KCMP (CONFIG_CHECKPOINT_RESTORE before 5.12).
@@ -20,10 +20,10 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 
 Slot = tuple[int, int]
-"""pid and fd."""
+"""A pid and a descriptor number: a slot of a descriptor table."""
 
 Compare = Callable[[int, int, int, int], int]
-"""`compare`, or what stands in for it and raises the same."""
+"""`compare`, or a stand-in that raises the same errors."""
 
 SAME = 0
 LESS = 1
@@ -49,7 +49,7 @@ class State(enum.Enum):
     GONE = enum.auto()
     """The process or its descriptor no longer exists."""
     DENIED = enum.auto()
-    """The process may not be looked into."""
+    """Access to the process is denied."""
 
 
 def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> int:
@@ -77,13 +77,13 @@ def same_table(one: int, other: int) -> bool:
 
 @functools.cache
 def available() -> bool:
-    """Whether kcmp works here: known on this machine, built in and let through by seccomp."""
+    """Whether kcmp works here: its number is known, the kernel has it, and seccomp permits it."""
     me = os.getpid()
     return bool(_NUMBER) and _syscall(_NUMBER, me, me, _KCMP_VM, 0, 0) == SAME
 
 
 def state(descriptor: Slot, compare: Compare) -> State:
-    """Why a comparison with this descriptor failed, by comparing it with itself.
+    """Compares a descriptor with itself, to find out why another comparison failed.
 
     Raises:
         OSError: ENOSYS.
@@ -100,14 +100,14 @@ def state(descriptor: Slot, compare: Compare) -> State:
 
 
 def refused(_pid1: int, _fd1: int, _pid2: int, _fd2: int) -> int:
-    """Stands in for `compare` where that does not work: nothing may be compared."""
+    """Stands in for `compare` if kcmp does not work: every comparison is denied."""
     raise PermissionError(errno.EPERM, "kcmp does not work here")
 
 
 def group(descriptors: Iterable[Slot], compare: Compare) -> tuple[list[list[Slot]], list[Slot]]:
-    """Descriptors by open file, the files in the order of `compare`; and those that may not be compared.
+    """Groups descriptors by open file, in the order of `compare`; also returns those that may not be compared.
 
-    Whatever closes meanwhile is left out if a comparison happens to meet it.
+    A descriptor that is closed meanwhile is left out, if a comparison happens to meet it.
 
     This is a merge sort of its own because list.sort cannot go on after a comparison failed, and because files found
     equal melt into one on the way, which makes shared files cheaper than distinct ones.
@@ -123,7 +123,7 @@ def group(descriptors: Iterable[Slot], compare: Compare) -> tuple[list[list[Slot
 
 
 def _merge(left: list[list[Slot]], right: list[list[Slot]], apart: list[Slot], compare: Compare) -> list[list[Slot]]:
-    """Two sorted lists of files as one. Descriptors that may not be compared move to apart."""
+    """Merges two sorted lists of files. Descriptors that may not be compared move to apart."""
     merged: list[list[Slot]] = []
     i = j = 0
     while i < len(left) and j < len(right):
@@ -148,7 +148,7 @@ def _merge(left: list[list[Slot]], right: list[list[Slot]], apart: list[Slot], c
 
 
 def _settle(file: list[Slot], apart: list[Slot], compare: Compare) -> bool:
-    """Takes out the descriptors in front that cannot be compared; False if none is left."""
+    """Drops the leading descriptors that cannot be compared; False if none is left."""
     while file and (now := state(file[0], compare)) is not State.THERE:
         if now is State.DENIED:
             apart.append(file[0])

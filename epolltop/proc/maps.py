@@ -16,7 +16,7 @@ from epolltop.runtime.descriptors import opened_anew
 from epolltop.runtime.pace import Deadline
 
 MAPS_BYTES_MAX = 16 << 20
-"""150,000 mappings. Of a process with more no code is known."""
+"""150,000 mappings. A process with more shows addresses instead of names."""
 
 _EXECUTABLE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+) *(.*)$", re.MULTILINE
@@ -24,42 +24,42 @@ _EXECUTABLE = re.compile(
 
 
 class CodeMapping(NamedTuple):
-    """A stretch of executable memory."""
+    """An executable mapping."""
 
     start: int
     end: int
     position: int
-    """In the file, of the byte at start."""
+    """Offset in the file of the byte at start."""
     device: Device
-    """Of the file system."""
+    """The file system that has the file."""
     inode: int
     """0: no file."""
     path: bytes
-    """As the process named it; empty for code made at run time."""
+    """The path by which it was mapped; empty for code made at run time."""
 
     @property
     def module(self) -> bytes:
-        """The file's own name."""
+        """The name of the file, without its directory."""
         return self.path.removesuffix(b" (deleted)").rpartition(b"/")[2]
 
 
 class Run(NamedTuple):
-    """One run of one program: a process from one exec to the next."""
+    """One run of a program: a process between two calls of exec."""
 
     pid: int
     start: int
-    """Of the process, in clock ticks since boot."""
+    """When the process started, in clock ticks since boot."""
     image: int
-    """Where the program's stack began."""
+    """The address where the program's stack began: another run has another one."""
 
     def goes_on(self) -> bool:
-        """Whether it has neither ended nor executed another program."""
+        """Whether the process has neither ended nor executed another program."""
         stat = read_stat("/proc", self.pid)
         return stat is not None and (stat.start, stat.stack_start) == (self.start, self.image)
 
 
 class Code:
-    """The executable memory at some addresses of one run, as it was when it was read."""
+    """The executable mappings of one run, as of when they were read."""
 
     def __init__(self, run: Run, mappings: Sequence[CodeMapping], mounts: Mounts) -> None:
         self._run = run
@@ -68,26 +68,26 @@ class Code:
         self._mounts = mounts
 
     def at(self, address: int) -> CodeMapping | None:
-        """What is mapped there."""
+        """The mapping that contains an address."""
         at = bisect.bisect_right(self._starts, address) - 1
         return self._mappings[at] if at >= 0 and address < self._mappings[at].end else None
 
     def open(self, mapping: CodeMapping, deadline: Deadline) -> int:
-        """A descriptor of the file that is mapped, be it deleted, replaced, or in another mount namespace.
+        """Opens the mapped file itself, even if it was deleted or replaced, or is in another mount namespace.
 
-        Never waits: not for a server of files, nor for who has a lease on this one.
+        Never blocks: neither on a file server nor on a lease.
 
         Raises:
-            PermissionError: that wants CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN.
-            OSError: the run is over, another file is there by now, or it might have to be waited for.
+            PermissionError: this takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN.
+            OSError: the run is over, another file is mapped there now, or reading it might block.
         """
         if not self._mounts.are_local(mapping.device):
             raise FileNotFoundError(mapping.path)
-        # No path leads here: whatever a stranger has mounted on the way would have to answer.
+        # No path is followed: a file system that a stranger mounted on the way might never answer.
         name = f"/proc/{self._run.pid}/map_files/{mapping.start:x}-{mapping.end:x}"
         file = os.open(name, os.O_PATH | os.O_CLOEXEC)
         try:
-            # Asked again with the file in hand: it may have been exchanged since, and then be anybody's.
+            # Checked again with the file in hand: the mapping may have been replaced since, by anybody's file.
             local = self._mounts.lead_to_local(self._run.pid, file, deadline)
             if not local or not self._run.goes_on() or not S_ISREG(os.fstat(file).st_mode):
                 raise FileNotFoundError(mapping.path)
@@ -97,11 +97,11 @@ class Code:
 
 
 def code_of(run: Run, addresses: Sequence[int], mount_lists: MountLists, deadline: Deadline) -> Code:
-    """What a run has at some addresses.
+    """Finds the mappings of a run at some addresses.
 
     Args:
-        run: which.
-        addresses: in order.
+        run: the run.
+        addresses: sorted.
         mount_lists: of this poll.
         deadline: for reading.
 
@@ -117,7 +117,7 @@ def code_of(run: Run, addresses: Sequence[int], mount_lists: MountLists, deadlin
                 device = int(found[4], 16), int(found[5], 16)
                 mappings.append(CodeMapping(start, end, int(found[3], 16), device, int(found[6]), found[7]))
     mounts = mount_lists.mounts_of(run.pid, deadline)
-    # Looked at after the maps: who executes another program meanwhile does not pass.
+    # Checked after the maps were read: a program that was executed meanwhile does not pass.
     if not run.goes_on():
         raise ProcessLookupError(run.pid)
     return Code(run, mappings, mounts)

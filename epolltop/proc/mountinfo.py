@@ -1,6 +1,6 @@
 """/proc/PID/mountinfo: whether a file can be read without waiting for anybody, before anything touches the file.
 
-If another machine or a program (FUSE) serves a file, a reader waits until the server answers, if it ever does, and only
+If another machine or a program (FUSE) serves a file, a reader blocks until the server answers, if it ever does. Only
 SIGKILL ends that wait. Even fstat(2) asks the server. The list of mounts is the kernel's own and asks nobody.
 
 Format: proc_pid_mountinfo(5).
@@ -19,13 +19,13 @@ from epolltop.proc.reading import whole_lines
 from epolltop.runtime.pace import Deadline
 
 MOUNTS_BYTES_MAX = 4 << 20
-"""Of a list of mounts, 20,000 of them. Files of a process with a longer one are not read."""
+"""20,000 mounts. Files of a process with a longer list are not read."""
 
 _LOCAL = frozenset(
     b"bcachefs btrfs cramfs devtmpfs erofs exfat ext2 ext3 ext4 f2fs hfsplus hugetlbfs iso9660 jffs2 jfs minix nilfs2"
     b" ntfs3 ramfs reiserfs romfs rootfs squashfs tmpfs ubifs udf vfat xfs zfs".split()
 )
-"""File systems that answer from memory and disks. Named are those that do, because of an unknown one nobody knows."""
+"""File systems that answer from memory and disks. A file system that is not listed may block."""
 _WORD = rb"[^ \n]+"
 _MOUNT = re.compile(
     rb"^([0-9]+) [0-9]+ ([0-9]+):([0-9]+) W (W) W (?:W )*?- (W) W (W)$".replace(b"W", _WORD), re.MULTILINE
@@ -34,7 +34,7 @@ _LAYERS = re.compile(rb"(?:lowerdir|upperdir|datadir)\+?=([^,]*)")
 _OVERLAY = b"overlay"
 _OWN_S = 1.0
 _FIRST = "1"
-"""The process whose list is asked, too: who is in a chroot, the process or epolltop, sees no mount outside of it."""
+"""The first process, whose list is read too: in a chroot, epolltop or the process sees no mount outside of it."""
 
 Device = tuple[int, int]
 """Major and minor number of a file system."""
@@ -52,18 +52,18 @@ class Mount(NamedTuple):
 
 
 class Mounts:
-    """What a process has mounted, what we have, and what the first process has, when it was asked first."""
+    """The mounts that a process sees, that we see, and that the first process sees."""
 
     def __init__(self, theirs: Iterable[Mount], ours: Sequence[Mount], first: Iterable[Mount] = ()) -> None:
         self._layered = {mount.device for mount in ours if mount.kind == _OVERLAY and _over_local(mount, ours)}
         self._local = self._layered | {mount.device for mount in (*theirs, *ours, *first) if mount.kind in _LOCAL}
 
     def are_local(self, device: Device) -> bool:
-        """Whether files of this file system can be read without waiting; not, if none of them has it mounted."""
+        """Whether files of this file system can be read without blocking; no, if none of the lists has it."""
         return device in self._local
 
     def lead_to_local(self, pid: int, file: int, deadline: Deadline) -> bool:
-        """The same of a file in hand, by the mount that it was opened through; asks nobody.
+        """Whether an open file can be read without blocking, by the mount it was opened through; asks nobody.
 
         Args:
             pid: of the process.
@@ -82,7 +82,7 @@ class Mounts:
 
 
 class MountLists:
-    """The mounts of processes, each list read once. For one poll: what is mounted changes."""
+    """The mounts of processes, one list for each mount namespace. Valid for one poll: mounts change."""
 
     def __init__(self) -> None:
         self._known: dict[str, Mounts] = {}
@@ -90,7 +90,7 @@ class MountLists:
         self._first: Sequence[Mount] = ()
 
     def mounts_of(self, pid: int, deadline: Deadline) -> Mounts:
-        """What is mounted.
+        """The mounts that matter for files of a process.
 
         Raises:
             OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
@@ -107,7 +107,7 @@ class MountLists:
 
 
 def has(kind: bytes) -> bool:
-    """Whether a file system of that kind is mounted, as far as epolltop sees."""
+    """Whether a file system of that kind is mounted where epolltop can see it."""
     try:
         return any(mount.kind == kind for mount in _mounts("self", Deadline(_OWN_S)))
     except OSError:
@@ -121,16 +121,16 @@ def _mounts(pid: str, deadline: Deadline) -> Iterator[Mount]:
 
 
 def _over_local(overlay: Mount, ours: Iterable[Mount]) -> bool:
-    """Whether all layers of an overlay are in what we have mounted from memory and disks.
+    """Whether all layers of an overlay are on file systems of memory and disks that we have mounted.
 
-    Only of our own mounts do we know that their layers mean our own paths, and that nobody but root chose them.
+    We know this of our own mounts only: their layers are paths of ours, and nobody but root chose them.
     """
     layers = [layer for told in _LAYERS.findall(overlay.options) for layer in told.split(b":") if layer]
     return bool(layers) and all(_covering(layer, ours) in _LOCAL for layer in layers)
 
 
 def _covering(path: bytes, ours: Iterable[Mount]) -> bytes | None:
-    """The kind of the file system in which an absolute path ends, as far as its name tells."""
+    """The kind of the file system that covers an absolute path, going by its name alone."""
     if not path.startswith(b"/") or b"\\" in path:
         return None
     over = [mount for mount in ours if (path + b"/").startswith(mount.point.rstrip(b"/") + b"/")]

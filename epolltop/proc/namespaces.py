@@ -1,7 +1,7 @@
 """What BPF and /proc call the same thing when epolltop runs in namespaces of its own.
 
-The screen shows the numbers of the /proc that epolltop, and whoever reads its screen, sees. In a container, or after
-unshare(1), these are not the numbers by which BPF knows processes.
+The screen shows the pids of the /proc that epolltop and its user see. In a container, or after unshare(1), BPF knows
+the same processes by other pids.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from epolltop.proc.timens_offsets import boot_clock_is_shifted
 
 
 def levels_up(procfs: Procfs) -> int | None:
-    """How many levels the namespace of /proc is above epolltop's own; None where pids are the kernel's own.
+    """How many levels the PID namespace of /proc is above epolltop's own; None if pids are the kernel's own.
 
     Raises:
-        SourceUnavailable: /proc is not mounted, or shows a namespace in which epolltop has no number.
+        SourceUnavailable: /proc is not mounted, or belongs to a namespace in which epolltop has no pid.
     """
     numbers = procfs.own_ns_pids()
     if not numbers:
@@ -27,7 +27,7 @@ def levels_up(procfs: Procfs) -> int | None:
 
 
 def require_machine_clock() -> None:
-    """Insists on the clock that the kernel stamps events with.
+    """Insists that epolltop's boot clock is the one that the kernel stamps events with.
 
     Raises:
         SourceUnavailable: epolltop is in a time namespace that shifts it.

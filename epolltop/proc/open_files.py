@@ -1,10 +1,10 @@
 """Which descriptors of which processes refer to the same open file, by kcmp, kept from one scan to the next.
 
-A descriptor that was an epoll instance in the previous scan, and is one now, is taken for the same instance without
-asking again: that is what makes a scan of 100,000 instances cost 0.4 s instead of 6 s, nearly all of it for reading
-links. It can be wrong when a program closes an instance and opens another one under the same number in between.
-Mostly the kernel gives the new one the old address too, and then no scan can tell them apart. For the rest each scan
-checks `_CHECKS` descriptors in turn (all of them, on most machines) and sorts in again what fails.
+A descriptor that was an epoll instance in the previous scan, and is one now, is assumed to be the same instance. So a
+scan of 100,000 instances costs 0.4 s instead of 6 s, nearly all of it for reading links. The assumption is wrong if a
+program closed an instance and opened another one under the same number in between. Mostly the kernel gives the new one
+the old address, and then no scan can tell them apart. For the rest, each scan checks `_CHECKS` descriptors in turn (all
+of them, on most machines) and sorts those that fail again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from epolltop.proc.kcmp import Compare, Slot
 
 # kcmp calls per round for checking old knowledge: 4 ms.
 _CHECKS = 2000
-# How often what was sorted in is checked in turn: who closes and opens while it is compared misleads the search.
+# How often the result is checked again: a program that closes and opens meanwhile misleads the search.
 _ROUNDS = 4
 
 
@@ -55,10 +55,10 @@ class OpenFiles:
         return instance.file if instance else 0
 
     def update(self, gone: Collection[Slot], fresh: Iterable[Slot]) -> set[int]:
-        """Takes in what changed since the last scan.
+        """Applies what changed since the last scan.
 
         Returns:
-            Pids of which a descriptor's number may have changed.
+            Processes some of whose descriptors may have other files now.
         """
         self._remove(gone)
         self._lost.clear()
@@ -88,9 +88,10 @@ class OpenFiles:
         self._order = [instance for instance in self._order if instance.members]
 
     def _check(self) -> dict[Slot, int]:
-        """Compares the next instances with what is left in front: descriptors of those that fail, with their numbers.
+        """Compares the next instances with their neighbours; returns the descriptors of those that fail, by number.
 
-        With what is left, because several may have changed: what stays must be in order when those that fail are out.
+        The neighbour is the last one that passed, because several may have changed: those that stay must be in order
+        once those that failed are out.
         """
         doubtful: list[_OpenFile] = []
         start, self._checked = self._checked, 0
@@ -160,7 +161,7 @@ class OpenFiles:
         return instance, low + 1
 
     def _drop_representative(self, instance: _OpenFile) -> None:
-        """Nothing can be compared with this instance by its first descriptor: that one, or the place in line, goes."""
+        """Handles an instance whose first descriptor cannot be compared: drops that one, or the place in the order."""
         first = instance.members[0]
         state = kcmp.state(first, self._compare)
         if state is kcmp.State.DENIED:

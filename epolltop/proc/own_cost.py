@@ -14,8 +14,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def own_cost() -> Cost:
     """CPU time of all threads since the program started, and resident memory now (about 10 µs).
 
-    The user and system halves are both in the CPU time; children are not. Where /proc is not mounted the memory is
-    the largest so far, which getrusage(2) knows.
+    The CPU time includes user and system time, but not children. If /proc is not mounted, the memory is the largest so
+    far, from getrusage(2).
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     try:

@@ -1,9 +1,9 @@
 """Pids of a /proc tree in our own PID namespace, which is what system calls take.
 
-The two differ where /proc was mounted from a namespace above ours: a host's /proc in a container, or `unshare --pid`
-without a mount of its own. Then NSpid in /proc/PID/status tells what a process is called on each level from the tree's
-namespace down. The number on our level is ours only if that namespace is ours, not a sister of it; whether it is, the
-kernel tells by the namespace's inode, which it shows from ours on downwards.
+The two differ if /proc was mounted from a namespace above ours: a host's /proc in a container, or `unshare --pid`
+without a mount of its own. Then NSpid in /proc/PID/status has the pids of a process on each level from the tree's
+namespace down. The pid on our level counts only if that namespace is ours and not a sibling of it. The namespace's
+inode decides, which the kernel shows for ours and those below.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _NS_GET_PARENT = 0xB702
 
 
 class OwnPids:
-    """Translates for processes it has been told of."""
+    """Translates the pids of processes it has learnt about."""
 
     def __init__(self, procfs: Procfs) -> None:
         self._procfs = procfs
         me = procfs.own_pid()
         names = procfs.own_ns_pids()
         self.known = bool(names)
-        """Whether pids can be translated: not if the tree is of a namespace that does not contain us."""
+        """Whether pids can be translated: not if the tree's namespace does not contain us."""
         self._above = max(0, len(names) - 1)
-        """How many namespaces the tree's is above ours; 0: it is ours."""
+        """How many levels the tree's namespace is above ours; 0 if it is ours."""
         self.ours = self.known and not self._above
-        """Whether pids of the tree are those of our own namespace."""
+        """Whether the pids of the tree are those of our own namespace."""
         self._ours: tuple[int, int] | None = None
         if me is not None and self._above:
             try:
@@ -43,10 +43,10 @@ class OwnPids:
         self._by_pid: dict[int, int | None] = {}
 
     def learn(self, processes: Iterable[ProcessKey]) -> int:
-        """Takes in which processes there are, and forgets the others.
+        """Learns which processes there are, and forgets the others.
 
         Returns:
-            How many of them are in no namespace of ours, or may not be looked into.
+            How many of them are in no namespace of ours, or are closed to us.
         """
         if not self._above:
             return 0
@@ -55,7 +55,7 @@ class OwnPids:
         return sum(own is None for own in self._own.values())
 
     def own(self, pid: int) -> int:
-        """What the process is called in our namespace.
+        """The pid of a process in our namespace.
 
         Raises:
             PermissionError: it is in no namespace of ours, or may not be looked into.
@@ -78,7 +78,7 @@ class OwnPids:
             level = self._namespace(pid, len(names) - 1 - self._above)
         except OSError as error:
             if passes(error):
-                raise  # what we lack for a moment says nothing about the process
+                raise  # a shortage of ours says nothing about the process
             return None
         return names[self._above] if level == self._ours else None
 
@@ -86,7 +86,7 @@ class OwnPids:
         """Identity of the namespace that many levels above the process's own.
 
         Raises:
-            OSError: it is none that we may know, or the process is gone, or may not be looked into.
+            OSError: the kernel does not show us that namespace, or the process is gone or closed to us.
         """
         namespace = self._procfs.open_namespace(pid)
         try:

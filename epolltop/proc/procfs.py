@@ -1,8 +1,8 @@
 """One /proc tree: who runs, which of their descriptors are epoll instances, how long an interest list is.
 
-Every read races with the process it is about. What is gone, or may not be read, is an answer (None, or nothing), never
-a crash; only `Procfs.table` tells the two apart, because its caller counts what it could not see. An error that is
-about us, such as having no descriptor left, is raised: an empty list would be a lie.
+Every read races with the process it is about. A process that is gone, or closed to us, is an answer (None, or nothing),
+never a crash. Only `Procfs.epoll_fds` tells the two apart, because its caller counts what it could not see. An error
+that is about us, such as having no descriptor left, is raised: an empty list would be a lie.
 
 Costs on Linux 6.18: 9 µs for /proc/PID/stat with its parsing, 2 µs for the number of descriptors, 45 µs for the facts
 that rarely change, 11 µs once for the one that never does.
@@ -35,7 +35,7 @@ _REFRESH_CALLS = 10
 
 @dataclass(slots=True)
 class _Static:
-    """Facts of one process that seldom change."""
+    """Facts about one process that seldom change."""
 
     comm: bytes
     calls_left: int
@@ -49,12 +49,12 @@ class _Static:
 
 
 class Procfs:
-    """One /proc tree."""
+    """A /proc tree, and what is remembered of it."""
 
     def __init__(self, root: str = "/proc", users: Users | None = None) -> None:
         self._root = root
         self.users = users or Users()
-        """What the users of its processes are called."""
+        """The names of its processes' users."""
         self._static: dict[ProcessKey, _Static] = {}
         self._commands = Commands(lambda pid, most: head(f"{root}/{pid}/cmdline", most), self._arguments_bytes)
         # Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors. Nobody has none while asking.
@@ -62,9 +62,9 @@ class Procfs:
         self._size_counts = own is not None and own.st_size > 0
 
     def own_pid(self) -> int | None:
-        """Pid of the caller in this tree, which differs from getpid() if the tree is another namespace's.
+        """Our own pid in this tree, which differs from getpid() if the tree is another namespace's.
 
-        None: the tree is of a namespace that does not contain the caller.
+        None if the tree's namespace does not contain us.
         """
         try:
             return int(os.readlink(f"{self._root}/self"))
@@ -72,19 +72,19 @@ class Procfs:
             return None
 
     def ns_pids(self, pid: int) -> tuple[int, ...]:
-        """What a process is called in each PID namespace that contains it, from this tree's down to its own.
+        """The pids of a process in each PID namespace that contains it, from this tree's down to its own.
 
         Nothing if it is gone, or the kernel does not say.
         """
         return ns_pids(self._root, pid)
 
     def own_ns_pids(self) -> tuple[int, ...]:
-        """The same of the caller; nothing if the tree is of a namespace that does not contain it."""
+        """Our own pids, as `ns_pids`; nothing if the tree's namespace does not contain us."""
         me = self.own_pid()
         return () if me is None else self.ns_pids(me) or (me,)  # the latter on a kernel without PID namespaces
 
     def shows_machine(self) -> bool:
-        """Whether the tree is of the machine's own PID namespace: kernel threads are in no other, and 2 starts them."""
+        """Whether the tree is that of the machine's own PID namespace: only there 2 is kthreadd, a kernel thread."""
         stat = read_stat(self._root, 2)
         return stat is not None and stat.is_kernel_thread
 
@@ -97,7 +97,7 @@ class Procfs:
         return open_pid_namespace(self._root, pid)
 
     def pids(self) -> list[int]:
-        """All processes that are listed; with hidepid= only the caller's.
+        """All processes that are listed; with hidepid= only those of our own user.
 
         Raises:
             OSError: there is no such tree.
@@ -110,7 +110,7 @@ class Procfs:
         return stat.start if stat else None
 
     def has_ended(self, key: ProcessKey) -> bool:
-        """Whether a process is no more. That /proc does not tell of it is no proof: it may be hidden."""
+        """Whether a process has ended. Its absence from /proc is no proof: it may be hidden."""
         stat = read_stat(self._root, key.pid)
         if stat is not None:
             return stat.start != key.start
@@ -129,11 +129,12 @@ class Procfs:
         after an exec that changed the name, and every tenth call. Both uid and user are the effective ones.
 
         Args:
-            key: a start of 0 accepts whoever has the pid; the key of the answer has the start that was found.
-            is_shown: somebody looks at it: the command line, which programs rewrite to say what they do, is read, too.
+            key: a start of 0 accepts any process with that pid; the key of the answer has the start that was found.
+            is_shown: whether somebody looks at it. Then the command line is read as well, because programs rewrite it
+                to say what they do.
 
         Returns:
-            None if the process is gone, or its pid belongs to another one by now.
+            None if the process is gone, or its pid now belongs to another one.
         """
         stat = read_stat(self._root, key.pid)
         if stat is None or key.start not in (0, stat.start):
@@ -166,11 +167,11 @@ class Procfs:
         )
 
     def compat_pids(self) -> list[int]:
-        """Processes that are known to run a 32-bit program on a 64-bit kernel; 10 µs each to find out."""
+        """Processes known to run a 32-bit program on a 64-bit kernel; 10 µs each to find out."""
         return [pid for pid in self.pids() if is_compat(self._root, pid)]
 
     def forget(self, alive: Collection[ProcessKey]) -> None:
-        """Drops what is cached about all other processes. Wants a set or a mapping: it is searched once an entry."""
+        """Drops what is cached about all other processes. Pass a set or a mapping: it is searched once an entry."""
         for key in [key for key in self._static if key not in alive]:
             del self._static[key]
         self._commands.forget(alive)
@@ -179,11 +180,11 @@ class Procfs:
         """Which descriptors of a process are epoll instances; none if it is gone.
 
         Args:
-            pid: whose.
-            deadline: then it is left off.
+            pid: the process.
+            deadline: when reading stops.
 
         Raises:
-            PermissionError: they may not be read. Root meets this too, without CAP_SYS_PTRACE or under an LSM.
+            PermissionError: access is denied. Root meets this too, without CAP_SYS_PTRACE or under an LSM.
         """
         try:
             return read_epoll_fds(self._root, pid, deadline)
@@ -196,12 +197,12 @@ class Procfs:
             raise
 
     def measure(self, pid: int, fd: int) -> Measured | None:
-        """Length of the interest list behind a descriptor, and whether that is closed on exec.
+        """Length of the interest list behind a descriptor, and whether the descriptor is closed on exec.
 
-        The program may have to wait meanwhile: see `read_instance`.
+        This may block the program: see `read_instance`.
 
         Returns:
-            None if the descriptor is gone, no epoll instance (any more), or may not be read.
+            None if the descriptor is gone, is not (or no longer) an epoll instance, or may not be read.
         """
         try:
             return measure(self._root, pid, fd)
@@ -215,7 +216,7 @@ class Procfs:
         uid = directory.st_uid
         return _Static(
             comm=stat.comm,
-            # What is met at the same moment (all, in the first scan) is not read again at the same moment.
+            # Processes found at the same moment (all, in the first scan) are not read again at the same moment.
             calls_left=_REFRESH_CALLS if before else 1 + pid % _REFRESH_CALLS,
             name=safe(stat.comm),
             command=self._commands.read(ProcessKey(pid, stat.start)),
@@ -228,7 +229,7 @@ class Procfs:
         )
 
     def _arguments_bytes(self, pid: int) -> int | None:
-        """How long a command line is; None if the kernel does not tell us."""
+        """Length of a command line; None if the kernel does not say."""
         stat = read_stat(self._root, pid)
         return stat.arguments_bytes if stat else None
 
@@ -241,9 +242,9 @@ class Procfs:
             return None
 
     def _holds_nothing(self, pid: int) -> bool:
-        """Kernel threads and zombies have no descriptors, so nothing of theirs stays unread.
+        """Whether a process has no descriptors anyway, as kernel threads and zombies.
 
-        With hidepid=noaccess it cannot be told which those are.
+        With hidepid=noaccess these cannot be told from others.
         """
         stat = read_stat(self._root, pid)
         if stat is None:

@@ -1,4 +1,4 @@
-"""Reads files of /proc, each with a bound, because a stranger decides how long they are.
+"""Reads files of /proc, within bounds, because a stranger decides how long they are.
 
 A read races with the process it is about. A process that is gone, or closed to us, is no error: there is nothing to
 read. An error that is about epolltop itself, such as having no descriptor left, is raised: nothing would be a lie.

@@ -1,6 +1,6 @@
 """Walks the descriptor table of every process of a /proc tree for epoll instances.
 
-Tables of threads that left their process' are not seen: to find out which those are would take a call for each thread.
+Threads with a descriptor table of their own are not seen: finding them would take a call for each thread.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ APART = "no census sees what a thread holds that left the table of its process (
 HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
 LONG = "/proc holds more than one census can read and compare: the rest is shown as it was last known"
 WALK_S = 1.0
-"""How long tables are read: some 300,000 descriptors. The next walk begins where this one left off."""
+"""Time for reading tables: some 300,000 descriptors. The next walk begins where this one left off."""
 FRESH_MAX = 20_000
-"""Descriptors that are sorted in at a time, some 60 us each. Those wait of whom there are most."""
+"""New descriptors that one walk sorts, some 60 us each. Those of the processes with most of them wait."""
 
 
 class Scanned(NamedTuple):
     """What one walk found."""
 
     census: Census
-    """Its holdings are another object than last time if, and only if, something changed; they are in order of pids."""
+    """Its holdings are a new object if, and only if, something changed; they are sorted by pid."""
     processes: dict[ProcessKey, Process]
-    """The holders."""
+    """The processes that hold instances."""
     unreadable: int
     """Processes whose descriptors may not be read."""
     unseen: tuple[str, ...]
@@ -58,14 +58,14 @@ class _Holdings(NamedTuple):
 
 @dataclass(slots=True)
 class _Walk:
-    """What was read of all tables."""
+    """What was read from all tables."""
 
     found: dict[int, tuple[ProcessKey, list[int]]]
     """Epoll descriptors by pid, ascending."""
     processes: dict[ProcessKey, Process]
     threads: dict[int, int]
     cut: set[ProcessKey]
-    """Of whom it was not read, or not all."""
+    """Processes whose table was not read, or not completely."""
     unreadable: int = 0
 
 
@@ -93,7 +93,7 @@ class Scan:
         return "/proc + kcmp" if self.compares else "/proc"
 
     def take(self) -> Scanned:
-        """Walks all descriptor tables, within WALK_S, and sorts in what is new among them, up to FRESH_MAX.
+        """Walks all descriptor tables, within WALK_S, and sorts what is new in them, up to FRESH_MAX.
 
         Raises:
             OSError: /proc went away, or we have no descriptor left to read it with.
@@ -111,7 +111,7 @@ class Scan:
         return Scanned(census, walk.processes, walk.unreadable, unseen)
 
     def _walk(self, pids: Sequence[int]) -> _Walk:
-        """Reads tables, beginning with those that the last walk did not reach; what it does not reach is as it was."""
+        """Reads tables, beginning with those that the last walk did not reach; the rest stays as it was."""
         walk = _Walk({}, {}, {}, set())
         own = None if self._include_self else self._procfs.own_pid()
         deadline = Deadline(WALK_S)
@@ -137,7 +137,7 @@ class Scan:
         return walk
 
     def _trim(self, found: dict[int, tuple[ProcessKey, list[int]]]) -> set[ProcessKey]:
-        """Leaves out what is too much to be kept, or to be sorted in now; whose that is."""
+        """Drops what is too much to keep, or to sort now; returns the processes it drops from."""
         cut = set()
         sizes = [len(fds) for _, fds in found.values()]
         if sum(sizes) > HOLDINGS:
@@ -164,9 +164,9 @@ class Scan:
         return sorted(set(fds).difference(known.fds)) if fds != known.fds else []
 
     def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> list[Holding]:
-        """What the last walk found, with what was read since of some descriptors: whether they are closed on exec.
+        """The holdings of the last walk, updated by whether some descriptors are closed on exec.
 
-        Holdings are another object than before if, and only if, something changed. The next walks tell it, too.
+        They are a new object if, and only if, something changed. Later walks keep the update.
         """
         changed = set()
         for (process, fd), flag in cloexec.items():
@@ -182,7 +182,7 @@ class Scan:
         return self._holdings
 
     def file(self, place: Slot) -> int:
-        """Number of the instance that the last walk found in a place; 0 if none."""
+        """Number of the instance that the last walk found in a slot; 0 if none."""
         return self._files.file(place)
 
     def _uncompared(self, foreign: int) -> Iterator[str]:
@@ -202,7 +202,7 @@ class Scan:
             yield PART
 
     def shares_table(self, pid: int, tid: int) -> bool:
-        """Whether a thread is known to have the descriptors that are shown of its process."""
+        """Whether a thread is known to share the table that is shown for its process."""
         thread = self._threads.get(pid, pid)
         return thread == tid or (self.compares and self._pids.ours and kcmp.same_table(thread, tid))
 
@@ -239,11 +239,11 @@ class Scan:
             self._holdings = self._joined()
 
     def _joined(self) -> list[Holding]:
-        """In the order of pids, so that whoever comes first does not depend on who changed last."""
+        """Sorted by pid, so that the order does not depend on which process changed last."""
         return [holding for pid in sorted(self._tables) for holding in self._tables[pid].holdings]
 
     def _table(self, key: ProcessKey, fds: list[int]) -> _Holdings:
-        """Without the descriptors that vanished since: the next scan then sees that they are new, if they are back."""
+        """Leaves out descriptors that vanished since, so that they are new to the next scan if they come back."""
         files = [(fd, file) for fd in fds if (file := self._files.file((key.pid, fd)))]
         holdings = [
             Holding(file, 0, key.start, key.pid, fd, 0, 0, cloexec=self._closes((key.pid, fd), file))
@@ -252,6 +252,6 @@ class Scan:
         return _Holdings(key, [fd for fd, _ in files], holdings)
 
     def _closes(self, place: Slot, file: int) -> bool | None:
-        """Whether a descriptor for that file is closed on exec, as far as it was read."""
+        """Whether a descriptor for that file is closed on exec; None if it was not read."""
         known, flag = self._cloexec.get(place, (0, None))
         return flag if known == file else None

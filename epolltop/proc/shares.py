@@ -1,11 +1,11 @@
-"""How tables of descriptors share the room that a census has."""
+"""How descriptor tables share the room of a census."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 HOLDINGS = 131_072
-"""Descriptors that a census may tell, of all processes: 120 MB of records, as many as the kernel side notes births."""
+"""Descriptors in a census, of all processes: 120 MB of records. The kernel side notes as many live instances."""
 
 
 def cut_short(most: int, by: str) -> str:
@@ -19,14 +19,14 @@ def cut_short(most: int, by: str) -> str:
 
 
 def fair_share(told: Sequence[int], cut: int, room: int) -> int:
-    """How many holdings of each table may be told, so that all tables together find room.
+    """How many holdings each table may contribute, so that all tables together fit.
 
-    Who has little is told whole; who has much gets what that leaves, as much as every other. At least 1.
+    Small tables are complete; the large ones share the rest equally. At least 1.
 
     Args:
-        told: of each table of which it is known, how many there are.
-        cut: tables of which is only known that they have more than were told.
-        room: for all of them.
+        told: the sizes of the tables whose size is known.
+        cut: the number of other tables, which have more than was read.
+        room: for all tables together.
     """
     left, sharing = room, len(told) + cut
     for number in sorted(told):

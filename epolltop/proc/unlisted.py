@@ -1,7 +1,7 @@
 """References to open files that no descriptor table shows: descriptors in flight, and files registered with io_uring.
 
-The kernel says in /proc/PID/fdinfo how many descriptors wait in a Unix socket, of whatever kind, and what is registered
-with a ring, by name. It does not say what waits in a socket that is in flight itself.
+/proc/PID/fdinfo has the number of descriptors of any kind that wait in a Unix socket, and the names of the files that
+are registered with a ring. It does not show what waits in a socket that is itself in flight.
 
 Costs on Linux 6.18: 3 µs for each descriptor, and 10 µs for each socket and ring.
 """
@@ -23,12 +23,12 @@ from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import GONE
 
 WITHIN_S = 2.0
-"""What remains is left out then."""
+"""Whatever is not reached within it is left out."""
 _RING = "anon_inode:[io_uring]"
 
 
 def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unlisted:
-    """Looks at all sockets and rings of a tree that we may read, for so long at most."""
+    """Looks at all sockets and rings of a tree that we may read, within a time limit."""
     deadline = time.monotonic() + within_s
     sockets: dict[str, int] = {}
     rings: dict[Slot, int] = {}
@@ -57,7 +57,7 @@ def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unliste
 
 
 def _links(root: str) -> Iterator[tuple[Slot | None, str]]:
-    """None: those of a process that may not be read."""
+    """Yields None for a process whose descriptors may not be read."""
     for pid in [int(name) for name in os.listdir(root) if name.isdecimal()]:
         with contextlib.suppress(*GONE):
             try:

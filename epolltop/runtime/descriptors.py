@@ -1,6 +1,6 @@
-"""Descriptors of this process: the standard ones, kept from native code; and others by their paths.
+"""Descriptors of this process: protects the standard ones from native code, and gives paths to others.
 
-/proc/self/fd/N is not read here. It is the kernel's path for a descriptor that is in hand, for calls that want a path.
+/proc/self/fd/N is not read here: it is the kernel's path for an open descriptor, for calls that want a path.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _PATH = "/proc/self/fd/{}"
 
 
 def settle() -> None:
-    """Gives a file to each of them that has none, so that everybody may count on them.
+    """Opens /dev/null for each standard descriptor that is closed, so that everybody may count on them.
 
-    One that is closed would become a pipe, an event loop or a probe, and libbpf writes on it all the same.
+    Otherwise a pipe, an event loop or a probe would get its number, and libbpf would write to it.
 
     Raises:
-        OSError: there is no /dev/null to give.
+        OSError: there is no /dev/null.
     """
     while not all(map(is_open, (0, 1, 2))):
         os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
@@ -27,9 +27,9 @@ def settle() -> None:
 
 @contextlib.contextmanager
 def silenced() -> Iterator[Callable[[], str]]:
-    """Sends what is written to descriptors 1 and 2 to a file; the yielded call reads it.
+    """Redirects descriptors 1 and 2 to a file in memory, which the yielded function reads.
 
-    Descriptor 0 is as before afterwards: the libbpf inside BCC 0.18 closes it when it cannot read the kernel's BTF.
+    Descriptor 0 is restored as well: the libbpf inside BCC 0.18 closes it when it cannot read the kernel's BTF.
     """
     # In memory: there may be no directory to write in.
     with open(os.memfd_create("epolltop-said"), "w+b") as file:
@@ -51,16 +51,16 @@ def silenced() -> Iterator[Callable[[], str]]:
 
 
 def opened_anew(fd: int, flags: int) -> int:
-    """Another descriptor for the same file, with its own position and flags; O_CLOEXEC goes without saying.
+    """Opens the file of a descriptor again, with its own position and flags; O_CLOEXEC is added.
 
     Raises:
-        OSError: there is no /proc, or the file may not be opened so.
+        OSError: there is no /proc, or the file may not be opened with these flags.
     """
     return os.open(_PATH.format(fd), flags | os.O_CLOEXEC)
 
 
 def can_be_named() -> bool:
-    """Whether `give_name` works: not without /proc."""
+    """Whether `give_name` can work here: it needs /proc."""
     return os.path.exists(_PATH.format(""))
 
 
@@ -75,7 +75,7 @@ def give_name(fd: int, path: Path) -> None:
 
 
 def is_open(fd: int) -> bool:
-    """Whether it refers to anything."""
+    """Whether a descriptor is open."""
     try:
         os.fstat(fd)
     except OSError:

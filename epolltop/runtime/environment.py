@@ -1,7 +1,7 @@
-"""Keeps the environment from native code: libbcc's compiler, the C library, whatever they load.
+"""Hides the environment from native code: libbcc's compiler, the C library, and whatever they load.
 
-Root starts epolltop in strangers' directories and with whatever its shell has collected. CPATH, TMPDIR, ARCH and
-BCC_KERNEL_SOURCE decide what libbcc compiles and how, HOME where it looks for settings.
+Root may start epolltop in a stranger's directory, with any variables set. CPATH, TMPDIR, ARCH and BCC_KERNEL_SOURCE
+decide what libbcc compiles and how, and HOME where it looks for settings.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 
 _KEPT = ("TZ", "LANG", "LANGUAGE", "LC_")
-"""Beginnings of the names that stay: they say how people read times and text."""
+"""Prefixes of the variables that stay: they say how people read times and text."""
 
 
 def hide_environment() -> None:
-    """Takes the environment from native code, for good. `os.environ` stays as it is for our own."""
+    """Hides the environment from native code, for good. `os.environ` stays for our own use."""
     for name in os.environ:
         if not name.startswith(_KEPT):
             os.unsetenv(name)

@@ -1,6 +1,6 @@
-"""Who asked for this run: files are made with the rights of the user who called sudo, doas or pkexec, never with more.
+"""The user who called sudo, doas or pkexec: files are made with that user's rights, never with more.
 
-Otherwise whoever may run epolltop by such a rule, and nothing else, could replace any file.
+Otherwise a user who may run only epolltop by such a rule could replace any file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from epolltop.runtime import privileges
 from epolltop.text.safe import printable
 
 _IDS = range((1 << 32) - 1)
-"""The last one, -1, stands for no change."""
+"""All but the last one, -1, which means no change."""
 _DIGITS_MAX = 10
 _SHOWN_MAX = 40
-"""Characters of what is no id."""
+"""Characters shown of a value that is no id."""
 _SHELLS = Path("/etc/shells")
 _CURRENT = -1
 
@@ -40,17 +40,17 @@ class Invoker(NamedTuple):
     groups: tuple[int, ...]
     """All of them."""
     told_by: str
-    """Name of the variable that says so."""
+    """Name of the environment variable that says so."""
 
 
 def invoker() -> Invoker | None:
-    """Whoever asked by sudo, pkexec or doas; None if root did, or if we are not root.
+    """The user who called sudo, pkexec or doas; None if root did, or if we are not root.
 
-    A shell that sudo was asked for (sudo -i, sudo -s) is root's own, with all that is started in it: who was given it
-    may do whatever root may, and its files are not for somebody else.
+    A shell that sudo started (sudo -i, sudo -s) is root's own, with everything that is started in it: its user may do
+    whatever root may, and its files belong to root.
 
     Raises:
-        OSError: the environment names somebody who cannot be.
+        OSError: the environment names an impossible user.
     """
     if os.geteuid() != 0:
         return None
@@ -69,7 +69,7 @@ def invoker() -> Invoker | None:
 
 
 def _by_id(told_by: str, gid_by: str) -> Invoker | None:
-    """Of somebody whom the user database does not know, no more than the ids."""
+    """For a user who is not in the user database, only the ids are known."""
     uid = _id(told_by)
     gid = _id(gid_by) if os.environ.get(gid_by) else None
     try:
@@ -110,12 +110,12 @@ def _shells() -> list[str]:
 
 @contextlib.contextmanager
 def rights() -> Iterator[None]:
-    """What this thread does to files meanwhile, it does with the rights of the invoker, and with no capability.
+    """Within it, this thread accesses files with the rights of the invoker, and with no capability.
 
-    Root itself has root's rights, and all others have theirs.
+    Root itself keeps root's rights, and any other user theirs.
 
     Raises:
-        OSError: nobody knows whose rights, or they cannot be taken.
+        OSError: the invoker is not known, or their rights cannot be taken.
     """
     who = invoker()
     if who is None and os.geteuid() == 0:
@@ -126,10 +126,10 @@ def rights() -> Iterator[None]:
 
 
 def take_rights() -> bool:
-    """This thread's rights to files are the invoker's from here on, with or without capabilities.
+    """From here on this thread accesses files with the rights of the invoker, with or without capabilities.
 
     Returns:
-        Whether there is one. If it is not known who, files cannot be made, as `rights` says then.
+        Whether there is an invoker. If the invoker is not known, `rights` later refuses to make files.
     """
     with contextlib.suppress(OSError):
         if (who := invoker()) is not None:
@@ -139,9 +139,9 @@ def take_rights() -> bool:
 
 
 def become_invoker() -> bool:
-    """The whole process is the invoker's from here on, all threads; answers as `take_rights`.
+    """Makes the whole process, with all threads, the invoker's; returns whether there is one.
 
-    Capabilities take effect no more, but may still be kept.
+    Its capabilities no longer take effect, but may still be kept.
     """
     with contextlib.suppress(OSError):
         if (who := invoker()) is not None:
@@ -167,12 +167,12 @@ def _identity_of(who: Invoker | None) -> Iterator[None]:
 
 
 def _identity() -> tuple[int, int, tuple[int, ...]]:
-    """By which the kernel judges what this thread does to files."""
+    """The ids by which the kernel checks this thread's access to files."""
     return _libc.setfsuid(_CURRENT) & 0xFFFFFFFF, _libc.setfsgid(_CURRENT) & 0xFFFFFFFF, tuple(os.getgroups())
 
 
 def _take(uid: int, gid: int, groups: tuple[int, ...]) -> None:
-    """Changes it. With setfsuid the kernel takes root's capabilities over files away, and back."""
+    """Changes these ids. With setfsuid the kernel also removes root's capabilities over files, and restores them."""
     if sorted(set(groups)) != sorted(set(os.getgroups())):
         _set_groups(groups)
     _libc.setfsgid(ctypes.c_uint(gid))

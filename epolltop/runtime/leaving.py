@@ -1,12 +1,12 @@
-"""The one way out: whoever is asked to leave is gone within two seconds, whatever else the process does.
+"""The one way out: the process ends within two seconds of being asked to, whatever else it does.
 
-Being asked is a signal, a terminal or a pipe that is gone, or a front end that has done its work. First the front end
-is told, and ends in order: the terminal goes back, files are closed, probes detached. What has not ended after GRACE_S
-ends with the process: the kernel detaches what hangs on descriptors. Whoever is asked again leaves at once.
+A signal asks, or a terminal or pipe that is gone, or a front end that has finished. First the front end is told, and
+ends in order: it restores the terminal, closes files, detaches probes. Whatever has not ended after GRACE_S ends with
+the process, and the kernel detaches what depends on descriptors. A second request ends the process at once.
 
-The interpreter runs a signal's handler between two instructions of the main thread, which may wait for a write, a lock
-or a library. So handlers do nothing here. The C function beneath them writes the signal's number to a pipe whatever
-thread it meets, and a thread of our own reads it, which waits for nothing else but the interpreter's lock.
+The interpreter runs a signal's handler between two instructions of the main thread, which may be blocked in a write, a
+lock or a library. So the handlers do nothing here. The C function beneath them writes the signal's number to a pipe,
+whichever thread it interrupts, and a thread of its own reads it, which waits only for the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from collections.abc import Callable
 from typing import NoReturn
 
 GRACE_S = 1.5
-"""For an end in order. With what a process takes to go it is less than two seconds."""
+"""Time for ending in order. With the time the process itself takes to end, it is below two seconds."""
 HANDED_BACK_S = 0.3
-"""After it the terminal is given back over the head of a screen that is busy. Most leave it in a tenth of that."""
+"""After it, the terminal is restored even if the screen is still busy. Mostly it takes a tenth of that."""
 AGAIN_S = 0.25
-"""Signals within it are one wish: timeout(1) and sudo send theirs twice, to the process and to its group."""
+"""Signals within it count as one: timeout(1) and sudo send theirs twice, to the process and to its group."""
 SIGNALLED = 128
 INTERRUPTED, HUNG_UP = SIGNALLED + signal.SIGINT, SIGNALLED + signal.SIGHUP
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TURN = 0  # no signal's number: the thread has something new to look at
 
 Stop = Callable[[int], object]
-"""Has a front end stop; called with the exit code, in another thread than the front end's."""
+"""Stops a front end; called with the exit code, not in the front end's thread."""
 
 
 class Leaving:
-    """Of this process; there is one."""
+    """The way out of this process; there is one."""
 
     def __init__(self) -> None:
         """Listens to nothing yet."""
         self.code: int | None = None
-        """With what it leaves; None: nobody has asked."""
+        """The exit code; None while nobody has asked."""
         self.interrupted = INTERRUPTED
-        """The exit code of SIGINT. The screen and a recording are left by it in the ordinary way: 0."""
+        """The exit code after SIGINT. For the screen and a recording it is the ordinary way to leave: 0."""
         self.asked = os.eventfd(0)
-        """A descriptor that can be read from when somebody has asked: for who waits by poll(2)."""
+        """A descriptor that becomes readable when somebody asks, for poll(2)."""
         self._read, self._write = os.pipe()
         self._stop: Stop | None = None
         self._hand_back: Callable[[], object] = lambda: None
@@ -57,7 +57,7 @@ class Leaving:
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """From here on signals end it. Those that were ignored stay so: nohup(1), a job in the background of a script.
+        """From here on, signals end the process. Ignored ones stay ignored: nohup(1), a background job of a script.
 
         Raises:
             RuntimeError: no thread can be started.
@@ -71,7 +71,7 @@ class Leaving:
                 signal.signal(number, lambda *_: None)
 
     def tell(self, stop: Stop) -> None:
-        """Who is told, and has GRACE_S from then. As long as nobody is, a signal ends the process at once."""
+        """Sets the front end to stop, which then has GRACE_S. Before this call a signal ends the process at once."""
         with self._lock:
             self._stop = stop
             code = self.code
@@ -79,25 +79,25 @@ class Leaving:
             _call(stop, code)
 
     def hand_back(self, hand_back: Callable[[], object]) -> None:
-        """Gives back the terminal before the process goes, or when the screen does not within HANDED_BACK_S."""
+        """Sets what restores the terminal before the process ends, or if the screen does not within HANDED_BACK_S."""
         self._hand_back = hand_back
 
     def watch(self, descriptor: int) -> None:
-        """Leaves when nobody is at the other end any more: in order if it was a pipe, as hung up if a terminal."""
+        """Leaves when the other end is gone: with 0 if it was a pipe, as after SIGHUP if it was a terminal."""
         self._watched = {**self._watched, descriptor: HUNG_UP if os.isatty(descriptor) else 0}
         self._turn()
 
     def do(self, step: Callable[[], object]) -> None:
-        """Has the thread of this take a step soon, such as giving up its rights.
+        """Has this thread run a step soon, such as giving up its rights.
 
-        Not from its start: while a replay becomes another user, libc has each thread do so, and ends the process if one
-        may not.
+        Not at its start: when a replay becomes another user, libc makes each thread do so, and ends the process if one
+        of them may not.
         """
         self._steps.append(step)
         self._turn()
 
     def ask(self, code: int) -> None:
-        """Begins to leave with that code, from any thread; the first who asks names it."""
+        """Begins to leave, from any thread; the first call decides the exit code."""
         with self._lock:
             if self.code is not None:
                 return
@@ -108,12 +108,12 @@ class Leaving:
             _call(stop, code)
 
     def go(self, code: int) -> NoReturn:
-        """Ends the process: no thread is waited for, and nothing is left to be written."""
+        """Ends the process at once, without waiting for any thread."""
         self._give_back()
         os._exit(code)
 
     def _turn(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full of others that wake it just as well
+        with contextlib.suppress(BlockingIOError):  # it is full, and what is in it wakes the thread just as well
             os.write(self._write, bytes((_TURN,)))
 
     def _heed(self) -> None:
@@ -132,7 +132,7 @@ class Leaving:
                 self._give_back()
 
     def _next(self) -> bytes:
-        """Numbers of signals; none when it is time for something else."""
+        """Waits for signals and returns their numbers; none if there is something else to do."""
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
         if self.code is None:
@@ -163,7 +163,7 @@ class Leaving:
 
     def _give_back(self) -> None:
         self._handed_back = True
-        with contextlib.suppress(Exception):  # whatever it is, this thread must go on to the end
+        with contextlib.suppress(Exception):  # whatever it raises, this thread must go on
             self._hand_back()
 
 

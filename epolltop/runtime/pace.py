@@ -1,4 +1,4 @@
-"""The clock of observation, and work kept within its share of it."""
+"""The clock of observation, and limits on how much time work may take."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Done = TypeVar("Done")
 
 
 class Pace:
-    """Keeps work that is repeated within its share of time: what took long is not done again soon."""
+    """Keeps repeated work within its share of time: work that took long is not repeated soon."""
 
     def __init__(self, share: float, spent_ns: Callable[[], int], longest_s: float = math.inf) -> None:
-        """Work that has not been done yet is due.
+        """The work is due at first.
 
         Args:
-            share: of time, that the work may take.
-            spent_ns: the clock that says how much it took. The thread's CPU time, if it is a core that is to be spared:
-                what the machine slept is no work. A clock of the machine, if somebody waits meanwhile.
-            longest_s: that is waited, whatever the work took.
+            share: of time that the work may take.
+            spent_ns: the clock that measures the work. The thread's CPU time, to spare a core: time that the machine
+                slept is no work. A clock of the machine, if somebody else waits meanwhile.
+            longest_s: the longest pause, however long the work took.
         """
         self._share = share
         self._longest_s = longest_s
@@ -30,11 +30,11 @@ class Pace:
 
     @property
     def is_due(self) -> bool:
-        """Whether the work may be done now."""
+        """Whether the work may run now."""
         return now_ns() >= self._due_ns
 
     def run(self, work: Callable[[], Done]) -> Done | None:
-        """What the work gives; None if it is not due."""
+        """Runs the work if it is due; None if it is not."""
         if not self.is_due:
             return None
         before_ns = self._spent_ns()
@@ -44,10 +44,10 @@ class Pace:
 
 
 class Deadline:
-    """Until when work may go on that somebody waits for. Loops ask it, because a stranger decides how long they are."""
+    """The end of the time for work that somebody waits for. Loops check it if strangers decide their length."""
 
     def __init__(self, seconds: float) -> None:
-        """From now on; none are left if negative."""
+        """Counts from now; a negative number is over at once."""
         self._at = time.monotonic() + seconds
 
     @property
@@ -56,7 +56,7 @@ class Deadline:
         return time.monotonic() > self._at
 
     def require(self) -> None:
-        """Goes on.
+        """Returns while time is left.
 
         Raises:
             TimeoutError: no time is left.
@@ -66,19 +66,19 @@ class Deadline:
 
 
 class Allowance:
-    """Time for work that may be left half done: a share of all that passes. What is not needed is saved, up to a limit.
+    """Time for work that may stop half way: a share of all time. Unused time is saved, up to a limit.
 
-    Who overdraws pays it back, so that the share holds however often the work is asked for.
+    Overdrawn time is paid back, so the share holds however often the work is asked for.
     """
 
     def __init__(self, share: float, most_s: float) -> None:
-        """Begins with all that may be saved."""
+        """Begins with the most that can be saved."""
         self._share, self._most_s = share, most_s
         self._left_s, self._since = most_s, time.monotonic()
 
     @contextlib.contextmanager
     def spend(self) -> Iterator[Deadline]:
-        """Until when the work within may go on; its time is taken from what is left."""
+        """Yields the deadline of the work within, and charges the time it took."""
         began = time.monotonic()
         self._left_s = min(self._most_s, self._left_s + (began - self._since) * self._share)
         try:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 
 class Capability(enum.IntEnum):
-    """Those that epolltop has a use for; numbers of include/uapi/linux/capability.h."""
+    """The capabilities that epolltop uses; numbers of include/uapi/linux/capability.h."""
 
     DAC_OVERRIDE = 1
     DAC_READ_SEARCH = 2
@@ -37,14 +37,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def keep_only(wanted: Iterable[Capability]) -> None:
-    """This thread gives up all other capabilities for good, and those that a program it executes could give it.
+    """Gives up all other capabilities of this thread for good, and those it could gain by executing a program.
 
-    What it does not have it does not get. Where a sandbox forbids one of the calls, the rest is given up all the same;
-    `held` tells what is left.
+    It gains none that it did not have. If a sandbox forbids one of the calls, the others still take effect; `held` says
+    what is left.
     """
     _prctl(_SET_NO_NEW_PRIVS, 1)
     _, permitted = _get()
-    _set(permitted, permitted)  # whoever became another user may use none until then
+    _set(permitted, permitted)  # after a change of user none takes effect until then
     for number in range(_MOST):
         if _prctl(_CAPBSET_READ, number) == 1:
             _prctl(_CAPBSET_DROP, number)  # refused without CAP_SETPCAP; no_new_privs holds all the same
@@ -54,18 +54,18 @@ def keep_only(wanted: Iterable[Capability]) -> None:
 
 
 def keep_nothing() -> None:
-    """This thread gives up all."""
+    """Gives up all capabilities of this thread for good."""
     keep_only(())
 
 
 def keep_over_change_of_user() -> None:
-    """Root that becomes another user keeps what it may use, for `keep_only` to say of what."""
+    """Keeps permitted capabilities when root becomes another user; `keep_only` then chooses among them."""
     _prctl(_SET_KEEPCAPS, 1)
 
 
 @contextlib.contextmanager
 def effective(wanted: Iterable[Capability]) -> Iterator[None]:
-    """For a while no other capability of this thread takes effect."""
+    """Within it, no other capability of this thread takes effect."""
     before, permitted = _get()
     _set(before & _bits(wanted), permitted)
     try:
@@ -75,17 +75,17 @@ def effective(wanted: Iterable[Capability]) -> Iterator[None]:
 
 
 def has(capability: Capability) -> bool:
-    """Whether it takes effect in this thread."""
+    """Whether a capability takes effect in this thread."""
     return bool(_get()[0] >> capability & 1)
 
 
 def knows(capability: Capability) -> bool:
-    """Whether this kernel has it: those from PERFMON on came with Linux 5.8 and 5.9."""
+    """Whether this kernel has a capability: those from PERFMON on came with Linux 5.8 and 5.9."""
     return _prctl(_CAPBSET_READ, capability) >= 0
 
 
 def held() -> tuple[str, ...]:
-    """Names of the capabilities that this thread may use, CAP_BPF or, where we have no name, CAP_24."""
+    """Names of the capabilities that this thread may use: CAP_BPF or, if we have no name for one, CAP_24."""
     _, permitted = _get()
     numbers = (number for number in range(_MOST) if permitted >> number & 1)
     names = {capability.value: capability.name for capability in Capability}
@@ -93,7 +93,7 @@ def held() -> tuple[str, ...]:
 
 
 def gains_nothing() -> bool:
-    """Whether no program that this thread executes can have more rights: no_new_privs."""
+    """Whether no_new_privs is set: no program that this thread executes can gain rights."""
     return _prctl(_GET_NO_NEW_PRIVS, 0) == 1
 
 
@@ -102,7 +102,7 @@ def _bits(capabilities: Iterable[Capability]) -> int:
 
 
 def _get() -> tuple[int, int]:
-    """Effective and permitted."""
+    """The effective and the permitted set, as bits."""
     sets = ctypes.create_string_buffer(_SETS.size)
     if _libc.capget(_HEADER.pack(_VERSION_3, 0), sets) < 0:
         return 0, 0
@@ -111,7 +111,7 @@ def _get() -> tuple[int, int]:
 
 
 def _set(effective: int, permitted: int) -> None:
-    """And nothing to hand on by executing."""
+    """Sets both, and none for programs that are executed."""
     words = (effective & 0xFFFFFFFF, permitted & 0xFFFFFFFF, 0, effective >> 32, permitted >> 32, 0)
     _libc.capset(_HEADER.pack(_VERSION_3, 0), _SETS.pack(*words))
 

@@ -1,7 +1,7 @@
-"""Writes to stdout and stderr: all is written, or an error is raised, and leaving waits only briefly for a reader.
+"""Writes to stdout and stderr: everything is written, or an error is raised; leaving waits only briefly for a reader.
 
-Data is UTF-8 wherever one is, as in files. Text for people is in the encoding of stdout, in ASCII where that lacks our
-signs. Python's own streams are not used: an unbuffered one leaves out what a short write did not take.
+Data is always UTF-8, as in files. Text for people is in the encoding of stdout, or in ASCII if that lacks our signs.
+Python's own streams are not used: an unbuffered one drops what a short write did not take.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from epolltop.runtime.leaving import HUNG_UP, Leaving
 from epolltop.text.glyphs import can_be_shown_in
 
 NO_ROOM_S = 0.5
-"""So long somebody who leaves waits for a reader that takes nothing."""
+"""How long leaving waits for a reader that takes nothing."""
 _LITTLE_ROOM_S = 0.01
-"""Then a terminal that has room, but not for a line feed, is asked again."""
+"""Pause before a terminal is tried again that has room, but not for a line feed."""
 _AT_ONCE = select.PIPE_BUF
-"""What a pipe takes without waiting if it has any room."""
+"""What a pipe with any room takes without blocking."""
 
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Gone(Exception):
-    """Whoever read has gone or takes no more, and we leave; the exit code says why."""
+    """The reader is gone or takes no more, and we leave; the exit code says why."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -39,7 +39,7 @@ class Gone(Exception):
 
 
 class Stdout:
-    """Where output goes. Its descriptor is a copy: native code is kept from 1 by putting another file there."""
+    """Where output goes. Its descriptor is a copy, because descriptor 1 is redirected while native code runs."""
 
     def __init__(self, leaving: Leaving) -> None:
         """Finds out what stdout is.
@@ -60,24 +60,24 @@ class Stdout:
         self._room_or_asked.register(leaving.asked, select.POLLIN)
 
     def watch(self) -> None:
-        """Leaves when nobody reads any more, also while there is nothing to write."""
+        """Leaves when the reader is gone, even while there is nothing to write."""
         if not self._is_closed:
             self._leaving.watch(self._descriptor)
 
     def text(self, text: str) -> None:
-        """Writes for people; raises as `write`."""
+        """Writes text for people; raises what `write` raises."""
         self.write(text.encode(self._encoding, "backslashreplace"))
 
     def data(self, text: str) -> None:
-        """Writes for programs; raises as `write`."""
+        """Writes data for programs; raises what `write` raises."""
         self.write(text.encode("utf-8", "backslashreplace"))
 
     def write(self, content: bytes) -> int:
         """Writes all of it.
 
         Raises:
-            Gone: nobody reads any more.
-            OSError: with stdout's name; it is full, or was closed from the beginning.
+            Gone: the reader is gone.
+            OSError: named stdout; it is full, or was closed from the beginning.
         """
         if content:
             self._require_open()
@@ -99,7 +99,7 @@ class Stdout:
         return len(content)
 
     def opened(self) -> BinaryIO:
-        """The same as an unbuffered file, which raises as `write` does.
+        """Stdout as an unbuffered file, which raises what `write` raises.
 
         Raises:
             OSError: stdout was closed from the beginning.
@@ -130,7 +130,7 @@ class _Unbuffered(io.RawIOBase):
 
 
 def say(text: str) -> None:
-    """Tells a person, on stderr. Where that cannot be, nobody is told."""
+    """Writes a line to stderr; does nothing if that is not possible."""
     left = memoryview(f"{text}\n".encode(_encoding(sys.stderr), "backslashreplace"))
     with contextlib.suppress(OSError):
         while left and sys.stderr is not None:

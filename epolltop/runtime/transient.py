@@ -1,4 +1,4 @@
-"""Errors that pass: the machine, or this process, has too little of something for a while."""
+"""Transient errors: the machine, or this process, is short of something for a while."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ERRNOS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, er
 
 
 class Unwritten(OSError):
-    """What was told could not be written down: that does not pass, since part of it may stand there."""
+    """A recording could not be written. This is not transient: part of a tick may be in the file."""
 
 
 def passes(error: BaseException) -> bool:

@@ -1,8 +1,8 @@
-"""Names of users. A thread of its own asks servers for them, and nobody waits for the answer.
+"""Names of users. A thread of its own asks the user database, and nobody waits for the answer.
 
-The user database (NSS) may be a directory server that is slow or silent, and a user namespace gives one person 65,536
-numbers to be asked about. So /etc/passwd, which is local, is read first. Of users who are not in it the number shows
-until the answer is there.
+The database (NSS) may be a directory server that is slow or silent, and a user namespace gives one person 65,536
+numbers to ask about. So /etc/passwd, which is local, is read first. Other users show as numbers until the answer
+arrives.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from epolltop.text.safe import safe
 
 LOCAL = Path("/etc/passwd")
 LOCAL_BYTES = 1 << 20
-"""Of it that are read: 20,000 users."""
+"""Bytes read of /etc/passwd: 20,000 users."""
 WAITING_MAX = 256
-"""Questions without an answer so far. What is asked beyond is asked again later."""
+"""Questions that wait for an answer. Further ones are asked again later."""
 NAMES_MAX = 4096
-"""Answers that are kept, the latest."""
+"""The latest answers, which are kept."""
 NAME_MAX = 256
-"""Characters of a name, as LOGIN_NAME_MAX."""
+"""Characters of a name: LOGIN_NAME_MAX."""
 
 
 class Users:
-    """The names that are known so far. For one thread."""
+    """The names that are known so far. Not thread-safe."""
 
     def __init__(self, ask: Callable[[int], str | None] | None = None, local: Path = LOCAL) -> None:
         """Asks nothing yet.
 
         Args:
-            ask: the name of a user by the database, None if there is none. May take for ever.
-            local: what is read at once.
+            ask: returns the name of a user by the database, None if there is none. May block for ever.
+            local: the file that is read at once.
         """
         self._ask = ask or _by_database
         self._file = local
@@ -54,7 +54,7 @@ class Users:
         return _by_file(self._file)
 
     def name(self, uid: int) -> str:
-        """The name of a user, or the number: while it is not known, and if there is none."""
+        """The name of a user; the number if there is none, or while it is not known."""
         self._take()
         name = self._local.get(uid) or self._names.get(uid)
         if name is None and uid not in self._awaited and len(self._awaited) < WAITING_MAX:
@@ -62,7 +62,7 @@ class Users:
         return name or str(uid)
 
     def names(self, uids: Iterable[int]) -> dict[int, str]:
-        """Those of users, and of users of the last call about whom the answer was not there yet."""
+        """The names of users, and of those in the last call whose names were not known yet."""
         names = {uid: self.name(uid) for uid in {*uids, *self._unanswered}}
         self._unanswered = {uid for uid in names if uid in self._awaited}
         return names
@@ -71,7 +71,7 @@ class Users:
         self._awaited.add(uid)
         self._questions.put(uid)
         if self._thread is None:
-            # A daemon: who leaves does not wait for the database either.
+            # A daemon, so that leaving does not wait for the database either.
             self._thread = threading.Thread(target=self._run, name="user-names", daemon=True)
             self._thread.start()
 
@@ -84,7 +84,7 @@ class Users:
                 self._names.popitem(last=False)
 
     def _run(self) -> None:
-        keep_nothing()  # who asks the database loads what its owner configured
+        keep_nothing()  # the C library loads whatever the machine's owner configured for the database
         while True:
             uid = self._questions.get()
             try:
@@ -95,22 +95,22 @@ class Users:
 
 
 def uid_of(name: str) -> int | None:
-    """The number of a user; None if there is no such name. Waits for the database, but lets signals through.
+    """The number of a user; None if there is no such name. Waits for the database, but a signal can interrupt it.
 
     Raises:
-        KeyboardInterrupt: nobody wants to know any more.
+        KeyboardInterrupt: the user interrupted it.
     """
     by_name = {known: uid for uid, known in reversed(_by_file(LOCAL).items())}
     if name in by_name:
         return by_name[name]
     answer: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    # In a thread, because a signal finds Python busy while the C library waits.
+    # In a thread, because Python handles no signal while the C library waits in this one.
     threading.Thread(target=lambda: answer.put(_uid_by_database(name)), name="user-number", daemon=True).start()
     return answer.get()
 
 
 def _by_file(path: Path) -> dict[int, str]:
-    """By number; of several names the first, as the database has it."""
+    """Names by number; the first of several names, as in the database."""
     try:
         with open(path, "rb") as file:
             lines = file.read(min(LOCAL_BYTES, os.fstat(file.fileno()).st_size)).splitlines()

@@ -1,7 +1,7 @@
-"""C++ and Rust names as people write them, where that takes no more than undoing the mangling of plain identifiers.
+"""C++ and Rust names as people write them, as far as they are made of plain identifiers.
 
-`_ZN4node7tracing5AgentC2Ev` is node::tracing::Agent::Agent. Names with templates, closures or operators stay as the
-linker knows them: libstdc++'s demangler knows those, but a short name made on purpose expands to gigabytes there.
+`_ZN4node7tracing5AgentC2Ev` is node::tracing::Agent::Agent. Names with templates, closures or operators stay mangled:
+libstdc++ can demangle them, but there a short name made on purpose expands to gigabytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _RUST_HASH = re.compile(r"h[0-9a-f]{16}")
 
 
 def plain_name(symbol: str) -> str:
-    """The name without parameters, or the symbol as it is."""
+    """The name without parameters, or the symbol unchanged."""
     prefix = _PREFIX.match(symbol)
     if prefix is None:
         return symbol
@@ -28,7 +28,7 @@ def plain_name(symbol: str) -> str:
         return symbol
     if nested and (maker := _CONSTRUCTOR.match(symbol, at)):
         return "::".join((*parts, "~" * (maker[1] == "D") + parts[-1]))
-    # What follows a whole name is its parameters; an I would be template arguments.
+    # The parameters follow the complete name; an I would be template arguments.
     if not (symbol.startswith("E", at) if nested else at == len(symbol) or symbol[at] != "I"):
         return symbol
     if len(parts) > 1 and _RUST_HASH.fullmatch(parts[-1]):

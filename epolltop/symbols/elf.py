@@ -1,10 +1,9 @@
-"""Function names from a file's ELF symbol table, for addresses in the code it has mapped.
+"""Function names from the ELF symbol table of a file, for positions in its code.
 
-Files are strangers' and read by root, so nothing that they claim decides how much is read, or for how long: sizes and
+The files are strangers' and root reads them, so nothing in them decides how much is read, or for how long: sizes and
 time are bounded, reads are plain `pread` (a mapped file that its owner truncates would end us by SIGBUS), and tables
-are walked, not kept. That is also why BCC's symbol cache does not serve here: it opens what a path names by now, a FIFO
-called /tmp/perf-PID.map included, on which it waits for ever; and it keeps a table for each process, 16 to 35 MB for
-one of Node.js.
+are walked, not kept. BCC's symbol cache does not qualify: it opens whatever a path names now, including a FIFO called
+/tmp/perf-PID.map, on which it blocks for ever; and it keeps a table for each process, 16 to 35 MB for one of Node.js.
 
 Format: elf(5).
 """
@@ -20,12 +19,12 @@ from typing import NamedTuple
 from epolltop.runtime.pace import Deadline
 
 SYMBOLS_MAX = 1_400_000
-"""Of a symbol table, 33 MB, 0.3 s to walk. What lies behind is not read."""
+"""Symbols read of a table: 33 MB, 0.3 s. The rest of a larger one is ignored."""
 NAME_BYTES_MAX = 256
 COVERS_MAX = 1 << 20
-"""Pairs of a symbol and an address that it covers; only a forged table has so many, and its names are not believed."""
+"""Pairs of a symbol and an address that it covers. Only a forged table has more, and it is not believed."""
 SEGMENTS_MAX = 64
-"""Of code; programs have one or two."""
+"""Segments of code; programs have one or two."""
 
 _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
@@ -37,17 +36,17 @@ _SHT_SYMTAB, _SHT_DYNSYM = 2, 11
 _FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _STB_GLOBAL = 1
 _CHUNK = _SYMBOL.size * 4096
-"""Of a symbol table; some 1 ms."""
+"""Bytes of a symbol table read at a time; some 1 ms."""
 _HEADERS_MAX = 4096
 
 
 class SymbolOffset(NamedTuple):
-    """Where in a function a program goes on after a call."""
+    """A position in a function, usually the return address of a call."""
 
     function: bytes
-    """As the linker knows it, a stranger's bytes."""
+    """The linker's name for it, a stranger's bytes."""
     into: int
-    """Bytes from the beginning of the function."""
+    """Offset from the beginning of the function."""
 
 
 class _SymbolTable(NamedTuple):
@@ -58,15 +57,15 @@ class _SymbolTable(NamedTuple):
 
 
 def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[int, SymbolOffset]:
-    """The functions that cover the calls before some positions; where no symbol does, nothing.
+    """Finds the functions that contain the calls before some positions; positions without a symbol are left out.
 
     Args:
         file: descriptor of a regular file.
-        positions: byte offsets in the file, each behind a call, which may be the last instruction of its function.
-        deadline: asked at each step whose number the file decides.
+        positions: byte offsets in the file, each just after a call, which may be the last instruction of its function.
+        deadline: checked in each loop whose length the file decides.
 
     Raises:
-        TimeoutError: it would take longer; half a table knows no function for certain.
+        TimeoutError: time is over; half a table does not settle any function.
         OSError: it cannot be read.
     """
     try:
@@ -100,7 +99,7 @@ def _places(file: int, header: bytes, positions: Collection[int], deadline: Dead
 
 
 def _addresses(segments: list[tuple[int, ...]], positions: Collection[int]) -> dict[int, int]:
-    """Where the linker has put the calls before some positions; of those that are code."""
+    """The linker's addresses of the calls before those positions that are code."""
     loaded = sorted(
         (start, start + size, address - start)
         for kind, flags, start, address, _, size, _, _ in segments
@@ -120,7 +119,7 @@ def _records(file: int, layout: struct.Struct, position: int, count: int) -> Ite
 
 
 def _table(sections: list[tuple[int, ...]]) -> _SymbolTable | None:
-    """The full table, or else what the dynamic linker needs and strip(1) leaves."""
+    """The full symbol table, or else the one that strip(1) leaves for the dynamic linker."""
     for wanted in (_SHT_SYMTAB, _SHT_DYNSYM):
         for _, kind, _, _, position, size, link, _, _, entry in sections:
             if kind == wanted and link < len(sections) and entry == _SYMBOL.size:
@@ -132,7 +131,7 @@ def _table(sections: list[tuple[int, ...]]) -> _SymbolTable | None:
 def _covering(
     file: int, table: _SymbolTable, addresses: list[int], deadline: Deadline
 ) -> Mapping[int, tuple[int, int]]:
-    """By address the start and name of the innermost function, a global name before others."""
+    """Start and name of the innermost function by address; a global name wins over others."""
     best: dict[int, tuple[int, bool, int]] = {}
     if not addresses:
         return {}

@@ -1,4 +1,4 @@
-"""Stacks by content: each is one object, for as long as an event or an instance has it."""
+"""Equal stacks are one object, for as long as an event or an instance refers to them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import sys
 from typing import NamedTuple, TypeAlias
 
 POOL_BYTES_MAX = 16 << 20
-"""Of all that are in use at a time: 3,000 deep stacks or more. A program has some ten, unless it forges them."""
+"""All stacks in use at a time: 3,000 deep ones or more. A program has some ten, unless it forges them."""
 
 NamedStack: TypeAlias = tuple[str, ...]
-"""A readable frame each, innermost first."""
+"""Readable frames, innermost first."""
 
 _ENTRY_BYTES = 200
-"""Of the table, for each stack."""
+"""Overhead of an entry."""
 
 
 class _Pooled(NamedTuple):
@@ -21,17 +21,17 @@ class _Pooled(NamedTuple):
 
 
 class StackPool:
-    """Bounds what stacks take in memory: instances keep theirs for life, and strangers decide how many there are."""
+    """Bounds the memory of stacks: instances keep theirs for life, and strangers decide how many there are."""
 
     def __init__(self) -> None:
-        """Knows no stack but one that nobody else ever has: it tells how many references are the table's own."""
+        """Starts with one stack that nobody else ever has: its references are those of the pool itself."""
         lone = tuple(["nobody's"])
         self._entries = {lone: _Pooled(lone, 0)}
         self._bytes = 0
         self._is_full = False
 
     def keep(self, stack: NamedStack) -> NamedStack | None:
-        """The one object for equal stacks; None if there is no room for another one."""
+        """The one object for equal stacks; None if there is no room for a new one."""
         known = self._entries.get(stack)
         if known is not None:
             return known.stack
@@ -44,7 +44,7 @@ class StackPool:
         return stack
 
     def make_room(self) -> None:
-        """Forgets stacks that nobody has any more, if there was no room for another one; some 10 ms."""
+        """If the pool was full, forgets the stacks that nobody refers to any more; some 10 ms."""
         if not self._is_full:
             return
         self._is_full = False

@@ -11,12 +11,12 @@ from epolltop.text.safe import MARKS
 
 
 def beginning(text: str, width: int) -> str:
-    """All of a safe text that may have to do with so many cells, and more than fits: the rest need not be measured."""
+    """Enough of a safe text to fill more than width cells, so that the rest need not be measured."""
     return text[: (1 + MARKS) * (max(0, width) + 1)]
 
 
 def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
-    """At most width terminal cells, the end replaced by an ellipsis."""
+    """Text of at most width terminal cells; an ellipsis replaces the end."""
     text = beginning(text, width)
     if cell_len(text) <= width:
         return text
@@ -24,14 +24,14 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """Broken between the parts of a line, which two blanks separate; a note has one part, and breaks anywhere."""
+    """Breaks a line between its parts, which two blanks separate; a note is one part, and breaks between words."""
     bound = re.sub("(?<=[^ ]) (?=[^ ])", "\xa0", line) if "  " in line.strip() else line
     parts = textwrap.wrap(bound, width, subsequent_indent="    ", break_on_hyphens=False)
     return [cut(part.replace("\xa0", " "), width) for part in parts]  # a wide character counts as one there
 
 
 def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False) -> str:
-    """Exactly width terminal cells; wide characters take two."""
+    """Text padded or cut to exactly width terminal cells; wide characters take two."""
     fitting = cut(text, width, ascii_only=ascii_only)
     blanks = " " * (width - cell_len(fitting))
     return blanks + fitting if right else fitting + blanks

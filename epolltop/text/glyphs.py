@@ -8,18 +8,18 @@ _SIGNS = {
     **{"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "▲": "^", "▼": "v", "▸": ">"},
     **dict(zip(SPARKS, "_.-=+*#@", strict=True)),
 }
-"""Our own that are not ASCII, and what stands for them there."""
+"""Our signs, and what stands for them in ASCII."""
 
 _IN_ASCII = str.maketrans(_SIGNS)
 
 
 def in_ascii(text: str) -> str:
-    """For terminals and files that know nothing else: our own signs by their meaning, others' characters escaped."""
+    """Text in ASCII: our own signs by their meaning, other characters escaped."""
     return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode()
 
 
 def can_be_shown_in(encoding: str) -> bool:
-    """Whether an encoding has all of our signs; where it does not, `in_ascii` does."""
+    """Whether an encoding has all of our signs; if not, use `in_ascii`."""
     try:
         "".join(_SIGNS).encode(encoding)
     except UnicodeEncodeError:

@@ -14,7 +14,7 @@ UNKNOWN = "?"
 
 
 def duration(seconds: float | None) -> str:
-    """At most two units, up to seven columns: 0s, 250µs, 12ms, 4.2s, 3m05s, 2h07m, 12d03h."""
+    """A duration in at most two units and seven columns: 0s, 250µs, 12ms, 4.2s, 3m05s, 2h07m, 12d03h."""
     if seconds is None:
         return UNKNOWN
     if seconds == 0:
@@ -35,20 +35,20 @@ def duration(seconds: float | None) -> str:
 
 
 def exact_duration(seconds: float) -> str:
-    """In words, for a detail pane."""
+    """A duration in words, for a detail pane."""
     unit = "milliseconds" if seconds >= 0.01 else "microseconds"
     return humanize.precisedelta(datetime.timedelta(seconds=seconds), minimum_unit=unit, format="%0.0f")
 
 
 def count(number: int | None) -> str:
-    """Exact up to 99,999, then metric."""
+    """A number, exact up to 99,999, then metric."""
     if number is None:
         return UNKNOWN
     return str(number) if abs(number) < 100_000 else humanize.metric(number, precision=4).replace(" ", "")
 
 
 def rate(per_s: float | None) -> str:
-    """Per second or any other time, three digits; 0 is 0, what rounds to it is <0.1, or >-0.1."""
+    """A rate with three digits; 0 is 0, and a rate that would round to it is <0.1 or >-0.1."""
     if per_s is None:
         return UNKNOWN
     if per_s < 0:
@@ -61,33 +61,33 @@ def rate(per_s: float | None) -> str:
 
 
 def grouped_rate(per_s: float | None) -> str:
-    """The same beside numbers with thousands separators, as they have it."""
+    """A rate with thousands separators, to stand beside numbers that have them."""
     return rate(per_s) if per_s is None or abs(per_s) < 99.95 else grouped(round(per_s))
 
 
 def at_least(readable: str) -> str:
-    """A number that is a lower bound; of what rounds to nothing only that it is more."""
+    """Marks a readable number as a lower bound; one that rounds to nothing is >0."""
     return ">0" if readable.startswith("<") else f"≥{readable}"
 
 
 def grouped(number: int) -> str:
-    """With thousands separators."""
+    """A number with thousands separators."""
     return humanize.intcomma(number)
 
 
 def size(octets: int) -> str:
-    """Bytes, binary units."""
+    """A number of bytes in binary units."""
     return humanize.naturalsize(octets, binary=True, format="%.0f")
 
 
 def plural(number: int, noun: str) -> str:
-    """1 process, 2 processes."""
+    """A number and its noun: 1 process, 2 processes."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
     return f"{grouped(number)} {noun}{ending}"
 
 
 def sparkline(values: tuple[float, ...], width: int) -> str:
-    """The last values as bars scaled to their largest; a blank is a zero."""
+    """The last values as bars, scaled to the largest; a blank is a zero."""
     last = values[-width:]
     top = max(last, default=0.0)
     return "".join(
@@ -96,12 +96,12 @@ def sparkline(values: tuple[float, ...], width: int) -> str:
 
 
 def timestamp(wall_ns: int, *, utc: bool = False) -> str:
-    """UTC: RFC 3339 with microseconds. Local: the time of day with milliseconds."""
+    """A moment: in UTC as RFC 3339 with microseconds, or the local time of day with milliseconds."""
     at = datetime.datetime.fromtimestamp(wall_ns // 1_000_000_000, datetime.timezone.utc)
     at += datetime.timedelta(microseconds=wall_ns % 1_000_000_000 // 1000)
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if utc else at.astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 def date(wall_ns: int) -> str:
-    """Local, in the order that sorts."""
+    """A local date, year first."""
     return datetime.datetime.fromtimestamp(wall_ns // 1_000_000_000).astimezone().strftime("%Y-%m-%d")

@@ -12,13 +12,13 @@ import unicodedata
 from rich.cells import cell_len
 
 NARRATED_MAX = 1000
-"""Characters of a line of narration before any is escaped: a screenful, since paths have up to 4,096."""
+"""Characters of a message, before any is escaped: a screenful, since paths have up to 4,096."""
 
 MARKS = 2
-"""Accents that one character may bear, as in Vietnamese and Thai; more would be drawn over the lines above."""
+"""Accents on one character, as in Vietnamese and Thai; more would be drawn over the lines above."""
 
 _CACHED = 256
-"""Longer texts are not kept: thousands of them would be."""
+"""Bytes of a text that is remembered: thousands of them are."""
 
 _BLANK = frozenset("\u2800\U0001d159\U00013441\U00013442")
 """Look like nothing, though they are symbols and letters: a Braille pattern without dots, a note without a head, blanks
@@ -38,41 +38,41 @@ _IGNORABLE = frozenset(
     )
     for code in range(first, last + 1)
 )
-"""What terminals may leave out: Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far as Python
-takes it for printable. Fillers, joiners and selectors of variants; they change how wide their neighbours are."""
+"""Characters that terminals may leave out: Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far
+as Python takes them for printable. Fillers, joiners and variation selectors; they change their neighbours' width."""
 
 _CONTESTED = frozenset(map(chr, (*range(0x3248, 0x3250), *range(0x1F1E6, 0x1F200))))
 """Circled numbers, ambiguous by East_Asian_Width, which terminals draw wide; letters of which two become one flag."""
 
 _TURNING = frozenset(("R", "AL", "AN"))
-"""Bidirectional classes of letters and digits that are read from the right: terminals that know how turn the numbers
-beside them round, too, so that a row's columns change places."""
+"""Bidirectional classes of letters and digits that are read from the right. Terminals that support them also reverse
+the numbers beside them, so a row's columns would change places."""
 
 
 def safe(raw: bytes) -> str:
-    r"""Bytes as one line of printable text: what is not UTF-8 by backslashreplace, what is not printable escaped.
+    r"""Bytes as one line of printable text; whatever is not UTF-8 or not printable is escaped.
 
-    Control characters become ``\xNN``, other treacherous ones ``\uNNNN``; a NUL between arguments is the caller's.
+    Control characters become ``\xNN``, other treacherous ones ``\uNNNN``. The caller handles a NUL between arguments.
     """
     return _safe_short(raw) if len(raw) <= _CACHED else _safe(raw)
 
 
 def printable(text: str) -> str:
-    """The same for text that somebody else decoded, as it stands in a file; what is safe stays as it is."""
+    """Escapes text that is decoded already, as in a file; safe text stays as it is."""
     if text.isascii() and text.isprintable():
         return text
     return _printable_short(text) if len(text) <= _CACHED else _printable(text)
 
 
 def narrated(text: str) -> str:
-    """A line for whoever runs us: names and values in it harm no terminal and do not fill it, and its end is there."""
+    """A message that harms no terminal and does not fill it, whatever names are in it; a long one keeps its end."""
     if len(text) > NARRATED_MAX:
         text = f"{text[: NARRATED_MAX // 2]}…{text[-NARRATED_MAX // 2 :]}"
     return printable(text)
 
 
 def clipped(text: str, most: int) -> str:
-    """At most so many characters, the end replaced by an ellipsis."""
+    """Text of at most so many characters; an ellipsis replaces the end."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -101,7 +101,7 @@ _printable_short = functools.lru_cache(maxsize=4096)(_printable)
 
 @functools.lru_cache(maxsize=4096)
 def _is_mark(char: str) -> bool:
-    """Whether it is drawn onto the character before it, and takes no cell."""
+    """Whether a character is drawn onto the one before it, and takes no cell."""
     return char not in _IGNORABLE and unicodedata.category(char) == "Mn" and cell_len(char) == 0
 
 
@@ -109,9 +109,9 @@ def _is_mark(char: str) -> bool:
 def _passes(char: str) -> bool:
     """Whether a character that is no mark is shown as it is.
 
-    Escaped is what can hide, reorder or move other text: format characters, surrogates, private use, separators, blanks
-    that are none, what is read from the right, and whatever is not as wide as Unicode says. About that Rich, which lays
-    out the columns, and terminals do not agree: vowel signs of Indian scripts, parts of Korean syllables and of emoji.
+    Characters are escaped if they can hide, reorder or move other text: format characters, surrogates, private use,
+    separators, false blanks, and those read from the right. So are those whose width is disputed between Rich, which
+    lays out the columns, and terminals: vowel signs of Indian scripts, parts of Korean syllables and of emoji.
     """
     if not char.isprintable() or char in _IGNORABLE or char in _BLANK or char in _CONTESTED:
         return False
@@ -119,7 +119,7 @@ def _passes(char: str) -> bool:
 
 
 def _cells(char: str) -> int:
-    """Its width by Unicode's East_Asian_Width, that is without a context."""
+    """The width of a character by Unicode's East_Asian_Width, regardless of its context."""
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
