@@ -23,7 +23,7 @@ from tests.support.watched import Watched
 from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
-from .truth import Table, told, truth
+from .reference_census import Table, reference_census, reported_census
 
 
 class Observing:
@@ -93,8 +93,8 @@ class Observing:
     def agrees(self, pids: Iterable[int]) -> Table:
         """Compares with /proc and kcmp what these processes hold; the table."""
         pids = frozenset(pids)
-        expected = truth(pids)
-        assert told(self.refresh(), pids) == expected
+        expected = reference_census(pids)
+        assert reported_census(self.refresh(), pids) == expected
         return expected
 
     def instances(self, pid: int) -> dict[int, Instance]:

@@ -16,7 +16,7 @@ from tests.workloads.client import Actor
 
 from .namespaces import Contained, cgroup
 from .observing import Observing
-from .truth import family, told, truth
+from .reference_census import family, reference_census, reported_census
 
 pytestmark = pytest.mark.kernel
 
@@ -124,7 +124,7 @@ def test_in_flight_is_held_by_nobody_until_it_is_received(observing: Observing, 
     before = observing.row(actor.pid)
     actor.do("send", fd=fd)
     eventually(lambda: observing.flies(identity))
-    assert told(observing.refresh(), [actor.pid]) == frozenset()
+    assert reported_census(observing.refresh(), [actor.pid]) == frozenset()
     assert observing.row(actor.pid).released == before.released
 
     received = actor.do("receive")["fd"]
@@ -265,7 +265,7 @@ def test_a_selected_process_is_all_there_is(observing: Observing, actor: Actor) 
     assert snapshot.open == 5
     assert (snapshot.totals.created, snapshot.totals.released) == (7, 2)
     assert {event.pid for event in snapshot.journal} <= {actor.pid}
-    assert len(told(snapshot)) == 5
+    assert len(reported_census(snapshot)) == 5
 
 
 def test_the_whole_table_agrees_with_proc_and_kcmp(observing: Observing, actor: Actor) -> None:
@@ -275,9 +275,9 @@ def test_the_whole_table_agrees_with_proc_and_kcmp(observing: Observing, actor: 
         actor.do("fork")
 
     def agree() -> int:
-        before = truth()
-        table = told(observing.refresh())
-        after = truth()
+        before = reference_census()
+        table = reported_census(observing.refresh())
+        after = reference_census()
         # Others on this machine come and go while we look.
         assert not before & after - table, "missing"
         assert not table - before - after, "a ghost"

@@ -28,7 +28,7 @@ from tests.waiting import eventually
 from tests.workloads.client import Actor
 
 from .observing import Observing, observe
-from .truth import told, truth
+from .reference_census import reference_census, reported_census
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
@@ -42,7 +42,6 @@ LADDERS = {
     "best": ALL,
     "derived": ALL.only("files_free", "census"),
     "scan": ALL.only("census", "proc"),
-    "scan-derived": ALL.only("files_free", "census").only("census", "proc"),
 }
 each_ladder = pytest.mark.parametrize("ladders", LADDERS.values(), ids=LADDERS)
 
@@ -93,7 +92,7 @@ def row_of(snapshot: Snapshot, pid: int) -> ProcessRow:
 
 def agrees(snapshot: Snapshot, pids: Collection[int]) -> None:
     """With the kernel; and nothing that these created flies."""
-    assert told(snapshot, pids) == truth(pids)
+    assert reported_census(snapshot, pids) == reference_census(pids)
     ghosts = [one.id for one in snapshot.unheld if one.creator and one.creator.pid in pids]
     assert not ghosts, f"{len(ghosts)} of theirs are said to be in flight"
 
@@ -112,11 +111,6 @@ def healed(observing: Observing, condition: object, what: str) -> None:
     eventually(condition, HEALED_WITHIN_S)  # type: ignore[arg-type]
     lost = observing.batch.source.lost
     print(f"\n{what}: right after {time.monotonic() - began:.3f} s, {grouped(lost)} events lost")  # noqa: T201
-
-
-def told_in_time(ladders: Ladders) -> bool:
-    """Whether something tells that another instance took a place, if no event does: the iterator, or releases."""
-    return ladders is not LADDERS["scan-derived"]
 
 
 @each_ladder
@@ -156,8 +150,7 @@ def test_a_storm_into_the_least_buffer(ladders: Ladders) -> None:
         for row in (row_of(snapshot, pid) for pid in pids):
             creations = len(observing.events(row.pid, Kind.CREATE))
             assert creations < row.created <= creations + snapshot.source.lost
-            if told_in_time(ladders):
-                assert all(began <= one.created_ns <= ended for one in row.instances if one.created_ns is not None)
+            assert all(began <= one.created_ns <= ended for one in row.instances if one.created_ns is not None)
             if not scans(ladders):  # the kernel noted what no event told
                 assert {(one.provenance, one.creator) for one in row.instances} == {(Provenance.TRACED, row.key)}
 
@@ -182,7 +175,7 @@ def _storm(observing: Observing, actors: Collection[Actor], count: int) -> None:
 def test_what_happened_while_the_drain_was_held_up(ladders: Ladders) -> None:
     with drain_held_up() as let, observe(ladders, sizes=LEAST) as observing, Actor() as actor:
         old = actor.do("hold", count=10)["fds"]
-        observing.until(lambda now: told(now, [actor.pid]) == truth([actor.pid]))
+        observing.until(lambda now: reported_census(now, [actor.pid]) == reference_census([actor.pid]))
         first = {one.id: one for one in observing.row(actor.pid).instances}
         assert {one.provenance for one in first.values()} == {Provenance.TRACED}
         let.clear()
@@ -199,7 +192,7 @@ def test_what_happened_while_the_drain_was_held_up(ladders: Ladders) -> None:
             assert (row.created, row.open) == (160, 55)
             by_fd = {fd: one for one in row.instances for fd in one.fds_of(row.key)}
             assert {by_fd[fd].id for fd in old[5:]} < first.keys()
-            others = [by_fd[fd] for fd in fresh if told_in_time(ladders) or fd not in old]
+            others = [by_fd[fd] for fd in fresh]
             # Not those that had these descriptors before, nor their age.
             assert not first.keys() & {one.id for one in others}
             assert min(one.since_ns for one in others) >= time_of_loss

@@ -15,7 +15,7 @@ from tests.waiting import eventually
 from tests.workloads.client import Actor
 
 from .observing import observe
-from .truth import told, truth
+from .reference_census import reference_census, reported_census
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
@@ -39,7 +39,7 @@ def test_two_storms_at_once_are_counted_exactly(detail_per_s: int) -> None:
             for who, size in sizes.items():
                 row = rows[who.pid]
                 assert (row.created, row.failed, row.open) == (size + 13, 0, 13)
-                assert told(snapshot, [who.pid]) == truth([who.pid])
+                assert reported_census(snapshot, [who.pid]) == reference_census([who.pid])
                 assert {fd for one in row.instances for fd in one.fds_of(row.key)} == set(kept[who])
             return True
 
@@ -99,7 +99,7 @@ def test_many_at_once_are_all_there_although_not_all_were_told() -> None:
         row = observing.row(actor.pid)
         assert row.created == 17_011
         observing.released_all({actor.pid: 17_011})
-        observing.until(lambda now: not told(now, [actor.pid]), HEALED_WITHIN_S)
+        observing.until(lambda now: not reported_census(now, [actor.pid]), HEALED_WITHIN_S)
 
 
 def test_what_a_small_buffer_loses_is_shown_and_heals() -> None:
@@ -112,7 +112,11 @@ def test_what_a_small_buffer_loses_is_shown_and_heals() -> None:
             snapshot = observing.refresh()
             row = next(row for row in snapshot.processes if row.pid == actor.pid)
             assert (row.created, row.open) == (34_012, 1)
-            assert told(snapshot, [actor.pid]) == truth([actor.pid]) == {frozenset({(actor.pid, kept[0])})}
+            assert (
+                reported_census(snapshot, [actor.pid])
+                == reference_census([actor.pid])
+                == {frozenset({(actor.pid, kept[0])})}
+            )
             return True
 
         eventually(healed, HEALED_WITHIN_S)

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.kernel.truth import family, truth
+from tests.kernel.reference_census import family, reference_census
 from tests.waiting import eventually
 
 _WORKLOADS = Path(__file__).parents[1] / "workloads"
@@ -32,10 +32,10 @@ class Program:
         self.pid = self._process.pid
         try:
             eventually(lambda: self._is_ready(ready), 20)
-            seen = [truth(self.pids)]
+            seen = [reference_census(self.pids)]
 
             def settled() -> bool:
-                seen.append(truth(self.pids))
+                seen.append(reference_census(self.pids))
                 return bool(seen[-1]) and len(seen) > 20 and len(set(seen[-20:])) == 1
 
             eventually(settled, 10)

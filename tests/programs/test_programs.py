@@ -11,7 +11,7 @@ import pytest
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Provenance
 from tests.kernel.observing import Observing, observe
-from tests.kernel.truth import Table
+from tests.kernel.reference_census import Table
 from tests.waiting import eventually
 
 from .fleet import PROGRAMS, NotInstalled, Program

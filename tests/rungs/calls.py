@@ -8,19 +8,19 @@ from typing import TypeVar
 
 from epolltop.model.batch import Event, Kind, Syscall
 
+from .coverage import Coverage, key_of
+from .descriptions import event_in_words
 from .files import Bounds, Call, Created, Failed, Process
 from .ids import Ids
-from .sight import Sight, key_of
-from .told import Told
-from .words import event_in_words
+from .reported import Reported
 
 _Happened = TypeVar("_Happened", Created, Failed)
 
 
-def creations(expected: Iterable[Created], sight: Sight, told: Told, ids: Ids) -> Iterator[str]:
+def creations(expected: Iterable[Created], coverage: Coverage, told: Reported, ids: Ids) -> Iterator[str]:
     """Differences. The ids of what is traced are learnt."""
     for process, all_of_it in _by_process(expected):
-        traced = [each for each in all_of_it if sight.traces(each.call)]
+        traced = [each for each in all_of_it if coverage.traces(each.call)]
         events = told.take(key_of(process), Kind.CREATE)
         if len(events) != len(traced):
             yield f"{process} created {len(traced)} that can be seen, told are {len(events)}"
@@ -34,10 +34,10 @@ def creations(expected: Iterable[Created], sight: Sight, told: Told, ids: Ids) -
             ids.trace(creation, event.instance or "")
 
 
-def failures(expected: Iterable[Failed], sight: Sight, told: Told) -> Iterator[str]:
+def failures(expected: Iterable[Failed], coverage: Coverage, told: Reported) -> Iterator[str]:
     """Differences."""
     for process, all_of_it in _by_process(expected):
-        seen = [each for each in all_of_it if sight.sees(each)]
+        seen = [each for each in all_of_it if coverage.sees(each)]
         events = told.take(key_of(process), Kind.CREATE_FAILED)
         if len(events) != len(seen):
             yield f"{process} failed {len(seen)} times, told are {len(events)}"

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from epolltop.model.snapshot import Snapshot
 
 from . import calls
+from .coverage import key_of
+from .descriptions import event_in_words
 from .files import Process
 from .guest import IN_GUEST
 from .holdings import Holdings
 from .ids import Ids
 from .oracle import Oracle
 from .releases import Releases
-from .sight import key_of
-from .told import Disturbed, Told, Watcher
-from .words import event_in_words
+from .reported import Disturbed, Reported, Watcher
 
 _SHOWN_MAX = 20
 """Differences that are printed: one mistake makes many."""
@@ -35,14 +35,14 @@ class Comparison:
 
     def __init__(self, watcher: Watcher, oracle: Oracle, collector: Process) -> None:
         """Collector: the process that closes sockets to wake the kernel's collector."""
-        self._sight = watcher.rung.sight
+        self._coverage = watcher.rung.coverage
         self._oracle = oracle
         self._since = 0, 0, 0
         self._ids = Ids()
-        self._told = Told(watcher, oracle)
+        self._told = Reported(watcher, oracle)
         self._began = self._told.totals
-        self._holdings = Holdings(self._sight, oracle, self._told, self._ids)
-        self._releases = Releases(self._sight, oracle, self._told, self._ids, collector)
+        self._holdings = Holdings(self._coverage, oracle, self._told, self._ids)
+        self._releases = Releases(self._coverage, oracle, self._told, self._ids, collector)
 
     def look(self) -> None:
         """Compares.
@@ -65,8 +65,8 @@ class Comparison:
         created, failed, released = self._since
         self._since = len(self._oracle.created), len(self._oracle.failed), len(self._oracle.released)
         creations, ended = self._oracle.created[created:], self._oracle.released[released:]
-        yield from calls.creations(creations, self._sight, self._told, self._ids)
-        yield from calls.failures(self._oracle.failed[failed:], self._sight, self._told)
+        yield from calls.creations(creations, self._coverage, self._told, self._ids)
+        yield from calls.failures(self._oracle.failed[failed:], self._coverage, self._told)
         awaited = self._releases.awaited(ended)
         if not awaited <= self._told.ends.keys():
             snapshot = self._told.hear(awaited)
@@ -85,10 +85,10 @@ class Comparison:
         A rung without creations or without releases counts what it found, or what was gone.
         """
         rows = {row.key: row for row in snapshot.processes}
-        created = Counter(key_of(each.by) for each in self._oracle.created if self._sight.traces(each.call))
-        failed = Counter(key_of(each.by) for each in self._oracle.failed if self._sight.sees(each))
-        began = created if self._sight.creations else self._holdings.found
-        ended = self._releases.charged if self._sight.releases else self._holdings.gone
+        created = Counter(key_of(each.by) for each in self._oracle.created if self._coverage.traces(each.call))
+        failed = Counter(key_of(each.by) for each in self._oracle.failed if self._coverage.sees(each))
+        began = created if self._coverage.creations else self._holdings.found
+        ended = self._releases.charged if self._coverage.releases else self._holdings.gone
         for process in (*self._oracle.processes, *self._oracle.past):
             key = key_of(process)
             row = rows.get(key)
@@ -96,7 +96,7 @@ class Comparison:
             if told != (began[key], failed[key], ended[key], 0):
                 expected = began[key], failed[key], ended[key]
                 yield f"{process} created, failed, released {expected}, sampled out 0; told are {told}"
-        if IN_GUEST and self._sight.creations and self._sight.releases:
+        if IN_GUEST and self._coverage.creations and self._coverage.releases:
             yield from self._totals(snapshot, sum(created.values()), sum(failed.values()))
 
     def _totals(self, snapshot: Snapshot, created: int, failed: int) -> Iterator[str]:
@@ -110,7 +110,7 @@ class Comparison:
 
     def _said(self, snapshot: Snapshot) -> Iterator[str]:
         """It says what it cannot see; whatever was left out."""
-        if self._sight.creations and snapshot.source.sees_compat != self._sight.compat:
+        if self._coverage.creations and snapshot.source.sees_compat != self._coverage.compat:
             yield f"32-bit tasks are said to be {'seen' if snapshot.source.sees_compat else 'unseen'}"
-        if self._sight.blind_spot not in " ".join(snapshot.source.blind_spots):
-            yield f"{self._sight.blind_spot!r} is not said"
+        if self._coverage.blind_spot not in " ".join(snapshot.source.blind_spots):
+            yield f"{self._coverage.blind_spot!r} is not said"

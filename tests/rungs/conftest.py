@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from .guest import IN_GUEST
+from .puppets import Puppets
+from .reported import Watcher
 from .rungs import RUNGS, Refused, opened
-from .stage import Stage
-from .told import Watcher
 
 SEEDS = 40
 """A minute for all rungs of a machine of two cores."""
@@ -29,10 +29,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", [int(one)] if one else range(first, first + int(count)))
 
 
-@pytest.fixture(name="stage", scope="session")
-def _stage() -> Iterator[Stage]:
-    with Stage() as stage:
-        yield stage
+@pytest.fixture(name="puppets", scope="session")
+def _puppets() -> Iterator[Puppets]:
+    with Puppets() as puppets:
+        yield puppets
 
 
 @pytest.fixture(name="watcher", scope="session", params=RUNGS)

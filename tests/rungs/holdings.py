@@ -9,20 +9,20 @@ from epolltop.model.batch import Kind, ProcessKey
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
 
 from . import calls
+from .coverage import Coverage, Place, key_of, keys_of
+from .descriptions import instance_in_words, listed, places, places_of
 from .files import Created, File
 from .ids import Ids, birthplace
 from .naming import Name, Naming
 from .oracle import Oracle
-from .sight import Place, Sight, key_of, keys_of
-from .told import Told
-from .words import instance_in_words, listed, places, places_of
+from .reported import Reported
 
 
 class Holdings:
     """Of a run, from look to look."""
 
-    def __init__(self, sight: Sight, oracle: Oracle, told: Told, ids: Ids) -> None:
-        self._sight = sight
+    def __init__(self, coverage: Coverage, oracle: Oracle, told: Reported, ids: Ids) -> None:
+        self._coverage = coverage
         self._oracle = oracle
         self._told = told
         self._ids = ids
@@ -42,10 +42,10 @@ class Holdings:
             snapshot: what is told.
             traced: creations told since the last look.
         """
-        alive = ((file, self._sight.places(self._oracle, file)) for file in self._oracle.alive())
+        alive = ((file, self._coverage.places(self._oracle, file)) for file in self._oracle.alive())
         held = {file: where for file, where in alive if where}
         born = {creation.file: birthplace(creation) for creation in traced}
-        self._naming = Naming(self._sight, self._before, held, born)
+        self._naming = Naming(self._coverage, self._before, held, born)
         self._mistaken = set()
         shown: dict[File, Instance] = {}
         yield from self._shown(snapshot, held, shown)
@@ -61,7 +61,7 @@ class Holdings:
         by_id = {
             name: file
             for file, name in self._ids.last.items()
-            if file in held and self._sight.addresses and self._name(file) is Name.KEPT
+            if file in held and self._coverage.addresses and self._name(file) is Name.KEPT
         }
         by_place = {frozenset(where): file for file, where in held.items() if file not in by_id.values()}
         cast = keys_of(self._oracle)
@@ -80,7 +80,7 @@ class Holdings:
         """Of one that is held."""
         last, creation = self._ids.last.get(file), self._ids.creations.get(file)
         mistaken = last is not None and last in self._ids.of_another(file)
-        if mistaken or not self._sight.identities:
+        if mistaken:
             return Name.EITHER
         return self._naming.of(file, birthplace(creation) if creation else None, known=last is not None)
 
@@ -100,7 +100,7 @@ class Holdings:
         ids.last[file] = instance.id
         if ids.traced.get(former) == instance.id:
             yield from self._traced(file, instance, ids.creations[former])
-        elif self._sight.identities and not _is_found(instance):
+        elif not _is_found(instance):
             yield f"{file} was found, told is {words}"
 
     def _traced(self, file: File, instance: Instance, creation: Created) -> Iterator[str]:
@@ -114,12 +114,12 @@ class Holdings:
 
     def _may_be_taken_for(self, former: File, file: File, *, already: bool) -> bool:
         """Without addresses, what comes to a place unseen passes for what was there, if that one left unseen, too."""
-        if self._sight.addresses:
+        if self._coverage.addresses:
             return False
         self._mistaken.add(former)
         were = self._before.get(former, set()) | ({self._naming.born[former]} if former in self._naming.born else set())
         left = file not in self._ids.creations or not were & self._naming.now.get(former, set())
-        return already or not self._sight.identities or (left and bool(were & self._naming.now[file]))
+        return already or (left and bool(were & self._naming.now[file]))
 
     def _unheld(self, snapshot: Snapshot, held: Set[File]) -> Iterator[str]:
         """Known to live, though no descriptor is: only where a release would be told. Others are gone."""
@@ -129,9 +129,9 @@ class Holdings:
             if instance.id not in known and instance.creator in cast:
                 yield f"a ghost: nobody holds {instance_in_words(instance)}"
         expected: set[File] = set()
-        if self._sight.releases:
+        if self._coverage.releases:
             traced = self._ids.creations.keys() & alive
-            expected = (alive & self._ids.last.keys() if self._sight.addresses else traced) - held
+            expected = (alive & self._ids.last.keys() if self._coverage.addresses else traced) - held
             # What was found anew is still held by nobody under its traced id.
             expected |= {file for file in traced if self._ids.last[file] != self._ids.traced[file]}
         if told != expected - self._mistaken:
@@ -153,16 +153,16 @@ class Holdings:
         must, may = Counter[ProcessKey](), Counter[ProcessKey]()
         for file, where in self._before.items():
             traced = self._ids.last.get(file) == self._ids.traced.get(file)
-            if self._sight.releases and (self._sight.addresses or traced):
+            if self._coverage.releases and (self._coverage.addresses or traced):
                 continue  # its release is told
             name = self._name(file) if file in self._naming.now else self._naming.lost(file)
-            if not self._sight.identities or self._ids.last.get(file) in self._ids.traced.values():
+            if self._ids.last.get(file) in self._ids.traced.values():
                 name = Name.EITHER
             if name is not Name.KEPT:
                 (must if name is Name.FRESH else may)[min(where)[0]] += 1
-        if not self._sight.releases:
+        if not self._coverage.releases:
             brief = (file for file in self._naming.born if file not in self._naming.now)
-            (must if self._sight.identities else may).update(self._naming.born[file][0] for file in brief)
+            must.update(self._naming.born[file][0] for file in brief)
         told = self._by_census(Kind.GONE)
         self.gone += told
         yield from self._between("gone", must, may, told)
@@ -173,8 +173,8 @@ class Holdings:
     def _between(
         self, what: str, must: Counter[ProcessKey], may: Counter[ProcessKey], told: Counter[ProcessKey]
     ) -> Iterator[str]:
-        """At least what must be. A rung that guesses at identities may guess twice, so that nothing is too much."""
-        if not must <= told or (self._sight.identities and not told <= must + may):
+        """At least what must be, at most what may be, too."""
+        if not must <= told <= must + may:
             yield f"{what} by census must be {_by_pid(must)} and may be {_by_pid(may)}, told are {_by_pid(told)}"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .coverage import Coverage, Place, key_of
 from .files import Created, File
-from .sight import Place, Sight, key_of
 
 
 class Ids:
@@ -37,9 +37,9 @@ class Ids:
         """Ids by which others were traced."""
         return (name for each, name in self.traced.items() if each is not file)
 
-    def of_release(self, file: File, sight: Sight) -> str | None:
+    def of_release(self, file: File, coverage: Coverage) -> str | None:
         """The id that its release bears; None if no probe can know it."""
-        return self.traced.get(file, self.last.get(file) if sight.addresses else None)
+        return self.traced.get(file, self.last.get(file) if coverage.addresses else None)
 
 
 def birthplace(creation: Created) -> Place:

@@ -10,8 +10,8 @@ import enum
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from .coverage import Coverage, Place
 from .files import File
-from .sight import Place, Sight
 
 Places = Set[Place]
 
@@ -28,7 +28,7 @@ class Name(enum.Enum):
 class Naming:
     """Between two looks."""
 
-    sight: Sight
+    coverage: Coverage
     before: Mapping[File, Places]
     """Where each instance was held, as far as the rung sees."""
     now: Mapping[File, Places]
@@ -43,9 +43,9 @@ class Naming:
             born: where it was traced to be created; None if it was not.
             known: whether it was told before, or traced.
         """
-        if self.sight.addresses:
+        if self.coverage.addresses:
             # Without releases a birth says nothing of what the last census did not show.
-            kept = known if self.sight.releases else file in self.before or file in self.born
+            kept = known if self.coverage.releases else file in self.before or file in self.born
             return Name.KEPT if kept else Name.FRESH
         mine, former = self.now[file], self.before.get(file, set())
         if self._disputed(file):
@@ -59,7 +59,7 @@ class Naming:
 
     def lost(self, file: File) -> Name:
         """Of one that was held at the last look and is not now: KEPT if it must stay known, FRESH if it must go."""
-        return Name.EITHER if not self.sight.addresses and self._disputed(file) else Name.FRESH
+        return Name.EITHER if not self.coverage.addresses and self._disputed(file) else Name.FRESH
 
     def _disputed(self, file: File) -> bool:
         mine, former = self.now.get(file, set()), self.before.get(file, set())

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from epolltop.model.batch import Event, Kind, ProcessKey
 
 from . import calls
+from .coverage import Coverage, key_of, keys_of
+from .descriptions import event_in_words
 from .files import Created, Process, Released
 from .guest import IN_GUEST
 from .ids import Ids
 from .oracle import Oracle
-from .sight import Sight, key_of, keys_of
-from .told import Told
-from .words import event_in_words
+from .reported import Reported
 
 FOREIGN_MAX = 0 if IN_GUEST else 3
 """Releases of one run that may be charged to a process of others that looked just then; in a guest there are none."""
@@ -29,8 +29,8 @@ COLLECTS_IN_TASK = tuple(map(int, platform.release().split(".")[:2])) < (6, 1)
 class Releases:
     """Of a run, from look to look."""
 
-    def __init__(self, sight: Sight, oracle: Oracle, told: Told, ids: Ids, collector: Process) -> None:
-        self._sight = sight
+    def __init__(self, coverage: Coverage, oracle: Oracle, told: Reported, ids: Ids, collector: Process) -> None:
+        self._coverage = coverage
         self._oracle = oracle
         self._told = told
         self._ids = ids
@@ -42,7 +42,7 @@ class Releases:
     def awaited(self, ended: Iterable[Released]) -> set[str]:
         """Ids of those that the kernel releases in its own time."""
         late = (end.file for end in ended if end.by is None or end.perhaps_kernel)
-        names = {self._ids.of_release(file, self._sight) for file in late} if self._sight.releases else set()
+        names = {self._ids.of_release(file, self._coverage) for file in late} if self._coverage.releases else set()
         return {name for name in names if name}
 
     def compare(self, ended: Iterable[Released]) -> Iterator[str]:
@@ -53,11 +53,11 @@ class Releases:
         creations = {creation.file: creation for creation in self._oracle.created}
         nameless = self._told.take_all(Kind.RELEASE)
         for end in ended:
-            name = self._ids.of_release(end.file, self._sight)
+            name = self._ids.of_release(end.file, self._coverage)
             self._ids.forget(end.file)
             events = self._told.ends.pop(name, []) if name else self._nameless(end, nameless)
             due = name or (end.by and not end.perhaps_kernel)
-            if len(events) != self._sight.releases and (events or due):
+            if len(events) != self._coverage.releases and (events or due):
                 yield f"the release of {end.file} is told {len(events)} times"
             for event in events:
                 yield from self._one(end, event, creations[end.file])
@@ -82,7 +82,7 @@ class Releases:
             yield f"{what} is told to be at {event.time_ns}, which is not within {end.when}"
         if not self._rightly_charged(end, event) and not self._looked(end, event):
             yield f"{what} was by {end.by or 'the kernel'}, told is {event_in_words(event)}"
-        if not self._sight.traces(creation.call):
+        if not self._coverage.traces(creation.call):
             if event.lifetime_ns is not None or event.created_ns:
                 yield f"{what} has a lifetime, but its creation was not seen: {event_in_words(event)}"
             return

@@ -18,7 +18,7 @@ from epolltop.proc import open_files as openfiles
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from tests.kernel.observing import Observing, observe, observe_by_proc
 
-from .sight import Sight
+from .coverage import Coverage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Rung:
 
     ladders: Ladders | None
     """None: /proc alone."""
-    sight: Sight
+    coverage: Coverage
     compat: bool = False
     """With the probe on the end of every system call, for 32-bit tasks."""
     spared: frozenset[str] = frozenset()
@@ -42,15 +42,15 @@ def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
     return ALL.only("epoll_create", epoll_create).only("files_free", files_free).only("census", census)
 
 
-_FUNCTIONS = Sight(refused=False)
-_TRACEPOINT = Sight(compat=False)
-_DERIVED = Sight(compat=False, releases=False, blind_spot="no probe sees releases here")
+_FUNCTIONS = Coverage(refused=False)
+_TRACEPOINT = Coverage(compat=False)
+_DERIVED = Coverage(compat=False, releases=False, blind_spot="no probe sees releases here")
 _ADDRESS_UNSEEN = frozenset({"create_compat"})
 """What is created unseen, at an address that was let go since the last census, is taken for what was created there."""
 _TABLE_UNSEEN = frozenset({"execute_with_another_table", "leave_to_another_table"})
 """What another thread had at some descriptor is taken for what the first one had there."""
 
-_PROC = Sight(
+_PROC = Coverage(
     creations=False,
     compat=False,
     refused=False,
@@ -61,23 +61,21 @@ _PROC = Sight(
 )
 
 
-def _by_scan(epoll_create: str, files_free: str, sight: Sight) -> Rung:
+def _by_scan(epoll_create: str, files_free: str, coverage: Coverage) -> Rung:
     """The same probes with the census of /proc and kcmp(2)."""
-    seen = dataclasses.replace(sight, tables=False, addresses=False, identities=sight.releases)
-    return Rung(ladders=_ladders(epoll_create, files_free, "proc"), sight=seen, spared=_TABLE_UNSEEN)
+    seen = dataclasses.replace(coverage, tables=False, addresses=False)
+    return Rung(ladders=_ladders(epoll_create, files_free, "proc"), coverage=seen, spared=_TABLE_UNSEEN)
 
 
 RUNGS = {
-    "fentry": Rung(ladders=_ladders("fexit", "fentry", "iterator"), sight=_FUNCTIONS),
-    "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), sight=_FUNCTIONS),
-    "slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "iterator"), sight=_TRACEPOINT),
-    "derived": Rung(ladders=_ladders("tracepoint", "census", "iterator"), sight=_DERIVED, spared=_ADDRESS_UNSEEN),
+    "fentry": Rung(ladders=_ladders("fexit", "fentry", "iterator"), coverage=_FUNCTIONS),
+    "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), coverage=_FUNCTIONS),
+    "slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "iterator"), coverage=_TRACEPOINT),
+    "derived": Rung(ladders=_ladders("tracepoint", "census", "iterator"), coverage=_DERIVED, spared=_ADDRESS_UNSEEN),
     "scan-fentry": _by_scan("fexit", "fentry", _FUNCTIONS),
-    "scan-kprobe": _by_scan("kretprobe", "kprobe", _FUNCTIONS),
     "scan-slab": _by_scan("tracepoint", "raw_tracepoint", _TRACEPOINT),
-    "scan-derived": _by_scan("tracepoint", "census", _DERIVED),
-    "compat": Rung(ladders=ALL.only("epoll_create", "tracepoint"), sight=Sight(), compat=True),
-    "proc": Rung(ladders=None, sight=_PROC),
+    "compat": Rung(ladders=ALL.only("epoll_create", "tracepoint"), coverage=Coverage(), compat=True),
+    "proc": Rung(ladders=None, coverage=_PROC),
 }
 """By name, as test ids and `make test-vm` have them."""
 

@@ -17,7 +17,7 @@ from tests.cli.observation import observed
 from tests.cli.program import COMMAND, ROOT, environment
 from tests.workloads.client import Actor
 
-from . import beside
+from . import known_workload
 from .guest import IN_GUEST
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give some of it away")
@@ -75,10 +75,10 @@ def permissive() -> Iterator[None]:
 @pytest.mark.parametrize("_rung", ["capabilities"])
 def test_they_are_enough_to_tell_what_root_does(_rung: str) -> None:
     with permissive(), Actor() as actor:
-        document = observed(lambda: beside.act(actor), through=somebody(named()))
+        document = observed(lambda: known_workload.run(actor), through=somebody(named()))
         source = document["source"]
         assert (source["kind"], source["exact"], source["fallback"]) == ("bpf", True, None), source
-        beside.told(document, actor)
+        known_workload.check(document, actor)
 
 
 @pytest.mark.parametrize("_rung", ["capabilities"])

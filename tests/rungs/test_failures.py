@@ -12,7 +12,7 @@ from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
 
 from .guest import IN_GUEST
-from .told import Watcher
+from .reported import Watcher
 
 FILE_MAX = Path("/proc/sys/fs/file-max")
 UID = 65_534
@@ -40,7 +40,7 @@ def test_without_a_free_file(watcher: Watcher) -> None:
         finally:
             FILE_MAX.write_text(before, encoding="ascii")
         assert reply["errno"] == errno.ENFILE
-        if not watcher.rung.sight.creations:
+        if not watcher.rung.coverage.creations:
             assert actor.pid not in {row.pid for row in observing.refresh().processes}
             assert not observing.events(actor.pid)
             return

@@ -12,7 +12,7 @@ from tests.cli.observation import observed, row_of
 from tests.cli.program import COMMAND, environment
 from tests.workloads.client import Actor
 
-from . import beside
+from . import known_workload
 from .guest import IN_GUEST
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide a directory")
@@ -51,7 +51,7 @@ def without_tracefs(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("_rung", ["nobtf"])
 def test_without_types_the_best_source_is_proc(_rung: str) -> None:
     with Actor() as actor:
-        beside.act(actor)
+        known_workload.run(actor)
         done = without_btf("snapshot", "-d", "1")
         assert done.returncode == 0, done.stderr
         document = json.loads(done.stdout)
@@ -86,7 +86,7 @@ def test_without_tracepoints_functions_are_probed(_rung: str) -> None:
     assert {probe["attached_to"].split(":")[0] for probe in document["source"]["probes"]} == {"fexit", "fentry"}
     assert document["source"]["exact"] is True
     with Actor() as actor:
-        beside.told(observed(lambda: beside.act(actor), through=WITHOUT_TRACEFS), actor)
+        known_workload.check(observed(lambda: known_workload.run(actor), through=WITHOUT_TRACEFS), actor)
 
 
 @pytest.mark.parametrize("_rung", ["notracefs"])

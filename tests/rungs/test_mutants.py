@@ -12,9 +12,9 @@ from epolltop.bcc import program
 
 from .comparison import Differs
 from .guest import IN_GUEST
+from .puppets import Puppets, Silent
+from .reported import Disturbed, Watcher
 from .rungs import RUNGS, Refused, opened
-from .stage import Silent, Stage
-from .told import Disturbed, Watcher
 from .torture import drawn, each_in_turn, torture
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
@@ -60,23 +60,23 @@ CAUGHT += [] if IN_GUEST else [("slab", name) for name in MUTANTS]  # guests are
 
 @pytest.mark.parametrize(("rung", "name"), CAUGHT, ids=["-".join(each) for each in CAUGHT])
 def test_a_mistake_is_noticed(
-    rung: str, name: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rung: str, name: str, puppets: Puppets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _breed(MUTANTS[name], tmp_path / "bpf")
     monkeypatch.setattr(program, "bpf_directory", lambda: tmp_path / "bpf")
     try:
         with opened(RUNGS[rung]) as observing:
             watcher = Watcher(observing, RUNGS[rung], tmp_path / "recording")
-            assert any(_is_noticed(watcher, stage, seed) for seed in range(SEEDS)), "nobody noticed"
+            assert any(_is_noticed(watcher, puppets, seed) for seed in range(SEEDS)), "nobody noticed"
     except Refused as refused:
         pytest.skip(str(refused)[:400])
 
 
-def _is_noticed(watcher: Watcher, stage: Stage, seed: int) -> bool:
+def _is_noticed(watcher: Watcher, puppets: Puppets, seed: int) -> bool:
     try:
-        torture(watcher, stage, seed, drawn if seed else each_in_turn, [])
+        torture(watcher, puppets, seed, drawn if seed else each_in_turn, [])
     except Silent:
-        stage.restart()
+        puppets.restart()
     except Disturbed:
         pass
     except Differs:

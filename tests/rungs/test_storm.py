@@ -8,7 +8,7 @@ import pytest
 
 from tests.workloads.client import Actor
 
-from .told import Watcher
+from .reported import Watcher
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
@@ -16,8 +16,8 @@ PAIRS = 2_000
 
 
 def test_storm(watcher: Watcher) -> None:
-    sight = watcher.rung.sight
-    if not sight.creations:
+    coverage = watcher.rung.coverage
+    if not coverage.creations:
         pytest.skip("what lives so shortly is not seen by /proc")
     cpu = min(os.sched_getaffinity(0))
     with Actor() as one, Actor() as other:
@@ -32,7 +32,7 @@ def test_storm(watcher: Watcher) -> None:
         released = sum(rows[actor.pid].released for actor in (one, other))
         missed = snapshot.source.missed
         assert 2 * PAIRS - missed <= created <= 2 * PAIRS
-        if sight.releases:
+        if coverage.releases:
             others = watcher.observing.charged_elsewhere(one.pid, other.pid)
             assert 2 * PAIRS - missed - others <= released <= 2 * PAIRS
         assert not (snapshot.exact and missed)

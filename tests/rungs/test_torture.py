@@ -13,8 +13,8 @@ from epolltop.sources.recording.reader import Recording
 from tests.kernel.observing import Observing
 
 from .comparison import Differs
-from .stage import Silent, Stage
-from .told import Disturbed, Watcher
+from .puppets import Puppets, Silent
+from .reported import Disturbed, Watcher
 from .torture import Plan, drawn, each_in_turn, torture
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
@@ -22,12 +22,12 @@ pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 ATTEMPTS = 5
 
 
-def test_torture(watcher: Watcher, stage: Stage, seed: int, request: pytest.FixtureRequest) -> None:
-    _withstood(watcher, stage, seed, drawn, request.node.nodeid)
+def test_torture(watcher: Watcher, puppets: Puppets, seed: int, request: pytest.FixtureRequest) -> None:
+    _withstood(watcher, puppets, seed, drawn, request.node.nodeid)
 
 
-def test_every_move(watcher: Watcher, stage: Stage, request: pytest.FixtureRequest) -> None:
-    _withstood(watcher, stage, 0, each_in_turn, request.node.nodeid)
+def test_every_move(watcher: Watcher, puppets: Puppets, request: pytest.FixtureRequest) -> None:
+    _withstood(watcher, puppets, 0, each_in_turn, request.node.nodeid)
 
 
 def test_what_is_recorded_of_it(watcher: Watcher) -> None:
@@ -44,17 +44,17 @@ def test_what_is_recorded_of_it(watcher: Watcher) -> None:
     assert again.records == watcher.observing.records
 
 
-def _withstood(watcher: Watcher, stage: Stage, seed: int, plan: Plan, test: str) -> None:
+def _withstood(watcher: Watcher, puppets: Puppets, seed: int, plan: Plan, test: str) -> None:
     why = ""
     for attempt in range(ATTEMPTS):
         account: list[str] = []
         try:
-            torture(watcher, stage, seed, plan, account)
+            torture(watcher, puppets, seed, plan, account)
         except (Disturbed, Silent) as error:
             why = f"seed {seed}, attempt {attempt}: {error}"
             warnings.warn(why, stacklevel=1)
             if isinstance(error, Silent):
-                stage.restart()
+                puppets.restart()
         except Differs as differences:
             raise pytest.fail.Exception(_report(account, seed, test, differences), pytrace=False) from None
         except Exception as error:

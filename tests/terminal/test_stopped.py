@@ -21,7 +21,7 @@ import pytest
 
 from epolltop.text.numbers import grouped
 from tests.cli.program import started
-from tests.kernel.truth import truth
+from tests.kernel.reference_census import reference_census
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -136,7 +136,7 @@ def test_stopped_in_a_storm(terminal: Terminal, tmp_path: Path) -> None:
             now = batches.since(ended_ns)[1]
             assert {row["pid"]: row["created"] for row in now["processes"]} == created
             assert now["totals"]["created"] == sum(created.values())
-            held = {pid: {fd for one in truth([pid]) for _, fd in one} for pid in pids}
+            held = {pid: {fd for one in reference_census([pid]) for _, fd in one} for pid in pids}
             assert held[changing.pid] == {*old[changing.pid][10:], *fresh}
             assert _table(now) == held
             return not now["totals"]["in_flight"]

@@ -17,7 +17,7 @@ from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.support.fake_source import batch_of
 
-from .arrivals import at_once, click, pasted, sent, typed
+from .keystrokes import at_once, click, pasted, sent, typed
 from .test_app import ALL, NGINX, on_screen
 from .test_keys import BORN, crumbs, exported, rows
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import platform
 
 from tests.kernel.calls import SIZED
-from tests.rungs.play import Move
-from tests.rungs.stage import Stage
+from tests.rungs.puppets import Puppets
+from tests.rungs.random_run import Move
 
 from . import creations, descriptors, failures, processes, rings, sockets
 
@@ -76,12 +76,12 @@ PREPARED_BY: dict[Move, tuple[Move, ...]] = {
 """What makes possible the moves that seldom are."""
 
 
-def lacking(stage: Stage) -> set[Move]:
+def lacking(puppets: Puppets) -> set[Move]:
     """Those for which this machine has no system call. Any other must be possible, sooner or later."""
     version = tuple(map(int, platform.release().split(".")[:2]))
     there = {
         creations.create: SIZED,
-        creations.create_compat: stage.compat,
+        creations.create_compat: puppets.compat,
         rings.install_from_ring: version >= (6, 8),
     }
     return {move for move, possible in there.items() if not possible}

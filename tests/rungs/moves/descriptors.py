@@ -5,91 +5,91 @@ from __future__ import annotations
 from typing import Any
 
 from tests.rungs.files import Process, Thread
-from tests.rungs.play import Play
+from tests.rungs.random_run import RandomRun
 
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
 _O_CLOEXEC = 0o2000000
 
 
-def close(play: Play, thread: Thread) -> bool:
-    fd = play.pick(thread, None)
+def close(run: RandomRun, thread: Thread) -> bool:
+    fd = run.pick(thread, None)
     if fd is None:
         return False
-    _, when = play.do(thread, "close", fd=fd)
-    play.oracle.close(thread, [fd], when)
+    _, when = run.do(thread, "close", fd=fd)
+    run.oracle.close(thread, [fd], when)
     return True
 
 
-def close_range(play: Play, thread: Thread) -> bool:
-    fds = play.fds(thread, None)
+def close_range(run: RandomRun, thread: Thread) -> bool:
+    fds = run.fds(thread, None)
     if not fds:
         return False
-    first, last = sorted(play.random.choices(fds, k=2))
-    flags = play.random.choice([0, 0, CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC])
-    reply, when = play.do(thread, "close_range", first=first, last=last, flags=flags)
+    first, last = sorted(run.random.choices(fds, k=2))
+    flags = run.random.choice([0, 0, CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC])
+    reply, when = run.do(thread, "close_range", first=first, last=last, flags=flags)
     if "errno" in reply:  # Linux 5.9 knows the call, 5.11 the last of its flags
         return False
     fds = [fd for fd in fds if first <= fd <= last]
     if flags & CLOSE_RANGE_UNSHARE:
-        play.oracle.unshare(thread, when)
+        run.oracle.unshare(thread, when)
     if flags & CLOSE_RANGE_CLOEXEC:
         for fd in fds:
             thread.table.slots[fd].cloexec = True
     else:
-        play.oracle.close(thread, fds, when)
+        run.oracle.close(thread, fds, when)
     return True
 
 
-def dup(play: Play, thread: Thread) -> bool:
-    fd = play.pick(thread, None)
+def dup(run: RandomRun, thread: Thread) -> bool:
+    fd = run.pick(thread, None)
     if fd is None:
         return False
-    how, cloexec = play.random.choice([("dup", False), ("dup_from", False), ("dup_from", True)])
-    lowest = play.random.choice([0, 100, 500])
+    how, cloexec = run.random.choice([("dup", False), ("dup_from", False), ("dup_from", True)])
+    lowest = run.random.choice([0, 100, 500])
     arguments: dict[str, Any] = {} if how == "dup" else {"lowest": lowest, "cloexec": cloexec}
-    reply, when = play.do(thread, how, fd=fd, **arguments)
-    play.oracle.put(thread, reply["done"], thread.table.slots[fd].file, when, cloexec=cloexec)
+    reply, when = run.do(thread, how, fd=fd, **arguments)
+    run.oracle.put(thread, reply["done"], thread.table.slots[fd].file, when, cloexec=cloexec)
     return True
 
 
-def dup_over(play: Play, thread: Thread) -> bool:
-    fds = play.fds(thread, None)
+def dup_over(run: RandomRun, thread: Thread) -> bool:
+    fds = run.fds(thread, None)
     if len(fds) < 2:
         return False
-    fd, over = play.random.sample(fds, 2)
-    how, flags = play.random.choice([("dup2", 0), ("dup3", 0), ("dup3", _O_CLOEXEC)])
-    _, when = play.do(thread, how, fd=fd, over=over, **({} if how == "dup2" else {"flags": flags}))
-    play.oracle.put(thread, over, thread.table.slots[fd].file, when, cloexec=bool(flags))
+    fd, over = run.random.sample(fds, 2)
+    how, flags = run.random.choice([("dup2", 0), ("dup3", 0), ("dup3", _O_CLOEXEC)])
+    _, when = run.do(thread, how, fd=fd, over=over, **({} if how == "dup2" else {"flags": flags}))
+    run.oracle.put(thread, over, thread.table.slots[fd].file, when, cloexec=bool(flags))
     return True
 
 
-def watch(play: Play, thread: Thread) -> bool:
+def watch(run: RandomRun, thread: Thread) -> bool:
     """One instance watches another: that is no reference, and the kernel may refuse it."""
-    return watch_by(play, thread, "watch")
+    return watch_by(run, thread, "watch")
 
 
-def watch_by(play: Play, thread: Thread, step: str) -> bool:
+def watch_by(run: RandomRun, thread: Thread, step: str) -> bool:
     """The same, by the step that is named."""
-    fds = play.fds(thread)
+    fds = run.fds(thread)
     if len(fds) < 2:
         return False
-    fd, target = play.random.sample(fds, 2)
-    reply, _ = play.do(thread, step, fd=fd, target=target)
+    fd, target = run.random.sample(fds, 2)
+    reply, _ = run.do(thread, step, fd=fd, target=target)
     return "errno" not in reply
 
 
-def take_from(play: Play, thread: Thread) -> bool:
+def take_from(run: RandomRun, thread: Thread) -> bool:
     """pidfd_getfd: from the table of another process' first thread."""
-    others = [other for other in play.oracle.processes if other is not thread.process and _leads(other)]
+    others = [other for other in run.oracle.processes if other is not thread.process and _leads(other)]
     if not others:
         return False
-    victim = play.random.choice(others).threads[0]
-    fd = play.pick(victim, None)
+    victim = run.random.choice(others).threads[0]
+    fd = run.pick(victim, None)
     if fd is None:
         return False
     slot = victim.table.slots[fd]
-    reply, when = play.do(thread, "take_from", pid=victim.process.pid, fd=fd)
-    play.oracle.put(thread, reply["done"], slot.file, when, cloexec=True)
+    reply, when = run.do(thread, "take_from", pid=victim.process.pid, fd=fd)
+    run.oracle.put(thread, reply["done"], slot.file, when, cloexec=True)
     return True
 
 

@@ -7,8 +7,8 @@ import os
 from itertools import pairwise
 
 from tests.rungs.files import Call, Thread
-from tests.rungs.play import Play
-from tests.rungs.stage import now_ns
+from tests.rungs.puppets import now_ns
+from tests.rungs.random_run import RandomRun
 from tests.waiting import eventually
 
 TASKS_MAX = 8
@@ -16,136 +16,136 @@ _TICK_NS = 10_000_000
 _BURST = 200  # instances
 
 
-def wait(play: Play, thread: Thread) -> bool:
-    fd = play.pick(thread)
+def wait(run: RandomRun, thread: Thread) -> bool:
+    fd = run.pick(thread)
     if fd is None or len(thread.process.threads) < 2 or thread.rings:
         return False
-    play.note(thread, "wait", {"fd": fd})
-    play.stage.wait(thread.channel, thread.process.pid, thread.tid, fd)
+    run.note(thread, "wait", {"fd": fd})
+    run.puppets.wait(thread.channel, thread.process.pid, thread.tid, fd)
     thread.waits_on = thread.table.slots[fd].file
     return True
 
 
-def wake(play: Play, _: Thread) -> bool:
-    waiting = [thread for process in play.oracle.processes for thread in process.threads if thread.waits_on]
+def wake(run: RandomRun, _: Thread) -> bool:
+    waiting = [thread for process in run.oracle.processes for thread in process.threads if thread.waits_on]
     if not waiting:
         return False
-    thread = play.random.choice(waiting)
+    thread = run.random.choice(waiting)
     before = now_ns()
-    play.stage.interrupt(thread.process.pid, thread.tid)
-    reply = play.stage.answer(thread.channel)
+    run.puppets.interrupt(thread.process.pid, thread.tid)
+    reply = run.puppets.answer(thread.channel)
     assert reply["errno"] == errno.EINTR
-    play.note(thread, "is woken")
-    play.oracle.stop_waiting(thread, (before, reply["when"][1]))
+    run.note(thread, "is woken")
+    run.oracle.stop_waiting(thread, (before, reply["when"][1]))
     return True
 
 
-def fork(play: Play, thread: Thread) -> bool:
-    if not _may_start(play):
+def fork(run: RandomRun, thread: Thread) -> bool:
+    if not _may_start(run):
         return False
-    return play.start(thread.channel, "fork", {}, thread.table.copy(), thread) is not None
+    return run.start(thread.channel, "fork", {}, thread.table.copy(), thread) is not None
 
 
-def clone_files(play: Play, thread: Thread) -> bool:
-    if not _may_start(play):
+def clone_files(run: RandomRun, thread: Thread) -> bool:
+    if not _may_start(run):
         return False
-    return play.start(thread.channel, "clone", {"share_files": True}, thread.table, thread) is not None
+    return run.start(thread.channel, "clone", {"share_files": True}, thread.table, thread) is not None
 
 
-def same_pid_again(play: Play, thread: Thread) -> bool:
+def same_pid_again(run: RandomRun, thread: Thread) -> bool:
     """What had the pid has ended some clock ticks before, or nobody could tell them apart."""
-    if not _may_start(play) or not play.oracle.past:
+    if not _may_start(run) or not run.oracle.past:
         return False
-    former = play.oracle.past[-1]
-    if any(process.pid == former.pid for process in play.oracle.processes):
+    former = run.oracle.past[-1]
+    if any(process.pid == former.pid for process in run.oracle.processes):
         return False
     eventually(lambda: now_ns() > (former.start + 2) * _TICK_NS and not os.path.exists(f"/proc/{former.pid}"))
     arguments = {"share_files": False, "pid": former.pid}
-    return play.start(thread.channel, "clone", arguments, thread.table.copy(), thread) is not None
+    return run.start(thread.channel, "clone", arguments, thread.table.copy(), thread) is not None
 
 
-def thread(play: Play, thread: Thread) -> bool:
-    if not _may_start(play):
+def thread(run: RandomRun, thread: Thread) -> bool:
+    if not _may_start(run):
         return False
-    name = play.channel()
-    play.stage.do(thread.channel, "thread", name=name)
-    tid = play.stage.greeting(name)["tid"]
-    play.note(thread, "thread", {}, {"done": tid})
-    play.oracle.begin(thread.process, tid, thread.table, name, like=thread)
+    name = run.channel()
+    run.puppets.do(thread.channel, "thread", name=name)
+    tid = run.puppets.greeting(name)["tid"]
+    run.note(thread, "thread", {}, {"done": tid})
+    run.oracle.begin(thread.process, tid, thread.table, name, like=thread)
     return True
 
 
-def unshare(play: Play, thread: Thread) -> bool:
-    if len(play.oracle.sharing(thread.table)) < 2:
+def unshare(run: RandomRun, thread: Thread) -> bool:
+    if len(run.oracle.sharing(thread.table)) < 2:
         return False
-    _, when = play.do(thread, "unshare_files")
-    play.oracle.unshare(thread, when)
+    _, when = run.do(thread, "unshare_files")
+    run.oracle.unshare(thread, when)
     return True
 
 
-def execute(play: Play, thread: Thread) -> bool:
-    return thread.table is thread.process.threads[0].table and _execute(play, thread)
+def execute(run: RandomRun, thread: Thread) -> bool:
+    return thread.table is thread.process.threads[0].table and _execute(run, thread)
 
 
-def execute_with_another_table(play: Play, thread: Thread) -> bool:
+def execute_with_another_table(run: RandomRun, thread: Thread) -> bool:
     """The table that a thread had made its own is that of the process from then on."""
-    return thread.table is not thread.process.threads[0].table and _execute(play, thread)
+    return thread.table is not thread.process.threads[0].table and _execute(run, thread)
 
 
-def _execute(play: Play, thread: Thread) -> bool:
-    name = play.channel()
-    before = play.begun(thread, "execute", name=name)
-    play.stage.greeting(name)
-    play.oracle.execute(thread, name, (before, now_ns()))
+def _execute(run: RandomRun, thread: Thread) -> bool:
+    name = run.channel()
+    before = run.begun(thread, "execute", name=name)
+    run.puppets.greeting(name)
+    run.oracle.execute(thread, name, (before, now_ns()))
     return True
 
 
-def end(play: Play, thread: Thread) -> bool:
-    before = play.begun(thread, "end")
-    play.stage.ended(thread.channel)
-    play.oracle.end(thread.process, (before, now_ns()))
+def end(run: RandomRun, thread: Thread) -> bool:
+    before = run.begun(thread, "end")
+    run.puppets.ended(thread.channel)
+    run.oracle.end(thread.process, (before, now_ns()))
     return True
 
 
-def kill(play: Play, thread: Thread) -> bool:
-    play.kill(thread.process)
+def kill(run: RandomRun, thread: Thread) -> bool:
+    run.kill(thread.process)
     return True
 
 
-def burst(play: Play, thread: Thread) -> bool:
+def burst(run: RandomRun, thread: Thread) -> bool:
     """A new process makes many and ends at once, by itself or killed, while its parent looks at all that it has.
 
     Whoever looks at a file may be the last to let go of it.
     """
-    if thread.refused or not _may_start(play):
+    if thread.refused or not _may_start(run):
         return False
-    child = play.start(thread.channel, "fork", {}, thread.table.copy(), thread)
+    child = run.start(thread.channel, "fork", {}, thread.table.copy(), thread)
     if child is None:
         return False
-    ending = play.random.choice(["end", "be_killed"])
-    play.stage.begin(thread.channel, "look_at", pid=child.process.pid)
-    play.stage.begin(child.channel, "hold", count=_BURST)
-    play.stage.begin(child.channel, ending)  # it is there when the one before is done
-    reply = play.stage.answer(child.channel)
-    play.stage.ended(child.channel)
-    play.stage.answer(thread.channel)
+    ending = run.random.choice(["end", "be_killed"])
+    run.puppets.begin(thread.channel, "look_at", pid=child.process.pid)
+    run.puppets.begin(child.channel, "hold", count=_BURST)
+    run.puppets.begin(child.channel, ending)  # it is there when the one before is done
+    reply = run.puppets.answer(child.channel)
+    run.puppets.ended(child.channel)
+    run.puppets.answer(thread.channel)
     after = now_ns()
-    play.note(child, "hold", {"count": _BURST})
+    run.note(child, "hold", {"count": _BURST})
     for fd, when in zip(reply["done"], pairwise(reply["times"]), strict=True):
-        play.oracle.create(child, fd, Call(flags=0), when)
-    play.note(child, ending, {})
-    play.oracle.end(child.process, (reply["times"][-1], after))
+        run.oracle.create(child, fd, Call(flags=0), when)
+    run.note(child, ending, {})
+    run.oracle.end(child.process, (reply["times"][-1], after))
     return True
 
 
-def end_thread(play: Play, thread: Thread) -> bool:
+def end_thread(run: RandomRun, thread: Thread) -> bool:
     """A leader that ends before its threads leaves them its process."""
-    return len(thread.process.threads) > 1 and not _leaves_another_table(thread) and _end_thread(play, thread)
+    return len(thread.process.threads) > 1 and not _leaves_another_table(thread) and _end_thread(run, thread)
 
 
-def leave_to_another_table(play: Play, thread: Thread) -> bool:
+def leave_to_another_table(run: RandomRun, thread: Thread) -> bool:
     """The next one had made its table its own: that is the table of the process from then on."""
-    return _leaves_another_table(thread) and _end_thread(play, thread)
+    return _leaves_another_table(thread) and _end_thread(run, thread)
 
 
 def _leaves_another_table(thread: Thread) -> bool:
@@ -153,12 +153,12 @@ def _leaves_another_table(thread: Thread) -> bool:
     return thread is first and bool(others) and others[0].table is not first.table
 
 
-def _end_thread(play: Play, thread: Thread) -> bool:
-    before = play.begun(thread, "end_thread")
-    play.stage.thread_ended(thread.process.pid, thread.tid)
-    play.oracle.end_thread(thread, (before, now_ns()))
+def _end_thread(run: RandomRun, thread: Thread) -> bool:
+    before = run.begun(thread, "end_thread")
+    run.puppets.thread_ended(thread.process.pid, thread.tid)
+    run.oracle.end_thread(thread, (before, now_ns()))
     return True
 
 
-def _may_start(play: Play) -> bool:
-    return sum(len(process.threads) for process in play.oracle.processes) < TASKS_MAX
+def _may_start(run: RandomRun) -> bool:
+    return sum(len(process.threads) for process in run.oracle.processes) < TASKS_MAX

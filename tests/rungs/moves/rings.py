@@ -3,80 +3,80 @@
 from __future__ import annotations
 
 from tests.rungs.files import Kind, Thread
-from tests.rungs.play import Play
+from tests.rungs.random_run import RandomRun
 
 from .descriptors import watch_by
 
 
-def ring(play: Play, thread: Thread) -> bool:
-    if len(play.fds(thread, Kind.RING)) > 2:
+def ring(run: RandomRun, thread: Thread) -> bool:
+    if len(run.fds(thread, Kind.RING)) > 2:
         return False
-    reply, _ = play.do(thread, "ring")
+    reply, _ = run.do(thread, "ring")
     if "errno" in reply:  # there is none, or it is switched off
         return False
-    play.oracle.ring(thread, reply["done"])
+    run.oracle.ring(thread, reply["done"])
     return True
 
 
-def register_files(play: Play, thread: Thread) -> bool:
-    ring, fds = play.pick(thread, Kind.RING), play.fds(thread)
+def register_files(run: RandomRun, thread: Thread) -> bool:
+    ring, fds = run.pick(thread, Kind.RING), run.fds(thread)
     if ring is None or not fds or thread.table.slots[ring].file.messages:
         return False
-    fds = play.random.sample(fds, min(len(fds), play.random.randint(1, 3)))
-    reply, _ = play.do(thread, "register_files", ring=ring, fds=fds)
+    fds = run.random.sample(fds, min(len(fds), run.random.randint(1, 3)))
+    reply, _ = run.do(thread, "register_files", ring=ring, fds=fds)
     assert "errno" not in reply
-    play.oracle.register(thread, ring, fds)
+    run.oracle.register(thread, ring, fds)
     return True
 
 
-def unregister_files(play: Play, thread: Thread) -> bool:
-    ring = _used(play, thread)
+def unregister_files(run: RandomRun, thread: Thread) -> bool:
+    ring = _used(run, thread)
     if ring is None:
         return False
-    _, when = play.do(thread, "unregister_files", ring=ring)
-    play.oracle.unregister(thread, ring, when)
+    _, when = run.do(thread, "unregister_files", ring=ring)
+    run.oracle.unregister(thread, ring, when)
     return True
 
 
-def close_by_ring(play: Play, thread: Thread) -> bool:
-    fd = play.pick(thread)
+def close_by_ring(run: RandomRun, thread: Thread) -> bool:
+    fd = run.pick(thread)
     if fd is None:
         return False
-    reply, when = play.do(thread, "close_by_ring", fd=fd)
+    reply, when = run.do(thread, "close_by_ring", fd=fd)
     if "errno" in reply:
         return False
-    play.oracle.close(thread, [fd], when)
+    run.oracle.close(thread, [fd], when)
     return True
 
 
-def watch_by_ring(play: Play, thread: Thread) -> bool:
-    return watch_by(play, thread, "watch_by_ring")
+def watch_by_ring(run: RandomRun, thread: Thread) -> bool:
+    return watch_by(run, thread, "watch_by_ring")
 
 
-def poll_by_ring(play: Play, thread: Thread) -> bool:
-    ring, fd = play.pick(thread, Kind.RING), play.pick(thread)
+def poll_by_ring(run: RandomRun, thread: Thread) -> bool:
+    ring, fd = run.pick(thread, Kind.RING), run.pick(thread)
     if ring is None or fd is None:
         return False
-    reply, _ = play.do(thread, "poll_by_ring", ring=ring, fd=fd)
+    reply, _ = run.do(thread, "poll_by_ring", ring=ring, fd=fd)
     assert "errno" not in reply
-    play.oracle.poll(thread, ring, fd)
+    run.oracle.poll(thread, ring, fd)
     return True
 
 
-def install_from_ring(play: Play, thread: Thread) -> bool:
-    ring = _used(play, thread)
+def install_from_ring(run: RandomRun, thread: Thread) -> bool:
+    ring = _used(run, thread)
     if ring is None:
         return False
     (registered,) = thread.table.slots[ring].file.messages
-    index = play.random.randrange(len(registered))
-    reply, when = play.do(thread, "install_from_ring", ring=ring, index=index)
+    index = run.random.randrange(len(registered))
+    reply, when = run.do(thread, "install_from_ring", ring=ring, index=index)
     if "errno" in reply:
         return False
-    play.oracle.put(thread, reply["done"], registered[index], when, cloexec=True)
+    run.oracle.put(thread, reply["done"], registered[index], when, cloexec=True)
     return True
 
 
-def _used(play: Play, thread: Thread) -> int | None:
+def _used(run: RandomRun, thread: Thread) -> int | None:
     """A ring with which files are registered."""
-    used = [fd for fd in play.fds(thread, Kind.RING) if thread.table.slots[fd].file.messages]
-    return play.random.choice(used) if used else None
+    used = [fd for fd in run.fds(thread, Kind.RING) if thread.table.slots[fd].file.messages]
+    return run.random.choice(used) if used else None

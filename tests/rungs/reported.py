@@ -10,9 +10,9 @@ from epolltop.model.batch import Event, Kind, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from tests.kernel.observing import Observing
 
+from .coverage import keys_of
 from .oracle import LATE_NS, Oracle
 from .rungs import Rung
-from .sight import keys_of
 
 
 class Disturbed(Exception):
@@ -40,7 +40,7 @@ class Watcher:
         return snapshot
 
 
-class Told:
+class Reported:
     """Events of one run that were not compared yet. Whoever compares some takes them; none may be left."""
 
     def __init__(self, watcher: Watcher, oracle: Oracle) -> None:
@@ -83,7 +83,7 @@ class Told:
             counted = snapshot.totals.released_by_kernel == self.released_by_kernel
             if counted and self._delivered(snapshot) and awaited <= self.ends.keys():
                 break
-            if not self._delivered(snapshot) and not self._watcher.rung.sight.addresses:
+            if not self._delivered(snapshot) and not self._watcher.rung.coverage.addresses:
                 break  # names are given when a scan is joined with the events up to it, which were late
             snapshot = self._look()
         if not self._delivered(snapshot):

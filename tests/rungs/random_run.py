@@ -16,17 +16,17 @@ from tests.workloads import rings
 
 from .files import Bounds, Call, File, Kind, Process, Table, Thread
 from .oracle import LATE_NS, Oracle
-from .stage import Stage, name_of, now_ns, start_of
+from .puppets import Puppets, name_of, now_ns, start_of
 
 _PREPARATIONS, _A_NEW_START = 500, 20
 RING_STEPS = {step.__name__ for step in rings.STEPS}
 
 
 @dataclass
-class Play:
+class RandomRun:
     """One run of a program that a seed describes."""
 
-    stage: Stage
+    puppets: Puppets
     random: Random
     moves: Mapping[Move, float]
     """By weight."""
@@ -95,14 +95,14 @@ class Play:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         for name in self.channels:
-            self.stage.forget(name)
+            self.puppets.forget(name)
 
     # What moves are made of.
 
     def do(self, thread: Thread, step: str, /, **arguments: Any) -> tuple[dict[str, Any], Bounds]:
         """A step of a thread; what it answered, and when it happened."""
         thread.rings |= step in RING_STEPS
-        reply = self.stage.do(thread.channel, step, **arguments)
+        reply = self.puppets.do(thread.channel, step, **arguments)
         self.note(thread, step, arguments, reply)
         before, after = reply["when"]
         return reply, (before, after)
@@ -110,7 +110,7 @@ class Play:
     def begun(self, thread: Thread, step: str, /, **arguments: Any) -> int:
         """A step that does not end with an answer; when it was about to begin."""
         before = now_ns()
-        self.stage.begin(thread.channel, step, **arguments)
+        self.puppets.begin(thread.channel, step, **arguments)
         self.note(thread, step, arguments)
         return before
 
@@ -147,7 +147,7 @@ class Play:
 
     def channel(self) -> str:
         """A fresh one, forgotten at the end."""
-        self.channels.append(self.stage.channel())
+        self.channels.append(self.puppets.channel())
         return self.channels[-1]
 
     def start(
@@ -155,17 +155,17 @@ class Play:
     ) -> Thread | None:
         """A new process by fork or clone; None if the kernel refused."""
         name = self.channel()
-        reply = self.stage.do(parent, step, name=name, **arguments)
+        reply = self.puppets.do(parent, step, name=name, **arguments)
         self.note(like or "first", step, arguments, reply)
         if "errno" in reply:
             return None
-        pid = self.stage.greeting(name)["pid"]
+        pid = self.puppets.greeting(name)["pid"]
         return self.oracle.begin(Process(pid, start_of(pid)), pid, table, name, like=like)
 
     def kill(self, process: Process) -> None:
         """Ends all its threads at once."""
         before = now_ns()
-        self.stage.kill(process.threads[0].channel)
+        self.puppets.kill(process.threads[0].channel)
         self.note(process, "is killed")
         self.oracle.end(process, (before, now_ns()))
 
@@ -186,7 +186,7 @@ class Play:
         inodes = {file.inode for file in self.oracle.orphans if file.kind is Kind.SOCKET}
 
         def gone() -> bool:
-            self.stage.do(self.stage.first, "collect")
+            self.puppets.do(self.puppets.first, "collect")
             with open("/proc/net/unix", encoding="ascii", errors="replace") as sockets:
                 listed = {int(line.split()[6]) for line in list(sockets)[1:]}
             return not inodes & listed
@@ -198,13 +198,13 @@ class Play:
         self.oracle.collected((before, now_ns() + LATE_NS))
 
     def _start_first(self) -> None:
-        self.start(self.stage.first, "fork", {}, Table())
+        self.start(self.puppets.first, "fork", {}, Table())
 
     def _add(self, sign: str, files: Iterable[File]) -> None:
         self.account[-1] += "".join(f"  {sign}{name}" for name in _named(files))
 
 
-Move = Callable[[Play, Thread], bool]
+Move = Callable[[RandomRun, Thread], bool]
 
 
 def _named(files: Iterable[File]) -> Iterable[str]:

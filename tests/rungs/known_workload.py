@@ -8,7 +8,7 @@ from tests.cli.observation import Document, row_of
 from tests.workloads.client import Actor
 
 
-def act(actor: Actor) -> None:
+def run(actor: Actor) -> None:
     """Creates five, keeps two of them, and fails once."""
     actor.do("pairs", count=3)
     for _ in range(2):
@@ -16,8 +16,8 @@ def act(actor: Actor) -> None:
     assert actor.do("create1", flags=1)["fd"] is None
 
 
-def told(document: Document, actor: Actor) -> None:
-    """All of it.
+def check(document: Document, actor: Actor) -> None:
+    """Whether all of it is told.
 
     Raises:
         AssertionError: something else is told.

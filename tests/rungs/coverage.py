@@ -14,7 +14,7 @@ Place = tuple[ProcessKey, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class Coverage:
     """What a rung sees; the rest it misses, and must say so."""
 
     creations: bool = True
@@ -29,8 +29,6 @@ class Sight:
     """Those of all threads. Otherwise of each process that of its first: the leader, or who outlived it."""
     addresses: bool = True
     """The census names instances as events do. Otherwise by the places in which it saw them."""
-    identities: bool = True
-    """An instance is known again from one census to the next, as far as places tell. Otherwise that is a guess."""
     blind_spot: str = ""
     """Part of a sentence that it says about itself."""
 

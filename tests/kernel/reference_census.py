@@ -21,7 +21,7 @@ _KCMP = {"x86_64": 312, "aarch64": 272}[platform.machine()]
 _KCMP_FILE, _KCMP_FILES = 0, 2
 
 
-def truth(pids: Collection[int] | None = None) -> Table:
+def reference_census(pids: Collection[int] | None = None) -> Table:
     """What the kernel says about some processes, or about all but this one."""
     instances: list[set[tuple[int, int]]] = []
     last = None
@@ -34,7 +34,7 @@ def truth(pids: Collection[int] | None = None) -> Table:
     return frozenset(map(frozenset, instances))
 
 
-def told(snapshot: Snapshot, pids: Collection[int] | None = None) -> Table:
+def reported_census(snapshot: Snapshot, pids: Collection[int] | None = None) -> Table:
     """The same as epolltop tells it."""
     instances: dict[str, set[tuple[int, int]]] = {}
     for row in snapshot.processes:

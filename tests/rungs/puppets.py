@@ -49,7 +49,7 @@ class _Channel:
             os.unlink(path)
 
 
-class Stage:
+class Puppets:
     """The channels of all puppets, and the first of them: it creates nothing, and the others are forked from it."""
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ class Stage:
             poll.register(pidfd, select.POLLIN)
         return wanted in [fd for fd, _ in poll.poll(patience_s * 1000)]
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Puppets:
         return self
 
     def __exit__(

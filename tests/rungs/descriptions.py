@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from epolltop.model.batch import Event, Kind
 from epolltop.model.snapshot import Instance
 
-from .sight import Place
+from .coverage import Place
 
 
 def event_in_words(event: Event) -> str:
