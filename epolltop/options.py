@@ -30,7 +30,8 @@ _STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
 """Its names: where they lead to is written to, not replaced."""
 
 _INDENT = "  "
-_VIEW_HELP = "rows of --batch and snapshot, and what filter and sort are about: processes (default), instances, events"
+_VIEWS = ", ".join(f"{id} (default)" if id == PROCESSES.id else id for id in SUBJECTS)
+_VIEW_HELP = f"rows of --batch and snapshot, and what filter and sort are about: {_VIEWS}"
 _EPILOG = """\
 commands:
   snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text

@@ -1,4 +1,7 @@
-"""What a person looks at: which rows of a snapshot, in which order, how many."""
+"""What a person looks at: which rows of a snapshot, in which order, how many.
+
+A view is one declaration, a `Subject` in `SUBJECTS`: its key, help, table, detail and choice of --view follow from it.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from epolltop.query.fields import (
     lookup,
 )
 from epolltop.query.filter import Predicate, everything
+from epolltop.text.numbers import grouped
 
 _PART = 8192
 """Rows that are sorted in 1 to 5 ms."""
@@ -30,7 +34,13 @@ class Subject(Generic[Row]):
     """A kind of row that a snapshot has."""
 
     id: str
-    """processes, instances or events."""
+    """As --view takes it: processes, instances or events."""
+    title: str
+    """As headings have it."""
+    help: str
+    """What its rows are, in a sentence."""
+    row_type: type[Row]
+    """No other subject has rows of it."""
     fields: tuple[Field[Row], ...]
     rows: Callable[[Snapshot], Sequence[Row]]
     """All of them, in the order that equal rows keep."""
@@ -38,8 +48,12 @@ class Subject(Generic[Row]):
     """What a row is the same by, from one snapshot to the next."""
     sort: str
     """Name of the field that rows are sorted by unless others are chosen."""
+    empty: Callable[[Snapshot], str]
+    """Why there are no rows."""
     ordered: bool = False
-    """rows come sorted by that field already."""
+    """A journal: rows come sorted by that field already, and those of before come again."""
+    companions: tuple[str, ...] = ()
+    """Ids of subjects whose tables stand below its own, of the row under the cursor; else its detail stands beside."""
 
 
 class NewestFirst(Sequence[Event]):
@@ -68,7 +82,7 @@ class NewestFirst(Sequence[Event]):
 
 def processes_of(rows: Iterable[Any]) -> frozenset[ProcessKey]:
     """Whom rows of whatever subject are about."""
-    keys = (row.key if isinstance(row, ProcessRow) else row.process for row in rows)
+    keys = (row.key if isinstance(row, ProcessRow) else getattr(row, "process", None) for row in rows)
     return frozenset(key.key if isinstance(key, ProcessRow) else key for key in keys if key is not None)
 
 
@@ -127,11 +141,61 @@ def _instance_key(row: InstanceOf) -> Hashable:
     return row.instance.file, row.instance.since_ns, row.process and row.process.key
 
 
-PROCESSES: Subject[ProcessRow] = Subject("processes", PROCESS_FIELDS, _all_processes, attrgetter("key"), "open")
-INSTANCES: Subject[InstanceOf] = Subject("instances", INSTANCE_FIELDS, _AllInstances(), _instance_key, "age_s")
-EVENTS: Subject[Event] = Subject("events", EVENT_FIELDS, NewestFirst, lambda event: event, "time", ordered=True)
+def _no_instance(snapshot: Snapshot) -> str:
+    if unread := snapshot.source.unreadable:
+        known = "None of the processes that could be read holds an epoll instance"
+        return f"{known}; {grouped(unread)} could not be read."
+    return "No process holds an epoll instance."
+
+
+def nothing_yet(snapshot: Snapshot) -> str:
+    """Why there are no events."""
+    if snapshot.source.exact:
+        totals = snapshot.totals
+        if snapshot.source.kind == "replay" and (totals.created or totals.released or totals.failed):
+            return "There are no events here of what was counted: a snapshot file has them only with --events."
+        return "No instance was created or released yet."
+    return "Nothing came or went between two looks at /proc yet. What lives shorter than that is not seen."
+
+
+PROCESSES: Subject[ProcessRow] = Subject(
+    id="processes",
+    title="Processes",
+    help="Processes that hold, or just created or released, instances.",
+    row_type=ProcessRow,
+    fields=PROCESS_FIELDS,
+    rows=_all_processes,
+    key=attrgetter("key"),
+    sort="open",
+    empty=_no_instance,
+    companions=("instances", "events"),
+)
+INSTANCES: Subject[InstanceOf] = Subject(
+    id="instances",
+    title="Instances",
+    help="All instances, a row for each process that holds one.",
+    row_type=InstanceOf,
+    fields=INSTANCE_FIELDS,
+    rows=_AllInstances(),
+    key=_instance_key,
+    sort="age_s",
+    empty=_no_instance,
+)
+EVENTS: Subject[Event] = Subject(
+    id="events",
+    title="Events",
+    help="The journal: creations, failed creations, releases.",
+    row_type=Event,
+    fields=EVENT_FIELDS,
+    rows=NewestFirst,
+    key=lambda event: event,
+    sort="time",
+    empty=nothing_yet,
+    ordered=True,
+)
 
 SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS)}
+"""In the order of their keys, from 1 on; the first one is shown unless another is asked for."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 
+from epolltop.query.view import SUBJECTS
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -44,10 +46,8 @@ class Key:
 
 GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     ("Views and rows", (
-        Key("navigate.view(1)", ("1",), "1", "Processes",
-            "Processes that hold, or just created or released, instances."),
-        Key("navigate.view(2)", ("2",), "2", "Instances", "All instances, a row for each process that holds one."),
-        Key("navigate.view(3)", ("3",), "3", "Events", "The journal: creations, failed creations, releases."),
+        *(Key(f"navigate.view('{view.id}')", (str(number),), str(number), view.title, view.help)
+            for number, view in enumerate(SUBJECTS.values(), start=1)),
         Key("navigate.open_row", ("enter",), "Enter", "Open",
             "Open a process, an instance, an event; last the whole detail."),
         Key("navigate.back", ("escape",), "Esc", "Back",

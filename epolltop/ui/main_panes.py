@@ -15,7 +15,18 @@ from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
 from epolltop.query.story import Line, event_story, instance_story, raw_story
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, instances, processes_of
+from epolltop.query.view import (
+    EVENTS,
+    INSTANCES,
+    PROCESSES,
+    SUBJECTS,
+    NewestFirst,
+    Subject,
+    instances,
+    nothing_yet,
+    processes_of,
+)
+from epolltop.ui.dialogs.whole_row import whole
 from epolltop.ui.keys import at_tables
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.navigation import Place
@@ -27,16 +38,6 @@ from epolltop.ui.widgets.text_lines import Lines
 
 FOCUSED = 200
 """Instances whose interest lists are measured each refresh: each read holds the lock of an instance in use."""
-
-
-def nothing_yet(snapshot: Snapshot) -> str:
-    """Why there are no events."""
-    if snapshot.source.exact:
-        totals = snapshot.totals
-        if snapshot.source.kind == "replay" and (totals.created or totals.released or totals.failed):
-            return "There are no events here of what was counted: a snapshot file has them only with --events."
-        return "No instance was created or released yet."
-    return "Nothing came or went between two looks at /proc yet. What lives shorter than that is not seen."
 
 
 class Board(Vertical):
@@ -72,6 +73,9 @@ class Board(Vertical):
                 with Horizontal(id="lower"):
                     yield table(EVENTS)
                     yield Detail(self._readable, id="detail")
+                for other in SUBJECTS.values():
+                    if other.id not in (PROCESSES.id, *PROCESSES.companions):
+                        yield table(other)
             yield Detail(self._readable, id="page")
 
     def _row_class(self, row: Any) -> str:
@@ -79,7 +83,7 @@ class Board(Vertical):
         return ended or (self._glow.row_class(row) if self._glow and self._of_place(row) else "")
 
     def _of_place(self, row: Any) -> bool:
-        return self._place is not None and _SUBJECT_OF.get(type(row), EVENTS.id) == self._place.subject.id
+        return self._place is not None and type(row) is self._place.subject.row_type
 
     @property
     def main(self) -> VirtualTable[Any]:
@@ -115,7 +119,7 @@ class Board(Vertical):
 
     def fields_of(self, row: Any) -> Sequence[Field[Any]]:
         """What is known about a row of one of the tables."""
-        return self._fields(_SUBJECT_OF.get(type(row), EVENTS.id))
+        return self._fields(_SUBJECT_OF[type(row)])
 
     @property
     def event_name(self) -> str:
@@ -148,8 +152,7 @@ class Board(Vertical):
         sorted_anew = self._place is not None and (place.sort, place.reverse) != (self._place.sort, self._place.reverse)
         self._place, self._snapshot, self._glow = place, snapshot, glow
         if moved:
-            for id in SUBJECTS:
-                self.set_class(id == place.subject.id, f"-{id}")
+            self._arrange(place.subject)
             self._accompanied = None
             self.main.forget()
             self.focus_main()
@@ -162,9 +165,18 @@ class Board(Vertical):
             self.main.select(place.cursor)
         elif sorted_anew:
             self.main.show_top()
-        if place.subject.id == PROCESSES.id:
+        if place.subject.companions:
             self._show_companions(snapshot)
         self.describe()
+
+    def _arrange(self, subject: Subject[Any]) -> None:
+        """What is no companion of the main table goes away; epolltop.tcss has what is drawn where."""
+        self.set_class(bool(subject.companions), "-accompanied")
+        self.set_class(not subject.companions, "-alone")
+        shown = {subject.id, *subject.companions}
+        for id in SUBJECTS:
+            self.table(id).set_class(id not in shown, "-away")
+        self.query_one("#lower").set_class(EVENTS.id not in shown, "-away")
 
     def _show_companions(self, snapshot: Snapshot) -> None:
         row: ProcessRow | None = self.table(PROCESSES.id).cursor_row
@@ -188,7 +200,7 @@ class Board(Vertical):
         """Draws the detail panes again."""
         if self._snapshot is None or self._place is None:
             return
-        if self._place.subject.id == PROCESSES.id:
+        if self._place.subject.companions:
             focused = self.screen.focused
             about = self.table(INSTANCES.id if focused is self.table(INSTANCES.id) else EVENTS.id).cursor_row
             self.query_one("#detail", Detail).show(self._told(about, self._snapshot))
@@ -208,7 +220,9 @@ class Board(Vertical):
                 return instance_story(row.instance.file, row.instance.since_ns, snapshot)
             case Event():
                 return raw_story(row, snapshot) if self.raw else event_story(row, snapshot)
-        return [("", "Select a row to see all of it.")]
+            case None:
+                return [("", "Select a row to see all of it.")]
+        return whole(row, self.fields_of(row), snapshot)
 
     @on(VirtualTable.Resized)
     def _fit(self, message: VirtualTable.Resized) -> None:
@@ -244,4 +258,4 @@ class Board(Vertical):
 
 _TOLD_OF_INSTANCE = ("instance", "now", "stack", "")
 """Lines of an event's story that its instance's has, too; only a stack has lines without a label."""
-_SUBJECT_OF = {ProcessRow: PROCESSES.id, InstanceOf: INSTANCES.id}
+_SUBJECT_OF = {subject.row_type: subject.id for subject in SUBJECTS.values()}

@@ -15,13 +15,12 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.widgets import Footer
 
-from epolltop.model.snapshot import Snapshot
 from epolltop.query.mistake import FilterError
-from epolltop.query.view import EVENTS, SUBJECTS
+from epolltop.query.view import SUBJECTS
 from epolltop.session.observation import Session
 from epolltop.text.numbers import grouped
 from epolltop.ui.exports import Exports
-from epolltop.ui.main_panes import Board, nothing_yet
+from epolltop.ui.main_panes import Board
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.clock import clock_of
 from epolltop.ui.state.look import Looked, look
@@ -164,7 +163,7 @@ class MainScreen:
     def _order(self, place: Place) -> Sequence[Any] | None:
         """The rows whose order is to be kept, if it is."""
         looked = self._looked
-        if looked is None or looked.place != place or place.subject.id == EVENTS.id:
+        if looked is None or looked.place != place or place.subject.ordered:
             return None
         return looked.rows if monotonic() - self.board.main.moved_at < ORDER_HELD_S else None
 
@@ -216,13 +215,4 @@ def _why_empty(looked: Looked) -> str:
         return "The journal has nothing about this instance: its creation was not seen or is too long ago."
     if place.process:
         return f"{place.label} holds no instance now."
-    if place.subject.id == EVENTS.id:
-        return nothing_yet(snapshot)
-    return _nobody(snapshot)
-
-
-def _nobody(snapshot: Snapshot) -> str:
-    if unread := snapshot.source.unreadable:
-        known = "None of the processes that could be read holds an epoll instance"
-        return f"{known}; {grouped(unread)} could not be read."
-    return "No process holds an epoll instance."
+    return place.subject.empty(snapshot)

@@ -26,7 +26,7 @@ from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.story import raw_story
-from epolltop.query.view import PROCESSES, arranged
+from epolltop.query.view import PROCESSES, arranged, nothing_yet
 from epolltop.session.observation import Session
 from epolltop.sources import FactSource
 from epolltop.text.glyphs import in_ascii
@@ -35,7 +35,6 @@ from epolltop.ui.app import EpolltopApp
 from epolltop.ui.dialogs.help import Help
 from epolltop.ui.exports import Exports
 from epolltop.ui.keys import KEYS, MOVES, Key
-from epolltop.ui.main_panes import nothing_yet
 from epolltop.ui.state.navigation import root
 from epolltop.ui.table.table import VirtualTable
 from epolltop.ui.terminal import partial_update

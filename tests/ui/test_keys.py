@@ -300,15 +300,15 @@ async def test_a_filter_that_is_opened_again_is_replaced_by_typing_and_written_o
 async def test_a_view_may_be_left_before_its_rows_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     in_thread, go_on = asyncio.to_thread, asyncio.Event()
 
-    async def late(function: Callable[..., object], *arguments: object) -> object:
+    async def late(function: Callable[..., object], *arguments: object, **named: object) -> object:
         await go_on.wait()
-        return await in_thread(function, *arguments)
+        return await in_thread(function, *arguments, **named)
 
     async with on_screen() as screen:
         monkeypatch.setattr(asyncio, "to_thread", late)
         screen.app.main_screen.draw()
         await screen.pilot.pause()
-        navigate.view(screen.app.main_screen, 2)
+        navigate.view(screen.app.main_screen, "instances")
         go_on.set()
         await screen.settle()
         await screen.tick(batch_of(REDIS, NODE))

@@ -6,20 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 from epolltop.query.mistake import FilterError
-from epolltop.query.view import SUBJECTS
 from epolltop.ui.main_screen import MainScreen
 from epolltop.ui.state.navigation import Trail
 from epolltop.ui.table.table import VirtualTable
 
 
-def view(screen: MainScreen, number: int) -> None:
+def view(screen: MainScreen, subject_id: str) -> None:
     """All rows of a subject, as one left it; a filter comes along where its rows have these fields, too."""
     left, table = screen.trail.places[0], screen.board.main
     if screen.trail.is_root and table.sticks_to_row:
         left = replace(left, cursor=table.cursor_key)
     screen.roots[left.subject.id] = left
     screen.board.zoom(False)
-    place = screen.roots[list(SUBJECTS)[number - 1]]
+    place = screen.roots[subject_id]
     if left.filter_text and left.subject is not place.subject:
         try:
             place = place.filtered(left.filter_text)

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
+from epolltop.query.view import SUBJECTS
 from epolltop.ui.dialogs.pager import Page, Pager
 from epolltop.ui.keys import GROUPS, MOVES
 
@@ -65,10 +65,6 @@ class Help(Page):
             ],
             22,
         )
-        for title, fields in (
-            ("Processes", PROCESS_FIELDS),
-            ("Instances", INSTANCE_FIELDS),
-            ("Events", EVENT_FIELDS),
-        ):
-            yield from section(title, [(field.title, field.help) for field in fields], 10)
+        for subject in SUBJECTS.values():
+            yield from section(subject.title, [(field.title, field.help) for field in subject.fields], 10)
         yield Text("Esc closes this.")

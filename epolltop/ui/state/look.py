@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.view import EVENTS, arranged
+from epolltop.query.view import arranged
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.navigation import Place
 
@@ -35,7 +35,7 @@ def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | No
         is_held: time stands, so nothing is new.
     """
     everything = place.subject.rows(snapshot)
-    if not is_held and place.subject.id != EVENTS.id:
+    if not is_held and not place.subject.ordered:
         glow.update(everything, snapshot.now_ns)
     gone = glow.gone
     rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)

@@ -93,7 +93,7 @@ class Place:
 
 def root(subject: Subject[Any]) -> Place:
     """All rows of a subject."""
-    return Place(subject, subject.id.capitalize())
+    return Place(subject, subject.title)
 
 
 @dataclass(frozen=True)

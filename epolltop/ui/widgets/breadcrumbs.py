@@ -35,7 +35,7 @@ class Crumbs(Lines):
         view = trail.here.view
         for number, subject in enumerate(SUBJECTS.values(), start=1):
             here = trail.places[0].subject.id == subject.id
-            name = f" {subject.id.capitalize()}" if here or self.size.width >= NARROW else ""
+            name = f" {subject.title}" if here or self.size.width >= NARROW else ""
             line.append(f" {number}{name} ", "bold reverse" if here else "").append(" ")
         for place in trail.places[1:]:
             line.append(self._readable(f"▸ {place.label} "), "bold")
