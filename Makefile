@@ -10,7 +10,7 @@ ARGS ?=
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo env \
   $(foreach name,NO_COLOR COLORTERM,$(if $($(name)),$(name)=$($(name))))))
 
-.PHONY: help run setup test fuzz test-bcc test-vm lint check bench clean
+.PHONY: help run setup test fuzz test-bcc test-vm lint check docs bench clean
 
 help:
 	@echo "make run    install what is missing, then start epolltop live"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-vm  every way to observe, on other kernels, under QEMU"
 	@echo "make test-bcc  the probes with each BCC from 0.18 to the newest"
 	@echo "make check  lint, types, import contracts, tests that need no root"
+	@echo "make docs   what the documentation says of fields, anew from their registry"
 	@echo "make bench  the benchmark table"
 
 run: .venv/.run
@@ -47,6 +48,9 @@ lint: .venv/.check
 
 check: lint
 	.venv/bin/python -m pytest -m "not kernel and not programs and not terminal"
+
+docs: .venv/.test
+	.venv/bin/python -m tests.docs
 
 bench: .venv/.test
 	@exec $(AS_ROOT) .venv/bin/python -m bench $(ARGS)

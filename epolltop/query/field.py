@@ -75,6 +75,8 @@ class Field(Generic[Row]):
     """Whether the row's object in a snapshot file has it."""
     json: Callable[[Row, Snapshot], Any] | None = None
     """What stands there in place of the value; not asked while the value is not observed."""
+    json_help: str = ""
+    """Help about the member, where it differs."""
     form: Form | None = None
     """Of what stands there, where it does not follow from the unit."""
     known: bool = False
@@ -110,8 +112,9 @@ class Field(Generic[Row]):
     @property
     def member(self) -> Member[Row]:
         """What a snapshot file has of it."""
-        return Member(self.id, self.form or _FORMS.get(self.unit, "number"), self.help, self._written, self.known,
-                      self.signed, self.many, self.gaps, self.choices, self.pattern, self.items_max)  # fmt: skip
+        form = self.form or _FORMS.get(self.unit, "number")
+        return Member(self.id, form, self.json_help or self.help, self._written, self.known, self.signed, self.many,
+                      self.gaps, self.choices, self.pattern, self.items_max)  # fmt: skip
 
     def _written(self, row: Row, snapshot: Snapshot) -> Any:
         if self.json is None:

@@ -1,4 +1,4 @@
-"""README.md and the program say the same: columns, keys, filters, commands, links."""
+"""README.md and the program say the same: keys, filters, commands, links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from epolltop.options import parse_options
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
+from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.filter import everything, parse_over
 from epolltop.ui.keys import KEYS, MOVES
 
@@ -27,11 +27,6 @@ PAGES = (
     "docs/dependencies.md",
     "docs/kernels.md",
 )
-COLUMNS: dict[str, Sequence[Field[Any]]] = {
-    "View 1: processes": PROCESS_FIELDS,
-    "View 2: instances": INSTANCE_FIELDS,
-    "View 3: events": EVENT_FIELDS,
-}
 
 
 def section(title: str) -> str:
@@ -43,11 +38,6 @@ def section(title: str) -> str:
 def first_cells(part: str) -> list[str]:
     """Of the rows of its table, without the heading."""
     return [line.split("|")[1].strip() for line in part.splitlines() if line.startswith("| ")][2:]
-
-
-@pytest.mark.parametrize("title", COLUMNS)
-def test_every_column_that_is_shown_is_explained_in_its_order(title: str) -> None:
-    assert first_cells(section(title)) == [field.title for field in COLUMNS[title] if field.shown]
 
 
 def test_keys_are_those_of_the_program_and_the_footer_is_among_them() -> None:

@@ -1,0 +1,131 @@
+"""What is derived from the registry of fields: the schema of rows, and the tables of columns and of members.
+
+`python -m tests.docs` writes it into the files; test_derived.py compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
+from epolltop.query.member import Form, Member
+from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
+
+ROOT = Path(__file__).parents[2]
+WIDTH = 120
+
+_SCHEMAS: dict[Form, dict[str, Any]] = {
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "text": {"type": "string"},
+    "truth": {"type": "boolean"},
+    "time": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"},
+}
+_NAMES: dict[Form, str] = {form: form for form in _SCHEMAS} | {"time": "time, UTC, RFC 3339", "truth": "boolean"}
+
+
+def schema_of(member: Member[Any]) -> dict[str, Any]:
+    """What may stand under a member, as JSON Schema."""
+    one = dict(_SCHEMAS[member.form])
+    if member.choices:
+        one = {"enum": list(member.choices)}
+    if member.pattern:
+        one["pattern"] = f"^({member.pattern})$"
+    if one.get("type") in ("integer", "number") and not member.signed:
+        one["minimum"] = 0
+    if member.many:
+        one = {"type": "array", "items": _or_null(one) if member.gaps else one}
+        if member.items_max is not None:
+            one["maxItems"] = member.items_max
+    return one if member.known else _or_null(one)
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": [schema["type"], "null"], **{key: value for key, value in schema.items() if key != "type"}}
+
+
+def _object_of(members: Sequence[Member[Any]], more: dict[str, Any]) -> dict[str, Any]:
+    properties = {member.name: schema_of(member) for member in members} | more
+    return {
+        "type": "object",
+        "required": [name for name in properties if name in FIRST or name in more],
+        "properties": properties,
+    }
+
+
+def schema(text: str) -> str:
+    """docs/snapshot.schema.json with what is about rows anew."""
+    whole = json.loads(text)
+    held = {"instances": {"type": "array", "items": {"$ref": "#/definitions/instance"}}}
+    whole["properties"]["processes"]["items"] = _object_of(PROCESS_MEMBERS, held)
+    whole["definitions"]["instance"] = _object_of(INSTANCE_MEMBERS, {})
+    return f"{_laid_out(whole)}\n"
+
+
+def _laid_out(value: Any, margin: str = "", room: int = 0) -> str:
+    """JSON, an object or array on one line where it fits."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(margin) + room + len(line) <= WIDTH and (len(margin) > 2 or not isinstance(value, dict)):
+        return line
+    inner = margin + "  "
+    if isinstance(value, dict):
+        parts = (f"{inner}{json.dumps(key)}: {_laid_out(each, inner, len(key) + 5)}" for key, each in value.items())
+        return "{\n" + ",\n".join(parts) + f"\n{margin}}}"
+    assert isinstance(value, list)
+    filled = textwrap.fill(line[1:-1], WIDTH, initial_indent=inner, subsequent_indent=inner, break_long_words=False)
+    return f"[\n{filled}\n{margin}]"
+
+
+def columns(fields: Iterable[Field[Any]]) -> Iterator[str]:
+    """The columns that are shown, and what they mean."""
+    yield from ("| column | meaning |", "| --- | --- |")
+    yield from (f"| {field.title} | {_cell(field.help)} |" for field in fields if field.shown)
+
+
+def members(listed: Iterable[Member[Any]]) -> Iterator[str]:
+    """All members of a row, and what they mean."""
+    yield from ("| member | is | meaning |", "| --- | --- | --- |")
+    yield from (f"| `{member.name}` | {_kind(member)} | {_cell(member.help)} |" for member in listed)
+
+
+def _kind(member: Member[Any]) -> str:
+    one = " or ".join(f"`{choice}`" for choice in member.choices) or _NAMES[member.form]
+    kind = f"list of {f'({one} or `null`)' if member.gaps else one}" if member.many else one
+    return kind if member.known else f"{kind} or `null`"
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"[|<>*]", r"\\\g<0>", text)
+
+
+TABLES: dict[str, Callable[[], Iterator[str]]] = {
+    "columns of processes": lambda: columns(PROCESS_FIELDS),
+    "columns of instances": lambda: columns(INSTANCE_FIELDS),
+    "columns of events": lambda: columns(EVENT_FIELDS),
+    "members of processes": lambda: members(PROCESS_MEMBERS),
+    "members of instances": lambda: members(INSTANCE_MEMBERS),
+}
+"""By what stands in the comment before them."""
+
+
+def page(text: str) -> str:
+    """A page with its tables anew: each stands between <!-- NAME --> and <!-- /NAME -->."""
+    for name, table in TABLES.items():
+        lines = "".join(f"{line}\n" for line in table())
+        before, opening, rest = text.partition(f"<!-- {name} -->\n")
+        _, closing, after = rest.partition(f"<!-- /{name} -->\n")
+        text = "".join((before, opening, lines * bool(closing), closing, after))
+    return text
+
+
+DERIVED: dict[Path, Callable[[str], str]] = {
+    ROOT / "docs" / "snapshot.schema.json": schema,
+    ROOT / "docs" / "snapshot.md": page,
+    ROOT / "README.md": page,
+}
+"""What each file should be, from what it is: only these parts of it change."""
