@@ -42,7 +42,7 @@ _syscall.restype = ctypes.c_long
 _syscall.argtypes = [ctypes.c_long] * 6
 
 
-class State(enum.Enum):
+class SlotState(enum.Enum):
     """Whether a descriptor can be compared."""
 
     THERE = enum.auto()
@@ -82,7 +82,7 @@ def available() -> bool:
     return bool(_NUMBER) and _syscall(_NUMBER, me, me, _KCMP_VM, 0, 0) == SAME
 
 
-def state(descriptor: Slot, compare: Compare) -> State:
+def state(descriptor: Slot, compare: Compare) -> SlotState:
     """Compares a descriptor with itself, to find out why another comparison failed.
 
     Raises:
@@ -91,12 +91,12 @@ def state(descriptor: Slot, compare: Compare) -> State:
     try:
         compare(*descriptor, *descriptor)
     except PermissionError:
-        return State.DENIED
+        return SlotState.DENIED
     except OSError as error:
         if error.errno in (errno.ESRCH, errno.EBADF):
-            return State.GONE
+            return SlotState.GONE
         raise
-    return State.THERE
+    return SlotState.THERE
 
 
 def refused(_pid1: int, _fd1: int, _pid2: int, _fd2: int) -> int:
@@ -149,8 +149,8 @@ def _merge(left: list[list[Slot]], right: list[list[Slot]], apart: list[Slot], c
 
 def _settle(file: list[Slot], apart: list[Slot], compare: Compare) -> bool:
     """Drops the leading descriptors that cannot be compared; False if none is left."""
-    while file and (now := state(file[0], compare)) is not State.THERE:
-        if now is State.DENIED:
+    while file and (now := state(file[0], compare)) is not SlotState.THERE:
+        if now is SlotState.DENIED:
             apart.append(file[0])
         del file[0]
     return bool(file)

@@ -142,9 +142,9 @@ class OpenFiles:
                 order = self._compare(*members[0], *there.members[0])
             except OSError:
                 state = kcmp.state(members[0], self._compare)
-                if state is kcmp.State.DENIED:
+                if state is kcmp.SlotState.DENIED:
                     return _OpenFile(0, members), start
-                if state is kcmp.State.GONE:
+                if state is kcmp.SlotState.GONE:
                     del members[0]
                 else:
                     self._drop_representative(there)
@@ -164,9 +164,9 @@ class OpenFiles:
         """Handles an instance whose first descriptor cannot be compared: drops that one, or the place in the order."""
         first = instance.members[0]
         state = kcmp.state(first, self._compare)
-        if state is kcmp.State.DENIED:
+        if state is kcmp.SlotState.DENIED:
             self._order.remove(instance)
-        elif state is kcmp.State.GONE:
+        elif state is kcmp.SlotState.GONE:
             self._lost.add(first)
             # It may have been added in this very update.
             self._of[first] = instance

@@ -16,6 +16,7 @@ from epolltop.ui.commands import command
 from epolltop.ui.keys import KEYS, Key
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "epolltop"
 PLAN = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
@@ -39,10 +40,15 @@ def test_every_kind_of_source_is_opened_by_name() -> None:
     assert [kind for kind in KINDS if kind != "auto" and f'"{kind}"' not in body] == []
 
 
-def test_every_folder_and_module_of_the_package_has_its_place() -> None:
-    there = {path.name for path in (ROOT / "epolltop").iterdir() if not path.name.startswith("__")}
-    told = set(re.findall(r"`(?:epolltop/)?([\w.]+)/?`", PLAN))
-    assert there - told == set()
+def test_the_tree_has_every_folder_of_the_package_and_nothing_else() -> None:
+    tree = PLAN.partition("\nepolltop/\n")[2].partition("```")[0]
+    told, above = set(), [PACKAGE]
+    for indent, name in re.findall(r"^( +)([\w.]+)/? ", tree, re.MULTILINE):
+        above[len(indent) // 2 :] = [above[len(indent) // 2 - 1] / name]
+        told.add(above[-1])
+    folders = {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}
+    modules = {path for path in PACKAGE.glob("*.py") if not path.name.startswith("__")}
+    assert told == folders | modules
 
 
 def test_the_tests_it_names_exist() -> None:

@@ -80,8 +80,8 @@ def test_what_is_gone_says_so() -> None:
     with closing(select.epoll()) as one:
         fd = one.fileno()
         with forked() as child:
-            assert kcmp.state((child, fd), kcmp.compare) is kcmp.State.THERE
-        assert kcmp.state((child, fd), kcmp.compare) is kcmp.State.GONE
+            assert kcmp.state((child, fd), kcmp.compare) is kcmp.SlotState.THERE
+        assert kcmp.state((child, fd), kcmp.compare) is kcmp.SlotState.GONE
         with pytest.raises(ProcessLookupError):
             kcmp.compare(ME, fd, child, fd)
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -161,4 +161,4 @@ def test_a_kernel_without_kcmp_is_not_taken_for_a_vanished_process() -> None:
     with pytest.raises(OSError, match="not implemented"):
         kcmp.state((1, 1), missing)
     kernel = Kernel({(1, 1): 1})
-    assert kcmp.state((1, 1), kernel.compare) is kcmp.State.THERE
+    assert kcmp.state((1, 1), kernel.compare) is kcmp.SlotState.THERE
