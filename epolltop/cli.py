@@ -35,8 +35,11 @@ from epolltop.runtime.leaving import Leaving
 from epolltop.runtime.privileges import gains_nothing, held, keep_nothing, keep_only
 from epolltop.runtime.streams import Gone, Stdout, say
 from epolltop.saved.saved import open_file
-from epolltop.session.observation import OpenSource, Outage, Session
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation, OpenSource
+from epolltop.session.outage import Outage
 from epolltop.session.replay import Replay
+from epolltop.session.timeline import Timeline
 from epolltop.sources import FactSource
 from epolltop.sources.choose import open_source
 from epolltop.sources.recording.recorder import Recorder
@@ -129,16 +132,18 @@ def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib
         require_room(options.output)
     tell_all = options.events or options.view.subject.id == EVENTS.id
     on_screen = options.command == "live" and not options.batch and _has_terminal(stdout)
+    timeline: Timeline
     if descriptor is None:
-        session = Session(_opener(options), options.selection, options.delay_s or 1.0, tell_all=tell_all)
+        observation = Observation(_opener(options), options.selection)
+        timeline = Listener(observation, options.delay_s or 1.0, tell_all=tell_all)
     else:
-        session = Replay(path, options.selection, tell_all=tell_all, paced=on_screen, descriptor=descriptor)
-    closing.callback(session.close)
+        timeline = Replay(path, options.selection, tell_all=tell_all, paced=on_screen, descriptor=descriptor)
+    closing.callback(timeline.close)
     if on_screen:
-        return _ui(session, options, stdout, leaving)
+        return _ui(timeline, options, stdout, leaving)
     if options.output is None:
         stdout.watch()
-    return asyncio.run(_headless(session, _front_end(session, options, stdout), leaving))
+    return asyncio.run(_headless(timeline, _front_end(timeline, options, stdout), leaving))
 
 
 def _missing(options: Options) -> Sequence[int]:
@@ -194,15 +199,15 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
         for recorder in (recorder for recorder in recorders if recorder.ticks):
             _narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
 
-    session = Session(open_recorder, options.selection, _RECORDED_S)
+    timeline = Listener(Observation(open_recorder, options.selection), _RECORDED_S)
     closing.callback(tell)
-    closing.callback(session.close)
+    closing.callback(timeline.close)
     if path is None:
         stdout.watch()
-    return asyncio.run(_headless(session, run_record(session, begun, say=_narrate, seconds=options.delay_s), leaving))
+    return asyncio.run(_headless(timeline, run_record(timeline, begun, say=_narrate, seconds=options.delay_s), leaving))
 
 
-def _ui(session: Session, options: Options, stdout: Stdout, leaving: Leaving) -> int:
+def _ui(timeline: Timeline, options: Options, stdout: Stdout, leaving: Leaving) -> int:
     from epolltop.ui.exports import Exports
     from epolltop.ui.run import run_ui
     from epolltop.ui.state.navigation import root
@@ -224,22 +229,22 @@ def _ui(session: Session, options: Options, stdout: Stdout, leaving: Leaving) ->
         tuple(FORMATS),
     )
     code, message = run_ui(
-        session, start, exports, leaving, color=options.color, theme=options.theme, readable=readable
+        timeline, start, exports, leaving, color=options.color, theme=options.theme, readable=readable
     )
     return _complain(*message.splitlines(), code=code) if message else code
 
 
-async def _headless(session: Session, front_end: Coroutine[None, None, None], leaving: Leaving) -> int:
+async def _headless(timeline: Timeline, front_end: Coroutine[None, None, None], leaving: Leaving) -> int:
     """Runs a front end that writes lines; whoever asks it to leave has it end in order."""
     loop = asyncio.get_running_loop()
-    leaving.tell(lambda _: loop.call_soon_threadsafe(session.stopping.set))
-    session.on_outage = _teller()
-    session.prepare()  # its thread begins with the rights that the front end gives up
+    leaving.tell(lambda _: loop.call_soon_threadsafe(timeline.stopping.set))
+    timeline.on_outage = _teller()
+    timeline.prepare()  # its thread begins with the rights that the front end gives up
     least.front_end()
     with contextlib.suppress(SourceEnded):  # a stream had not even begun when we were stopped
         await front_end
-    if isinstance(session, Replay) and session.trouble:
-        _narrate(session.trouble)
+    if timeline.playback and timeline.playback.trouble:
+        _narrate(timeline.playback.trouble)
     return leaving.code or 0
 
 
@@ -259,14 +264,14 @@ def _teller() -> Callable[[Outage | None], None]:
     return tell
 
 
-def _front_end(session: Session, options: Options, stdout: Stdout) -> Coroutine[None, None, None]:
+def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutine[None, None, None]:
     is_text = options.format == "txt" if options.command == "snapshot" else not options.json
     write = by_blocks(stdout.text if is_text else stdout.data)
     ascii_only = options.ascii_only or (is_text and stdout.is_ascii)
     if options.command == "snapshot":
-        whole = math.inf if isinstance(session, Replay) else 1.0
+        whole = math.inf if timeline.playback else 1.0
         return run_snapshot(
-            session,
+            timeline,
             options.view,
             options.filter,
             write if options.output is None else functools.partial(write_whole, options.output),
@@ -278,9 +283,9 @@ def _front_end(session: Session, options: Options, stdout: Stdout) -> Coroutine[
             width=options.width,
         )
     if options.command == "events":
-        session.delay_s = _EVENTS_REFRESH_S
+        timeline.delay_s = _EVENTS_REFRESH_S
         return run_events(
-            session,
+            timeline,
             options.view.filter,
             write,
             say=_narrate,
@@ -289,7 +294,7 @@ def _front_end(session: Session, options: Options, stdout: Stdout) -> Coroutine[
             ascii_only=ascii_only,
         )
     return run_batch(
-        session,
+        timeline,
         options.view,
         options.filter,
         write,

@@ -28,7 +28,8 @@ from textual.pilot import Pilot
 from epolltop.model.world import Selection
 from epolltop.output.export import self_contained
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
-from epolltop.session.observation import Session
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation
 from epolltop.sources.choose import open_source
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.exports import Exports
@@ -166,7 +167,9 @@ def running(commands: Sequence[Sequence[str]], directory: Path) -> Iterator[None
 async def take(picture: Picture, directory: Path) -> str:
     """One picture as SVG: the programs start while epolltop watches; after eight seconds it knows growth."""
     owner = pwd.getpwnam(USER).pw_uid
-    session = Session(lambda: open_source("bpf", include_self=False), Selection(uids=frozenset({owner})), 0.5)
+    session = Listener(
+        Observation(lambda: open_source("bpf", include_self=False), Selection(uids=frozenset({owner}))), 0.5
+    )
     nowhere = Exports(lambda *_: HERE, lambda _: HERE, ())
     app = EpolltopApp(session, picture.start, nowhere)
     app.theme = picture.theme

@@ -30,8 +30,10 @@ from epolltop.output.snapshot_command import run_snapshot
 from epolltop.query.filter import everything, parse
 from epolltop.query.view import PROCESSES, View
 from epolltop.session import checkpoints
-from epolltop.session.observation import Session
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation
 from epolltop.session.replay import Replay
+from epolltop.session.timeline import Timeline
 from epolltop.sources.recording.container import FRAME
 from epolltop.sources.recording.recorder import Recorder
 from tests.model.test_any_order import _deliver, _run
@@ -63,7 +65,7 @@ def _slower(tick: Batch) -> Batch:
 
 async def lived(batches: Sequence[Batch]) -> list[Snapshot]:
     """What a session shows of these: at the opening, and each tick."""
-    session = Session(lambda: FakeSource(batches), Selection(), 0.0)
+    session = Listener(Observation(lambda: FakeSource(batches), Selection()), 0.0)
     snapshots = [await session.open()]
     with contextlib.suppress(SourceEnded):
         async for snapshot in session.ticks():
@@ -321,7 +323,7 @@ SCRIPT = (
     batch_of(*TASKS, Task(99, "late", created=1), events=EVENTS[2:4], lost=1),
     batch_of(TASKS[0], events=EVENTS[4:]),
 )
-Run = Callable[[Session, Write, float], Coroutine[None, None, None]]
+Run = Callable[[Timeline, Write, float], Coroutine[None, None, None]]
 VIEWS = {
     "all": View(PROCESSES),
     "filtered": View(PROCESSES, filter=parse("open>1 or late"), sort="pid"),
@@ -329,11 +331,11 @@ VIEWS = {
 }
 
 
-async def batches(session: Session, write: Write, _: float, *, view: str, json: bool) -> None:
+async def batches(session: Timeline, write: Write, _: float, *, view: str, json: bool) -> None:
     await run_batch(session, VIEWS[view], view, write, count=4, json=json, ascii_only=False, width=120)
 
 
-async def snapshots(session: Session, write: Write, seconds: float, *, view: str, format: str) -> None:
+async def snapshots(session: Timeline, write: Write, seconds: float, *, view: str, format: str) -> None:
     await run_snapshot(
         session,
         VIEWS[view],
@@ -348,7 +350,7 @@ async def snapshots(session: Session, write: Write, seconds: float, *, view: str
     )
 
 
-async def events(session: Session, write: Write, seconds: float, *, json: bool) -> None:
+async def events(session: Timeline, write: Write, seconds: float, *, json: bool) -> None:
     await run_events(session, everything, write, say=str, seconds=seconds, json=json, ascii_only=False)
 
 
@@ -370,7 +372,7 @@ async def test_a_front_end_writes_the_same_again(front_end: str, selection: Sele
     def open_recorder() -> Recorder:
         return Recorder(ScriptedSource(*SCRIPT), io.FileIO(path, "w"), str(path), Selection())
 
-    then = await written(run, Session(open_recorder, selection, 0.01, tell_all=True), 0.05)
+    then = await written(run, Listener(Observation(open_recorder, selection), 0.01, tell_all=True), 0.05)
     replay = Replay(path, selection, tell_all=True, paced=False)
     again = await written(run, replay, math.inf)
     assert again == as_replay(then)
@@ -378,7 +380,7 @@ async def test_a_front_end_writes_the_same_again(front_end: str, selection: Sele
     assert replay.trouble == ""
 
 
-async def written(run: Run, session: Session, seconds: float) -> str:
+async def written(run: Run, session: Timeline, seconds: float) -> str:
     parts: list[str] = []
     try:
         await run(session, parts.extend, seconds)

@@ -13,22 +13,25 @@ from epolltop.model.batch import Batch, Descriptor, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark, Window
 from epolltop.model.world import Selection, World
-from epolltop.session import observation as sessions
-from epolltop.session.observation import Outage, Session
+from epolltop.session import listener, outage
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation
+from epolltop.session.outage import Outage
+from epolltop.session.timeline import Timeline
 from tests.support.fake_source import ScriptedSource, Task, batch_of, file_of
 from tests.support.records import NOW_NS, SECOND_NS, A, P, create, release
 
 
-class Opened(Session):
+class Opened(Listener):
     """Over a script."""
 
     def __init__(self, source: ScriptedSource, delay_s: float = 1.0) -> None:
-        super().__init__(lambda: source, Selection(), delay_s, tell_all=True)
+        super().__init__(Observation(lambda: source, Selection()), delay_s, tell_all=True)
 
 
 @pytest.fixture(name="often")
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "POLL_S", 0.02)
+    monkeypatch.setattr(listener, "POLL_S", 0.02)
 
 
 def storm() -> Iterator[tuple[Task, int]]:
@@ -42,7 +45,7 @@ def script() -> ScriptedSource:
     return ScriptedSource(batch_of(), *told)
 
 
-async def first(session: Session, count: int) -> list[Snapshot]:
+async def first(session: Timeline, count: int) -> list[Snapshot]:
     await session.open()
     snapshots: list[Snapshot] = []
     async for snapshot in session.ticks():
@@ -117,7 +120,7 @@ async def test_an_observation_tells_its_news_and_makes_rows_in_the_end_only(monk
 
 async def test_all_interest_lists_are_those_of_whom_the_selection_covers() -> None:
     source = ScriptedSource(batch_of(Task(42, open=2), Task(77, open=3, shares=(file_of(42, 0),))))
-    session = Session(lambda: source, Selection(pids=frozenset({77})), 1.0)
+    session = Listener(Observation(lambda: source, Selection(pids=frozenset({77}))), 1.0)
     try:
         await session.open()
         await session.look_at_all()
@@ -141,7 +144,7 @@ async def test_what_passes_is_ridden_out_and_said(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_what_does_not_pass_in_time_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(outage, "PATIENCE_S", 0.05)
     session = Opened(ScriptedSource(batch_of(), *[OSError(24, "Too many open files")] * 100), delay_s=0.02)
     try:
         with pytest.raises(OSError, match="Too many"):
@@ -151,7 +154,7 @@ async def test_what_does_not_pass_in_time_is_the_end(monkeypatch: pytest.MonkeyP
 
 
 async def test_that_there_is_no_answer_is_said_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "LATE_S", 0.05)
+    monkeypatch.setattr(outage, "LATE_S", 0.05)
     source = ScriptedSource(batch_of(), batch_of(Task(42)))
     session = Opened(source, delay_s=0.02)
     said: list[str] = []

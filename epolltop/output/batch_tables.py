@@ -10,11 +10,11 @@ from epolltop.output.formats import as_json_line, as_text
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look, processes_of
-from epolltop.session.observation import Session
+from epolltop.session.timeline import Timeline
 
 
 async def run_batch(
-    session: Session,
+    timeline: Timeline,
     view: View[Any],
     filter_text: str,
     write: Write,
@@ -24,10 +24,10 @@ async def run_batch(
     ascii_only: bool,
     width: int = WIDTH,
 ) -> None:
-    """Writes a table after each delay until count is reached or the session stops.
+    """Writes a table after each delay until count is reached or it is told to stop.
 
     Args:
-        session: tells all if the view is of events.
+        timeline: tells all if the view is of events.
         view: of which rows; of events those since the table before.
         filter_text: the view's filter as typed.
         write: takes each table.
@@ -36,13 +36,13 @@ async def run_batch(
         ascii_only: no other characters.
         width: columns of a table.
     """
-    news = (await session.open()).news
+    news = (await timeline.open()).news
     written = 0
-    async for snapshot in session.ticks():
+    async for snapshot in timeline.ticks():
         told = dataclasses.replace(snapshot, journal=news + snapshot.news)
         news = ()
         rows = look(told, view)
-        session.shown = processes_of(rows)
+        timeline.shown = processes_of(rows)
         report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
         written += 1

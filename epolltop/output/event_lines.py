@@ -16,14 +16,14 @@ from epolltop.query.event_record import event_record
 from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
 from epolltop.query.headline import missing
-from epolltop.session.observation import Session
+from epolltop.session.timeline import Timeline
 
 WIDTH = 120
 """Cells of a line: an instance's id is long, and a line that is cut cannot be searched for."""
 
 
 async def run_events(
-    session: Session,
+    timeline: Timeline,
     predicate: Predicate[Event],
     write: Write,
     *,
@@ -32,10 +32,10 @@ async def run_events(
     json: bool,
     ascii_only: bool,
 ) -> None:
-    """Writes each event that matches, until the time is over or the session stops.
+    """Writes each event that matches, until the time is over or it is told to stop.
 
     Args:
-        session: tells all.
+        timeline: tells all.
         predicate: which events.
         write: takes the lines.
         say: is told what cannot be seen; that events are missing, when that begins, and how many, in the end.
@@ -51,17 +51,17 @@ async def run_events(
         aligned = plain(chosen, EVENT_FIELDS, snapshot, WIDTH, ascii_only=ascii_only)
         return (f"{line}\n" for line in itertools.islice(aligned, 1, None))
 
-    snapshot = await session.open()
+    snapshot = await timeline.open()
     if not json:
         write((next(plain((), EVENT_FIELDS, snapshot, WIDTH)), "\n"))
     remarks = Remarks(say)
     remarks.begin(snapshot)
     write(lines(snapshot.news, snapshot))
     said = ""
-    async for snapshot in session.ticks(math.inf if seconds is None else seconds):
+    async for snapshot in timeline.ticks(math.inf if seconds is None else seconds):
         write(lines(snapshot.news, snapshot))
         if not said and (said := missing(snapshot)):
             say(f"not all events are told from here on: {said}")
-    snapshot = await session.now()
+    snapshot = await timeline.now()
     write(lines(snapshot.news, snapshot))
     remarks.end(snapshot)

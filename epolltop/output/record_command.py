@@ -8,31 +8,31 @@ from collections.abc import Callable, Sequence
 
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.output.notes import Remarks
-from epolltop.session.observation import Session
+from epolltop.session.timeline import Timeline
 
 MEASURED = 200
 """Instances whose interest lists are measured each tick, in turn: as many as the screen measures."""
 
 
 async def run_record(
-    session: Session, begun: Callable[[], object], *, say: Callable[[str], object], seconds: float | None
+    timeline: Timeline, begun: Callable[[], object], *, say: Callable[[str], object], seconds: float | None
 ) -> None:
-    """Goes on until the time is over or the session stops; says what cannot be seen, and of what there is no event.
+    """Goes on until the time is over or it is told to stop; says what cannot be seen, and of what there is no event.
 
     Args:
-        session: not opened yet; its source writes down what it yields.
+        timeline: not opened yet; its source writes down what it yields.
         begun: called when the first tick is written.
         say: takes what is to be said, a line each.
         seconds: how long; None: until it stops.
     """
-    snapshot = await session.open()
+    snapshot = await timeline.open()
     begun()
     remarks = Remarks(say)
     remarks.begin(snapshot)
-    session.focus = _next(snapshot, ())
-    async for snapshot in session.ticks(math.inf if seconds is None else seconds):
-        session.focus = _next(snapshot, session.focus)
-    remarks.end(await session.now())
+    timeline.focus = _next(snapshot, ())
+    async for snapshot in timeline.ticks(math.inf if seconds is None else seconds):
+        timeline.focus = _next(snapshot, timeline.focus)
+    remarks.end(await timeline.now())
 
 
 def _next(snapshot: Snapshot, measured: Sequence[Instance]) -> tuple[Instance, ...]:

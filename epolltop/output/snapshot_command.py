@@ -13,12 +13,12 @@ from epolltop.output.notes import Remarks
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.view import View, look
-from epolltop.session.observation import Session
+from epolltop.session.timeline import Timeline
 from epolltop.text.numbers import grouped, plural
 
 
 async def run_snapshot(
-    session: Session,
+    timeline: Timeline,
     view: View[Any],
     filter_text: str,
     write: Write,
@@ -33,7 +33,7 @@ async def run_snapshot(
     """Writes what was seen, also if the session is stopped before the time is over.
 
     Args:
-        session: tells all if events are asked for, by the view or beside it.
+        timeline: tells all if events are asked for, by the view or beside it.
         view: of which rows.
         filter_text: the view's filter as typed.
         write: takes it all.
@@ -44,15 +44,15 @@ async def run_snapshot(
         ascii_only: no other characters.
         width: columns of text.
     """
-    snapshot = await session.open()
+    snapshot = await timeline.open()
     seen = collections.deque(snapshot.news, EVENTS_MAX)
     count = len(snapshot.news)
     if seconds:
-        async for news in session.observe(seconds):
+        async for news in timeline.observe(seconds):
             seen.extend(news)
             count += len(news)
-    await session.look_at_all()
-    snapshot = await session.now()
+    await timeline.look_at_all()
+    snapshot = await timeline.now()
     seen.extend(snapshot.news)
     count += len(snapshot.news)
     if not seconds:

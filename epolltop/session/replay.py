@@ -1,4 +1,4 @@
-"""A session over what was saved: the same snapshots as when it happened, at any pace and in either direction.
+"""A timeline of what was saved: the same snapshots as when it happened, at any pace and in either direction.
 
 The world is reduced anew from the recorded batches. To go back, it is copied now and then on the way
 (`epolltop.session.checkpoints`); from the nearest copy it goes forward again.
@@ -8,30 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import concurrent.futures
 import dataclasses
 import functools
 import math
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from epolltop.errors import SourceEnded
-from epolltop.model.batch import Batch, Event
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.batch import Batch, Event, ProcessKey
+from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.window import Window
 from epolltop.model.world import Selection, World
+from epolltop.runtime.collector import uncollected
 from epolltop.saved.saved import open_saved
 from epolltop.session.checkpoints import Checkpoints
-from epolltop.session.observation import Result, Session
+from epolltop.session.outage import Outage
 from epolltop.sources.recording.reader import Recording
 from epolltop.text.safe import safe
+
+Result = TypeVar("Result")
 
 REFRESH_S = 0.1
 """Snapshots come no quicker to somebody who looks at them."""
 _AT_ONCE = 64  # ticks that are taken in between two looks whether others want the thread
 
 
-class Replay(Session):
-    """Yields what was recorded, or the one snapshot of a file; times are the recorded machine's boot clock."""
+class Replay:
+    """A Timeline, and its own Playback: yields what was recorded, or the one snapshot of a file."""
 
     def __init__(
         self,
@@ -47,14 +53,21 @@ class Replay(Session):
         Args:
             path: of the file; None: stdin.
             selection: which processes count; if it selects all, what was selected when it was recorded.
-            tell_all: see Session.
+            tell_all: snapshots carry every event, for who writes them down.
             paced: somebody looks: `ticks` follow the clock and wait at the end, and one may go back. Otherwise each
                 tick comes once, as soon as it is asked for.
             descriptor: of the file, if it is open already; it is closed here.
         """
-        super().__init__(self._opened, selection, 1.0, tell_all=tell_all)
+        self.delay_s = 1.0
+        self.focus: tuple[Instance, ...] = ()
+        self.shown: Collection[ProcessKey] = ()
+        self.on_outage: Callable[[Outage | None], object] = lambda _: None
+        self.stopping = asyncio.Event()
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="session")
+        self._opening: concurrent.futures.Future[Snapshot] | None = None
         self._file = path if descriptor is None else descriptor
         self._path, self._selection, self._tell_all, self._paced = path, selection, tell_all, paced
+        self._world = self._unknowing(selection)
         self._recording: Recording | None = None
         self._checkpoints = Checkpoints()
         self._at = -1  # the tick that the world is at
@@ -68,47 +81,52 @@ class Replay(Session):
         self._speed, self._held = 1.0, False
 
     @property
+    def playback(self) -> Replay:
+        """See Timeline."""
+        return self
+
+    @property
     def name(self) -> str:
-        """Of the file, without its directory."""
+        """See Playback."""
         return "stdin" if self._path is None else safe(os.fsencode(self._path.name))
 
     @property
     def begin_ns(self) -> int:
-        """Of the first tick. From here on, only after `open`."""
+        """See Playback."""
         assert self._first is not None, "not open"
         return self._first.now_ns
 
     @property
     def begin_wall_ns(self) -> int:
-        """The same, since the epoch."""
+        """See Playback."""
         assert self._first is not None, "not open"
         return self._first.wall_ns
 
     @property
     def end_ns(self) -> int:
-        """Of the last tick; less than before if it turns out on the way that the file is damaged."""
+        """See Playback."""
         return self._times[-1] if self._times else self.position
 
     @property
     def position(self) -> int:
-        """Of the tick that was shown last."""
+        """See Playback."""
         assert self._shown is not None, "not open"
         return self._shown.now_ns
 
     @property
     def at_end(self) -> bool:
-        """Whether there is nothing after it."""
+        """See Playback."""
         return self._shown_at >= len(self._times) - 1
 
     @property
     def trouble(self) -> str:
-        """Why it ends early, a sentence; empty if it does not, as far as is known by now."""
+        """See Playback."""
         trouble = self._recording.trouble if self._recording else ""
         return trouble and f"the recording {trouble}"
 
     @property
     def speed(self) -> float:
-        """Recorded seconds per second, above 0; infinite: to the end without waiting."""
+        """See Playback."""
         return self._speed
 
     @speed.setter
@@ -118,7 +136,7 @@ class Replay(Session):
 
     @property
     def held(self) -> bool:
-        """Whether the clock stands. Steps and jumps work all the same, and do not change it."""
+        """See Playback."""
         return self._held
 
     @held.setter
@@ -128,19 +146,42 @@ class Replay(Session):
 
     @property
     def is_reading(self) -> bool:
-        """Whether what was asked for is being read from the file; that may take seconds."""
+        """See Playback."""
         return self._reading > 0
 
+    def prepare(self) -> None:
+        """See Timeline."""
+        self._opening = self._thread.submit(self._open)
+
+    async def open(self) -> Snapshot:
+        """See Timeline."""
+        if self._opening is None:
+            self.prepare()
+        assert self._opening is not None
+        return await asyncio.wrap_future(self._opening)
+
+    async def look_at_all(self) -> None:
+        """Nothing can be measured any more."""
+
+    async def now(self) -> Snapshot:
+        """See Timeline."""
+        return await self._call(self._whole)
+
+    def close(self) -> None:
+        """See Timeline."""
+        self.stopping.set()
+        self._thread.submit(self._close).result()
+
     async def step(self, ticks: int) -> Snapshot:
-        """So many ticks onwards, or back; at most to the end or the beginning."""
+        """See Playback."""
         return await self._go(lambda: self._show(self._shown_at + ticks))
 
     async def seek(self, at_ns: int) -> Snapshot:
-        """The last tick at or before a time, or the first."""
+        """See Playback."""
         return await self._go(lambda: self._show(bisect.bisect_right(self._times, at_ns) - 1))
 
     async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
-        """See Session, and `paced`; seconds are recorded ones, the first tick at or after them is the last."""
+        """See Timeline, and `paced`; the first tick at or after the seconds is the last."""
         async for snapshot in self._as_time_passes() if self._paced else self._onwards(seconds):
             yield snapshot
 
@@ -153,9 +194,20 @@ class Replay(Session):
 
     # In the session's thread.
 
-    def _opened(self) -> Recording:
-        assert self._recording is not None, "a snapshot has no source"
-        return self._recording
+    @property
+    def _window(self) -> Window:
+        """The only one; another one when we went back to another world."""
+        (window,) = self._world.windows
+        return window
+
+    def _unknowing(self, selection: Selection) -> World:
+        world = World(selection)
+        world.open_window(tell_all=self._tell_all)
+        return world
+
+    def _close(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
 
     def _open(self) -> Snapshot:
         saved = open_saved(self._file, self._selection, onwards=not self._paced, halted=self.stopping.is_set)
@@ -165,9 +217,11 @@ class Replay(Session):
             self._recording = saved
             everything = not (self._selection.pids or self._selection.uids)
             selection = saved.selection if everything else self._selection
-            self._world = World(selection)
-            self._window = self._world.open_window(tell_all=self._tell_all)
-            shown = super()._open()
+            self._world = self._unknowing(selection)
+            with uncollected():
+                self._poll()
+                self._world.mark(self._window)
+                shown = dataclasses.replace(self._told(), window_s=0.0)
             self._keep()
         self._first = self._shown = dataclasses.replace(shown, news=())
         self._head_ns = shown.now_ns
@@ -179,8 +233,20 @@ class Replay(Session):
             return self._shown
         return self._told()
 
+    def _told(self) -> Snapshot:
+        return self._world.freeze(self._window, self._world.begin())
+
+    @uncollected()
+    def _tick(self) -> Snapshot:
+        self._poll()
+        snapshot = self._world.freeze(self._window)
+        self._world.mark(self._window)
+        return snapshot
+
     def _poll(self) -> Batch:
-        batch = super()._poll()
+        assert self._recording is not None, "a snapshot has no ticks"
+        batch = self._recording.poll({})
+        self._world.apply(batch)
         self._facts = max(len(batch.processes), len(batch.counts))
         if batch.census:
             self._holdings = len(batch.census.holdings)
@@ -226,7 +292,6 @@ class Replay(Session):
         if tick <= self._at or self._checkpoints.before(tick) > self._at:
             self._at, checkpoint = self._checkpoints.go_back(tick)
             self._world = checkpoint.restored()
-            (self._window,) = self._world.windows
             self._recording.go_to(checkpoint.place)
         while self._at < tick - 1:
             if self.stopping.is_set():  # somebody leaves, who would wait for us
@@ -263,7 +328,7 @@ class Replay(Session):
     async def _call(self, step: Callable[[], Result]) -> Result:
         self._reading += 1
         try:
-            return await super()._call(step)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, step)
         finally:
             self._reading -= 1
 

@@ -13,7 +13,8 @@ from textual.message import Message
 from textual.screen import Screen
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.session.observation import Outage, Session
+from epolltop.session.outage import Outage
+from epolltop.session.timeline import Timeline
 from epolltop.ui import commands, key_order
 from epolltop.ui.commands import marking, navigate, sorting
 from epolltop.ui.exports import Exports
@@ -53,7 +54,7 @@ class EpolltopApp(TerminalApp[Exception]):
 
     def __init__(
         self,
-        session: Session,
+        session: Timeline,
         start: Place,
         exports: Exports,
         readable: Callable[[str], str] = str,

@@ -17,7 +17,7 @@ from textual.widgets import Footer
 
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS
-from epolltop.session.observation import Session
+from epolltop.session.timeline import Timeline
 from epolltop.text.numbers import grouped
 from epolltop.ui.exports import Exports
 from epolltop.ui.main_panes import Board
@@ -40,7 +40,7 @@ class MainScreen:
     """Commands are functions of it. Of Textual's App they use notifications, pages and workers."""
 
     def __init__(
-        self, app: App[Any], session: Session, start: Place, exports: Exports, readable: Callable[[str], str]
+        self, app: App[Any], session: Timeline, start: Place, exports: Exports, readable: Callable[[str], str]
     ) -> None:
         """Nothing is shown yet.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from epolltop.runtime.least_rights import front_end
 from epolltop.runtime.leaving import Leaving
-from epolltop.session.observation import Session
+from epolltop.session.timeline import Timeline
 from epolltop.ui.state.navigation import Place
 from epolltop.ui.terminal.own_terminal import own_terminal
 from epolltop.ui.terminal.stream import Terminal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_ui(
-    session: Session,
+    session: Timeline,
     start: Place,
     exports: Exports,
     leaving: Leaving,

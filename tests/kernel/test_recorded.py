@@ -16,13 +16,15 @@ import pytest
 from epolltop.model.batch import Kind
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
-from epolltop.session.observation import Session
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation
 from epolltop.session.replay import Replay
+from epolltop.session.timeline import Timeline
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.recording.recorder import Recorder
 from tests.workloads.client import Actor
 
-_Session = TypeVar("_Session", bound=Session)
+_Timeline = TypeVar("_Timeline", bound=Timeline)
 
 pytestmark = pytest.mark.kernel
 
@@ -37,7 +39,7 @@ async def test_two_seconds_of_a_real_workload(actor: Actor, tmp_path: Path) -> N
 
     actor.create()
     lived: list[Snapshot] = []
-    async with closing(Session(open_recorder, Selection(), 0.2, tell_all=True)) as session:
+    async with closing(Listener(Observation(open_recorder, Selection()), 0.2, tell_all=True)) as session:
         lived.append(await session.open())
         working = asyncio.ensure_future(asyncio.to_thread(work, actor))
         async for snapshot in session.ticks(2.0):
@@ -66,7 +68,7 @@ def work(actor: Actor) -> None:
 
 
 @asynccontextmanager
-async def closing(session: _Session) -> AsyncIterator[_Session]:
+async def closing(session: _Timeline) -> AsyncIterator[_Timeline]:
     try:
         yield session
     finally:

@@ -12,7 +12,8 @@ from epolltop.output.batch_tables import run_batch
 from epolltop.output.parts import Parts
 from epolltop.output.report import WIDTH
 from epolltop.query.view import EVENTS, PROCESSES, View
-from epolltop.session.observation import Session
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation
 from tests.support.fake_source import ScriptedSource, Task, batch_of
 from tests.support.front_end import written_by
 from tests.support.snapshot_schema import check_document
@@ -20,7 +21,7 @@ from tests.support.snapshot_schema import check_document
 
 async def test_processes_of_the_last_table_are_read_first() -> None:
     source = ScriptedSource(batch_of(*(Task(pid, open=pid) for pid in range(1, 9))))
-    session = Session(lambda: source, Selection(), 0.01)
+    session = Listener(Observation(lambda: source, Selection()), 0.01)
     written: list[Parts] = []
     try:
         await run_batch(session, View(PROCESSES, rows=2), "", written.append, count=2, json=False, ascii_only=False)

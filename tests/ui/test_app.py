@@ -27,7 +27,8 @@ from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.story import raw_story
 from epolltop.query.view import PROCESSES, arranged, nothing_yet
-from epolltop.session.observation import Session
+from epolltop.session.listener import Listener
+from epolltop.session.observation import Observation
 from epolltop.sources import FactSource
 from epolltop.text.glyphs import in_ascii
 from epolltop.ui import main_screen
@@ -58,11 +59,11 @@ def in_a_directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.chdir(tmp_path)
 
 
-class Stepped(Session):
+class Stepped(Listener):
     """Ticks when it is told to, not by the clock."""
 
     def __init__(self, source: ScriptedSource, delay_s: float) -> None:
-        super().__init__(self._opened, Selection(), delay_s)
+        super().__init__(Observation(self._opened, Selection()), delay_s)
         self._scripted = source
         self.steps = asyncio.Semaphore(0)
 

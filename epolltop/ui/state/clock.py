@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from epolltop.query.headline import machine
-from epolltop.session.observation import Session
-from epolltop.session.replay import Replay
+from epolltop.session.timeline import Playback, Timeline
 from epolltop.text.cells import cut
 from epolltop.text.numbers import date, duration, grouped, timestamp
 from epolltop.ui.state.snapshot_history import Ring
@@ -67,7 +66,7 @@ class LiveClock:
 
     unseekable = "Only a replay goes to a time; [ and ] step through the last minutes."
 
-    def __init__(self, session: Session, ring: Ring) -> None:
+    def __init__(self, session: Timeline, ring: Ring) -> None:
         self._session, self._ring = session, ring
 
     def pause(self) -> None:
@@ -124,7 +123,7 @@ class ReplayClock:
 
     unseekable = ""
 
-    def __init__(self, session: Replay, ring: Ring) -> None:
+    def __init__(self, session: Playback, ring: Ring) -> None:
         self._session, self._ring = session, ring
 
     def pause(self) -> None:
@@ -191,9 +190,9 @@ class ReplayClock:
         return ""
 
 
-def clock_of(session: Session, ring: Ring) -> Clock:
+def clock_of(session: Timeline, ring: Ring) -> Clock:
     """The clock that goes with a session."""
-    return ReplayClock(session, ring) if isinstance(session, Replay) else LiveClock(session, ring)
+    return ReplayClock(session.playback, ring) if session.playback else LiveClock(session, ring)
 
 
 def _above(choices: Sequence[float], now: float) -> float:

@@ -1,0 +1,159 @@
+"""One who listens to an observation: a window, a focus, a pace and news of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import dataclasses
+import math
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from functools import partial
+
+from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.window import Window
+from epolltop.runtime.collector import uncollected
+from epolltop.session.observation import Observation
+from epolltop.session.outage import Outage
+from epolltop.session.timeline import Playback
+
+POLL_S = 1.0
+"""At least so often the source is asked, however seldom somebody wants to know: until then events wait in a buffer of a
+bound, and of processes that ended /proc tells nothing."""
+
+
+class Listener:
+    """A Timeline of what happens now. Several may listen to one observation; none waits for another's pace."""
+
+    def __init__(self, observation: Observation, delay_s: float, *, tell_all: bool = False) -> None:
+        """Opens nothing yet.
+
+        Args:
+            observation: closed by the last who listens to it.
+            delay_s: see Timeline.
+            tell_all: snapshots carry every event, for who writes them down.
+        """
+        self.delay_s = delay_s
+        self.focus: tuple[Instance, ...] = ()
+        self.shown: Collection[ProcessKey] = ()
+        self.on_outage: Callable[[Outage | None], object] = lambda _: None
+        self.stopping = asyncio.Event()
+        self.playback: Playback | None = None
+        self._observation, self._tell_all = observation, tell_all
+        self._window: Window | None = None
+        self._opening: concurrent.futures.Future[Snapshot] | None = None
+        observation.join(self)
+
+    def prepare(self) -> None:
+        """See Timeline."""
+        self._opening = self._observation.submit(self._begin)
+
+    async def open(self) -> Snapshot:
+        """See Timeline. Who comes later than others learns what they know; its window begins here."""
+        if self._opening is None:
+            self.prepare()
+        assert self._opening is not None
+        return await asyncio.wrap_future(self._opening)
+
+    async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
+        """See Timeline. The first comes a delay after `open`.
+
+        In between the source is polled all the same, as often as POLL_S says.
+        """
+        loop = asyncio.get_running_loop()
+        ends, due = loop.time() + seconds, loop.time() + self.delay_s
+        while True:
+            for polls in range(math.ceil(self.delay_s / POLL_S), 0, -1):
+                now = loop.time()
+                pause_s = (due - now) / polls
+                if await self.sleep(min(pause_s, ends - now)) or loop.time() >= ends:
+                    return
+                if polls > 1:
+                    await self._observation.attempt(partial(self._follow, pause_s / 2))
+            snapshot = await self._observation.attempt(self._tick)
+            # After a pause of the machine, or a tick that took long, go on from now: a tick that is to catch up would
+            # have a tiny window.
+            due += self.delay_s
+            if due < loop.time() + self.delay_s / 2:
+                due = loop.time() + self.delay_s
+            if snapshot is not None:
+                yield snapshot
+
+    async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
+        """See Timeline."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while True:
+            over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
+            yield await self._observation.attempt(self._take_news) or ()
+            if over:
+                return
+
+    async def look_at_all(self) -> None:
+        """See Timeline."""
+        self.focus = await self._observation.call(self._observation.world.held)
+        self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
+
+    async def now(self) -> Snapshot:
+        """See Timeline. What could be read last, if we stop and no more can be."""
+        while (snapshot := await self._observation.attempt(self._whole)) is None:
+            if await self.sleep(POLL_S):
+                return await self._observation.call(self._told)
+        return snapshot
+
+    async def sleep(self, seconds: float) -> bool:
+        """Waits; True if it was cut short because we stop."""
+        try:
+            await asyncio.wait_for(self.stopping.wait(), max(0.0, seconds))
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """See Timeline."""
+        self.stopping.set()
+        self._observation.leave(self, self._end)
+
+    # In the observation's thread.
+
+    @property
+    def _own(self) -> Window:
+        assert self._window is not None, "not open"
+        return self._window
+
+    def _begin(self) -> Snapshot:
+        self._observation.open()
+        self._window = self._observation.world.open_window(tell_all=self._tell_all)
+        with uncollected():
+            self._observation.poll()
+            self._observation.world.mark(self._window)
+            # Some milliseconds are no window: a rate over them says nothing.
+            return dataclasses.replace(self._told(), window_s=0.0)
+
+    def _end(self) -> None:
+        if self._window is not None:
+            self._observation.world.close_window(self._window)
+
+    @uncollected()
+    def _follow(self, recent_s: float) -> None:
+        self._observation.follow(recent_s)
+
+    @uncollected()
+    def _take_news(self) -> Sequence[Event]:
+        self._observation.poll()
+        return self._own.take_news()
+
+    @uncollected()
+    def _tick(self) -> Snapshot:
+        self._observation.poll()
+        snapshot = self._observation.world.freeze(self._own)
+        self._observation.world.mark(self._own)
+        return snapshot
+
+    @uncollected()
+    def _whole(self) -> Snapshot:
+        self._observation.poll()
+        return self._told()
+
+    def _told(self) -> Snapshot:
+        return self._observation.world.freeze(self._own, self._observation.world.begin())

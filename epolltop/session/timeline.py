@@ -1,0 +1,110 @@
+"""What front ends ask of a session: snapshots, whether they are taken now or were saved."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Protocol
+
+from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.session.outage import Outage
+
+
+class Playback(Protocol):
+    """Time that was saved, which goes as one likes. Its times are the recorded machine's boot clock."""
+
+    speed: float
+    """Recorded seconds per second, above 0; infinite: to the end without waiting."""
+    held: bool
+    """Whether the clock stands. Steps and jumps work all the same, and do not change it."""
+
+    @property
+    def name(self) -> str:
+        """Of the file, without its directory."""
+
+    @property
+    def begin_ns(self) -> int:
+        """Of the first tick. From here on, only after `open`."""
+
+    @property
+    def begin_wall_ns(self) -> int:
+        """The same, since the epoch."""
+
+    @property
+    def end_ns(self) -> int:
+        """Of the last tick; less than before if it turns out on the way that the file is damaged."""
+
+    @property
+    def position(self) -> int:
+        """Of the tick that was shown last."""
+
+    @property
+    def at_end(self) -> bool:
+        """Whether there is nothing after it."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it ends early, a sentence; empty if it does not, as far as is known by now."""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether what was asked for is being read from the file; that may take seconds."""
+
+    async def step(self, ticks: int) -> Snapshot:
+        """So many ticks onwards, or back; at most to the end or the beginning."""
+
+    async def seek(self, at_ns: int) -> Snapshot:
+        """The last tick at or before a time, or the first."""
+
+
+class Timeline(Protocol):
+    """Snapshots for one front end, at a pace of its own. All but `prepare` and `close` belong into its event loop."""
+
+    delay_s: float
+    """Between two snapshots; may be changed at any time. A replay keeps to its recording instead."""
+    focus: tuple[Instance, ...]
+    """Instances somebody looks at: their interest lists are measured, where that is still possible."""
+    shown: Collection[ProcessKey]
+    """Processes somebody looks at: what is known about them is never old."""
+    on_outage: Callable[[Outage | None], object]
+    """Called in the event loop when nothing can be read: when that begins, lasts and is over."""
+
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set it to end `ticks` and `observe` early."""
+
+    @property
+    def playback(self) -> Playback | None:
+        """Of what was saved, which has an end and can be gone back in; None: it is observed now."""
+
+    def prepare(self) -> None:
+        """Starts opening, for who has other things to do meanwhile."""
+
+    async def open(self) -> Snapshot:
+        """What is there at the start.
+
+        Raises:
+            SourceUnavailable: no source can run.
+            Unplayable: the file cannot be read.
+        """
+
+    def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
+        """A snapshot every delay_s, or as it was recorded, with rates since the one before.
+
+        Args:
+            seconds: after which it ends; of a replay, recorded ones.
+        """
+
+    def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
+        """The events of an observation, about every second; the last of them when the time is over."""
+
+    async def look_at_all(self) -> None:
+        """Has every interest list measured and all holders read again before `now`, where that is still possible."""
+
+    async def now(self) -> Snapshot:
+        """What is known now, about the whole observation."""
+
+    def close(self) -> None:
+        """Ends it, after the step under way. May be called twice, and without open."""
