@@ -28,6 +28,7 @@ from epolltop.output.parts import Write
 from epolltop.output.report import Report
 from epolltop.output.snapshot_command import run_snapshot
 from epolltop.query.filter import everything, parse
+from epolltop.query.headline import notes
 from epolltop.query.view import PROCESSES, View
 from epolltop.session import checkpoints
 from epolltop.session.listener import Listener
@@ -234,7 +235,7 @@ async def test_damage_met_on_the_way_is_the_end(tmp_path: Path) -> None:
         last = await replay.seek(replay.end_ns)
         assert last.now_ns == replay.end_ns == expected[32].now_ns
         assert replay.at_end
-        assert replay.trouble in last.source.blind_spots
+        assert replay.trouble in notes(last)
         assert await replay.step(5) == last
         assert (await replay.step(-1)).now_ns == expected[31].now_ns
         assert await replay.step(1) == last

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from epolltop.model.limits import Limit
+
 NS_PER_TICK = 10_000_000
 """A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
 
@@ -224,10 +226,8 @@ class Source:
     probes: tuple[Probe, ...]
     census_by: str
     """How existing instances are found."""
-    fallback: str = ""
-    """Why a better source could not run, and the remedy; empty if this is the best or was asked for."""
-    blind_spots: tuple[str, ...] = ()
-    """What this source cannot see here and now, a sentence each."""
+    limits: tuple[Limit, ...] = ()
+    """What this source cannot see here and now; `ONLY_PROC` among them if a better one could not run."""
     unreadable: int = 0
     """Processes whose descriptors could not be read."""
     events: int = 0

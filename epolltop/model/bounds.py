@@ -14,6 +14,8 @@ EVENTS_MAX = 100_000
 
 NOTES_MAX, NOTE_CHARS_MAX = 100, 1000
 """Of what a source cannot see, and of its probes: a dozen in practice, a sentence each."""
+EVIDENCE_MAX = 8
+"""Numbers and names that one of these limits has; three in practice."""
 NAME_CHARS_MAX = 256
 """Of a process, thread, user, container or host, once it is safe: the kernel's have at most 64 bytes."""
 TEXT_CHARS_MAX = 1 << 16

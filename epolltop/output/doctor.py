@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from epolltop.errors import Requirement
 from epolltop.model.batch import Source, Unlisted
-from epolltop.output.document import source_document
-from epolltop.query.headline import unseen
+from epolltop.output.document import limit_documents, source_document
+from epolltop.query.derived_limits import limits_of_machine
+from epolltop.query.limit_catalogue import words
 from epolltop.text.glyphs import in_ascii
-from epolltop.text.numbers import plural
 
 
 class Kept(NamedTuple):
@@ -47,6 +47,7 @@ def doctor_report(
         json: as one object.
         ascii_only: no other characters.
     """
+    found = limits_of_machine(source, compat, unlisted) if source else ()
     if json:
         document = {
             "schema": "epolltop.doctor/1",
@@ -55,6 +56,7 @@ def doctor_report(
                 for need in needs
             ],
             "source": source_document(source) if source else None,
+            "limits": limit_documents(found),
             "error": why or None,
             "compat_processes": compat,
             "unlisted": unlisted._asdict(),
@@ -82,7 +84,7 @@ def doctor_report(
         lines.append(f"  {'census':13} {source.census_by}")
         lines.append(f"  {'keeps':13} {', '.join(kept.capabilities) or 'no capabilities'}{_and_gains(kept)}")
         lines.append(f"  {'files':13} {_files(*kept.files_of)}")
-        lines.extend(f"  note: {note}" for note in (*unseen(source), *_uncounted(source, compat), *_unlisted(unlisted)))
+        lines.extend(f"  note: {note}" for note in map(words, found))
     text = "\n".join(lines) + "\n"
     return in_ascii(text) if ascii_only else text
 
@@ -93,19 +95,3 @@ def _and_gains(kept: Kept) -> str:
 
 def _files(uid: int, told_by: str) -> str:
     return f"made with the rights of user {uid}{f' ({told_by})' if told_by else ''}"
-
-
-def _uncounted(source: Source, compat: int) -> Iterator[str]:
-    if source.exact and not source.sees_compat:
-        run = f"{plural(compat, 'process')} {'runs a 32-bit program' if compat == 1 else 'run 32-bit programs'} now"
-        yield f"creations by 32-bit calls are not counted ({run}, and others may make such calls); --compat counts them"
-
-
-def _unlisted(found: Unlisted) -> Iterator[str]:
-    flight = f"{plural(found.in_flight, 'descriptor')} in flight in {plural(found.sockets, 'socket')}"
-    kept = [flight] * (found.in_flight > 0)
-    kept += [f"{plural(found.registered, 'registration')} with io_uring"] * (found.registered > 0)
-    if kept:
-        yield f"instances held only by {' or '.join(kept)} are in no census"
-    if not found.complete:
-        yield "not all descriptors could be looked at, so more instances may be in flight or registered"

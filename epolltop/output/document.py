@@ -12,12 +12,15 @@ from typing import Any, NamedTuple, TypeAlias
 
 from epolltop.model.batch import Event, ProcessKey, Source
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
+from epolltop.model.limits import ONLY_PROC, Limit
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
+from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import event_record
 from epolltop.query.fields import InstanceOf
 from epolltop.query.filter import everything
+from epolltop.query.limit_catalogue import remedy, severity, words
 from epolltop.query.member import Member
 from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS, first_holders
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
@@ -44,6 +47,7 @@ def snapshot_document(report: Report[Any]) -> Json:
         "census_age_s": None if snapshot.census_age_s is None else round(snapshot.census_age_s, 6),
         "host": snapshot.source.host._asdict(),
         "source": source_document(snapshot.source),
+        "limits": limit_documents(limits_of(snapshot)),
         "view": _view(report),
         "self": {**snapshot.cost._asdict(), "cpu_share": round(snapshot.cpu_share, 6)},
         "totals": {
@@ -161,13 +165,13 @@ def source_document(source: Source) -> Json:
     return {
         "kind": source.kind,
         "exact": source.exact,
-        "fallback": source.fallback or None,
+        "fallback": next((words(limit) for limit in source.limits if limit.id == ONLY_PROC), None),
         "census_by": source.census_by,
         "unreadable": source.unreadable,
         "probes": [
             {"name": probe.name, "attached_to": probe.attached_to, "traces": probe.traces} for probe in source.probes
         ],
-        "blind_spots": list(source.blind_spots),
+        "blind_spots": [words(limit) for limit in source.limits if limit.id != ONLY_PROC],
         "events": source.events,
         "sampled_out": source.sampled_out,
         "failed_sampled_out": source.failed_sampled_out,
@@ -179,6 +183,19 @@ def source_document(source: Source) -> Json:
         "stacks_left_out": source.stacks_left_out,
         "sees_compat": source.sees_compat,
     }
+
+
+def limit_documents(limits: Iterable[Limit]) -> list[Json]:
+    """What cannot be seen, as ids and numbers; the words are in `blind_spots` or made by whoever shows it."""
+    return [
+        {
+            "id": limit.id,
+            "severity": severity(limit),
+            "remedy": remedy(limit) or None,
+            "evidence": dict(limit.evidence),
+        }
+        for limit in limits
+    ]
 
 
 def _process(row: ProcessRow, held: Iterable[Instance], snapshot: Snapshot, members: _InstanceMembers) -> Json:

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from epolltop.model import limits
 from epolltop.model.batch import Census, Descriptor, Holding, Process, ProcessKey
+from epolltop.model.limits import Limit
 from epolltop.proc import kcmp
 from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
@@ -19,16 +21,6 @@ from epolltop.proc.procfs import Procfs
 from epolltop.proc.shares import HOLDINGS, fair_share
 from epolltop.runtime.pace import Deadline, now_ns
 
-NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
-UNCOMPARED = (
-    "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors counts as "
-    "an instance of its own"
-)
-FOREIGN = "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take"
-PART = "/proc is that of a PID namespace inside the machine: processes outside it are not seen"
-APART = "no census sees what a thread holds that left the table of its process (unshare(2) with CLONE_FILES)"
-HIDDEN = "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable"
-LONG = "/proc holds more than one census can read and compare: the rest is shown as it was last known"
 WALK_S = 1.0
 """Time for reading tables: some 300,000 descriptors. The next walk begins where this one left off."""
 FRESH_MAX = 20_000
@@ -44,8 +36,8 @@ class Scanned(NamedTuple):
     """The processes that hold instances."""
     unreadable: int
     """Processes whose descriptors may not be read."""
-    unseen: tuple[str, ...]
-    """What it could not see or tell apart, a sentence each."""
+    unseen: tuple[Limit, ...]
+    """What it could not see or tell apart."""
 
 
 class _Holdings(NamedTuple):
@@ -107,7 +99,12 @@ class Scan:
         uncompared = self._pids.learn(holders) if self.compares else 0
         self._update(walk.found)
         census = Census(started_ns, self._holdings, by_address=False, cut=frozenset(cut))
-        unseen = (*([LONG] if cut else []), *self._uncompared(uncompared), APART, *self._hidden(pids))
+        unseen = (
+            *_walk_cut(cut),
+            *self._uncompared(uncompared),
+            Limit(limits.THREAD_TABLES_UNSEEN),
+            *self._hidden(pids),
+        )
         return Scanned(census, walk.processes, walk.unreadable, unseen)
 
     def _walk(self, pids: Sequence[int]) -> _Walk:
@@ -185,21 +182,21 @@ class Scan:
         """Number of the instance that the last walk found in a slot; 0 if none."""
         return self._files.file(place)
 
-    def _uncompared(self, foreign: int) -> Iterator[str]:
+    def _uncompared(self, foreign: int) -> Iterator[Limit]:
         """What kcmp did not tell, where holders in no PID namespace of ours are so many."""
         if not self._pids.known:
-            yield f"{FOREIGN}; {NO_KCMP}"
+            yield Limit(limits.FOREIGN_PROC)
         elif not self.compares:
-            yield NO_KCMP
+            yield Limit(limits.NO_KCMP)
         if foreign:
-            yield UNCOMPARED
+            yield Limit.of(limits.UNCOMPARED, processes=foreign)
 
-    def _hidden(self, pids: Collection[int]) -> Iterator[str]:
+    def _hidden(self, pids: Collection[int]) -> Iterator[Limit]:
         """Who is not even listed."""
         if 1 not in pids:
-            yield HIDDEN
+            yield Limit(limits.HIDEPID)
         elif not self._whole:
-            yield PART
+            yield Limit(limits.PART_OF_MACHINE)
 
     def shares_table(self, pid: int, tid: int) -> bool:
         """Whether a thread is known to share the table that is shown for its process."""
@@ -255,3 +252,9 @@ class Scan:
         """Whether a descriptor for that file is closed on exec; None if it was not read."""
         known, flag = self._cloexec.get(place, (0, None))
         return flag if known == file else None
+
+
+def _walk_cut(cut: Collection[ProcessKey]) -> Iterator[Limit]:
+    """Whose tables it did not take whole."""
+    if cut:
+        yield Limit.of(limits.WALK_CUT, processes=len(cut))

@@ -8,16 +8,6 @@ HOLDINGS = 131_072
 """Descriptors in a census, of all processes: 120 MB of records. The kernel side notes as many live instances."""
 
 
-def cut_short(most: int, by: str) -> str:
-    """The blind spot of a census that did not tell everything.
-
-    Args:
-        most: descriptors that were told.
-        by: who holds most, or what else there is to say.
-    """
-    return f"the census is cut short at {most:,} descriptors{by}: the rest is shown as it was last known"
-
-
 def fair_share(told: Sequence[int], cut: int, room: int) -> int:
     """How many holdings each table may contribute, so that all tables together fit.
 

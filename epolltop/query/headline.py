@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from epolltop.model.batch import Probe, Source
+from epolltop.model.batch import Probe
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.derived_limits import limits_of
+from epolltop.query.limit_catalogue import words
 from epolltop.text.numbers import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
 
 STALE_S = 5.0
@@ -110,58 +110,9 @@ def is_lossy(snapshot: Snapshot) -> bool:
     return bool(snapshot.source.lost or snapshot.source.overflowed or snapshot.source.missed)
 
 
-_ABSENT = 8
-"""Pids that a note names."""
-
-
 def notes(snapshot: Snapshot) -> tuple[str, ...]:
     """What cannot be seen here, a sentence each; the most important first."""
-    return (*_absent(snapshot), *_no_room(snapshot.source), *_uncounted(snapshot), *unseen(snapshot.source))
-
-
-def _absent(snapshot: Snapshot) -> Iterator[str]:
-    """Who was asked for in vain."""
-    if snapshot.absent:
-        few = ", ".join(map(str, snapshot.absent[:_ABSENT]))
-        more = f" and {grouped(len(snapshot.absent) - _ABSENT)} more" if len(snapshot.absent) > _ABSENT else ""
-        saved = snapshot.source.kind == "replay"
-        yield f"{'nothing is recorded of' if saved else 'there is no'} process {few}{more}"
-
-
-def unseen(source: Source) -> Iterator[str]:
-    """What a source does not see of this machine, whatever happens on it."""
-    if source.fallback:
-        yield source.fallback
-    if source.unreadable:
-        yield f"{plural(source.unreadable, 'process')} could not be read"
-    yield from source.blind_spots
-
-
-def _no_room(source: Source) -> Iterator[str]:
-    """What had no room, and what that means for what is shown."""
-    unnoted = source.overflowed - source.unattributed
-    if source.unattributed:
-        acts = grouped(source.unattributed)
-        yield f"no room to count for all processes: {acts} calls and releases are in the totals only (≥, ?)"
-    if unnoted > 0:
-        yield f"no room to note {plural(unnoted, 'creation')}: instances without a create event show as found"
-    if source.stacks_left_out:
-        yield f"no room for the stacks of {plural(source.stacks_left_out, 'creation')}: too many different ones"
-
-
-def _uncounted(snapshot: Snapshot) -> Iterator[str]:
-    """What is in no count, although the probes are there."""
-    source, programs = snapshot.source, sum(row.facts.compat for row in snapshot.processes)
-    if source.missed:
-        yield f"the kernel left out {plural(source.missed, 'run')} of probes: up to so much is in no count (≥)"
-    if programs and not source.sees_compat:
-        yield f"creations by {plural(programs, '32-bit process')} are not counted (≥, ?) without --compat"
-    if snapshot.unseen:
-        counts = "" if source.sees_compat else ", which --compat counts"
-        yield (
-            f"no probe saw {plural(snapshot.unseen, 'instance')} being created (≥, ?): they are from 32-bit calls "
-            f"(int $0x80, x32){counts}, or were in flight when counting began"
-        )
+    return tuple(map(words, limits_of(snapshot)))
 
 
 def machine(snapshot: Snapshot) -> str:

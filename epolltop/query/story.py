@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot, Thread
+from epolltop.query.derived_limits import limits_of_source
 from epolltop.query.event_record import event_record
 from epolltop.query.fields import argument_text, error_name
-from epolltop.query.headline import unseen
 from epolltop.query.view import events_of
 from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 
@@ -181,7 +181,7 @@ def _end_of(event: Event, snapshot: Snapshot) -> Event | None:
 def _held(instance: Instance, snapshot: Snapshot) -> str:
     if not instance.holders:
         kept = "in flight in a socket, registered with io_uring, or kept by a waiting thread"
-        beyond = "; or held where no census looks" if any(unseen(snapshot.source)) else ""
+        beyond = "; or held where no census looks" if any(limits_of_source(snapshot.source)) else ""
         return f"held by no process that the census shows: {kept}{beyond}"
     return f"held by {'; '.join(_told(instance.holders, snapshot, instance))}"
 

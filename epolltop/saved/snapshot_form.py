@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 import msgspec
 
+from epolltop.model.bounds import EVIDENCE_MAX
 from epolltop.query.member import Form, Member
 from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
 
@@ -46,6 +47,13 @@ class Probe(msgspec.Struct):
     name: _Text
     attached_to: _Text
     traces: bool
+
+
+class Limit(msgspec.Struct):
+    """What cannot be seen; the rest of it is known by its id."""
+
+    id: _Text
+    evidence: Annotated[dict[_Text, _Number | _Rate | _Text], msgspec.Meta(max_length=EVIDENCE_MAX)] = {}
 
 
 class Source(msgspec.Struct):
@@ -187,6 +195,7 @@ class Document(msgspec.Struct):
     view: View
     totals: Totals
     processes: list[Process]
+    limits: list[Limit] | None = None
     in_flight: list[Instance] = []
     events: list[Event] = []
     census_age_s: _Seconds | None = None

@@ -30,13 +30,15 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
+from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
 from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Provenance, Snapshot, Thread
 from epolltop.model.world import Selection
 from epolltop.saved import snapshot_form as forms
-from epolltop.text.numbers import plural
 from epolltop.text.safe import printable
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_LEFT_OUT = " left out when the snapshot was written"
+"""Ends the sentence of a file that was reopened and written again; it is told anew."""
 _CLOEXEC = 0o2000000
 _ERRNOS = {name: number for number, name in errno.errorcode.items()}
 
@@ -73,8 +75,7 @@ def _snapshot(document: forms.Document) -> Snapshot:
         host=Host(*(printable(text) for text in msgspec.structs.astuple(document.host))),
         probes=tuple(Probe(printable(p.name), printable(p.attached_to), p.traces) for p in source.probes),
         census_by=printable(source.census_by),
-        fallback=printable(source.fallback or ""),
-        blind_spots=tuple(_notes(source, totals)),
+        limits=tuple(_limits(document)),
         unreadable=source.unreadable,
         events=source.events,
         lost=source.lost,
@@ -120,12 +121,17 @@ def _snapshot(document: forms.Document) -> Snapshot:
     )
 
 
-def _notes(source: forms.Source, totals: forms.Totals) -> Iterator[str]:
-    yield from map(printable, source.blind_spots)
-    left_out = totals.processes - totals.shown
-    note = f"{plural(left_out, 'process')} left out when the snapshot was written"
-    if left_out > 0 and note not in source.blind_spots:  # it stands there if the file was reopened and written again
-        yield note
+def _limits(document: forms.Document) -> Iterator[Limit]:
+    """What the source told, and what the file leaves out itself."""
+    source, totals = document.source, document.totals
+    if document.limits is not None:
+        told = [Limit(each.id, tuple(each.evidence.items())) for each in document.limits if each.id not in DERIVED]
+    else:  # files had sentences only
+        told = [Limit.told(source.fallback, ONLY_PROC)] if source.fallback else []
+        told += [Limit.told(sentence) for sentence in source.blind_spots if not sentence.endswith(_LEFT_OUT)]
+    yield from (limit.passed_through(printable) for limit in told)
+    if totals.processes > totals.shown:
+        yield Limit.of(LEFT_OUT, processes=totals.processes - totals.shown)
 
 
 def _key(process: forms.Process, clocks: forms.Clocks) -> ProcessKey:

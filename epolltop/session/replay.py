@@ -22,6 +22,7 @@ from epolltop.model.batch import Batch, Event, ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.window import Window
 from epolltop.model.world import Selection, World
+from epolltop.query.limit_catalogue import words
 from epolltop.runtime.collector import uncollected
 from epolltop.saved.saved import open_saved
 from epolltop.session.checkpoints import Checkpoints
@@ -121,8 +122,8 @@ class Replay:
     @property
     def trouble(self) -> str:
         """See Playback."""
-        trouble = self._recording.trouble if self._recording else ""
-        return trouble and f"the recording {trouble}"
+        ends_early = self._recording.ends_early if self._recording else None
+        return words(ends_early) if ends_early else ""
 
     @property
     def speed(self) -> float:

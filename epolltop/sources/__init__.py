@@ -7,9 +7,6 @@ from typing import Protocol
 
 from epolltop.model.batch import Batch, Descriptor, ProcessKey
 
-NO_STACKS = "no stacks of who creates instances"
-"""The blind spot of a source that was asked for stacks and cannot take them."""
-
 
 class FactSource(Protocol):
     """Yields one batch a tick. Its calls block and come from one thread at a time, never from an event loop."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from epolltop.errors import SourceUnavailable
+from epolltop.model.limits import ONLY_PROC, Limit
 
 if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource
@@ -30,14 +31,14 @@ def open_source(
         kind: bpf or proc insist on that one, auto falls back from bpf to proc and says why in every batch.
         include_self: whether epolltop's own instances count.
         pids: of these each batch tells whether they live, also if they hold nothing.
-        stacks: whether the user stack of each creation is taken; where that cannot be, a blind spot says so.
+        stacks: whether the user stack of each creation is taken; where that cannot be, a limit says so.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
         attach: probe and the only hook it may have.
 
     Raises:
         SourceUnavailable: the one that was asked for cannot run, or none can.
     """
-    fallback = ""
+    only_proc = None
     if kind != "proc":
         from epolltop.sources.bpf.bpf_source import BpfSource
         from epolltop.sources.bpf.ladder import ALL
@@ -49,11 +50,11 @@ def open_source(
         except SourceUnavailable as error:
             if kind == "bpf":
                 raise
-            fallback = f"only /proc is read, since {error}; remedy: {error.remedy}"
+            only_proc = Limit.of(ONLY_PROC, why=str(error), remedy=error.remedy)
         else:
             return live
     from epolltop.sources.proc_source import ProcSource
 
-    scanning = ProcSource(include_self=include_self, pids=pids, stacks=stacks, fallback=fallback)
+    scanning = ProcSource(include_self=include_self, pids=pids, stacks=stacks, only_proc=only_proc)
     scanning.open()
     return scanning

@@ -12,21 +12,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from epolltop.errors import SourceUnavailable
+from epolltop.model import limits
 from epolltop.model.batch import Batch, Descriptor, Probe, ProcessKey, Source
+from epolltop.model.limits import Limit
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
 from epolltop.runtime.pace import now_ns
-from epolltop.sources import NO_STACKS
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
 
-_BLIND_SPOTS = (
-    "instances that live and die between two scans are not seen, so rates are lower bounds",
-    "who created an instance, when, and with which size or flags is not known",
-    "instances without a descriptor (in flight in a socket, held by io_uring) are not seen",
-)
+_ALWAYS = (Limit(limits.SHORT_LIVED_UNSEEN), Limit(limits.CREATION_UNKNOWN), Limit(limits.UNHELD_UNSEEN))
 
 
 class ProcSource:
@@ -38,20 +35,23 @@ class ProcSource:
         include_self: bool = False,
         stacks: bool = False,
         root: str = "/proc",
-        fallback: str = "",
+        only_proc: Limit | None = None,
         pids: Collection[int] = (),
     ) -> None:
         """Looks whose /proc it is.
 
         Args:
             include_self: count our own instances too.
-            stacks: they were asked for; a blind spot says that there are none.
+            stacks: they were asked for; a limit says that there are none.
             root: where the tree is mounted.
-            fallback: why a better source could not run, for `Source.fallback`.
+            only_proc: why a better source could not run.
             pids: see `Facts`.
         """
-        self._fallback = fallback
-        self._blind_spots = (*_BLIND_SPOTS, f"{NO_STACKS}: only BPF probes take them") if stacks else _BLIND_SPOTS
+        self._limits = (
+            *((only_proc,) if only_proc else ()),
+            *_ALWAYS,
+            *((Limit(limits.STACKS_NEED_BPF),) if stacks else ()),
+        )
         self._procfs = Procfs(root)
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
@@ -103,7 +103,6 @@ class ProcSource:
                 Probe(name, f"census: {self._scan.by}", traces=False) for name in ("epoll_create", "files_free")
             ),
             census_by=self._scan.by,
-            fallback=self._fallback,
-            blind_spots=(*self._blind_spots, *scanned.unseen),
+            limits=(*self._limits, *scanned.unseen),
             unreadable=scanned.unreadable,
         )

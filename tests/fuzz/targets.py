@@ -20,6 +20,7 @@ from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
 from epolltop.query.filter import parse_over
+from epolltop.query.limit_catalogue import words
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS, View, look
 from epolltop.saved.saved import open_saved
@@ -78,7 +79,7 @@ def _shown(path: Path) -> None:
                 snapshot = world.look()
                 world.begin_window()
         except SourceEnded:
-            _sentence(saved.trouble)
+            _sentence(words(saved.ends_early) if saved.ends_early else "")
         except Unplayable as error:
             return _sentence(str(error))
         finally:

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from epolltop.proc.scan import APART, UNCOMPARED
-from epolltop.sources.bpf.census import OUTSIDE
+from epolltop.model.limits import OUTSIDE_NAMESPACE, THREAD_TABLES_UNSEEN, UNCOMPARED
 from tests.cli.observation import observed, row_of
 from tests.cli.program import COMMAND, ROOT, environment
 from tests.waiting import eventually
@@ -171,10 +170,10 @@ def test_where_proc_shows_more_than_the_namespace_the_census_walks_it_and_says_w
         through = contained.beside(proc=False)
         document = observed(contained.create, through=through)
         assert document["source"]["census_by"] == "/proc + kcmp"
-        assert {UNCOMPARED, APART} <= {*document["source"]["blind_spots"]}
+        assert {UNCOMPARED, THREAD_TABLES_UNSEEN} <= {limit["id"] for limit in document["limits"]}
         assert sorted(one["fds"] for one in row_of(document, outside.pid)["instances"]) == [[fd] for fd in fds]
         insisting = observed(contained.create, "--attach", "census=iterator", through=through)
         assert insisting["source"]["census_by"] == "iterator:task_file"
-        assert OUTSIDE in insisting["source"]["blind_spots"]
+        assert OUTSIDE_NAMESPACE in {limit["id"] for limit in insisting["limits"]}
         assert row_of(insisting, contained.pid)["open"] == 2
         assert outside.pid not in {row["pid"] for row in insisting["processes"]}

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from epolltop.model.batch import Descriptor, Kind
+from epolltop.model.limits import THREAD_TABLES_UNSEEN
 from epolltop.model.snapshot import Provenance
-from epolltop.proc.scan import APART
-from epolltop.query.headline import notes
 from epolltop.query.story import instance_story
 from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually
@@ -124,7 +123,7 @@ def test_what_only_a_thread_with_a_table_of_its_own_holds_is_said_to_be_where_no
     actor.do("close", fds=[fd])
     assert scanning.flies(identity)
     snapshot = scanning.refresh()
-    assert APART in notes(snapshot)
+    assert THREAD_TABLES_UNSEEN in {limit.id for limit in snapshot.source.limits}
     (instance,) = (each for each in snapshot.unheld if each.id == identity)
     (now,) = (said for label, said in instance_story(instance.file, instance.since_ns, snapshot) if label == "now")
     assert now.endswith("; or held where no census looks")

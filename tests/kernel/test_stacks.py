@@ -19,8 +19,8 @@ import pytest
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import Program
 from epolltop.model.batch import Event, Kind
+from epolltop.model.limits import NO_STACKS
 from epolltop.runtime.pace import Deadline
-from epolltop.sources import NO_STACKS
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import EPOLL_CREATE, Hook
 from epolltop.sources.bpf.sizes import Sizes
@@ -299,5 +299,5 @@ def test_where_stacks_cannot_be_taken_all_else_works(monkeypatch: pytest.MonkeyP
         actor.create()
         (event,) = _creations(observing, actor.pid)
         assert event.stack == ()
-        (said,) = [note for note in observing.batch.source.blind_spots if note.startswith(NO_STACKS)]
+        (said,) = [limit.text("why") for limit in observing.batch.source.limits if limit.id == NO_STACKS]
         assert "MM_START_STACK" in said

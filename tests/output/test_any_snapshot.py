@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from epolltop.model.batch import Event, Kind, Probe, ProcessKey, Syscall, Totals
+from epolltop.model.bounds import EVIDENCE_MAX
+from epolltop.model.limits import Limit
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value, shown
+from epolltop.query.limit_catalogue import CATALOGUE
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View, instances, look
 from epolltop.text.safe import safe
 from tests.support.formats import FORMATS, as_json_line
@@ -34,6 +37,11 @@ TEXT = st.one_of(st.binary(max_size=20), st.sampled_from(AWKWARD).map(str.encode
 COUNT = st.integers(0, 1 << 40)
 RATE = st.floats(0, 1e9)
 AT = st.integers(1, NOW_NS)
+LIMITS = st.builds(
+    Limit,
+    st.sampled_from([*CATALOGUE, "of_tomorrow"]),
+    st.dictionaries(TEXT, TEXT | COUNT | RATE, max_size=EVIDENCE_MAX).map(lambda evidence: tuple(evidence.items())),
+)
 
 
 @st.composite
@@ -68,8 +76,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         totals=Totals(draw(COUNT), draw(COUNT), draw(COUNT), draw(COUNT)),
         source=replace(
             made.source,
-            fallback=draw(TEXT),
-            blind_spots=tuple(draw(st.lists(TEXT, max_size=2))),
+            limits=tuple(draw(st.lists(LIMITS, max_size=2))),
             probes=(Probe("epoll_create", draw(TEXT), traces), Probe("files_free", draw(TEXT), draw(st.booleans()))),
         ),
     )

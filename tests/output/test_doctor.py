@@ -56,11 +56,13 @@ def test_what_is_missing_and_not_needed_has_no_remedy() -> None:
 
 
 def test_programs_of_32_bits_that_are_not_seen() -> None:
-    unseen = "creations by 32-bit calls are not counted ({} now, and others may make such calls); --compat counts them"
-    assert unseen.format("1 process runs a 32-bit program") in report(by=exactly(sees_compat=False), compat=1)
-    assert unseen.format("0 processes run 32-bit programs") in report(by=exactly(sees_compat=False))
+    unseen = "creations by {} are not counted (>=, ?) without --compat"
+    assert unseen.format("1 32-bit process") in report(by=exactly(sees_compat=False), compat=1)
+    assert unseen.format("32-bit calls") in report(by=exactly(sees_compat=False))
     assert "32-bit" not in report(by=exactly(), compat=1)
-    assert document(by=exactly(sees_compat=False), compat=1)["compat_processes"] == 1
+    told = document(by=exactly(sees_compat=False), compat=1)
+    assert told["compat_processes"] == 1
+    assert [limit["evidence"] for limit in told["limits"] if limit["id"] == "compat_uncounted"] == [{"processes": 1}]
 
 
 def test_instances_that_are_in_no_census() -> None:

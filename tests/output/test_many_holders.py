@@ -168,7 +168,7 @@ def test_it_says_so_again_when_it_is_written_and_read_again() -> None:
     made = exact()
     once = filtered(made, "pid=42")
     twice = again(once)
-    assert (twice.extent, twice.of, twice.source.blind_spots) == (once.extent, once.of, once.source.blind_spots)
+    assert (twice.extent, twice.of, twice.source.limits) == (once.extent, once.of, once.source.limits)
 
 
 def test_a_process_of_whose_instances_some_are_listed_holds_all_the_same() -> None:

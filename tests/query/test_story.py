@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.limits import THREAD_TABLES_UNSEEN, Limit
 from epolltop.model.snapshot import Held, Holder, Snapshot
 from epolltop.query.story import Line, event_story, instance_story
 from tests.support.records import NOW_NS, SECOND_NS, event
@@ -106,7 +107,7 @@ def test_an_instance_in_flight_is_held_by_no_process() -> None:
     said = "open, held by no process that the census shows: in flight in a socket, registered with io_uring, or kept "
     said += "by a waiting thread"
     assert told(instance_story(3, sent.since_ns, world))["now"] == said
-    short_sighted = replace(world, source=replace(world.source, blind_spots=("threads with tables of their own",)))
+    short_sighted = replace(world, source=replace(world.source, limits=(Limit(THREAD_TABLES_UNSEEN),)))
     assert told(instance_story(3, sent.since_ns, short_sighted))["now"] == f"{said}; or held where no census looks"
 
 

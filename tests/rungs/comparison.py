@@ -112,5 +112,5 @@ class Comparison:
         """It says what it cannot see; whatever was left out."""
         if self._coverage.creations and snapshot.source.sees_compat != self._coverage.compat:
             yield f"32-bit tasks are said to be {'seen' if snapshot.source.sees_compat else 'unseen'}"
-        if self._coverage.blind_spot not in " ".join(snapshot.source.blind_spots):
-            yield f"{self._coverage.blind_spot!r} is not said"
+        if self._coverage.limit and self._coverage.limit not in {limit.id for limit in snapshot.source.limits}:
+            yield f"{self._coverage.limit} is not said"

@@ -29,8 +29,8 @@ class Coverage:
     """Those of all threads. Otherwise of each process that of its first: the leader, or who outlived it."""
     addresses: bool = True
     """The census names instances as events do. Otherwise by the places in which it saw them."""
-    blind_spot: str = ""
-    """Part of a sentence that it says about itself."""
+    limit: str = ""
+    """The id of one that it says about itself."""
 
     def traces(self, call: Call) -> bool:
         """Whether it sees an instance being created by such a call."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from epolltop.errors import SourceUnavailable
+from epolltop.model.limits import RELEASES_DERIVED, SHORT_LIVED_UNSEEN
 from epolltop.proc import open_files as openfiles
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from tests.kernel.observing import Observing, observe, observe_by_proc
@@ -44,7 +45,7 @@ def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
 
 _FUNCTIONS = Coverage(refused=False)
 _TRACEPOINT = Coverage(compat=False)
-_DERIVED = Coverage(compat=False, releases=False, blind_spot="no probe sees releases here")
+_DERIVED = Coverage(compat=False, releases=False, limit=RELEASES_DERIVED)
 _ADDRESS_UNSEEN = frozenset({"create_compat"})
 """What is created unseen, at an address that was let go since the last census, is taken for what was created there."""
 _TABLE_UNSEEN = frozenset({"execute_with_another_table", "leave_to_another_table"})
@@ -57,7 +58,7 @@ _PROC = Coverage(
     releases=False,
     tables=False,
     addresses=False,
-    blind_spot="are not seen, so rates are lower bounds",
+    limit=SHORT_LIVED_UNSEEN,
 )
 
 

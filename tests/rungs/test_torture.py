@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from epolltop.errors import SourceEnded
+from epolltop.model.limits import RECORDING_CUT, Limit
 from epolltop.sources.recording.reader import Recording
 from tests.kernel.observing import Observing
 
@@ -39,8 +40,8 @@ def test_what_is_recorded_of_it(watcher: Watcher) -> None:
     with contextlib.closing(recording), contextlib.suppress(SourceEnded):
         while True:
             snapshot = again.refresh()
-    cut = (*lived.source.blind_spots, f"the recording was cut off after {len(recording.times)} ticks")
-    assert snapshot == replace(lived, source=replace(lived.source, kind="replay", blind_spots=cut))
+    cut = (*lived.source.limits, Limit.of(RECORDING_CUT, ticks=len(recording.times)))
+    assert snapshot == replace(lived, source=replace(lived.source, kind="replay", limits=cut))
     assert again.records == watcher.observing.records
 
 

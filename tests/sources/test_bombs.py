@@ -18,6 +18,7 @@ import pytest
 
 from epolltop.model.batch import Batch, Census, Counts, Holding, Probe, Process, ProcessKey
 from epolltop.model.bounds import (
+    EVIDENCE_MAX,
     FRAME_CHARS_MAX,
     FRAMES_MAX,
     NAME_CHARS_MAX,
@@ -26,6 +27,7 @@ from epolltop.model.bounds import (
     TEXT_CHARS_MAX,
     USERS_MAX,
 )
+from epolltop.model.limits import Limit
 from epolltop.model.world import Selection
 from epolltop.output.formats import as_json
 from epolltop.output.report import Report
@@ -113,9 +115,9 @@ def held(holdings: Iterable[Holding]) -> Batch:
 
 
 LENGTHY: dict[str, Callable[[int], Batch]] = {
-    "note": lambda length: source(blind_spots=(ODD * length,)),
-    "notes": lambda length: source(blind_spots=tuple(f"{n}" for n in range(length))),
-    "fallback": lambda length: source(fallback=ODD * length),
+    "note": lambda length: source(limits=(Limit.told(ODD * length),)),
+    "notes": lambda length: source(limits=tuple(Limit(f"{n}") for n in range(length))),
+    "evidence": lambda length: source(limits=(Limit("a", tuple((f"{n}", n) for n in range(length))),)),
     "census by": lambda length: source(census_by=ODD * length),
     "probes": lambda length: source(probes=tuple(Probe(f"{n}", "a", True) for n in range(length))),
     "probe": lambda length: source(probes=(Probe(ODD * length, "a", True),)),
@@ -189,7 +191,7 @@ def written(told: Batch) -> bytes:
 
 
 FULL = {
-    "notes": source(blind_spots=("ä" * NOTE_CHARS_MAX,) * NOTES_MAX, fallback="a" * NOTE_CHARS_MAX),
+    "notes": source(limits=(Limit.told("ä" * NOTE_CHARS_MAX),) * NOTES_MAX),
     "names": processes(2, name="a" * NAME_CHARS_MAX, user="u" * NAME_CHARS_MAX, command="c" * TEXT_CHARS_MAX),
     "users": dataclasses.replace(BASE, users={n: "u" * NAME_CHARS_MAX for n in range(USERS_MAX)}),
     "stack": dataclasses.replace(
@@ -205,20 +207,21 @@ def test_what_a_source_may_tell_is_read_again(full: str) -> None:
     assert (len(batches), trouble) == (3, "")
     assert batches[0].processes == FULL[full].processes
     assert batches[0].users == FULL[full].users
-    assert batches[0].source.blind_spots == FULL[full].source.blind_spots
+    assert batches[0].source.limits == FULL[full].source.limits
 
 
-@pytest.mark.parametrize("over", ["note", "notes", "user", "users", "name", "command", "stack", "probes"])
+@pytest.mark.parametrize("over", ["note", "notes", "evidence", "user", "users", "name", "command", "stack", "probes"])
 def test_one_more_is_damage(over: str) -> None:
     bound = {
         "note": NOTE_CHARS_MAX,
         "notes": NOTES_MAX,
+        "evidence": EVIDENCE_MAX,
         "probes": NOTES_MAX,
         "users": USERS_MAX,
         "command": TEXT_CHARS_MAX,
         "stack": FRAMES_MAX,
     }.get(over, NAME_CHARS_MAX)
-    in_characters = over not in ("notes", "users", "stack", "probes")
+    in_characters = over not in ("notes", "evidence", "users", "stack", "probes")
     length = bound // 5 if in_characters else bound  # an odd pair is five when it is safe
     Decoder().decode(unbounded(LENGTHY[over](length)))
     with pytest.raises(Damaged):
@@ -236,12 +239,12 @@ def test_a_frame_is_cut_where_it_would_be_longer_than_any_that_is_written_now() 
 
 def test_what_a_source_tells_too_much_of_is_cut_not_lost() -> None:
     told = dataclasses.replace(
-        source(blind_spots=("x" * 5000,) * 300, fallback="y" * 5000), users={n: "u" for n in range(USERS_MAX + 5)}
+        source(limits=(Limit.told("x" * 5000),) * 300), users={n: "u" for n in range(USERS_MAX + 5)}
     )
     (again, *_), trouble = read(written(told))
     assert trouble == ""
-    assert [len(note) for note in again.source.blind_spots] == [NOTE_CHARS_MAX] * NOTES_MAX
-    assert (len(again.source.fallback), len(again.users)) == (NOTE_CHARS_MAX, USERS_MAX)
+    assert again.source.limits == (Limit.told("x" * NOTE_CHARS_MAX),) * NOTES_MAX
+    assert len(again.users) == USERS_MAX
 
 
 # Snapshot files.

@@ -7,10 +7,11 @@ import os
 import pytest
 
 from epolltop.model.batch import Kind
+from epolltop.model.limits import WALK_CUT
 from epolltop.proc import scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.procfs import Procfs
-from epolltop.proc.scan import LONG, Scan, Scanned
+from epolltop.proc.scan import Scan, Scanned
 from epolltop.runtime.pace import Deadline
 from epolltop.runtime.users import Users
 from tests.support.records import batch, source
@@ -53,7 +54,7 @@ def test_new_descriptors_are_sorted_in_by_and_by(monkeypatch: pytest.MonkeyPatch
             assert walks.open(other.pid) == 1, "who has little does not wait"
         assert opens[0] <= 100
         assert opens[1] <= 200
-        assert (opens[2], LONG in scanned.unseen) == (250, False)
+        assert (opens[2], WALK_CUT in [limit.id for limit in scanned.unseen]) == (250, False)
         assert not {hoarder.pid, other.pid} & set(walks.gone)
         other.do("close", fds=[fd])
         walks.take()
@@ -69,7 +70,7 @@ def test_a_walk_goes_on_where_time_was_over(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(scan, "WALK_S", -1.0)
         more = actor.create()
         scanned = walks.take()
-        assert LONG in scanned.unseen
+        assert WALK_CUT in [limit.id for limit in scanned.unseen]
         assert actor.pid in {each.pid for each in scanned.census.cut}
         assert walks.snapshot.partly_listed
         assert walks.open(actor.pid) == 1, "what is known stays"

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from epolltop.model.batch import ProcessKey
+from epolltop.model.limits import FOREIGN_PROC as PROC_IS_FOREIGN
+from epolltop.model.limits import HIDEPID, PART_OF_MACHINE, UNCOMPARED
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
-from epolltop.proc.scan import FOREIGN, HIDDEN, NO_KCMP, PART, UNCOMPARED
 from tests.cli.program import COMMAND, PATIENCE_S, environment
 from tests.kernel.namespaces import FOREIGN_PROC, OWN_PROC, OWN_USERS, Contained, cgroup, missing
 from tests.waiting import eventually
@@ -69,7 +70,7 @@ class Told:
     def __init__(self, *arguments: str, through: Sequence[str] = ()) -> None:
         written = epolltop("snapshot", "-d", "0", *arguments, through=through) if arguments else source(through)
         self.document: dict[str, Any] = json.loads(written)
-        self.blind_spots: list[str] = self.document["source"]["blind_spots"]
+        self.limits: list[str] = [limit["id"] for limit in self.document["limits"]]
         self.rows: dict[int, dict[str, Any]] = {row["pid"]: row for row in self.document["processes"]}
 
     def instances(self, *pids: int) -> dict[str, set[tuple[int, int]]]:
@@ -152,7 +153,7 @@ def test_inside_pids_are_those_of_the_inside_and_the_rest_is_said_to_be_unseen(a
         assert list(told.rows) == [actor.ns_pid, child]
         assert list(map(len, told.instances(actor.ns_pid, child).values())) == [4]
         assert {row["ns_pid"] for row in told.rows.values()} == {actor.ns_pid, child}
-        assert PART in told.blind_spots
+        assert PART_OF_MACHINE in told.limits
         assert told.document["source"]["census_by"] == "/proc + kcmp"
         assert not told.tells_of_itself()
         assert list(Told("-p", str(child), through=inside).rows) == [child]
@@ -161,7 +162,7 @@ def test_inside_pids_are_those_of_the_inside_and_the_rest_is_said_to_be_unseen(a
 
 def test_on_the_machine_itself_nothing_is_said_of_namespaces() -> None:
     if Procfs().shows_machine():
-        assert not {PART, UNCOMPARED, FOREIGN} & set(Told().blind_spots)
+        assert not {PART_OF_MACHINE, UNCOMPARED, PROC_IS_FOREIGN} & set(Told().limits)
 
 
 # With another namespace's /proc.
@@ -180,7 +181,7 @@ def test_with_the_proc_of_around_pids_are_those_of_around_and_ours_are_compared(
         # In a sister namespace pid 1 is another process than in ours: only kcmp(2) of the wrong one would answer.
         assert (actor.ns_pid, sister.ns_pid) == (1, 1)
         assert list(map(len, told.instances(stranger.pid, sister.pid).values())) == [1, 1, 1, 1]
-        assert UNCOMPARED in told.blind_spots
+        assert UNCOMPARED in told.limits
         assert not told.tells_of_itself()
         assert list(Told("-p", str(actor.pid), through=actor.beside(proc=False)).rows) == [actor.pid]
 
@@ -232,8 +233,8 @@ def test_the_proc_of_a_namespace_that_we_are_not_in_is_shown_and_said() -> None:
         told = Told(through=actor.beside(proc=True, pids=False))
         assert list(told.rows) == [actor.ns_pid]
         assert list(map(len, told.instances(actor.ns_pid).values())) == [1, 1]
-        assert f"{FOREIGN}; {NO_KCMP}" in told.blind_spots
-        assert PART in told.blind_spots
+        assert PROC_IS_FOREIGN in told.limits
+        assert PART_OF_MACHINE in told.limits
         assert told.document["source"]["census_by"] == "/proc"
         assert told.document["self"]["rss_bytes"] > 1 << 20
 
@@ -252,7 +253,7 @@ def test_what_hidepid_hides_is_said(how: str) -> None:
             raise
         assert stranger.pid not in told.rows
         if how == "invisible":
-            assert HIDDEN in told.blind_spots
+            assert HIDEPID in told.limits
         else:
             assert told.document["source"]["unreadable"] > 0
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch, Descriptor, Holding, ProcessKey
+from epolltop.model.limits import HIDEPID, NO_KCMP, ONLY_PROC, Limit
 from epolltop.proc import kcmp, scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.kcmp import Slot
@@ -134,7 +135,8 @@ def test_a_scan_without_change_gives_the_same_holdings(tmp_path: Path) -> None:
     fds.mkdir(parents=True)
     fds.joinpath("4").symlink_to("anon_inode:[eventpoll]")
     (tmp_path / "1" / "stat").write_text("1 (init) S " + " ".join("9" * 50))
-    quiet = ProcSource(root=str(tmp_path), fallback="no BTF")
+    only_proc = Limit.of(ONLY_PROC, why="no BTF", remedy="another kernel")
+    quiet = ProcSource(root=str(tmp_path), only_proc=only_proc)
     first, second = quiet.poll({}), quiet.poll({})
     fds.joinpath("5").symlink_to("anon_inode:[eventpoll]")
     third = quiet.poll({})
@@ -145,13 +147,13 @@ def test_a_scan_without_change_gives_the_same_holdings(tmp_path: Path) -> None:
     assert [(held.pid, held.fd) for held in first.census.holdings] == [(1, 4)]
     assert [(held.pid, held.fd) for held in third.census.holdings] == [(1, 4), (1, 5)]
     assert second.census.started_ns > first.now_ns
-    assert first.source.fallback == "no BTF"
-    assert not any("hidepid" in sentence for sentence in first.source.blind_spots)
+    assert first.source.limits[0] == only_proc
+    assert Limit(HIDEPID) not in first.source.limits
 
 
 def test_hidden_processes_are_told(tmp_path: Path) -> None:
     (tmp_path / "42").mkdir()
-    assert any("hidepid" in sentence for sentence in ProcSource(root=str(tmp_path)).poll({}).source.blind_spots)
+    assert Limit(HIDEPID) in ProcSource(root=str(tmp_path)).poll({}).source.limits
 
 
 def test_ourselves_are_left_out_unless_asked_for() -> None:
@@ -312,7 +314,7 @@ def test_without_kcmp_every_descriptor_is_an_instance(monkeypatch: pytest.Monkey
         assert len(set(files.values())) == 2
         assert watcher.of(child.pid) == files
     source = watcher.look().source
-    assert any("kcmp" in sentence for sentence in source.blind_spots)
+    assert Limit(NO_KCMP) in source.limits
     assert source.census_by == "/proc"
 
 

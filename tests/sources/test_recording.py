@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from epolltop.errors import Unplayable
 from epolltop.model.batch import Batch, Census, Counts, ProcessKey, Source
+from epolltop.model.limits import ONLY_PROC, RECORDING_CUT, Limit
 from epolltop.model.world import Selection
 from epolltop.sources.recording import codec
 from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
@@ -156,9 +157,9 @@ def test_cut_anywhere_it_tells_what_stands_before_the_cut() -> None:
             assert trouble == f"was cut off after {ticks} tick{'' if ticks == 1 else 's'}"
 
 
-def test_a_recording_that_is_known_to_be_cut_off_says_so_among_its_blind_spots() -> None:
+def test_a_recording_that_is_known_to_be_cut_off_says_so_among_its_limits() -> None:
     (tick,) = read(content(TICKS[:1])[:-5])[0]
-    assert tick.source.blind_spots == ("the recording was cut off after 1 tick",)
+    assert tick.source.limits == (Limit.of(RECORDING_CUT, ticks=1),)
 
 
 @pytest.mark.parametrize("bit", [0, 3, 7])
@@ -181,8 +182,8 @@ def test_damaged_anywhere_it_tells_what_stands_before_the_damage(bit: int) -> No
 
 
 def as_whole(tick: Batch) -> Batch:
-    """Without the note."""
-    return dataclasses.replace(tick, source=dataclasses.replace(tick.source, blind_spots=()))
+    """Without the limit."""
+    return dataclasses.replace(tick, source=dataclasses.replace(tick.source, limits=()))
 
 
 def frame_ends(whole: bytes) -> list[int]:
@@ -232,8 +233,7 @@ def test_text_is_made_safe_again() -> None:
             host=TICKS[0].source.host._replace(hostname=evil),
             probes=(dataclasses.replace(TICKS[0].source.probes[0], name=evil, attached_to=evil),),
             census_by=evil,
-            fallback=evil,
-            blind_spots=(evil,),
+            limits=(Limit(evil, ((evil, evil), ("pid", 7))),),
         ),
     )
     (tick,) = read(content([told]))[0]
@@ -243,8 +243,8 @@ def test_text_is_made_safe_again() -> None:
     assert tick.processes == {P: process(P, name=shown, command=shown, user=shown, cgroup=shown, container=shown)}
     assert tick.source.host.hostname == shown
     assert (tick.source.probes[0].name, tick.source.probes[0].attached_to) == (shown, shown)
-    assert (tick.source.kind, tick.source.census_by, tick.source.fallback) == ("replay", shown, shown)
-    assert tick.source.blind_spots == (shown,)
+    assert (tick.source.kind, tick.source.census_by) == ("replay", shown)
+    assert tick.source.limits == (Limit(shown, ((shown, shown), ("pid", 7))),)
 
 
 def test_a_recording_from_before_containers_were_told_is_read() -> None:
@@ -254,6 +254,17 @@ def test_a_recording_from_before_containers_were_told_is_read() -> None:
     assert [fields[-5:] for fields in written.values()] == [["web", 7, False, None, False]]
     frame[FRAME_FIELDS.index("processes")] = {key: fields[:-5] for key, fields in written.items()}
     assert Decoder().decode(msgspec.msgpack.encode(frame)).processes == {P: process(P)}
+
+
+def test_a_recording_from_before_limits_had_ids_is_read() -> None:
+    frame = msgspec.msgpack.decode(Encoder().encode(TICKS[0]), strict=False)
+    written = frame[FRAME_FIELDS.index("source")]
+    del written["limits"]
+    written |= {"fallback": "it was \x1b not root", "blind_spots": ["it sees\tlittle"]}
+    assert Decoder().decode(msgspec.msgpack.encode(frame)).source.limits == (
+        Limit.told(r"it was \x1b not root", ONLY_PROC),
+        Limit.told(r"it sees\x09little"),
+    )
 
 
 FRAME_FIELDS = [field.name for field in msgspec.structs.fields(codec._Frame)]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from epolltop.errors import Unplayable
 from epolltop.model.batch import Syscall
+from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, TOLD, Limit
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
@@ -114,7 +115,7 @@ def test_holders_that_a_filter_left_out_are_still_holders() -> None:
     shared = recalled.processes[0].instances[1]
     assert [holder.process.pid for holder in shared.holders] == [42, 77]
     assert shared.holders[1].fds == ()
-    assert recalled.source.blind_spots[-1] == "2 processes left out when the snapshot was written"
+    assert recalled.source.limits[-1] == Limit.of(LEFT_OUT, processes=2)
     assert recalled.extent == Extent(processes=1, holding=1, instances=3, in_flight=1)
     assert recalled.of == Extent(processes=3, holding=2, instances=4, in_flight=1)
 
@@ -229,15 +230,33 @@ def test_text_is_made_safe_again() -> None:
     written["processes"][0] |= {"name": evil, "command": evil, "user": evil, "cgroup": evil, "container": evil}
     written["events"][0]["processName"] = evil
     written["host"]["hostname"] = evil
-    written["source"] |= {"fallback": evil, "census_by": evil, "blind_spots": [evil]}
+    written["source"]["census_by"] = evil
+    written["limits"] = [{"id": evil, "evidence": {evil: evil}}]
     written["source"]["probes"][0] |= {"name": evil, "attached_to": evil}
     recalled = again(written)
     row = recalled.processes[0]
     assert (row.name, row.command, row.user, row.facts.cgroup, row.facts.container) == (shown,) * 5
     assert recalled.journal[0].name == shown
     source = recalled.source
-    assert (source.host.hostname, source.fallback, source.census_by, source.blind_spots) == (shown,) * 3 + ((shown,),)
+    assert (source.host.hostname, source.census_by) == (shown, shown)
+    assert source.limits == (Limit(shown, ((shown, shown),)),)
     assert (source.probes[0].name, source.probes[0].attached_to) == (shown, shown)
+
+
+def test_a_file_from_before_limits_had_ids_says_the_same() -> None:
+    written = document(bounded())
+    before = {name: written["source"][name] for name in ("fallback", "blind_spots")}
+    del written["limits"]
+    recalled = again(written)
+    assert [limit.id for limit in recalled.source.limits] == [ONLY_PROC, TOLD]
+    rewritten = document(recalled)
+    assert {name: rewritten["source"][name] for name in before} == before
+
+
+def test_limits_that_follow_from_numbers_are_not_told_twice() -> None:
+    once = again(document(exact()))
+    assert document(once)["limits"] == document(exact())["limits"]
+    assert not DERIVED & {limit.id for limit in once.source.limits}
 
 
 @pytest.mark.parametrize("history", [[0.0] * 61, [-1.0], [1e30], [None]])

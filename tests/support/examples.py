@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from epolltop.model import limits
 from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
+from epolltop.model.limits import Limit
 from epolltop.model.snapshot import Growth, Snapshot
 from tests.support.records import NOW_NS, SECOND_NS, event, source
 from tests.support.rows import instance, process_row, snapshot
@@ -99,9 +101,14 @@ def bounded() -> Snapshot:
             Probe("files_free", "/proc/PID/fd and kcmp", traces=False),
         ),
         census_by="/proc/PID/fd and kcmp",
-        fallback="only /proc is read, since privileges: uid 65534, may not load BPF programs; remedy: run it as root: "
-        "sudo epolltop",
-        blind_spots=("instances that live shorter than a refresh are not seen",),
+        limits=(
+            Limit.of(
+                limits.ONLY_PROC,
+                why="privileges: uid 65534, may not load BPF programs",
+                remedy="run it as root: sudo epolltop",
+            ),
+            Limit(limits.SHORT_LIVED_UNSEEN),
+        ),
         unreadable=17,
     )
     return replace(made, source=by, cpu_share=0.5)

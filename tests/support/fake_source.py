@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from epolltop.errors import SourceEnded
 from epolltop.model.batch import NS_PER_TICK, Batch, Cost, Counts, Descriptor, Event, Host, Probe, ProcessKey, Totals
+from epolltop.model.limits import ONLY_PROC, Limit
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, batch, census, holding, process, source
 
 START = (NOW_NS - 90 * SECOND_NS) // NS_PER_TICK
@@ -79,7 +80,7 @@ def batch_of(
                 Probe("files_free", "raw_tracepoint:three", exact),
             ),
             census_by="test",
-            fallback=fallback,
+            limits=(Limit.told(fallback, ONLY_PROC),) if fallback else (),
             events=sum(task.created + task.released for task in tasks),
             lost=lost,
         ),

@@ -15,6 +15,7 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
+from epolltop.query.limit_catalogue import words
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.saved import open_saved
 from epolltop.sources.recording.reader import Recording
@@ -64,7 +65,7 @@ def read(raw: bytes) -> tuple[list[Batch], str]:
         recording = opened(Path(file.name))
         batches = list(rest(recording))
         recording.close()
-    return batches, recording.trouble
+    return batches, ended(recording)
 
 
 def read_stream(raw: bytes) -> tuple[list[Batch], str]:
@@ -76,7 +77,7 @@ def read_stream(raw: bytes) -> tuple[list[Batch], str]:
     os.close(out)
     batches = list(rest(recording))
     recording.close()
-    return batches, recording.trouble
+    return batches, ended(recording)
 
 
 def opened(path: Path) -> Recording:
@@ -93,3 +94,8 @@ def rest(recording: Recording) -> Iterator[Batch]:
             yield recording.poll({})
         except SourceEnded:
             return
+
+
+def ended(recording: Recording) -> str:
+    """Why it ended early, in words; empty if it did not."""
+    return words(recording.ends_early).removeprefix("the recording ") if recording.ends_early else ""

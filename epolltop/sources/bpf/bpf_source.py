@@ -23,12 +23,13 @@ from epolltop.bcc.needs import polling
 from epolltop.bcc.program import AttachError, Program
 from epolltop.bcc.requirements import require, tracefs
 from epolltop.errors import SourceUnavailable
+from epolltop.model import limits
 from epolltop.model.batch import Batch, Census, Descriptor, Event, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.model.limits import Limit
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace, now_ns
-from epolltop.sources import NO_STACKS
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
@@ -44,7 +45,6 @@ CENSUS_WAIT_S = 10.0
 _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
 _ACTOR = attrgetter("pid", "start", "uid")
-_NO_NAMES = "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE"
 _LESSONS, _LEARNT = 9, 7
 """Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
 many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
@@ -68,7 +68,7 @@ class BpfSource:
         Args:
             include_self: count our own instances too.
             pids: see `Facts`.
-            stacks: take the user stack of each creation; where that cannot be, a blind spot says so.
+            stacks: take the user stack of each creation; where that cannot be, a limit says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             ladders: other rungs than all, to try each on a kernel that has better ones.
             sizes: other bounds of maps and buffer, to see what happens beyond them.
@@ -78,7 +78,7 @@ class BpfSource:
         self._ladders = ladders
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
         self._stacks = Stacks() if stacks else None
-        self._no_stacks = ""
+        self._no_stacks: tuple[Limit, ...] = ()
         self._procfs = Procfs()
         self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
         self._facts = Facts(self._procfs, pids)
@@ -98,7 +98,8 @@ class BpfSource:
         except SourceUnavailable as error:
             if self._stacks is None:
                 raise
-            self._stacks, self._no_stacks = None, f"{NO_STACKS}: {' '.join(str(error).split())}"
+            self._stacks = None
+            self._no_stacks = (Limit.of(limits.NO_STACKS, why=" ".join(str(error).split())),)
             self._attach()
         finally:
             give_back_memory()
@@ -158,7 +159,7 @@ class BpfSource:
         misses_creations, misses_releases = (
             preemption.leaves_out((hook.how for hook in each.hooks), self._version) for each in (created, released)
         )
-        self._unseen = [preemption.NOTE] * (misses_creations or misses_releases)
+        self._preempted = (Limit(limits.PREEMPTED),) * (misses_creations or misses_releases)
         self._sees_all_releases = not misses_releases
 
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
@@ -299,13 +300,12 @@ class BpfSource:
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         created, released = self._created, self._released
-        blind = [*self._census.unseen, *self._unseen]
+        unseen = [*self._census.unseen, *self._preempted]
         if not released.hooks:
-            blind.append("no probe sees releases here: they are derived from one census to the next")
-        if self._no_stacks:
-            blind.append(self._no_stacks)
+            unseen.append(Limit(limits.RELEASES_DERIVED))
+        unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
-            blind.append(_NO_NAMES)
+            unseen.append(Limit(limits.STACKS_UNNAMED))
         return Source(
             kind="bpf",
             host=own_host(),
@@ -314,7 +314,7 @@ class BpfSource:
                 Probe("files_free", released.attached_to or self._census.by, traces=bool(released.hooks)),
             ),
             census_by=self._census.by,
-            blind_spots=tuple(blind),
+            limits=tuple(unseen),
             events=totals.delivered,
             lost=totals.lost,
             sampled_out=totals.sampled_out,

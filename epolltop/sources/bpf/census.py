@@ -13,16 +13,17 @@ from typing import NamedTuple, Protocol
 
 from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.bcc.program import Program
+from epolltop.model import limits
 from epolltop.model.batch import Census, Descriptor, Event, Holding, ProcessKey
+from epolltop.model.limits import Limit
 from epolltop.proc.namespaces import levels_up
 from epolltop.proc.procfs import Procfs
-from epolltop.proc.scan import PART, Scan
-from epolltop.proc.shares import HOLDINGS, cut_short, fair_share
+from epolltop.proc.scan import Scan
+from epolltop.proc.shares import HOLDINGS, fair_share
 from epolltop.runtime.pace import now_ns
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.address_matching import Naming
 
-OUTSIDE = "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight"
 PART_S, FIRST_S = 0.2, 1.0
 """How long one call of `take` reads: afterwards others want their turn. Nothing is known before the first is over."""
 
@@ -40,8 +41,8 @@ class CensusTaker(Protocol):
 
     by: str
     """How, for the screen."""
-    unseen: tuple[str, ...]
-    """What the last one could not see or tell apart, a sentence each."""
+    unseen: tuple[Limit, ...]
+    """What the last one could not see or tell apart."""
     unreadable: int
     """Processes whose descriptors the last one could not read."""
 
@@ -79,8 +80,9 @@ class IteratorCensus:
         self._program = program
         self._begin = program.iterator("bpf_iter__task_file")
         self._procfs = Procfs()
-        part = () if self._procfs.shows_machine() else (PART,)
-        self._never_seen: tuple[str, ...] = (*part, OUTSIDE) if levels_up(self._procfs) else part
+        part = () if self._procfs.shows_machine() else (Limit(limits.PART_OF_MACHINE),)
+        outside = (Limit(limits.OUTSIDE_NAMESPACE),) if levels_up(self._procfs) else ()
+        self._never_seen: tuple[Limit, ...] = (*part, *outside)
         self.unseen = self._never_seen
         self._room = self._each = room
         self._number = 0
@@ -136,12 +138,12 @@ class IteratorCensus:
         self.unseen = (*self._never_seen, *([self._cut_short()] if cut else []))
         return Census(self._started_ns, self._holdings, by_address=True, cut=cut)
 
-    def _cut_short(self) -> str:
+    def _cut_short(self) -> Limit:
         most = wire.Pass._make(self._program.element("pass", wire.PASS)).most_of
         process = self._procfs.process(most)
         self._procfs.forget({most})
-        who = f"{most.pid} ({process.name})" if process else f"{most.pid}"
-        return cut_short(self._room, f", {who} holds most")
+        named = {"name": process.name} if process else {}
+        return Limit.of(limits.CENSUS_CUT, descriptors=self._room, pid=most.pid, **named)
 
     def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
         """See CensusTaker; the kernel tells it of all."""
@@ -186,7 +188,7 @@ class ScanCensus:
         """
         self._scan = Scan(Procfs(), include_self=include_self)
         self.by = self._scan.by
-        self.unseen: tuple[str, ...] = ()
+        self.unseen: tuple[Limit, ...] = ()
         self.unreadable = 0
         self._births = births
         self._noted = Births(0, {}, whole=False)

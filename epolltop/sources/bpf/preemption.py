@@ -16,7 +16,6 @@ from pathlib import Path
 _CONCERNED = {"kprobe", "kretprobe", "tracepoint"}
 _COUNTED_SINCE = (6, 7)
 _MODES = Path("/sys/kernel/debug/sched/preempt")
-NOTE = "this kernel may preempt epolltop as it reads counts, and leaves out what happens meanwhile: some may be missing"
 
 
 def leaves_out(hows: Iterable[str], version: tuple[int, ...]) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import zlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,6 +32,7 @@ from epolltop.model.batch import (
     Totals,
 )
 from epolltop.model.bounds import (
+    EVIDENCE_MAX,
     FRAME_CHARS_MAX,
     FRAMES_MAX,
     NAME_CHARS_MAX,
@@ -39,6 +41,7 @@ from epolltop.model.bounds import (
     TEXT_CHARS_MAX,
     USERS_MAX,
 )
+from epolltop.model.limits import ONLY_PROC, Limit
 from epolltop.text.safe import clipped, printable
 
 RECORDS_MAX = 1 << 17
@@ -53,6 +56,14 @@ _Fact = TypeVar("_Fact", Counts, Process)
 
 class Damaged(Exception):
     """What was read is not what an Encoder writes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Source(Source):
+    """With what was written before limits had ids: sentences."""
+
+    fallback: str = ""
+    blind_spots: tuple[str, ...] = ()
 
 
 class _Census(msgspec.Struct, array_like=True):
@@ -71,7 +82,7 @@ class _Frame(msgspec.Struct, array_like=True):
     since_ns: int
     now_ns: int
     wall_ns: int
-    source: Source
+    source: _Source
     cost: Cost
     totals: Totals
     events: list[Event]
@@ -282,23 +293,36 @@ def _safe_stack(stack: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(clipped(printable(frame), FRAME_CHARS_MAX) for frame in stack)
 
 
-def _within_bounds(source: Source) -> Source:
-    """As much of its notes as is read again; a source makes them, so only an error may be as long."""
-    cut = [note[:NOTE_CHARS_MAX] for note in (source.fallback, *source.blind_spots[:NOTES_MAX])]
-    return dataclasses.replace(source, fallback=cut[0], blind_spots=tuple(cut[1:]))
+def _members(source: Source) -> dict[str, Any]:
+    return {member.name: getattr(source, member.name) for member in dataclasses.fields(Source)}
 
 
-def _safe_source(source: Source) -> Source:
-    _require(len(source.probes) <= NOTES_MAX and len(source.blind_spots) <= NOTES_MAX)
-    return dataclasses.replace(
-        source,
-        kind="replay",
-        host=Host(*map(_safe_name, source.host)),
-        probes=tuple(Probe(_safe_name(each.name), _safe_note(each.attached_to), each.traces) for each in source.probes),
-        census_by=_safe_note(source.census_by),
-        fallback=_safe_note(source.fallback),
-        blind_spots=tuple(map(_safe_note, source.blind_spots)),
-    )
+def _within_bounds(source: Source) -> _Source:
+    """As much of its limits as is read again; a source makes them, so only an error may be as long."""
+    cut = (limit.passed_through(lambda text: text[:NOTE_CHARS_MAX]) for limit in source.limits[:NOTES_MAX])
+    return _Source(**_members(source) | {"limits": tuple(cut)})
+
+
+def _safe_source(source: _Source) -> Source:
+    _require(max(len(source.probes), len(source.limits), len(source.blind_spots)) <= NOTES_MAX)
+    told = [Limit.told(source.fallback, ONLY_PROC)] if source.fallback else []
+    told += map(Limit.told, source.blind_spots)
+    changed = {
+        "kind": "replay",
+        "host": Host(*map(_safe_name, source.host)),
+        "probes": tuple(
+            Probe(_safe_name(each.name), _safe_note(each.attached_to), each.traces) for each in source.probes
+        ),
+        "census_by": _safe_note(source.census_by),
+        "limits": tuple(map(_safe_limit, (*told, *source.limits))),
+    }
+    return Source(**_members(source) | changed)
+
+
+def _safe_limit(limit: Limit) -> Limit:
+    _require(len(limit.evidence) <= EVIDENCE_MAX)
+    _require(all(math.isfinite(value) for _, value in limit.evidence if isinstance(value, float)))
+    return limit.passed_through(_safe_note)
 
 
 def _safe_events(events: list[Event]) -> list[Event]:

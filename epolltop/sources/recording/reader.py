@@ -14,6 +14,7 @@ import msgspec
 
 from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch, Descriptor, ProcessKey
+from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, Limit
 from epolltop.model.world import Selection
 from epolltop.sources.recording.codec import Damaged, Decoder
 from epolltop.sources.recording.container import (
@@ -77,8 +78,8 @@ class Recording:
         """What was selected when it was recorded."""
         self.times: Sequence[int] = ()
         """The boot clock at each tick that can be read; empty if the file cannot seek."""
-        self.trouble = ""
-        """Why it ends early, as far as is known by now: a sentence without an end."""
+        self.ends_early: Limit | None = None
+        """Why, as far as is known by now."""
 
     def open(self) -> None:
         """Reads the header and, if it can seek, where each tick is.
@@ -104,15 +105,12 @@ class Recording:
         """The next batch; nothing can be measured any more.
 
         Raises:
-            SourceEnded: that was the last, or the next one cannot be read; see `trouble`.
+            SourceEnded: that was the last, or the next one cannot be read; see `ends_early`.
         """
         batch = self._next()
-        if not self.trouble:
+        if self.ends_early is None:
             return batch
-        source = batch.source
-        return replace(
-            batch, source=replace(source, blind_spots=(*source.blind_spots, f"the recording {self.trouble}"))
-        )
+        return replace(batch, source=replace(batch.source, limits=(*batch.source.limits, self.ends_early)))
 
     def close(self) -> None:
         """Closes the file."""
@@ -135,15 +133,15 @@ class Recording:
             raise SourceEnded
         head = self._file.read(FRAME.size)
         if len(head) < FRAME.size:
-            raise self._ends("was cut off")
+            raise self._ends(RECORDING_CUT)
         length, total, now_ns = FRAME.unpack(head)
         if length > UNPACKED_BYTES_MAX:
-            raise self._ends("is damaged")
+            raise self._ends(RECORDING_DAMAGED)
         content = self._file.read(length)
         if len(content) < length:
-            raise self._ends("was cut off")
+            raise self._ends(RECORDING_CUT)
         if total != check_sum(length, now_ns, content):
-            raise self._ends("is damaged")
+            raise self._ends(RECORDING_DAMAGED)
         if not length:
             raise SourceEnded
         end, ticks = here.offset + len(head) + length, here.ticks + 1
@@ -151,9 +149,9 @@ class Recording:
             raw = _inflated(here.inflate, content, unpacked_max(length, end, ticks, here.unpacked))
             batch = here.decoder.decode(raw)
         except Damaged:
-            raise self._ends("is damaged") from None
+            raise self._ends(RECORDING_DAMAGED) from None
         if batch.now_ns != now_ns or now_ns < self._last_ns:
-            raise self._ends("is damaged")
+            raise self._ends(RECORDING_DAMAGED)
         self._last_ns = now_ns
         self._place = replace(here, offset=end, ticks=ticks, unpacked=here.unpacked + len(raw))
         return batch
@@ -163,8 +161,8 @@ class Recording:
         ticks = self._place.ticks
         self.times = self.times[:ticks]
         if not ticks:
-            return Unplayable(f"a recording that {why} before the end of its first tick")
-        self.trouble = f"{why} after {ticks} tick{'' if ticks == 1 else 's'}"
+            return _unplayable(why)
+        self.ends_early = Limit.of(why, ticks=ticks)
         return SourceEnded()
 
     def _scan(self) -> Sequence[int]:
@@ -172,7 +170,7 @@ class Recording:
         times = array.array("q")
         file, offset = self._file.fileno(), self._place.offset
         end = os.fstat(file).st_size
-        why = "was cut off"
+        why = RECORDING_CUT
         while True:
             head = os.pread(file, FRAME.size, offset)
             if len(head) < FRAME.size:
@@ -183,15 +181,15 @@ class Recording:
                 why = ""
                 break
             if length == 0 or length > UNPACKED_BYTES_MAX or now_ns < (times[-1] if times else 0):
-                why = "is damaged"
+                why = RECORDING_DAMAGED
                 break
             if offset > end:
                 break
             times.append(now_ns)
         if why:
             if not times:
-                raise Unplayable(f"a recording that {why} before the end of its first tick")
-            self.trouble = f"{why} after {len(times)} tick{'' if len(times) == 1 else 's'}"
+                raise _unplayable(why)
+            self.ends_early = Limit.of(why, ticks=len(times))
         elif not times:
             raise Unplayable("a recording without a tick")
         return times
@@ -208,8 +206,14 @@ class Recording:
         if not line:
             raise Unplayable("empty")
         if not octet and MAGIC.startswith(line[: len(MAGIC)]):
-            raise Unplayable("a recording that was cut off before the end of its first tick")
+            raise _unplayable(RECORDING_CUT)
         raise Unplayable("neither a recording nor a snapshot of epolltop")
+
+
+def _unplayable(why: str) -> Unplayable:
+    """What has no tick at all, for one of the reasons to end early."""
+    ends = {RECORDING_CUT: "was cut off", RECORDING_DAMAGED: "is damaged"}
+    return Unplayable(f"a recording that {ends[why]} before the end of its first tick")
 
 
 def _inflated(inflate: Any, content: bytes, most: int) -> bytes:

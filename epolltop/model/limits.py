@@ -1,0 +1,104 @@
+"""What cannot be seen, as data: which limit it is, and the numbers and names that show how far it goes.
+
+Whoever meets a limit gives its id and the evidence. `query.limit_catalogue` has the words, the severity and the remedy
+of each id; only front ends ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+Value = int | float | str
+
+
+class Limit(NamedTuple):
+    """One thing that cannot be seen here and now."""
+
+    id: str
+    """One of the constants below, or one of a later epolltop."""
+    evidence: tuple[tuple[str, Value], ...] = ()
+    """By name, each name once; text in it is safe already."""
+
+    @classmethod
+    def of(cls, which: str, **evidence: Value) -> Limit:
+        """A limit with its evidence by keyword."""
+        return cls(which, tuple(evidence.items()))
+
+    @classmethod
+    def told(cls, sentence: str, which: str = "told") -> Limit:
+        """What an epolltop that knew no ids wrote down in words."""
+        return cls.of(which, sentence=sentence)
+
+    def number(self, name: str) -> int:
+        """A whole number in the evidence; 0 if there is none of that name."""
+        value = dict(self.evidence).get(name)
+        return value if isinstance(value, int) else 0
+
+    def text(self, name: str) -> str:
+        """A text in the evidence; empty if there is none of that name."""
+        value = dict(self.evidence).get(name)
+        return value if isinstance(value, str) else ""
+
+    def passed_through(self, safe: Callable[[str], str]) -> Limit:
+        """The same with every text in it replaced by what the function makes of it."""
+        evidence = ((safe(name), safe(value) if isinstance(value, str) else value) for name, value in self.evidence)
+        return Limit(safe(self.id), tuple(evidence))
+
+
+TOLD = "told"
+"""A sentence; see `Limit.told`."""
+
+# A source tells these. The comment gives the evidence.
+ONLY_PROC = "only_proc"  # why, remedy
+SHORT_LIVED_UNSEEN = "short_lived_unseen"
+CREATION_UNKNOWN = "creation_unknown"
+UNHELD_UNSEEN = "unheld_unseen"
+RELEASES_DERIVED = "releases_derived"
+PREEMPTED = "preempted"
+NO_STACKS = "no_stacks"  # why
+STACKS_NEED_BPF = "stacks_need_bpf"
+STACKS_UNNAMED = "stacks_unnamed"
+NO_KCMP = "no_kcmp"
+FOREIGN_PROC = "foreign_proc"
+UNCOMPARED = "uncompared"  # processes
+THREAD_TABLES_UNSEEN = "thread_tables_unseen"
+HIDEPID = "hidepid"
+PART_OF_MACHINE = "part_of_machine"
+OUTSIDE_NAMESPACE = "outside_namespace"
+WALK_CUT = "walk_cut"  # processes
+CENSUS_CUT = "census_cut"  # descriptors; pid and name of who holds most, the name if it is known
+RECORDING_CUT = "recording_cut"  # ticks
+RECORDING_DAMAGED = "recording_damaged"  # ticks
+
+# These follow from other numbers of a snapshot or of the doctor, so nobody need keep them.
+LEFT_OUT = "left_out"  # processes
+ABSENT = "absent"  # pids, the first few; more
+NOT_RECORDED = "not_recorded"  # likewise
+UNREADABLE = "unreadable"  # processes
+UNATTRIBUTED = "unattributed"  # calls
+BIRTHS_UNNOTED = "births_unnoted"  # creations
+STACKS_LEFT_OUT = "stacks_left_out"  # creations
+MISSED = "missed"  # runs
+COMPAT_UNCOUNTED = "compat_uncounted"  # processes
+CREATIONS_UNSEEN = "creations_unseen"  # instances; compat: 1 if --compat would count them
+UNLISTED = "unlisted"  # descriptors, sockets, registrations
+UNLISTED_UNKNOWN = "unlisted_unknown"
+
+DERIVED = frozenset(
+    (
+        LEFT_OUT,
+        ABSENT,
+        NOT_RECORDED,
+        UNREADABLE,
+        UNATTRIBUTED,
+        BIRTHS_UNNOTED,
+        STACKS_LEFT_OUT,
+        MISSED,
+        COMPAT_UNCOUNTED,
+        CREATIONS_UNSEEN,
+        UNLISTED,
+        UNLISTED_UNKNOWN,
+    )
+)
+"""Those of the second group: who reads a snapshot again leaves them out, and they are derived anew."""

@@ -1,0 +1,82 @@
+"""Which limits hold of a snapshot: those its source tells, and those that follow from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from epolltop.model import limits
+from epolltop.model.batch import Source, Unlisted
+from epolltop.model.limits import Limit
+from epolltop.model.snapshot import Snapshot
+
+_PIDS = 8
+"""That are named one by one."""
+
+
+def limits_of(snapshot: Snapshot) -> tuple[Limit, ...]:
+    """What cannot be seen here, the most important first."""
+    source = snapshot.source
+    return (*_absent(snapshot), *_no_room(source), *_uncounted(snapshot), *limits_of_source(source))
+
+
+def limits_of_source(source: Source) -> Iterator[Limit]:
+    """What a source does not see of this machine, whatever happens on it."""
+    yield from (limit for limit in source.limits if limit.id == limits.ONLY_PROC)
+    if source.unreadable:
+        yield Limit.of(limits.UNREADABLE, processes=source.unreadable)
+    yield from (limit for limit in source.limits if limit.id != limits.ONLY_PROC)
+
+
+def limits_of_machine(source: Source, compat: int, unlisted: Unlisted) -> tuple[Limit, ...]:
+    """What the doctor finds that a source would not see.
+
+    Args:
+        source: that would be used.
+        compat: how many processes run 32-bit programs.
+        unlisted: which references to instances no census shows.
+    """
+    found = list(limits_of_source(source))
+    if source.exact and not source.sees_compat:
+        found.append(Limit.of(limits.COMPAT_UNCOUNTED, processes=compat))
+    if unlisted.in_flight or unlisted.registered:
+        found.append(
+            Limit.of(
+                limits.UNLISTED,
+                descriptors=unlisted.in_flight,
+                sockets=unlisted.sockets,
+                registrations=unlisted.registered,
+            )
+        )
+    if not unlisted.complete:
+        found.append(Limit(limits.UNLISTED_UNKNOWN))
+    return tuple(found)
+
+
+def _absent(snapshot: Snapshot) -> Iterator[Limit]:
+    """Who was asked for in vain."""
+    if snapshot.absent:
+        which = limits.NOT_RECORDED if snapshot.source.kind == "replay" else limits.ABSENT
+        few = ", ".join(map(str, snapshot.absent[:_PIDS]))
+        yield Limit.of(which, pids=few, more=max(0, len(snapshot.absent) - _PIDS))
+
+
+def _no_room(source: Source) -> Iterator[Limit]:
+    """What had no room, and what that means for what is shown."""
+    unnoted = source.overflowed - source.unattributed
+    if source.unattributed:
+        yield Limit.of(limits.UNATTRIBUTED, calls=source.unattributed)
+    if unnoted > 0:
+        yield Limit.of(limits.BIRTHS_UNNOTED, creations=unnoted)
+    if source.stacks_left_out:
+        yield Limit.of(limits.STACKS_LEFT_OUT, creations=source.stacks_left_out)
+
+
+def _uncounted(snapshot: Snapshot) -> Iterator[Limit]:
+    """What is in no count, although the probes are there."""
+    source, programs = snapshot.source, sum(row.facts.compat for row in snapshot.processes)
+    if source.missed:
+        yield Limit.of(limits.MISSED, runs=source.missed)
+    if programs and not source.sees_compat:
+        yield Limit.of(limits.COMPAT_UNCOUNTED, processes=programs)
+    if snapshot.unseen:
+        yield Limit.of(limits.CREATIONS_UNSEEN, instances=snapshot.unseen, compat=int(not source.sees_compat))
