@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias
 
+from epolltop.model.histogram import Histogram
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.member import Form, Member, Row, rounded
 from epolltop.text.cells import cut
@@ -15,13 +16,45 @@ from epolltop.text.numbers import UNKNOWN, at_least, count, duration, rate
 Value: TypeAlias = int | float | str | bool | None
 """Raw and of one type per field, so that it sorts; None is unknown."""
 
+Raw: TypeAlias = Value | Histogram
+
 Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds", "text"]
 """id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
 
 Severity: TypeAlias = Literal["warn", "error"]
 
 
+Kind: TypeAlias = Literal["gauge", "counter", "histogram", "label"]
+"""As metrics have it: a counter only grows, a label names the others."""
+
+
+class Metric(NamedTuple):
+    """What a field is to a program that collects metrics."""
+
+    kind: Kind
+    unit: str
+    """Base unit, as names of metrics end: seconds, per_second, or empty."""
+    factor: float
+    """What makes a raw value one in the base unit."""
+
+
+class _Steps(NamedTuple):
+    """Of the histograms of a unit."""
+
+    in_unit: int
+    suffix: str
+    """Of names in JSON."""
+    form: Form
+
+
 _FORMS: dict[Unit, Form] = {"id": "integer", "count": "integer", "text": "text"}
+_STEPS: dict[Unit, _Steps] = {"count": _Steps(1, "", "histogram"), "seconds": _Steps(10**9, "_s", "histogram_s")}
+_BASE: dict[Unit, tuple[str, float]] = {
+    "seconds": ("seconds", 1),
+    "per_s": ("per_second", 1),
+    "per_min": ("per_second", 1 / 60),
+    "per_h": ("per_second", 1 / 3600),
+}
 
 
 def _calm(_row: object) -> None:
@@ -50,8 +83,8 @@ class Field(Generic[Row]):
     """Cells; 0 takes what is left."""
     unit: Unit
     """Of the raw value."""
-    get: Callable[[Row, Snapshot], Value]
-    """See value."""
+    get: Callable[[Row, Snapshot], Raw]
+    """In unit; a histogram of seconds has steps of a nanosecond, one of counts steps of one."""
     help: str
     """One sentence: what it is, how it is measured, in what unit."""
     aliases: tuple[str, ...] = ()
@@ -71,6 +104,8 @@ class Field(Generic[Row]):
     """Where there is no room for all columns, those with the highest are left out first, of equals the last."""
     severity: Callable[[Row], Severity | None] = _calm
     """How alarming the cell is."""
+    kind: Kind | None = None
+    """To metrics, where it does not follow: what is counted while watching is a counter, text is a label."""
     in_json: bool = True
     """Whether the row's object in a snapshot file has it."""
     json: Callable[[Row, Snapshot], Any] | None = None
@@ -104,29 +139,48 @@ class Field(Generic[Row]):
         return (self.id, self.title.lower(), *self.aliases)
 
     def value(self, row: Row, snapshot: Snapshot) -> Value:
-        """Raw, in unit; None if unknown."""
+        """Raw, in unit; None if unknown. Of a histogram the 99th percentile: rows sort and are filtered by it."""
         if self.observed and not snapshot.window_s:
             return None
-        return self.get(row, snapshot)
+        raw = self.get(row, snapshot)
+        return self._quantile(raw, 0.99) if isinstance(raw, Histogram) else raw
+
+    def _raw(self, row: Row, snapshot: Snapshot) -> Raw:
+        return None if self.observed and not snapshot.window_s else self.get(row, snapshot)
+
+    def _quantile(self, of: Histogram, share: float) -> float | None:
+        steps = of.quantile(share)
+        return None if steps is None else steps / _STEPS[self.unit].in_unit
+
+    @property
+    def metric(self) -> Metric:
+        """What it is to metrics."""
+        label = self.unit in ("id", "text")
+        kind = self.kind or ("label" if label else "counter" if self.observed and self.unit == "count" else "gauge")
+        return Metric(kind, *_BASE.get(self.unit, ("", 1)))
 
     @property
     def member(self) -> Member[Row]:
         """What a snapshot file has of it."""
-        form = self.form or _FORMS.get(self.unit, "number")
+        form = _STEPS[self.unit].form if self.kind == "histogram" else self.form or _FORMS.get(self.unit, "number")
         return Member(self.id, form, self.json_help or self.help, self._written, self.known, self.signed, self.many,
                       self.gaps, self.choices, self.pattern, self.items_max)  # fmt: skip
 
     def _written(self, row: Row, snapshot: Snapshot) -> Any:
         if self.json is None:
-            value = self.value(row, snapshot)
+            value = self._raw(row, snapshot)
+            if isinstance(value, Histogram):
+                return value.as_json(_STEPS[self.unit].in_unit, _STEPS[self.unit].suffix)
             return rounded(value) if isinstance(value, float) else value
         return None if self.observed and not snapshot.window_s else self.json(row, snapshot)
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
-        """For people; '?' if unknown, '≥' before a lower bound."""
+        """For people; '?' if unknown, '≥' before a lower bound. Of a histogram the median and the 99th percentile."""
         if self.text is not None:
             return self.text(row, snapshot)
-        value = self.value(row, snapshot)
+        value = self._raw(row, snapshot)
+        if isinstance(value, Histogram):
+            return " ".join(self._readable(self._quantile(value, share)) for share in (0.5, 0.99))
         readable = self._readable(value)
         if not (self.observed and value) or (snapshot.source.sees(self.observed) and not _may_lack(row)):
             return readable

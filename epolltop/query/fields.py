@@ -314,7 +314,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
 
 def _of_holder(field: Field[ProcessRow], *, width: int | None = None, shown: bool = True) -> Field[InstanceOf]:
     def value(row: InstanceOf, snapshot: Snapshot) -> Value:
-        return field.get(row.process, snapshot) if row.process else None
+        return field.value(row.process, snapshot) if row.process else None
 
     return Field(field.id, field.title, width or field.width, field.unit, value, f"Of the holder: {field.help}",
                  aliases=field.aliases, shown=shown,

@@ -115,7 +115,9 @@ class _Reading(Generic[Row]):
         self._fields = fields
         self._names = frozenset(name for field in fields for name in field.names)
         # 10,000 rows of four values: a call less for each is felt
-        self._words = [field.value if field.observed else field.get for field in fields if field.id in WORD_FIELDS]
+        self._words: list[Callable[[Any, Snapshot], Any]] = [
+            field.value if field.observed else field.get for field in fields if field.id in WORD_FIELDS
+        ]
         self._folded: tuple[object, str] = (None, "")  # of the last row
         self._terms = self._patterns = 0
 

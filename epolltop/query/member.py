@@ -10,8 +10,8 @@ from epolltop.model.snapshot import Snapshot
 
 Row = TypeVar("Row")
 
-Form: TypeAlias = Literal["integer", "number", "text", "truth", "time"]
-"""Of a value in JSON: time is text, UTC, RFC 3339."""
+Form: TypeAlias = Literal["integer", "number", "text", "truth", "time", "histogram", "histogram_s"]
+"""Of a value in JSON: time is text, UTC, RFC 3339; histogram_s is one of durations."""
 
 DIGITS = 3
 """Behind the point of a number, unless a member gives more."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 import msgspec
 
 from epolltop.model.bounds import EVIDENCE_MAX
+from epolltop.model.histogram import BUCKETS_MAX, Histogram, from_json
 from epolltop.query.member import Form, Member
 from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
 
@@ -124,8 +125,31 @@ def _type_of(member: Member[Any]) -> Any:
     return item if member.known else Union[item, None]  # noqa: UP007
 
 
+class Buckets(msgspec.Struct):
+    """Of numbers."""
+
+    max: _Amount
+    histogram: Annotated[list[tuple[_Amount, _Count]], msgspec.Meta(max_length=BUCKETS_MAX)]
+
+    def read(self) -> Histogram:
+        """As the model has it; ValueError: it is none."""
+        return from_json(self.histogram, self.max, 1)
+
+
+class BucketsOfSeconds(msgspec.Struct):
+    """Of durations."""
+
+    max_s: _Amount
+    histogram: Annotated[list[tuple[_Amount, _Count]], msgspec.Meta(max_length=BUCKETS_MAX)]
+
+    def read(self) -> Histogram:
+        """As the model has it; ValueError: it is none."""
+        return from_json(self.histogram, self.max_s, 10**9)
+
+
 _TYPES: dict[Form, Any] = {
     "integer": _Count, "number": _Amount, "text": _Text, "truth": bool, "time": datetime.datetime,
+    "histogram": Buckets, "histogram_s": BucketsOfSeconds,
 }  # fmt: skip
 _SIGNED: dict[Form, Any] = {"integer": _Number, "number": _Rate}
 

@@ -254,6 +254,8 @@ def _or_nothing(kind: type) -> Callable[[Any], Any]:
 
 
 def _printed(value: Any) -> Any:
+    if isinstance(value, forms.Buckets | forms.BucketsOfSeconds):
+        return value.read()
     return printable(value) if isinstance(value, str) else value
 
 

@@ -26,6 +26,18 @@ _SCHEMAS: dict[Form, dict[str, Any]] = {
     "truth": {"type": "boolean"},
     "time": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"},
 }
+_SUFFIXES: dict[Form, str] = {"histogram": "", "histogram_s": "_s"}
+for _form, _suffix in _SUFFIXES.items():
+    _QUANTILE = {"type": ["number", "null"], "minimum": 0}
+    _BUCKET = {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2}
+    _SCHEMAS[_form] = {
+        "type": "object",
+        "required": [f"p50{_suffix}", f"p99{_suffix}", f"max{_suffix}", "histogram"],
+        "properties": {
+            f"p50{_suffix}": _QUANTILE, f"p99{_suffix}": _QUANTILE, f"max{_suffix}": {"type": "number", "minimum": 0},
+            "histogram": {"type": "array", "items": _BUCKET},
+        },
+    }  # fmt: skip
 _NAMES: dict[Form, str] = {form: form for form in _SCHEMAS} | {"time": "time, UTC, RFC 3339", "truth": "boolean"}
 
 
