@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import ctypes
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -58,8 +57,10 @@ class PerfBuffer:
                 for cpu in self._online():
                     self._listen(cpu)
         except OSError as error:
+            call = error.call if isinstance(error, syscalls.Refused) else ""
             raise SourceUnavailable(
-                f"the kernel refused the perf buffer: {error}", remedy(str(error), "use --source proc")
+                f"the kernel refused the perf buffer: {error}",
+                remedy(call, error.errno or 0) or "use --source proc",
             ) from None
 
     def listen_again(self, cpu: int) -> None:
@@ -95,7 +96,7 @@ class PerfBuffer:
         if self._lib.perf_reader_mmap(reader) < 0:
             errno = ctypes.get_errno()
             self._lib.perf_reader_free(reader)
-            raise OSError(errno, f"mmap of {self._pages} pages: {os.strerror(errno)}")
+            raise syscalls.Refused("mmap", errno, f"mmap of {self._pages} pages")
         self._readers[cpu] = reader
         syscalls.enable(event)
         self._table[self._table.Key(cpu)] = self._table.Leaf(event)

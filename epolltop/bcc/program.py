@@ -22,7 +22,7 @@ from typing import Any
 from epolltop.bcc import kretprobes, syscalls
 from epolltop.bcc.btf import VMLINUX, Btf
 from epolltop.bcc.perf_buffer import PerfBuffer
-from epolltop.bcc.remedies import remedy
+from epolltop.bcc.remedies import number_in, remedy
 from epolltop.errors import SourceUnavailable
 from epolltop.proc.fdinfo import own_recursion_misses
 from epolltop.runtime.descriptors import is_open, silenced
@@ -37,6 +37,11 @@ them the kernel leaves off before the end."""
 
 class AttachError(Exception):
     """A program could not be loaded or attached; the message is BCC's."""
+
+    def __init__(self, why: str, *, no_tracepoint: bool = False) -> None:
+        super().__init__(why)
+        self.no_tracepoint = no_tracepoint
+        """A tracepoint was not there, or out of reach."""
 
 
 def bpf_directory() -> Path:
@@ -96,7 +101,8 @@ class Program:
         except Exception as error:
             raise SourceUnavailable(
                 f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
-                remedy(str(error) + said, "please report this message together with the output of epolltop doctor"),
+                remedy("bpf", number_in(f"{error}{said}"))
+                or "please report this message together with the output of epolltop doctor",
             ) from None
         finally:
             os.environ.pop("BCC_KERNEL_SOURCE")
@@ -125,7 +131,8 @@ class Program:
             with silenced():
                 calls[how]()
         except Exception as error:  # BCC raises bare Exception for everything
-            raise AttachError(_in_words(error)) from None
+            absent = isinstance(error, syscalls.NoTracepoint)
+            raise AttachError(_in_words(error), no_tracepoint=absent) from None
         self._attached[how, target] = bpf.funcs[name].fd
 
     def misses(self, how: str, target: str) -> int:

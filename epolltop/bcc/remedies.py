@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
 
 from epolltop.errors import MORE_DESCRIPTORS
 from epolltop.text.safe import printable
+
+_MEMORY = "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
+_REFUSED_BPF = "; or nothing that refuses bpf(2), as seccomp does in most containers"
 
 
 def as_root() -> str:
@@ -21,14 +25,25 @@ def as_root() -> str:
     return f"run it as root: sudo {printable(shlex.quote(started))}"
 
 
-def remedy(said: str, otherwise: str) -> str:
-    """A remedy for a refusal, by its message; `otherwise` if the message says nothing we know."""
-    if "perf_event_open: Permission denied" in said:
-        return f"{as_root()}; or sysctl kernel.perf_event_paranoid=2, if it is more now"
-    if "Operation not permitted" in said and "perf_event_open" not in said:
-        memory = "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
-        refusal = "; or nothing that refuses bpf(2), as seccomp does in most containers"
-        return memory if "mmap of" in said else memory + refusal
-    if "Too many open files" in said:
-        return MORE_DESCRIPTORS
-    return otherwise
+def remedy(call: str, number: int) -> str:
+    """What may help against a refusal; empty if nothing is known.
+
+    Args:
+        call: the system call that was refused: perf_event_open, mmap, bpf, or empty.
+        number: errno.
+    """
+    if call == "perf_event_open":
+        if number == errno.EACCES:
+            return f"{as_root()}; or sysctl kernel.perf_event_paranoid=2, if it is more now"
+    elif number == errno.EPERM:
+        return _MEMORY if call == "mmap" else _MEMORY + _REFUSED_BPF
+    return MORE_DESCRIPTORS if number == errno.EMFILE else ""
+
+
+def number_in(printed: str) -> int:
+    """The errno that libbcc printed; 0 if none that has a remedy.
+
+    While it makes maps and loads programs libbcc prints the text of strerror(3), and keeps no number. The text is
+    English: neither libbcc nor Python sets LC_MESSAGES.
+    """
+    return next((number for number in (errno.EPERM, errno.EMFILE) if os.strerror(number) in printed), 0)

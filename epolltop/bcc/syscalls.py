@@ -41,6 +41,19 @@ _PROG_TYPE_TRACING, _TRACE_ITER = 26, 28
 _ENOENT = 2
 
 
+class Refused(OSError):
+    """A system call that the kernel refused."""
+
+    def __init__(self, call: str, number: int, what: str = "") -> None:
+        """Takes the name of the call, errno, and what was asked for if the name does not say it."""
+        super().__init__(number, f"{what or call}: {os.strerror(number)}")
+        self.call = call
+
+
+class NoTracepoint(OSError):
+    """A tracepoint that cannot be looked up: the kernel has none of that name, or tracefs is out of reach."""
+
+
 def open_output(cpu: int, wakeup_events: int) -> int:
     """Opens the perf event to which BPF programs on a CPU write records; the caller maps, registers and enables it.
 
@@ -71,7 +84,8 @@ def attach_tracepoint(target: str, program: int) -> int:
         program: descriptor of the program.
 
     Raises:
-        OSError: absent, or the kernel refused.
+        NoTracepoint: absent, or out of reach.
+        OSError: the kernel refused.
     """
     event = _perf_event_open(_TYPE_TRACEPOINT, _tracepoint(target), min(os.sched_getaffinity(0)), 1)  # any, if online
     try:
@@ -156,7 +170,7 @@ def _perf_event_open(kind: int, config: int, cpu: int, wakeup_events: int) -> in
     numbers = map(ctypes.c_long, (everyone, cpu, no_group, _FLAG_FD_CLOEXEC))
     event = _libc.syscall(ctypes.c_long(_PERF_EVENT_OPEN), attributes, *numbers)
     if event < 0:
-        raise OSError(ctypes.get_errno(), f"perf_event_open: {os.strerror(ctypes.get_errno())}")
+        raise Refused("perf_event_open", ctypes.get_errno())
     return int(event)
 
 
@@ -168,4 +182,6 @@ def _tracepoint(target: str) -> int:
                 return int(file.read())
         except FileNotFoundError:
             pass
-    raise FileNotFoundError(f"no tracepoint {target} in {' or '.join(TRACEFS)}")
+        except OSError as error:
+            raise NoTracepoint(error.errno, error.strerror, error.filename) from None
+    raise NoTracepoint(f"no tracepoint {target} in {' or '.join(TRACEFS)}")

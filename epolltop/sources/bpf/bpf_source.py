@@ -151,7 +151,7 @@ class BpfSource:
             takers = {name: ladders.census[name] for name in census}
             self._census = first_census(program, takers, include_self=self._include_self)
         except AttachError as error:
-            missing = tracefs().remedy if "tracepoint" in str(error) else ""
+            missing = tracefs().remedy if error.no_tracepoint else ""
             raise SourceUnavailable(
                 f"{what}: {error}", missing or "another hook (--attach), or --source proc"
             ) from None

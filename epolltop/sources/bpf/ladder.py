@@ -116,6 +116,7 @@ def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool
         AttachError: no rung holds; the message is what each of them answered.
     """
     refusals: list[str] = []
+    no_tracepoint = False
     for name, rung in ladder.items():
         held: list[Hook] = []
         try:
@@ -132,8 +133,9 @@ def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool
             refusals.append(f"{name}: attached, but it did not see an instance of epolltop's own")
         except AttachError as error:
             refusals.append(f"{name}: {error}")
+            no_tracepoint |= error.no_tracepoint
         release(program, tuple(held))
-    raise AttachError("; ".join(refusals))
+    raise AttachError("; ".join(refusals), no_tracepoint=no_tracepoint)
 
 
 def first_census(

@@ -1,0 +1,71 @@
+"""Causes are told by errno and type, not by the words of a message."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from epolltop.bcc import syscalls
+from epolltop.bcc.program import AttachError
+from epolltop.bcc.remedies import number_in, remedy
+from epolltop.errors import MORE_DESCRIPTORS
+from epolltop.sources.bpf.ladder import Hook, climb
+
+
+@pytest.mark.parametrize(
+    ("call", "number", "helps"),
+    [
+        ("perf_event_open", errno.EACCES, "perf_event_paranoid"),
+        ("perf_event_open", errno.EPERM, ""),
+        ("perf_event_open", errno.EMFILE, MORE_DESCRIPTORS),
+        ("mmap", errno.EPERM, "to let it lock memory"),
+        ("bpf", errno.EPERM, "; or nothing that refuses bpf(2)"),
+        ("bpf", errno.EMFILE, MORE_DESCRIPTORS),
+        ("bpf", errno.EINVAL, ""),
+        ("", 0, ""),
+    ],
+)
+def test_what_helps(call: str, number: int, helps: str) -> None:
+    assert helps in remedy(call, number)
+    assert bool(remedy(call, number)) == bool(helps)
+    assert ("refuses bpf" in remedy(call, number)) == ("refuses bpf" in helps)
+
+
+def test_a_number_is_found_in_what_libbcc_prints() -> None:
+    for number in (errno.EPERM, errno.EMFILE):
+        assert number_in(f"could not open bpf map: counts, error: {os.strerror(number)}\n") == number
+    assert number_in("error: unknown type name") == 0
+
+
+def test_a_refused_call_is_known_by_its_name_and_number() -> None:
+    with pytest.raises(syscalls.Refused) as caught:
+        syscalls.open_output(1 << 20, 1)  # no such CPU
+    assert (caught.value.call, str(caught.value)) == (
+        "perf_event_open",
+        f"[Errno {caught.value.errno}] perf_event_open: {os.strerror(caught.value.errno or 0)}",
+    )
+
+
+def test_a_tracepoint_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(syscalls.NoTracepoint, match="no tracepoint syscalls:sys_exit_none in /sys"):
+        syscalls.attach_tracepoint("syscalls:sys_exit_none", 0)
+    monkeypatch.setattr(syscalls, "TRACEFS", ("/proc/self/status",))  # not even a directory
+    with pytest.raises(syscalls.NoTracepoint) as caught:
+        syscalls.attach_tracepoint("syscalls:sys_exit_none", 0)
+    assert caught.value.errno == errno.ENOTDIR
+
+
+class Refusing:
+    """A program that attaches to nothing."""
+
+    def attach(self, how: str, program: str, target: str) -> None:
+        raise AttachError("tracepoint", no_tracepoint=how == "tracepoint")
+
+
+def test_only_an_absent_tracepoint_is_blamed_on_tracefs() -> None:
+    for how in ("tracepoint", "raw_tracepoint"):
+        with pytest.raises(AttachError) as caught:
+            climb(Refusing(), {"first": (Hook(how, "one"),), "then": (Hook("kprobe", "two"),)}, bool)  # type: ignore[arg-type]
+        assert caught.value.no_tracepoint == (how == "tracepoint")
