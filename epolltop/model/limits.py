@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-Value = int | float | str
+EvidenceValue = int | float | str
 
 
 class Limit(NamedTuple):
@@ -17,11 +17,11 @@ class Limit(NamedTuple):
 
     id: str
     """One of the constants below, or one of a later epolltop."""
-    evidence: tuple[tuple[str, Value], ...] = ()
+    evidence: tuple[tuple[str, EvidenceValue], ...] = ()
     """By name, each name once; text in it is safe already."""
 
     @classmethod
-    def of(cls, which: str, **evidence: Value) -> Limit:
+    def of(cls, which: str, **evidence: EvidenceValue) -> Limit:
         """A limit with its evidence by keyword."""
         return cls(which, tuple(evidence.items()))
 

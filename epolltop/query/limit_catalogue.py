@@ -16,7 +16,7 @@ _AS_ROOT = "run it as root"
 _PROBES = "--source bpf, as root"
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """What is said about a limit."""
 
     severity: Gravity
@@ -83,111 +83,115 @@ def _unlisted(limit: Limit) -> str:
 _NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
 _AS_LAST_KNOWN = "the rest is shown as it was last known"
 
-CATALOGUE: dict[str, Entry] = {
-    limits.TOLD: Entry("warn", lambda limit: limit.text("sentence")),
-    limits.ONLY_PROC: Entry(
+CATALOGUE: dict[str, CatalogueEntry] = {
+    limits.TOLD: CatalogueEntry("warn", lambda limit: limit.text("sentence")),
+    limits.ONLY_PROC: CatalogueEntry(
         "warn", lambda limit: f"only /proc is read, since {limit.text('why')}; remedy: {limit.text('remedy')}"
     ),
-    limits.SHORT_LIVED_UNSEEN: Entry(
+    limits.SHORT_LIVED_UNSEEN: CatalogueEntry(
         "warn", "instances that live and die between two scans are not seen, so rates are lower bounds", _PROBES
     ),
-    limits.CREATION_UNKNOWN: Entry(
+    limits.CREATION_UNKNOWN: CatalogueEntry(
         "info", "who created an instance, when, and with which size or flags is not known", _PROBES
     ),
-    limits.UNHELD_UNSEEN: Entry(
+    limits.UNHELD_UNSEEN: CatalogueEntry(
         "warn", "instances without a descriptor (in flight in a socket, held by io_uring) are not seen", _PROBES
     ),
-    limits.RELEASES_DERIVED: Entry("warn", "no probe sees releases here: they are derived from one census to the next"),
-    limits.PREEMPTED: Entry(
+    limits.RELEASES_DERIVED: CatalogueEntry(
+        "warn", "no probe sees releases here: they are derived from one census to the next"
+    ),
+    limits.PREEMPTED: CatalogueEntry(
         "warn",
         "this kernel may preempt epolltop as it reads counts, and leaves out what happens meanwhile: some may be "
         "missing",
         "Linux 6.7 or newer, or one that is started with preempt=voluntary",
     ),
-    limits.NO_STACKS: Entry("info", lambda limit: f"no stacks of who creates instances: {limit.text('why')}"),
-    limits.STACKS_NEED_BPF: Entry("info", "no stacks of who creates instances: only BPF probes take them", _PROBES),
-    limits.STACKS_UNNAMED: Entry(
+    limits.NO_STACKS: CatalogueEntry("info", lambda limit: f"no stacks of who creates instances: {limit.text('why')}"),
+    limits.STACKS_NEED_BPF: CatalogueEntry(
+        "info", "no stacks of who creates instances: only BPF probes take them", _PROBES
+    ),
+    limits.STACKS_UNNAMED: CatalogueEntry(
         "info",
         "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE",
         "run it as root, with CAP_CHECKPOINT_RESTORE",
     ),
-    limits.NO_KCMP: Entry("warn", _NO_KCMP, "a kernel with CONFIG_KCMP=y, and nothing that refuses kcmp(2)"),
-    limits.FOREIGN_PROC: Entry(
+    limits.NO_KCMP: CatalogueEntry("warn", _NO_KCMP, "a kernel with CONFIG_KCMP=y, and nothing that refuses kcmp(2)"),
+    limits.FOREIGN_PROC: CatalogueEntry(
         "warn",
         "/proc is that of a PID namespace that epolltop is not in, whose pids kcmp(2) does not take; " + _NO_KCMP,
         "mount the proc of epolltop's own PID namespace at /proc",
     ),
-    limits.UNCOMPARED: Entry(
+    limits.UNCOMPARED: CatalogueEntry(
         "warn",
         "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors "
         "counts as an instance of its own",
         "run it in the machine's first PID namespace",
     ),
-    limits.THREAD_TABLES_UNSEEN: Entry(
+    limits.THREAD_TABLES_UNSEEN: CatalogueEntry(
         "warn",
         "no census sees what a thread holds that left the table of its process (unshare(2) with CLONE_FILES)",
     ),
-    limits.HIDEPID: Entry(
+    limits.HIDEPID: CatalogueEntry(
         "warn",
         "/proc hides other users' processes (hidepid): they are neither seen nor counted as unreadable",
         _AS_ROOT,
     ),
-    limits.PART_OF_MACHINE: Entry(
+    limits.PART_OF_MACHINE: CatalogueEntry(
         "warn",
         "/proc is that of a PID namespace inside the machine: processes outside it are not seen",
         "run it in the machine's first PID namespace",
     ),
-    limits.OUTSIDE_NAMESPACE: Entry(
+    limits.OUTSIDE_NAMESPACE: CatalogueEntry(
         "warn",
         "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight",
         "run it in the machine's first PID namespace",
     ),
-    limits.WALK_CUT: Entry("warn", f"/proc holds more than one census can read and compare: {_AS_LAST_KNOWN}"),
-    limits.CENSUS_CUT: Entry("warn", _census_cut),
-    limits.RECORDING_CUT: Entry(
+    limits.WALK_CUT: CatalogueEntry("warn", f"/proc holds more than one census can read and compare: {_AS_LAST_KNOWN}"),
+    limits.CENSUS_CUT: CatalogueEntry("warn", _census_cut),
+    limits.RECORDING_CUT: CatalogueEntry(
         "warn", lambda limit: f"the recording was cut off after {plural(limit.number('ticks'), 'tick')}"
     ),
-    limits.RECORDING_DAMAGED: Entry(
+    limits.RECORDING_DAMAGED: CatalogueEntry(
         "warn", lambda limit: f"the recording is damaged after {plural(limit.number('ticks'), 'tick')}"
     ),
-    limits.LEFT_OUT: Entry(
+    limits.LEFT_OUT: CatalogueEntry(
         "warn", lambda limit: f"{plural(limit.number('processes'), 'process')} left out when the snapshot was written"
     ),
-    limits.ABSENT: Entry("warn", lambda limit: f"there is no process {_pids(limit)}"),
-    limits.NOT_RECORDED: Entry("warn", lambda limit: f"nothing is recorded of process {_pids(limit)}"),
-    limits.UNREADABLE: Entry(
+    limits.ABSENT: CatalogueEntry("warn", lambda limit: f"there is no process {_pids(limit)}"),
+    limits.NOT_RECORDED: CatalogueEntry("warn", lambda limit: f"nothing is recorded of process {_pids(limit)}"),
+    limits.UNREADABLE: CatalogueEntry(
         "warn", lambda limit: f"{plural(limit.number('processes'), 'process')} could not be read", _AS_ROOT
     ),
-    limits.UNATTRIBUTED: Entry(
+    limits.UNATTRIBUTED: CatalogueEntry(
         "warn",
         lambda limit: (
             f"no room to count for all processes: {grouped(limit.number('calls'))} calls and releases are in the "
             "totals only (≥, ?)"
         ),
     ),
-    limits.BIRTHS_UNNOTED: Entry(
+    limits.BIRTHS_UNNOTED: CatalogueEntry(
         "info",
         lambda limit: (
             f"no room to note {plural(limit.number('creations'), 'creation')}: instances without a create event show "
             "as found"
         ),
     ),
-    limits.STACKS_LEFT_OUT: Entry(
+    limits.STACKS_LEFT_OUT: CatalogueEntry(
         "info",
         lambda limit: (
             f"no room for the stacks of {plural(limit.number('creations'), 'creation')}: too many different ones"
         ),
     ),
-    limits.MISSED: Entry(
+    limits.MISSED: CatalogueEntry(
         "warn",
         lambda limit: (
             f"the kernel left out {plural(limit.number('runs'), 'run')} of probes: up to so much is in no count (≥)"
         ),
     ),
-    limits.COMPAT_UNCOUNTED: Entry("warn", _compat_uncounted, "--compat"),
-    limits.CREATIONS_UNSEEN: Entry("warn", _creations_unseen),
-    limits.UNLISTED: Entry("info", _unlisted),
-    limits.UNLISTED_UNKNOWN: Entry(
+    limits.COMPAT_UNCOUNTED: CatalogueEntry("warn", _compat_uncounted, "--compat"),
+    limits.CREATIONS_UNSEEN: CatalogueEntry("warn", _creations_unseen),
+    limits.UNLISTED: CatalogueEntry("info", _unlisted),
+    limits.UNLISTED_UNKNOWN: CatalogueEntry(
         "info", "not all descriptors could be looked at, so more instances may be in flight or registered", _AS_ROOT
     ),
 }

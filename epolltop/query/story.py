@@ -16,7 +16,7 @@ from epolltop.query.fields import argument_text, error_name
 from epolltop.query.view import events_of
 from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 
-Line: TypeAlias = tuple[str | None, str]
+StoryLine: TypeAlias = tuple[str | None, str]
 """A label and what is said. No label: it goes on with the line before. None: it is a headline."""
 
 _TOLD = 8
@@ -30,12 +30,12 @@ _HEADLINES = {
 }
 
 
-def event_story(event: Event, snapshot: Snapshot) -> list[Line]:
+def event_story(event: Event, snapshot: Snapshot) -> list[StoryLine]:
     """What happened, to which instance, by whom, and where the instance stands now."""
     return list(_event_lines(event, snapshot))
 
 
-def raw_story(event: Event, snapshot: Snapshot) -> list[Line]:
+def raw_story(event: Event, snapshot: Snapshot) -> list[StoryLine]:
     """Its record, a line a field, as JSON has them; arguments by their names."""
     record = event_record(event, snapshot)
     ours = {f"epoll.{name}": value for name, value in record.pop("epoll").items()}
@@ -43,7 +43,7 @@ def raw_story(event: Event, snapshot: Snapshot) -> list[Line]:
     return [(name, json.dumps(value, ensure_ascii=False)) for name, value in (record | arguments | ours).items()]
 
 
-def instance_story(file: int, since_ns: int, snapshot: Snapshot) -> list[Line]:
+def instance_story(file: int, since_ns: int, snapshot: Snapshot) -> list[StoryLine]:
     """The history of the instance of that identity: creation, holders, what is known now or how it ended."""
     instance = find_instance(snapshot, file, since_ns)
     return list(_instance_lines(instance, snapshot) if instance else _past_lines(file, since_ns, snapshot))
@@ -61,7 +61,7 @@ def find_instance(snapshot: Snapshot, file: int, since_ns: int, likely: ProcessK
     return next((each for each in snapshot.unheld if (each.file, each.since_ns) == (file, since_ns)), None)
 
 
-def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[Line]:
+def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[StoryLine]:
     lifetime = f" after {exact_duration(event.lifetime_ns / 1e9)}" if event.lifetime_ns is not None else ""
     yield None, _HEADLINES[event.kind].format(who=_actor(event)) + lifetime
     yield "when", _when(event.time_ns, snapshot)
@@ -80,7 +80,7 @@ def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[Line]:
     yield from _stack(event.stack)
 
 
-def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
+def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield None, f"epoll instance {instance.id}"
     yield from _birth(instance, snapshot)
     for at_ns, text in _held_over_time(instance, snapshot):
@@ -90,7 +90,7 @@ def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
     yield from _stack(instance.stack)
 
 
-def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[Line]:
+def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[StoryLine]:
     """Of an instance that is no longer: what the journal still has."""
     about = events_of(file, since_ns).rows(snapshot)[::-1]
     yield None, f"epoll instance {instance_id(file, since_ns)}, no longer open"
@@ -105,7 +105,7 @@ def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[Line]:
         yield "now", "not open, and the journal no longer has anything about it"
 
 
-def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[Line]:
+def _birth(instance: Instance, snapshot: Snapshot) -> Iterator[StoryLine]:
     if instance.provenance is Provenance.FOUND:
         when = _when(instance.since_ns, snapshot)
         yield "found", f"{when}: it existed before epolltop started, or its creation was not seen"
@@ -221,6 +221,6 @@ def _when(at_ns: int, snapshot: Snapshot) -> str:
     return f"{timestamp(snapshot.wall_of(at_ns))}, {duration(max(0, snapshot.now_ns - at_ns) / 1e9)} ago"
 
 
-def _stack(frames: tuple[str, ...]) -> Iterator[Line]:
+def _stack(frames: tuple[str, ...]) -> Iterator[StoryLine]:
     for number, frame in enumerate(frames):
         yield "" if number else "stack", frame

@@ -17,7 +17,7 @@ from epolltop.model.histogram import BUCKETS_MAX, Histogram, from_json
 from epolltop.query.member import Form, Member
 from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
 
-_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, lt=1e10)]
 _Amount = Annotated[float, msgspec.Meta(ge=0, lt=1e20)]
@@ -30,11 +30,11 @@ _Start = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
 class Clocks(msgspec.Struct):
     """One instant, twice."""
 
-    boottime_ns: _Count
-    realtime_ns: _Count
+    boottime_ns: _Natural
+    realtime_ns: _Natural
 
 
-class Host(msgspec.Struct):
+class SavedHost(msgspec.Struct):
     """The machine."""
 
     hostname: _Text
@@ -42,7 +42,7 @@ class Host(msgspec.Struct):
     machine: _Text
 
 
-class Probe(msgspec.Struct):
+class SavedProbe(msgspec.Struct):
     """What is attached where."""
 
     name: _Text
@@ -50,53 +50,53 @@ class Probe(msgspec.Struct):
     traces: bool
 
 
-class Limit(msgspec.Struct):
+class SavedLimit(msgspec.Struct):
     """What cannot be seen; the rest of it is known by its id."""
 
     id: _Text
     evidence: Annotated[dict[_Text, _Number | _Rate | _Text], msgspec.Meta(max_length=EVIDENCE_MAX)] = {}
 
 
-class Source(msgspec.Struct):
+class SavedSource(msgspec.Struct):
     """Where the facts came from; its kind does not matter any more."""
 
     fallback: _Text | None
     census_by: _Text
-    unreadable: _Count
-    probes: Annotated[list[Probe], msgspec.Meta(min_length=1)]
+    unreadable: _Natural
+    probes: Annotated[list[SavedProbe], msgspec.Meta(min_length=1)]
     blind_spots: list[_Text]
-    events: _Count
-    sampled_out: _Count
-    untold_releases: _Count
-    lost: _Count
-    overflowed: _Count
-    unattributed: _Count = 0
-    missed: _Count = 0
-    stacks_left_out: _Count = 0
+    events: _Natural
+    sampled_out: _Natural
+    untold_releases: _Natural
+    lost: _Natural
+    overflowed: _Natural
+    unattributed: _Natural = 0
+    missed: _Natural = 0
+    stacks_left_out: _Natural = 0
     sees_compat: bool = True
-    failed_sampled_out: _Count = 0
+    failed_sampled_out: _Natural = 0
 
 
 class Self(msgspec.Struct):
     """What epolltop used."""
 
-    cpu_ns: _Count
-    rss_bytes: _Count
+    cpu_ns: _Natural
+    rss_bytes: _Natural
     cpu_share: _Rate
 
 
-class View(msgspec.Struct):
+class SavedView(msgspec.Struct):
     """What was looked at."""
 
     of: str
 
 
-class Totals(msgspec.Struct):
+class SavedTotals(msgspec.Struct):
     """Of all processes."""
 
-    processes: _Count
-    shown: _Count
-    instances: _Count
+    processes: _Natural
+    shown: _Natural
+    instances: _Natural
     created: _Number | None
     released: _Number | None
     create_failed: _Number | None
@@ -104,10 +104,10 @@ class Totals(msgspec.Struct):
     create_per_s: _Rate | None
     release_per_s: _Rate | None
     exact: bool = True
-    unseen_creations: _Count = 0
+    unseen_creations: _Natural = 0
     partly_listed: bool = False
-    holding: _Count | None = None
-    in_flight: _Count = 0
+    holding: _Natural | None = None
+    in_flight: _Natural = 0
 
 
 def _type_of(member: Member[Any]) -> Any:
@@ -129,7 +129,7 @@ class Buckets(msgspec.Struct):
     """Of numbers."""
 
     max: _Amount
-    histogram: Annotated[list[tuple[_Amount, _Count]], msgspec.Meta(max_length=BUCKETS_MAX)]
+    histogram: Annotated[list[tuple[_Amount, _Natural]], msgspec.Meta(max_length=BUCKETS_MAX)]
 
     def read(self) -> Histogram:
         """As the model has it; ValueError: it is none."""
@@ -140,7 +140,7 @@ class BucketsOfSeconds(msgspec.Struct):
     """Of durations."""
 
     max_s: _Amount
-    histogram: Annotated[list[tuple[_Amount, _Count]], msgspec.Meta(max_length=BUCKETS_MAX)]
+    histogram: Annotated[list[tuple[_Amount, _Natural]], msgspec.Meta(max_length=BUCKETS_MAX)]
 
     def read(self) -> Histogram:
         """As the model has it; ValueError: it is none."""
@@ -148,7 +148,7 @@ class BucketsOfSeconds(msgspec.Struct):
 
 
 _TYPES: dict[Form, Any] = {
-    "integer": _Count, "number": _Amount, "text": _Text, "truth": bool, "time": datetime.datetime,
+    "integer": _Natural, "number": _Amount, "text": _Text, "truth": bool, "time": datetime.datetime,
     "histogram": Buckets, "histogram_s": BucketsOfSeconds,
 }  # fmt: skip
 _SIGNED: dict[Form, Any] = {"integer": _Number, "number": _Rate}
@@ -191,15 +191,15 @@ class Epoll(msgspec.Struct):
     stack: list[_Text] | None = None
 
 
-class Event(msgspec.Struct, rename="camel"):
+class SavedEvent(msgspec.Struct, rename="camel"):
     """Under Tracee's names."""
 
     timestamp: _Number
-    process_id: _Count | None
-    thread_id: _Count | None
-    parent_process_id: _Count | None
-    user_id: _Count | None
-    cgroup_id: _Count | None
+    process_id: _Natural | None
+    thread_id: _Natural | None
+    parent_process_id: _Natural | None
+    user_id: _Natural | None
+    cgroup_id: _Natural | None
     process_name: _Text | None
     event_name: str
     args: list[Argument]
@@ -213,17 +213,17 @@ class Document(msgspec.Struct):
     observed_s: _Seconds
     window_s: _Seconds
     clocks: Clocks
-    host: Host
-    source: Source
+    host: SavedHost
+    source: SavedSource
     self: Self
-    view: View
-    totals: Totals
+    view: SavedView
+    totals: SavedTotals
     processes: list[Process]
-    limits: list[Limit] | None = None
+    limits: list[SavedLimit] | None = None
     in_flight: list[Instance] = []
-    events: list[Event] = []
+    events: list[SavedEvent] = []
     census_age_s: _Seconds | None = None
-    events_left_out: _Count = 0
+    events_left_out: _Natural = 0
 
 
 class Schema(msgspec.Struct):

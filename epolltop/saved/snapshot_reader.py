@@ -66,7 +66,7 @@ def reopened(raw: bytes, selection: Selection) -> Snapshot:
 def _snapshot(document: forms.Document) -> Snapshot:
     source, totals, clocks = document.source, document.totals, document.clocks
     keys = [_key(process, clocks) for process in document.processes]
-    instances = _Instances(zip(keys, document.processes, strict=True))
+    instances = _SavedInstances(zip(keys, document.processes, strict=True))
     events = tuple(_event(event, clocks) for event in document.events)
     if document.view.of == "events":  # they stand in the order of that view
         events = tuple(sorted(events, key=attrgetter("time_ns")))
@@ -151,7 +151,7 @@ def _wall_ns(at: datetime.datetime) -> int:
     return (at - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
 
 
-class _Instances:
+class _SavedInstances:
     """Each is made once, however many processes it stands under.
 
     The file lists pids as its holders, some or all of them, and descriptors under each process only.
@@ -210,7 +210,7 @@ def _argument(written: forms.Instance) -> tuple[Syscall, int | None]:
 
 
 def _row(
-    process: forms.Process, key: ProcessKey, instances: _Instances, told: Source, clocks: forms.Clocks
+    process: forms.Process, key: ProcessKey, instances: _SavedInstances, told: Source, clocks: forms.Clocks
 ) -> ProcessRow:
     held = tuple(instances.instance(instance) for instance in process.instances)
     return ProcessRow(
@@ -276,7 +276,7 @@ def _printable(text: str | None) -> str | None:
     return None if text is None else printable(text)
 
 
-def _event(written: forms.Event, clocks: forms.Clocks) -> Event:
+def _event(written: forms.SavedEvent, clocks: forms.Clocks) -> Event:
     epoll = written.epoll
     kind = _KINDS.get(epoll.kind)
     if kind is None or (epoll.errno and epoll.errno not in _ERRNOS and not epoll.errno.isdecimal()):

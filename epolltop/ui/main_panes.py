@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
-from epolltop.query.story import Line, event_story, instance_story, raw_story
+from epolltop.query.story import StoryLine, event_story, instance_story, raw_story
 from epolltop.query.view import (
     EVENTS,
     INSTANCES,
@@ -214,7 +214,7 @@ class Board(Vertical):
             lines = [*instance_story(*self._place.instance, self._snapshot), (None, ""), *rest]
         self.query_one("#page", Detail).show(lines)
 
-    def _told(self, row: Any, snapshot: Snapshot) -> Sequence[Line]:
+    def _told(self, row: Any, snapshot: Snapshot) -> Sequence[StoryLine]:
         match row:
             case InstanceOf():
                 return instance_story(row.instance.file, row.instance.since_ns, snapshot)

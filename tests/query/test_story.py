@@ -9,7 +9,7 @@ import pytest
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.limits import THREAD_TABLES_UNSEEN, Limit
 from epolltop.model.snapshot import Held, Holder, Snapshot
-from epolltop.query.story import Line, event_story, instance_story
+from epolltop.query.story import StoryLine, event_story, instance_story
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot
 
@@ -21,7 +21,7 @@ CREATED = event(file=1, since_ns=BORN, created_ns=BORN, time_ns=BORN, pid=42, st
 RELEASED = CREATED._replace(kind=Kind.RELEASE, time_ns=NOW_NS - SECOND_NS, fd=None, pid=77, name="php")
 
 
-def told(lines: list[Line]) -> dict[str, str]:
+def told(lines: list[StoryLine]) -> dict[str, str]:
     """By label; the headline under "headline"."""
     return {"headline" if label is None else label: said for label, said in lines}
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from epolltop.model.batch import Event, Holding, Kind
 
-_Place = tuple[int, int, int]
+_ProcessSlot = tuple[int, int, int]
 """pid, start and descriptor."""
 _Name = tuple[int, int]
 """Address and time of creation, as in events; or a number of the walk and 0."""
@@ -36,10 +36,10 @@ class Naming:
             shares_table: whether a thread is known to have the descriptors that /proc shows of its process.
         """
         self._shares_table = shares_table
-        self._creations: dict[_Place, list[_Name]] = {}  # since the last walk, at each place
-        self._taken: set[_Place] = set()  # of these: what was there before is certainly elsewhere or gone
+        self._creations: dict[_ProcessSlot, list[_Name]] = {}  # since the last walk, at each place
+        self._taken: set[_ProcessSlot] = set()  # of these: what was there before is certainly elsewhere or gone
         self._alive: dict[int, Event] = {}  # by address: creations; not of what was released, or no walk finds
-        self._found: dict[_Place, _Name] = {}  # by the last walk
+        self._found: dict[_ProcessSlot, _Name] = {}  # by the last walk
         self._told = False  # whether releases are
         self._last: tuple[Sequence[Holding], Sequence[Holding]] = (), ()
         self._changed = False  # what is known, since
@@ -102,7 +102,7 @@ class Naming:
         self._last = scanned, holdings
         return holdings
 
-    def _evidence(self, scanned: Sequence[Holding], during: Mapping[_Place, Event]) -> dict[int, list[_Name]]:
+    def _evidence(self, scanned: Sequence[Holding], during: Mapping[_ProcessSlot, Event]) -> dict[int, list[_Name]]:
         """What the places of each file vouch for."""
         evidence: dict[int, list[_Name]] = {}
         for holding in scanned:
@@ -114,7 +114,7 @@ class Naming:
             names += (name for name in here if name not in names)
         return evidence
 
-    def _vouched(self, place: _Place) -> list[_Name]:
+    def _vouched(self, place: _ProcessSlot) -> list[_Name]:
         created, found = self._creations.get(place), self._found.get(place)
         if place in self._taken:
             found = None
@@ -133,7 +133,7 @@ def _name(event: Event) -> _Name:
     return event.file, event.created_ns
 
 
-def _place(at: Event | Holding) -> _Place:
+def _place(at: Event | Holding) -> _ProcessSlot:
     assert at.fd is not None
     return at.pid, at.start, at.fd
 

@@ -28,7 +28,7 @@ PART_S, FIRST_S = 0.2, 1.0
 """How long one call of `take` reads: afterwards others want their turn. Nothing is known before the first is over."""
 
 
-class Table(NamedTuple):
+class _ProcessHoldings(NamedTuple):
     """What a process, or a thread of it, holds."""
 
     holdings: list[Holding]
@@ -94,7 +94,7 @@ class IteratorCensus:
         self._told: list[bytes] = []  # by table, the last
         self._sizes: list[wire.TableSize] = []  # of these
         self._holdings: Sequence[Holding] = ()
-        self._tables: dict[bytes, Table] = {}  # as they were decoded for the last census
+        self._tables: dict[bytes, _ProcessHoldings] = {}  # as they were decoded for the last census
 
     def take(self) -> Census | None:
         """See CensusTaker."""
@@ -153,11 +153,11 @@ class IteratorCensus:
         return census
 
 
-def _decoded(told: bytes, before: Mapping[int, Sequence[Holding]]) -> Table:
+def _decoded(told: bytes, before: Mapping[int, Sequence[Holding]]) -> _ProcessHoldings:
     """A table, of the objects that stood for the same before: two censuses of 131,072 descriptors are 60 MB."""
     holdings, cut = wire.decode_table(told)
     known = {holding: holding for holding in before.get(holdings[0].pid, ())} if holdings else {}
-    return Table([known.get(holding, holding) for holding in holdings], cut)
+    return _ProcessHoldings([known.get(holding, holding) for holding in holdings], cut)
 
 
 class Births(NamedTuple):

@@ -45,7 +45,7 @@ class _File(NamedTuple):
     changed_ns: int
 
 
-class _Frame(NamedTuple):
+class _NamedFrame(NamedTuple):
     mapping: CodeMapping | None = None
     """None: the program could not be asked."""
     place: elf.SymbolOffset | None = None
@@ -98,12 +98,12 @@ class Stacks:
             deadline.require()
             frames = self._frames(code_of(run, addresses, mount_lists, deadline), addresses, deadline)
         except OSError:
-            frames = dict.fromkeys(addresses, _Frame())
+            frames = dict.fromkeys(addresses, _NamedFrame())
         texts: dict[int, str] = {}
         for raw, stack in stacks.items():
             yield raw, tuple(_texts(stack, frames, texts))
 
-    def _frames(self, there: Code, addresses: Iterable[int], deadline: Deadline) -> dict[int, _Frame]:
+    def _frames(self, there: Code, addresses: Iterable[int], deadline: Deadline) -> dict[int, _NamedFrame]:
         """By address; what is no code has none."""
         by_mapping: dict[CodeMapping, list[int]] = {}
         for address in addresses:
@@ -115,7 +115,7 @@ class Stacks:
             positions = {address: address - mapping.start + mapping.position for address in inside}
             places = self._look_up(there, mapping, positions.values(), deadline)
             for address, position in positions.items():
-                frames[address] = _Frame(mapping, places.get(position))
+                frames[address] = _NamedFrame(mapping, places.get(position))
         return frames
 
     def _look_up(
@@ -165,7 +165,7 @@ def _by_run(events: Iterable[Event], stacks: Iterable[bytes]) -> dict[Run, dict[
     return runs
 
 
-def _texts(stack: wire.Stack, frames: Mapping[int, _Frame], texts: dict[int, str]) -> Iterator[str]:
+def _texts(stack: wire.Stack, frames: Mapping[int, _NamedFrame], texts: dict[int, str]) -> Iterator[str]:
     """Of each frame; those of the same address are one object."""
     for depth, address in enumerate(stack.frames):
         frame = frames.get(address)
@@ -176,14 +176,14 @@ def _texts(stack: wire.Stack, frames: Mapping[int, _Frame], texts: dict[int, str
             yield _text(stack.caller, frames[stack.caller], texts)
 
 
-def _text(address: int, frame: _Frame, texts: dict[int, str]) -> str:
+def _text(address: int, frame: _NamedFrame, texts: dict[int, str]) -> str:
     known = texts.get(address)
     if known is None:
         known = texts[address] = _made_text(address, frame)
     return known
 
 
-def _made_text(address: int, frame: _Frame) -> str:
+def _made_text(address: int, frame: _NamedFrame) -> str:
     """In FRAME_CHARS_MAX, with the end of a long name replaced by an ellipsis."""
     mapping, place = frame
     module = f" ({clipped(safe(mapping.module), MODULE_CHARS_MAX)})" if mapping and mapping.module else ""

@@ -71,7 +71,7 @@ class Question(_Dialog):
         self._end(self._entry.value.strip() or None)
 
 
-class _Options(OptionList):
+class _Choices(OptionList):
     """Those that are left: a click on one that was narrowed away meanwhile is none."""
 
     def on_click(self, event: events.Click) -> None:
@@ -86,7 +86,7 @@ class Picker(_Dialog):
     def __init__(
         self, title: str, choices: Sequence[Choice], readable: Callable[[str], str], current: str = ""
     ) -> None:
-        options = _Options(compact=True)
+        options = _Choices(compact=True)
         moves = {
             "up": options.action_cursor_up,
             "down": options.action_cursor_down,

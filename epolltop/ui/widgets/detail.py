@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from epolltop.query.story import Line
+from epolltop.query.story import StoryLine
 from epolltop.ui.dialogs.pager import Pager
 
 
@@ -19,9 +19,9 @@ class Detail(Pager):
     def __init__(self, readable: Callable[[str], str], id: str) -> None:
         super().__init__(Static(), id=id)
         self._readable = readable
-        self._shown: Sequence[Line] | None = None
+        self._shown: Sequence[StoryLine] | None = None
 
-    def show(self, lines: Sequence[Line]) -> None:
+    def show(self, lines: Sequence[StoryLine]) -> None:
         """Draws other lines, if they are others."""
         if lines == self._shown:
             return
