@@ -5,17 +5,14 @@ Texts are drawn as they are, never read as markup; who makes them makes them saf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, Generic
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol
 
 from rich.style import Style
-from rich.text import Text
-from textual.geometry import Offset, Region, Size
-from textual.reactive import reactive
+from textual.geometry import Offset
 
 from epolltop.ui.table.layout import Column, Layout, Row
 from epolltop.ui.table.line import Line, shortened
-from epolltop.ui.table.line_view import LineView
 from epolltop.ui.table.selection import Rows
 
 _CELL = Style(reverse=True)
@@ -24,117 +21,92 @@ _CELL = Style(reverse=True)
 _MARKS = " ▸●◉", " >*@"
 """Of a row, of the one under the cursor, of a marked one, of both; in ASCII."""
 
-
-class Sheet(LineView, Generic[Row]):
-    """A cell is formatted when its line is drawn or compared with what was drawn, and never before."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "table--header",
-        "table--odd",
-        "table--dim",
-        "table--bold",
-        "table--warn",
-        "table--error",
-        "table--marked",
-        "table--cursor",
+COMPONENT_CLASSES = frozenset(
+    f"table--{name}" for name in ("header", "odd", "dim", "bold", "warn", "error", "marked", "cursor")
+)
+# The vertical scrollbar is always there: columns do not shift when rows come and go.
+CSS = """
+VirtualTable {
+    overflow-y: scroll;
+    scrollbar-size-vertical: 1;
+    & > .table--header { background: $panel; color: $foreground; text-style: bold; }
+    & > .table--odd { background: $foreground 4%; }
+    & > .table--dim { color: $text-muted; }
+    &:ansi > .table--dim { text-style: dim; }
+    & > .table--bold { text-style: bold; }
+    & > .table--warn { color: $text-warning; }
+    & > .table--error { color: $text-error; text-style: bold; }
+    & > .table--marked { color: $text-accent; }
+    & > .table--cursor {
+        background: $block-cursor-blurred-background;
+        color: $block-cursor-blurred-foreground;
+        text-style: bold;
     }
-    # The vertical scrollbar is always there: columns do not shift when rows come and go.
-    DEFAULT_CSS = """
-    Sheet {
-        overflow-y: scroll;
-        scrollbar-size-vertical: 1;
-        & > .table--header { background: $panel; color: $foreground; text-style: bold; }
-        & > .table--odd { background: $foreground 4%; }
-        & > .table--dim { color: $text-muted; }
-        &:ansi > .table--dim { text-style: dim; }
-        & > .table--bold { text-style: bold; }
-        & > .table--warn { color: $text-warning; }
-        & > .table--error { color: $text-error; text-style: bold; }
-        & > .table--marked { color: $text-accent; }
-        & > .table--cursor {
-            background: $block-cursor-blurred-background;
-            color: $block-cursor-blurred-foreground;
-            text-style: bold;
-        }
-        &:focus > .table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
-    }
-    """
+    &:focus > .table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
+}
+"""
 
-    empty: reactive[str] = reactive("")
-    """Drawn instead of rows when there are none: says why."""
+
+class Looks(Protocol):
+    """What the widget that a sheet is drawn on answers."""
+
+    has_focus: bool
+
+    def style_of(self, *names: str) -> Style:
+        """Component classes on top of each other, the last one on top; a name is some of them, apart by blanks."""
+
+    def empty_lines(self, width: int) -> Sequence[str]:
+        """What is drawn where there are no rows: says why."""
+
+
+class Sheet(Generic[Row]):
+    """Makes lines. A cell is formatted when its line is drawn or compared with what was drawn, and never before."""
 
     def __init__(
-        self,
-        *,
-        columns: Sequence[Column[Row]],
-        key: Callable[[Row], Hashable],
-        empty: str = "",
-        row_class: Callable[[Row], str] | None = None,
-        ascii_only: bool = False,
-        id: str | None = None,
-        classes: str | None = None,
+        self, rows: Rows[Row], looks: Looks, row_class: Callable[[Row], str] | None, *, ascii_only: bool
     ) -> None:
-        """Without rows. What rows and cells wear is component classes, apart by blanks."""
-        super().__init__(id=id, classes=classes, ascii_only=ascii_only)
-        self.set_reactive(Sheet.empty, empty)
-        self._row_class = row_class
-        self._sort: tuple[str | None, bool] = None, False
-        self._rows = Rows(key)
-        self._column: str | None = None  # of the cursor; outlives not being shown
-        self.set_columns(columns)
+        """Without columns.
 
-    # The columns.
-
-    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
-        """Other columns for the same rows."""
-        self._layout = Layout(columns, self.room)
-        self._extend()
-        self.refresh()
-
-    def set_sort(self, column_id: str | None, reverse: bool) -> None:
-        """Say in the header what the rows are sorted by; the order itself is the caller's."""
-        if self._sort != (column_id, reverse):
-            self._sort = column_id, reverse
-            self.refresh(Region(0, 0, self._layout.room + 1, 1))
+        Args:
+            rows: those to draw.
+            looks: of the widget.
+            row_class: the component classes that a row wears, apart by blanks.
+            ascii_only: whether marks and arrows are ASCII.
+        """
+        self._rows, self._looks, self._row_class, self._ascii_only = rows, looks, row_class, ascii_only
+        self.layout: Layout[Row] = Layout((), 0)
+        self.sort: tuple[str | None, bool] = None, False
+        """What the header says that rows are sorted by, and whether the largest comes first."""
+        self.column: str | None = None
+        """Of the cursor; outlives not being shown."""
 
     @property
-    def cursor_column(self) -> str | None:
-        """The id of the current cell's column, None until someone chose one or while it is not shown."""
-        return self._column if self._column in self._layout.ids else None
-
-    @property
-    def column_ids(self) -> list[str]:
-        """From left to right."""
-        return self._layout.ids
-
-    @property
-    def room(self) -> int:
-        """Cells that columns have, the blank ones between them included."""
-        return self.scrollable_content_region.width - 1
-
-    def _extend(self) -> None:
-        """What there is to scroll over."""
-        self.virtual_size = Size(self._layout.width, 1 + len(self._rows.shown))
-
-    # The lines.
+    def ellipsis(self) -> str:
+        """What the end of a text that is too long is replaced by."""
+        return "~" if self._ascii_only else "…"
 
     def line(self, y: int, scrolled: Offset) -> Line:
-        """The header, a row, or what there is instead of one."""
+        """The header, a row, or what there is instead of one, with what is above and left of an offset scrolled away.
+
+        Args:
+            y: the line of the widget.
+            scrolled: where the first row and column in view are.
+        """
         at = y - 1 + scrolled.y
-        in_view = self._layout.in_view(scrolled.x)
+        in_view = self.layout.in_view(scrolled.x)
         if y == 0:
             return self._header_line(in_view)
         if at < len(self._rows.shown):
-            return self._row_line(at, self._layout.columns[in_view])
+            return self._row_line(at, self.layout.columns[in_view])
         if not self._rows.shown:
             return self._empty_line(at)
-        return Line("", self.style_of())
+        return Line("", self._looks.style_of())
 
     def _header_line(self, in_view: slice) -> Line:
-        style = self.style_of("table--header")
-        sorted_by, reverse = self._sort
-        arrow = ("v" if reverse else "^") if self.ascii_only else ("▼" if reverse else "▲")
-        layout = self._layout
+        style = self._looks.style_of("table--header")
+        sorted_by, reverse = self.sort
+        arrow = ("v" if reverse else "^") if self._ascii_only else ("▼" if reverse else "▲")
+        layout = self.layout
         titles = (
             shortened(column.title, width - 1, self.ellipsis) + arrow if column.id == sorted_by else column.title
             for column, width in zip(layout.columns[in_view], layout.widths[in_view], strict=True)
@@ -142,7 +114,7 @@ class Sheet(LineView, Generic[Row]):
         return Line(" ", style, [(title, style) for title in titles])
 
     def _row_line(self, at: int, columns: Sequence[Column[Row]]) -> Line:
-        rows, row = self._rows, self._rows.shown[at]
+        rows, row, style_of = self._rows, self._rows.shown[at], self._looks.style_of
         current, marked = at == rows.at, rows.is_marked(at)
         below = (
             "table--odd" if at % 2 else "",
@@ -150,18 +122,18 @@ class Sheet(LineView, Generic[Row]):
             "table--marked" if marked else "",
         )
         above = "table--cursor" if current else ""
-        style = self.style_of(*below, above)
+        style = style_of(*below, above)
         cells = []
         for column in columns:
             own = column.style(row) if column.style else ""
-            cells.append((column.render(row), self.style_of(*below, own, above) if own else style))
-        if current and self.has_focus and self._column:
+            cells.append((column.render(row), style_of(*below, own, above) if own else style))
+        if current and self._looks.has_focus and self.column:
             cells = [
-                (text, style + _CELL if column.id == self._column else style)
+                (text, style + _CELL if column.id == self.column else style)
                 for column, (text, style) in zip(columns, cells, strict=True)
             ]
-        return Line(_MARKS[self.ascii_only][current + 2 * marked], style, cells)
+        return Line(_MARKS[self._ascii_only][current + 2 * marked], style, cells)
 
-    def _empty_line(self, line: int) -> Line:
-        lines = Text(self.empty).wrap(self.app.console, max(1, self._layout.room))
-        return Line(" " + lines[line].plain if line < len(lines) else "", self.style_of("table--dim"))
+    def _empty_line(self, at: int) -> Line:
+        lines = self._looks.empty_lines(max(1, self.layout.room))
+        return Line(f" {lines[at]}" if at < len(lines) else "", self._looks.style_of("table--dim"))
