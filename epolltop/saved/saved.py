@@ -150,7 +150,6 @@ class _Stream:
         raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
 
     def fileno(self) -> int:
-        """The descriptor."""
         return self._descriptor
 
     def close(self) -> None:

@@ -45,7 +45,6 @@ class Listener:
         observation.join(self)
 
     def prepare(self) -> None:
-        """See Timeline."""
         self._opening = self._observation.submit(self._begin)
 
     async def open(self) -> Snapshot:
@@ -80,7 +79,6 @@ class Listener:
                 yield snapshot
 
     async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
-        """See Timeline."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         while True:
@@ -90,7 +88,6 @@ class Listener:
                 return
 
     async def look_at_all(self) -> None:
-        """See Timeline."""
         self.focus = await self._observation.call(self._observation.world.held)
         self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
 
@@ -110,7 +107,6 @@ class Listener:
         return True
 
     def close(self) -> None:
-        """See Timeline."""
         self.stopping.set()
         self._observation.leave(self, self._end)
 

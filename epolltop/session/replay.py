@@ -83,51 +83,42 @@ class Replay:
 
     @property
     def playback(self) -> Replay:
-        """See Timeline."""
         return self
 
     @property
     def name(self) -> str:
-        """See Playback."""
         return "stdin" if self._path is None else safe(os.fsencode(self._path.name))
 
     @property
     def begin_ns(self) -> int:
-        """See Playback."""
         assert self._first is not None, "not open"
         return self._first.now_ns
 
     @property
     def begin_wall_ns(self) -> int:
-        """See Playback."""
         assert self._first is not None, "not open"
         return self._first.wall_ns
 
     @property
     def end_ns(self) -> int:
-        """See Playback."""
         return self._times[-1] if self._times else self.position
 
     @property
     def position(self) -> int:
-        """See Playback."""
         assert self._shown is not None, "not open"
         return self._shown.now_ns
 
     @property
     def at_end(self) -> bool:
-        """See Playback."""
         return self._shown_at >= len(self._times) - 1
 
     @property
     def trouble(self) -> str:
-        """See Playback."""
         ends_early = self._recording.ends_early if self._recording else None
         return words(ends_early) if ends_early else ""
 
     @property
     def speed(self) -> float:
-        """See Playback."""
         return self._speed
 
     @speed.setter
@@ -137,7 +128,6 @@ class Replay:
 
     @property
     def held(self) -> bool:
-        """See Playback."""
         return self._held
 
     @held.setter
@@ -147,15 +137,12 @@ class Replay:
 
     @property
     def is_reading(self) -> bool:
-        """See Playback."""
         return self._reading > 0
 
     def prepare(self) -> None:
-        """See Timeline."""
         self._opening = self._thread.submit(self._open)
 
     async def open(self) -> Snapshot:
-        """See Timeline."""
         if self._opening is None:
             self.prepare()
         assert self._opening is not None
@@ -165,20 +152,16 @@ class Replay:
         """Nothing can be measured any more."""
 
     async def now(self) -> Snapshot:
-        """See Timeline."""
         return await self._call(self._whole)
 
     def close(self) -> None:
-        """See Timeline."""
         self.stopping.set()
         self._thread.submit(self._close).result()
 
     async def step(self, ticks: int) -> Snapshot:
-        """See Playback."""
         return await self._go(lambda: self._show(self._shown_at + ticks))
 
     async def seek(self, at_ns: int) -> Snapshot:
-        """See Playback."""
         return await self._go(lambda: self._show(bisect.bisect_right(self._times, at_ns) - 1))
 
     async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:

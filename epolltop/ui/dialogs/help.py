@@ -31,7 +31,6 @@ class Help(Page):
         self._unseen = unseen
 
     def compose(self) -> ComposeResult:
-        """One scrolling text."""
         with Pager(id="help"):
             yield from map(Static, self._sections())
 

@@ -64,6 +64,5 @@ class Manual(Page):
         self._text = readable(page(event_name))
 
     def compose(self) -> ComposeResult:
-        """One scrolling text."""
         with Pager(id="manual"):
             yield Static(Markdown(self._text, code_theme="ansi_dark", hyperlinks=False))

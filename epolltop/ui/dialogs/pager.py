@@ -91,7 +91,6 @@ class Page(ModalScreen[None]):
         self.mount(Footer(show_command_palette=False))
 
     async def take(self, typed: events.Key | events.Paste) -> bool:
-        """See `epolltop.ui.widgets.line_input.TakesKeys`."""
         if isinstance(typed, events.Paste):
             return False
         if typed.key in self._closed_by:

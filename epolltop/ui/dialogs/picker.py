@@ -49,7 +49,6 @@ class _Dialog(ModalScreen[str | None]):
         yield Vertical(*self._parts, classes="dialog")
 
     async def take(self, typed: events.Key | events.Paste) -> bool:
-        """See `epolltop.ui.widgets.line_input.TakesKeys`."""
         return await self._entry.take(typed)
 
     def _end(self, answer: str | None) -> None:

@@ -40,7 +40,6 @@ class Whole(Page):
         self._readable = readable
 
     def compose(self) -> ComposeResult:
-        """One scrolling text."""
         table = Table.grid(Column(width=12), Column(overflow="fold"))
         for title, text in self._lines:
             table.add_row(Text(self._readable(title), "bold"), Text(self._readable(text)))

@@ -70,34 +70,27 @@ class LiveClock:
         self._session, self._ring = session, ring
 
     def pause(self) -> None:
-        """See Clock."""
         self._ring.hold() if self._ring.held is None else self._ring.release()
 
     def now(self) -> None:
-        """See Clock."""
         self._ring.release()
 
     async def step(self, steps: int) -> Notice:
-        """See Clock."""
         if self._ring.step(steps):
             return ""
         reach = duration(self._ring.reach_s)
         return f"Nothing older than {reach} is kept." if steps < 0 else "This is the newest; = follows it."
 
     async def seek(self, text: str) -> Notice:
-        """See Clock."""
         return self.unseekable
 
     def plus(self) -> None:
-        """See Clock."""
         self._session.delay_s = _above(DELAYS_S, self._session.delay_s)
 
     def minus(self) -> None:
-        """See Clock."""
         self._session.delay_s = _below(DELAYS_S, self._session.delay_s)
 
     def banner(self) -> str:
-        """See Clock."""
         held, latest = self._ring.held, self._ring.latest
         if held is None or latest is None:
             return ""
@@ -110,11 +103,9 @@ class LiveClock:
 
     @property
     def works(self) -> bool:
-        """See Clock."""
         return False
 
     def pace(self) -> str:
-        """See Clock."""
         return f"every {duration(self._session.delay_s)}"
 
 
@@ -127,7 +118,6 @@ class ReplayClock:
         self._session, self._ring = session, ring
 
     def pause(self) -> None:
-        """See Clock."""
         self._session.held = not self._session.held
 
     def now(self) -> None:
@@ -135,7 +125,6 @@ class ReplayClock:
         self._session.held = False
 
     async def step(self, steps: int) -> Notice:
-        """See Clock."""
         if self._ring.latest is None:
             return ""
         before = self._session.position
@@ -146,7 +135,6 @@ class ReplayClock:
         return "This is the beginning." if steps < 0 else "This is the end."
 
     async def seek(self, text: str) -> Notice:
-        """See Clock."""
         if self._ring.latest is None:
             return ""
         at_ns = moment(text, self._session.begin_ns, self._session.end_ns, self._session.begin_wall_ns)
@@ -156,15 +144,12 @@ class ReplayClock:
         return ""
 
     def plus(self) -> None:
-        """See Clock."""
         self._session.speed = _above(SPEEDS, self._session.speed)
 
     def minus(self) -> None:
-        """See Clock."""
         self._session.speed = _below(SPEEDS, self._session.speed)
 
     def banner(self) -> str:
-        """See Clock."""
         shown = self._ring.latest
         if shown is None:
             return ""
@@ -182,11 +167,9 @@ class ReplayClock:
 
     @property
     def works(self) -> bool:
-        """See Clock."""
         return self._session.is_reading
 
     def pace(self) -> str:
-        """See Clock."""
         return ""
 
 

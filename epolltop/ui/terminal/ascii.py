@@ -34,7 +34,6 @@ class AsciiOnly(LineFilter):
     """Draws nothing but ASCII."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """See LineFilter."""
         return [
             segment if segment.text.isascii() else Segment(_spelt(segment.text), segment.style, segment.control)
             for segment in segments

@@ -24,7 +24,6 @@ class QuietScrollBar(ScrollBar):
     _painted: Sequence[list[Segment]] = ()
 
     def render(self) -> RenderableType:
-        """As Textual's."""
         bar = super().render()
         self._painted = self._lines(bar)
         return bar

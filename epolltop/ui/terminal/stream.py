@@ -49,15 +49,12 @@ class Terminal(io.TextIOBase):
         """Called, in another thread, when it takes something after it took nothing."""
 
     def fileno(self) -> int:
-        """Its descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """It is."""
         return True
 
     def writable(self) -> bool:
-        """It is."""
         return True
 
     def write(self, text: str, /) -> int:

@@ -89,7 +89,6 @@ class FilterBar(Vertical):
         self.display = False
 
     async def take(self, typed: events.Key | events.Paste) -> bool:
-        """See `TakesKeys`."""
         return await self._line.take(typed)
 
     def keep(self) -> None:

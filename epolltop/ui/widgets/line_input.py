@@ -48,7 +48,6 @@ class Entry(Input):
         self.cursor_position = len(text)
 
     async def take(self, typed: events.Key | events.Paste) -> bool:
-        """See `TakesKeys`."""
         if isinstance(typed, events.Paste):
             self._insert(printable("".join(typed.text.splitlines()[:1])))
         elif typed.key in self._keys:
