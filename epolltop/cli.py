@@ -34,7 +34,7 @@ from epolltop.runtime.invoker import invoker
 from epolltop.runtime.leaving import Leaving
 from epolltop.runtime.privileges import gains_nothing, held, keep_nothing, keep_only
 from epolltop.runtime.streams import Gone, Stdout, say
-from epolltop.saved.saved import open_file
+from epolltop.saved.opening import open_file
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation, OpenSource
 from epolltop.session.outage import Outage

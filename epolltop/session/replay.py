@@ -24,7 +24,7 @@ from epolltop.model.window import Window
 from epolltop.model.world import Selection, World
 from epolltop.query.limit_catalogue import words
 from epolltop.runtime.collector import uncollected
-from epolltop.saved.saved import open_saved
+from epolltop.saved.opening import open_saved
 from epolltop.session.checkpoints import Checkpoints
 from epolltop.session.outage import Outage
 from epolltop.sources.recording.reader import Recording

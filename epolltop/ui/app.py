@@ -21,7 +21,7 @@ from epolltop.ui.exports import Exports
 from epolltop.ui.keys import KEYS, in_app
 from epolltop.ui.main_screen import MainScreen
 from epolltop.ui.state.navigation import Place
-from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.table.virtual_table import VirtualTable
 from epolltop.ui.terminal.suspend import survive_stops
 from epolltop.ui.terminal.terminal_app import TerminalApp
 

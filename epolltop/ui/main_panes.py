@@ -31,7 +31,7 @@ from epolltop.ui.keys import at_tables
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.navigation import Place
 from epolltop.ui.table.columns import columns
-from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.table.virtual_table import VirtualTable
 from epolltop.ui.widgets.detail import Detail
 from epolltop.ui.widgets.filter_bar import FilterBar
 from epolltop.ui.widgets.text_lines import Lines

@@ -23,7 +23,7 @@ from epolltop.query.filter import parse_over
 from epolltop.query.limit_catalogue import words
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS, View, look
-from epolltop.saved.saved import open_saved
+from epolltop.saved.opening import open_saved
 from epolltop.sources.bpf import wire
 from epolltop.sources.recording.codec import Damaged, Decoder
 from epolltop.sources.recording.container import FRAME, RAW, framed

@@ -461,7 +461,7 @@ def test_the_selection_is_remembered(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_is_to_end_ends() -> None:
-    from epolltop.saved.saved import open_saved
+    from epolltop.saved.opening import open_saved
 
     out, into = os.pipe()
     os.write(into, content(TICKS)[:-10])
@@ -488,7 +488,7 @@ def streamed(raw: bytes) -> int:
 
 
 def test_a_stream_is_kept_in_memory_where_no_directory_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    from epolltop.saved.saved import open_saved
+    from epolltop.saved.opening import open_saved
 
     raw = content(TICKS)
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
@@ -497,11 +497,11 @@ def test_a_stream_is_kept_in_memory_where_no_directory_can_be_written(monkeypatc
 
 
 def test_in_memory_less_of_a_stream_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from epolltop.saved.saved import SPOOL_BYTES_MAX, SPOOL_MEMORY_MAX, open_saved
+    from epolltop.saved.opening import SPOOL_BYTES_MAX, SPOOL_MEMORY_MAX, open_saved
 
     assert SPOOL_MEMORY_MAX == 128 << 20 < SPOOL_BYTES_MAX
     raw = content(TICKS)
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
-    monkeypatch.setattr("epolltop.saved.saved.SPOOL_MEMORY_MAX", len(raw) - 1)
+    monkeypatch.setattr("epolltop.saved.opening.SPOOL_MEMORY_MAX", len(raw) - 1)
     with pytest.raises(Unplayable, match="too large"):
         open_saved(streamed(raw), Selection(), onwards=False)

@@ -19,7 +19,7 @@ from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
-from epolltop.saved.saved import open_saved
+from epolltop.saved.opening import open_saved
 from epolltop.saved.snapshot_reader import reopened
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.support.examples import EVENTS, bounded, exact

@@ -17,7 +17,7 @@ from epolltop.output.report import Report
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
 from epolltop.query.limit_catalogue import words
 from epolltop.query.view import PROCESSES, View
-from epolltop.saved.saved import open_saved
+from epolltop.saved.opening import open_saved
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.recording.recorder import Recorder
 from tests.support.fake_source import FakeSource

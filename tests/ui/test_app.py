@@ -37,7 +37,7 @@ from epolltop.ui.dialogs.help import Help
 from epolltop.ui.exports import Exports
 from epolltop.ui.keys import KEYS, MOVES, Key
 from epolltop.ui.state.navigation import root
-from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.table.virtual_table import VirtualTable
 from epolltop.ui.terminal import partial_update
 from epolltop.ui.terminal.partial_update import Spans, narrowed
 from epolltop.ui.widgets.filter_bar import FilterBar

@@ -15,7 +15,7 @@ from textual.binding import Binding
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
-from epolltop.ui.table.table import Column, VirtualTable
+from epolltop.ui.table.virtual_table import Column, VirtualTable
 
 
 @dataclass(frozen=True)

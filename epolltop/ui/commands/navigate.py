@@ -8,7 +8,7 @@ from typing import Any
 from epolltop.query.mistake import FilterError
 from epolltop.ui.main_screen import MainScreen
 from epolltop.ui.state.navigation import Trail
-from epolltop.ui.table.table import VirtualTable
+from epolltop.ui.table.virtual_table import VirtualTable
 
 
 def view(screen: MainScreen, subject_id: str) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.fields import Field, Row
-from epolltop.ui.table.table import Column
+from epolltop.ui.table.virtual_table import Column
 
 
 def columns(
