@@ -347,11 +347,11 @@ def _has_terminal(stdout: Stdout) -> bool:
     if not stdout.is_terminal:
         return False
     if os.environ.get("TERM", "") in ("", "dumb"):
-        _narrate("this terminal has no cursor that moves (TERM): this is batch output")
+        _narrate("this terminal cannot move its cursor (TERM): writing batch output")
         return False
     if sys.stdin is not None and sys.stdin.isatty():
         return True
-    _narrate("stdin is no terminal, so there are no keys: this is batch output")
+    _narrate("stdin is not a terminal: writing batch output")
     return False
 
 

@@ -28,8 +28,8 @@ def copied(state: State) -> State:
     Raises:
         TypeError: it has a member, or holds something, that this does not know how to copy.
     """
-    twin: State = _copied(state)
-    return twin
+    copy: State = _copied(state)
+    return copy
 
 
 def _copied(value: Any) -> Any:
@@ -43,9 +43,9 @@ def _copied(value: Any) -> Any:
         return kind(value) if _are_unchanging(value) else kind(map(_copied, value))
     if not any(base.__module__.startswith("epolltop.model.") for base in kind.__mro__):
         raise TypeError(f"no rule to copy {kind.__qualname__}")
-    twin = object.__new__(kind)
-    twin.__dict__.update({name: _copied(member) for name, member in vars(value).items()})
-    return twin
+    copy = object.__new__(kind)
+    copy.__dict__.update({name: _copied(member) for name, member in vars(value).items()})
+    return copy
 
 
 def _are_unchanging(values: Iterable[object]) -> bool:

@@ -94,13 +94,14 @@ class Instances:
     def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
         """Heals: adds what was missed, drops what is gone, and knows all holders afterwards.
 
-        Only files are looked at for which this census differs from the last, or that something was told about since:
-        of the rest is known already what it shows.
+        Looks only at files that changed since the last census or had an event since; the rest is unchanged.
 
         Args:
             census: of all processes.
-            release_told: every release since the census before last came as an event, but for what a census met first.
-            release_traced: a probe sees every release; else also what others succeeded at its address is gone untold.
+            release_told: every release since the census before last came as an event, except of instances that a
+                census found first.
+            release_traced: a probe sees every release. If not, an instance may also be gone without an event because
+                another one took over its address.
 
         Returns:
             FOUND and GONE for each change that no event had announced.

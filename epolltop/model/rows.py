@@ -12,7 +12,7 @@ class Evidence(NamedTuple):
     """What a row is made of. While it stays equal the row is the same object: making one takes 4 us, comparing 0.5."""
 
     facts: Process | None
-    stranger: Event | None
+    actor: Event | None
     """The last event of a process that was gone before /proc was asked."""
     uid: int | None
     user: str | None
@@ -32,7 +32,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
     counts = known.counts
     return ProcessRow(
         key=key,
-        facts=(known.facts or _told(key, known.stranger))._replace(uid=known.uid, user=known.user),
+        facts=(known.facts or _told(key, known.actor))._replace(uid=known.uid, user=known.user),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         ended=known.ended,
         created=counts.created,
@@ -50,7 +50,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
     )
 
 
-def _told(key: ProcessKey, stranger: Event | None) -> Process:
+def _told(key: ProcessKey, actor: Event | None) -> Process:
     """What is known of a process that was gone before /proc was asked."""
-    ppid, name = (stranger.ppid, stranger.name) if stranger else (None, "")
+    ppid, name = (actor.ppid, actor.name) if actor else (None, "")
     return Process(key, ppid, name, f"[{name}]", uid=None, user=None, cgroup=None, fds=None, fd_limit=None)

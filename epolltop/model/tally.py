@@ -34,6 +34,6 @@ class Tally:
             self.counts[key] = Counts(*map(operator.add, former, entry)) if former else entry
 
     def forget(self, key: ProcessKey) -> Counts:
-        """Drops one, of whom there is no entry; what it did."""
+        """Forgets a process without an entry; returns its final counts."""
         self._former.pop(key, None)
         return self.counts.pop(key)

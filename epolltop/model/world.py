@@ -68,8 +68,10 @@ class World:
         self._facts: dict[ProcessKey, Process] = {}
         self._alive: Mapping[ProcessKey, Process] = {}
         self._leaving: set[ProcessKey] = set()  # gone, but perhaps still in a census, or in what is told late
-        self._users: dict[int, str] = {}  # of the strangers
-        self._strangers: dict[ProcessKey, Event] = {}  # gone before /proc was asked: their last event speaks for them
+        self._users: dict[int, str] = {}  # of exited actors
+        self._exited_actors: dict[
+            ProcessKey, Event
+        ] = {}  # gone before /proc was asked: their last event speaks for them
         self._tally = Tally()
         self._attribution = Attribution()
         self._unseen = Unseen()
@@ -217,7 +219,7 @@ class World:
             if key not in self._alive and key not in self._tally.counts:
                 self._facts.pop(key, None)
         self._leaving = (self._leaving - left).union(gone)
-        # Of whom the last snapshot shows nothing and who holds nothing by now, nothing changed.
+        # Processes absent from the last snapshot that hold nothing now have not changed.
         self._instances.changed = {key for key in self._instances.changed if key in holders or key in self._held}
 
     def _forget(self, present: Collection[ProcessKey], others: Sequence[Window]) -> None:
@@ -233,10 +235,10 @@ class World:
                 self._past = _sum(self._past, counts)
         self._attribution.keep(kept)
         self._unseen.keep(kept, self._covers)
-        for facts in (self._facts, self._strangers):
+        for facts in (self._facts, self._exited_actors):
             for key in facts.keys() - kept:
                 del facts[key]
-        uids = {stranger.uid for stranger in self._strangers.values()}
+        uids = {actor.uid for actor in self._exited_actors.values()}
         self._users = {uid: user for uid, user in self._users.items() if uid in uids}
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
@@ -253,7 +255,7 @@ class World:
             else [event for event in events if covers(event.pid, self._uid(event.process, event.uid))]
         )
         last = {(event.pid, event.start): event for event in noted if event.name}
-        self._strangers.update((event.process, event) for who, event in last.items() if who not in self._facts)
+        self._exited_actors.update((event.process, event) for who, event in last.items() if who not in self._facts)
         self._journal = self._journal.followed_by(noted)
         self._journal_end += len(noted)
         for window in self.windows:
@@ -307,8 +309,8 @@ class World:
 
     def _uid(self, key: ProcessKey, acted_as: int | None) -> int | None:
         facts = self._facts.get(key)
-        stranger = self._strangers.get(key)
-        return facts.uid if facts else acted_as if acted_as is not None else stranger.uid if stranger else None
+        actor = self._exited_actors.get(key)
+        return facts.uid if facts else acted_as if acted_as is not None else actor.uid if actor else None
 
     def _gather(self) -> None:
         """The instances of each process whose holdings changed since the last snapshot."""
@@ -332,7 +334,7 @@ class World:
         partly_listed = key in self._instances.cut or self._instances.crowded
         known = Evidence(
             facts,
-            self._strangers.get(key),
+            self._exited_actors.get(key),
             uid,
             facts.user if facts else None if uid is None else self._users.get(uid),
             key not in self._alive,

@@ -94,10 +94,10 @@ def test_a_32_bit_program_leaves_in_doubt_the_totals_that_it_is_part_of(chosen: 
 def test_a_copy_learns_by_itself() -> None:
     world = Watched()
     world.apply(batch(20 * SECOND_NS, [create(A, 10)]))
-    twin = world.copy()
-    twin.apply(batch(21 * SECOND_NS, [], by=FULL))
+    copy = world.copy()
+    copy.apply(batch(21 * SECOND_NS, [], by=FULL))
     world.apply(batch(21 * SECOND_NS, []))
-    assert _bounded(_now(twin)) == {P.pid: True}
+    assert _bounded(_now(copy)) == {P.pid: True}
     assert _bounded(_now(world)) == {P.pid: False}
 
 

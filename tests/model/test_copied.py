@@ -80,9 +80,9 @@ def test_whatever_is_changed_in_a_copy_the_original_stays(
         if marked:
             world.mark(window)
     before = _content(world)
-    twin = world.copy()
-    assert _content(twin) == before
-    for each in reversed(list(_changing(twin))):
+    copy = world.copy()
+    assert _content(copy) == before
+    for each in reversed(list(_changing(copy))):
         _spoil(each)
     assert _content(world) == before
 
@@ -91,9 +91,9 @@ def test_a_member_that_is_added_is_copied() -> None:
     world = World()
     added = {"dict": {1: {2}}, "list": [[A]], "deque": deque([1]), "counter": Counter("a"), "part": History()}
     vars(world).update(added)
-    twin = world.copy()
+    copy = world.copy()
     for name, value in added.items():
-        other = getattr(twin, name)
+        other = getattr(copy, name)
         assert _content(other) == _content(value)
         assert not {id(each) for each in _changing(value)} & {id(each) for each in _changing(other)}
 

@@ -105,10 +105,10 @@ def test_what_a_cut_census_did_not_show_may_be_older() -> None:
 
 def test_they_stay_in_the_totals_when_their_process_is_forgotten() -> None:
     world = _world(_tick(1), _tick(2, [release(A, 2 * SECOND_NS - 50, who=R)]))
-    twin = world.copy()
-    twin.apply(_tick(3, [release(A, 3 * SECOND_NS - 50, who=R)]))
+    copy = world.copy()
+    copy.apply(_tick(3, [release(A, 3 * SECOND_NS - 50, who=R)]))
     for second in (4, 5, 6):
         world.apply(replace(_tick(second), processes={}, totals=Totals(released=1)))
         world.begin_window()
     assert (_shown(world).unseen, _shown(world).exact) == (1, False)
-    assert _shown(twin).unseen == 2
+    assert _shown(copy).unseen == 2

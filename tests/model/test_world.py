@@ -321,7 +321,7 @@ def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None
         world.begin_window()
         world.apply(batch(tick * SECOND_NS, alive=()))
     world.begin_window()
-    assert (world._users, world._strangers) == ({}, {})
+    assert (world._users, world._exited_actors) == ({}, {})
 
 
 def test_who_was_never_seen_at_all_is_unknown() -> None:
@@ -476,7 +476,9 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         world.begin_window()
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_strangers", "_tally.counts", "history._closed", "_instances._held"} < sizes[-1].keys()
+    assert {"_facts", "_users", "_exited_actors", "_tally.counts", "history._closed", "_instances._held"} < sizes[
+        -1
+    ].keys()
 
 
 def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and_go() -> None:
@@ -486,10 +488,10 @@ def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and
     for tick in range(1, 3 * HISTORY):
         world.apply(_coming_and_going(tick, kept))
         sizes.append(_sizes(world))
-    assert _growing(sizes) <= {"_journal", "_tally.counts", "_facts", "_strangers"}
+    assert _growing(sizes) <= {"_journal", "_tally.counts", "_facts", "_exited_actors"}
     acted = 10 * (3 * HISTORY - 1)
     assert sizes[-1]["_tally.counts"] == acted
-    assert sizes[-1]["_facts"] + sizes[-1]["_strangers"] <= acted
+    assert sizes[-1]["_facts"] + sizes[-1]["_exited_actors"] <= acted
     rows = _whole(world).processes
     assert len(rows) == acted
     assert all(row.name for row in rows if row.pid % 2 == 0), "of those that /proc told about"

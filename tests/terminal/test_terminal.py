@@ -335,11 +335,11 @@ def test_standard_error_may_go_to_a_file(terminal: Terminal, actor: Actor, tmp_p
 
 def test_without_a_terminal_worth_the_name_it_is_batch_output(terminal: Terminal, actor: Actor) -> None:
     terminal.command(f"TERM=dumb epolltop -n 1 -d 0.2 -p {actor.pid}")
-    terminal.sees("epolltop: this terminal has no cursor that moves (TERM): this is batch output", f" {actor.pid} ")
+    terminal.sees("epolltop: this terminal cannot move its cursor (TERM): writing batch output", f" {actor.pid} ")
     assert terminal.status() == 0
 
 
 def test_without_a_keyboard_it_is_batch_output(terminal: Terminal, actor: Actor) -> None:
     terminal.command(f"epolltop -n 1 -d 0.2 -p {actor.pid} </dev/null")
-    terminal.sees("epolltop: stdin is no terminal, so there are no keys: this is batch output", f" {actor.pid} ")
+    terminal.sees("epolltop: stdin is not a terminal: writing batch output", f" {actor.pid} ")
     assert terminal.status() == 0
