@@ -170,6 +170,7 @@ def _opened(options: Options) -> BpfSource | ProcSource:
         stacks=options.stacks,
         compat=options.compat,
         attach=options.attach,
+        without=options.without,
     )
 
 

@@ -66,6 +66,8 @@ class Options:
     compat: bool
     attach: tuple[tuple[str, str], ...]
     """Probe and the hook that it must have."""
+    without: tuple[str, ...]
+    """Probes that are not wanted."""
     selection: Selection
     view: View[Any]
     """Of events for the command events."""
@@ -155,6 +157,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         stacks=given.stacks,
         compat=given.compat,
         attach=_attached(parser, given),
+        without=tuple(dict.fromkeys(given.without)),
         selection=Selection(frozenset(given.pid), frozenset(given.user)),
         view=View(subject, filter=predicate, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
@@ -179,15 +182,16 @@ def _given(parser: _Parser, argv: list[str]) -> argparse.Namespace:
         given.front_end = rest.pop(0)  # argparse wants it right behind the file, not behind options
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    for repeatable in ("pid", "user", "attach"):
+    for repeatable in ("pid", "user", "attach", "without"):
         setattr(given, repeatable, [*getattr(given, repeatable), *getattr(given, f"more_{repeatable}", [])])
     return given
 
 
 def _source(parser: _Parser, given: argparse.Namespace) -> str:
     """Who names a hook insists on the source that has hooks."""
-    if given.attach and given.source == "proc":
-        parser.error("--attach: /proc has no probes")
+    for option in ("attach", "without"):
+        if getattr(given, option) and given.source == "proc":
+            parser.error(f"--{option}: /proc has no probes")
     return "bpf" if given.attach else str(given.source)
 
 
@@ -197,6 +201,8 @@ def _attached(parser: _Parser, given: argparse.Namespace) -> tuple[tuple[str, st
     for probe, hook in given.attach:
         if hook != hooks[probe]:
             parser.error(f"--attach: {probe} has one hook, not {hook} and {hooks[probe]}")
+        if probe in given.without:
+            parser.error(f"--attach: {probe} has no hook with --without {probe}")
     return tuple(hooks.items())
 
 
@@ -289,6 +295,13 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         metavar="PROBE=HOOK",
         help="insist on a hook, as files_free=kprobe; repeatable",
     )
+    repeatable(
+        "--without",
+        action="append",
+        type=_without,
+        metavar="PROBE",
+        help="leave a probe out, as files_free, and its cost; repeatable",
+    )
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add("--theme", default=None, type=_theme, metavar="NAME", help="of the screen; ansi-dark: the terminal's colours")
     add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
@@ -352,6 +365,16 @@ def _attach(text: str) -> tuple[str, str]:
     except LookupError as error:
         raise argparse.ArgumentTypeError(error.args[0]) from None
     return probe, hook
+
+
+def _without(text: str) -> str:
+    from epolltop.sources.bpf.ladder import ALL  # who leaves nothing out need not wait for it
+
+    try:
+        ALL.without(text)
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(error.args[0]) from None
+    return text
 
 
 def _theme(text: str) -> str:

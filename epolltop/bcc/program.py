@@ -15,7 +15,7 @@ import io
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,6 @@ from epolltop.bcc.remedies import number_in, remedy
 from epolltop.errors import SourceUnavailable
 from epolltop.proc.fdinfo import own_recursion_misses
 from epolltop.runtime.descriptors import is_open, silenced
-
-UNITS = ("common.c", "stack.c", "epoll_create.c", "files_free.c", "census.c")
-"""Files of one translation unit, in this order: BCC rewrites map accesses in its main file, not in included ones."""
 
 _MOVING = 1024
 """Entries of a full map that may come while it is read, in place of others that were read and went: without room for
@@ -68,14 +65,20 @@ def _inside(directory: Path) -> Iterator[None]:
 class Program:
     """A loaded BPF object. Not thread-safe."""
 
-    def __init__(self, bcc: Any, defines: Mapping[str, int]) -> None:
+    def __init__(self, bcc: Any, defines: Mapping[str, int], units: Iterable[str]) -> None:
         """Compiles; nothing is attached yet.
+
+        Args:
+            bcc: its Python module.
+            defines: macros by name.
+            units: files of bpf/. They become one translation unit, in this order: BCC rewrites map accesses in its main
+                file, not in included ones.
 
         Raises:
             SourceUnavailable: the compiler refused, or the kernel refused the maps.
         """
         directory = bpf_directory()
-        unit = b"\n".join(b'#line 1 "%s"\n%s' % (name.encode(), (directory / name).read_bytes()) for name in UNITS)
+        unit = b"\n".join(b'#line 1 "%s"\n%s' % (name.encode(), (directory / name).read_bytes()) for name in units)
         flags = ["-w", f"-I{directory}", *(f"-D{name}={value}" for name, value in defines.items())]
 
         class Object(bcc.BPF):  # type: ignore[misc]

@@ -24,6 +24,7 @@ def open_source(
     stacks: bool = False,
     compat: bool = False,
     attach: Iterable[tuple[str, str]] = (),
+    without: Iterable[str] = (),
 ) -> BpfSource | ProcSource:
     """An open source.
 
@@ -34,6 +35,7 @@ def open_source(
         stacks: whether the user stack of each creation is taken; where that cannot be, a limit says so.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
         attach: probe and the only hook it may have.
+        without: probes that are neither compiled nor attached.
 
     Raises:
         SourceUnavailable: the one that was asked for cannot run, or none can.
@@ -41,9 +43,10 @@ def open_source(
     only_proc = None
     if kind != "proc":
         from epolltop.sources.bpf.bpf_source import BpfSource
-        from epolltop.sources.bpf.ladder import ALL
+        from epolltop.sources.bpf.ladder import ALL, Ladders
 
-        ladders = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
+        insisting = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
+        ladders = functools.reduce(Ladders.without, without, insisting)
         live = BpfSource(include_self=include_self, pids=pids, stacks=stacks, compat=compat, ladders=ladders)
         try:
             live.open()

@@ -17,7 +17,7 @@ from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import AttachError, Program
 from epolltop.model.batch import Kind, Source
 from epolltop.sources.bpf.bpf_source import BpfSource
-from epolltop.sources.bpf.ladder import EPOLL_CREATE
+from epolltop.sources.bpf.ladder import ALL
 from tests.kernel.observing import Observing, observe
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -136,12 +136,13 @@ def test_standard_descriptors_stay_what_they_were() -> None:
 
 
 def test_the_function_probes_are_there_to_be_tried() -> None:
-    program = Program(load_bcc(), BpfSource()._defines())
+    program = Program(load_bcc(), BpfSource()._defines(), ALL.units)
     try:
-        for how, target in (("fexit", EPOLL_CREATE["fexit"][0].target), ("fentry", "ep_eventpoll_release")):
+        for hook in (ALL.probes["epoll_create"]["fexit"][0], ALL.probes["files_free"]["fentry"][0]):
             with contextlib.suppress(AttachError):
-                program.attach(how, "", target)
-            assert load_bcc().lib.bpf_function_start(program._object.module, program._tracing(how, target))
+                program.attach(hook.how, "", hook.target)
+            name = program._tracing(hook.how, hook.target)
+            assert load_bcc().lib.bpf_function_start(program._object.module, name)
     finally:
         program.close()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from epolltop.sources.bpf.ladder import ALL
@@ -14,12 +12,11 @@ from .program import run
 
 pytestmark = pytest.mark.kernel
 
-LADDERS = {each.name: getattr(ALL, each.name) for each in dataclasses.fields(ALL)}
 CENSUS = {"iterator": "iterator:task_file", "proc": "/proc + kcmp", "census": "iterator:task_file"}
 """What the hooks that are none are called."""
 
 
-@pytest.mark.parametrize(("probe", "hook"), [(probe, hook) for probe, ladder in LADDERS.items() for hook in ladder])
+@pytest.mark.parametrize(("probe", "hook"), [(probe, hook) for probe, hooks in ALL.names.items() for hook in hooks])
 def test_what_was_insisted_on_counts(probe: str, hook: str) -> None:
     insisting = "--attach", f"{probe}={hook}"
     refused = run(*insisting, "snapshot", "-d", "0")

@@ -29,11 +29,12 @@ def test_version() -> None:
 
 
 def test_what_may_be_repeated_adds_up_before_and_after_the_command() -> None:
-    before = ["-p", "1", "-u", "0", "--attach", "census=proc"]
-    after = ["-p", "2", "-u", "65534", "--attach", "files_free=census"]
+    before = ["-p", "1", "-u", "0", "--attach", "census=proc", "--without", "files_free"]
+    after = ["-p", "2", "-u", "65534", "--attach", "epoll_create=tracepoint"]
     options = parse_options([*before, "events", *after], no_color=False)
     assert (set(options.selection.pids), set(options.selection.uids)) == ({1, 2}, {0, 65534})
-    assert dict(options.attach) == {"census": "proc", "files_free": "census"}
+    assert dict(options.attach) == {"census": "proc", "epoll_create": "tracepoint"}
+    assert options.without == ("files_free",)
     assert parse_options(["events", "-p", "2"], no_color=False).selection.pids == {2}
     assert parse_options(["-p", "1"], no_color=False).selection.pids == {1}
 
@@ -94,6 +95,14 @@ def test_sort_help_lists_the_fields_of_what_is_viewed(arguments: tuple[str, ...]
         (
             ("--attach", "census=iterator", "--attach", "files_free=census", "--attach", "census=proc"),
             "--attach: census has one hook, not iterator and proc",
+        ),
+        (("--without", "epoll_create"), "only files_free can be left out, not 'epoll_create'"),
+        (("--without", "census"), "only files_free can be left out, not 'census'"),
+        (("--without", "epoll"), "only files_free can be left out, not 'epoll'"),
+        (("--without", "files_free", "--source", "proc"), "--without: /proc has no probes"),
+        (
+            ("--without", "files_free", "--attach", "files_free=kprobe"),
+            "--attach: files_free has no hook with --without files_free",
         ),
     ],
 )

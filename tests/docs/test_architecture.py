@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual import actions
 
-from epolltop.bcc.program import UNITS
+from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.choose import KINDS
 from epolltop.ui.app import EpolltopApp
 from epolltop.ui.commands import command
@@ -31,7 +31,7 @@ def test_every_key_has_its_command(key: Key) -> None:
 
 
 def test_every_probe_is_compiled() -> None:
-    assert sorted(UNITS) == sorted(path.name for path in (ROOT / "bpf").glob("*.c"))
+    assert sorted(ALL.units) == sorted(path.name for path in (ROOT / "bpf").glob("*.c"))
 
 
 def test_every_kind_of_source_is_opened_by_name() -> None:

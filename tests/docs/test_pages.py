@@ -16,8 +16,9 @@ from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan
 from epolltop.query.event_record import event_record
 from epolltop.query.fields import event_name
-from epolltop.sources.bpf import ladder
 from epolltop.sources.bpf.census import IteratorCensus
+from epolltop.sources.bpf.probes import PROBES, epoll_create
+from epolltop.sources.bpf.probes.spec import ProbeSpec
 from epolltop.ui.dialogs.manual import page
 from tests.kernel import test_census_pages, test_epoll_create_page, test_files_free_page, test_watch_a_directory
 from tests.support.records import NOW_NS, event
@@ -26,7 +27,7 @@ from tests.support.rows import snapshot
 from .pages import EVENTS, UNVERIFIED, Proofs, blocks, bullets, section, text
 
 WALK = "watch-a-directory"
-PAGES = ("epoll_create", "epoll_found", "epoll_gone", "files_free")
+PAGES = (*(probe.name for probe in PROBES), "epoll_found", "epoll_gone")
 EMITTED: dict[str, tuple[Event, ...]] = {
     "epoll_create": (
         event(syscall=Syscall.EPOLL_CREATE, argument=1024),
@@ -95,16 +96,19 @@ def rungs(name: str) -> list[list[tuple[str, str, bool]]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "climbed"), [("epoll_create", ladder.epoll_create(MACHINES["x86_64"])), ("files_free", ladder.FILES_FREE)]
-)
-def test_hooks_are_those_of_the_ladder(name: str, climbed: dict[str, ladder.Rung]) -> None:
-    hooked = [rung for rung in climbed.values() if rung]
-    assert rungs(name) == [[(hook.how, hook.target, hook.optional) for hook in rung] for rung in hooked]
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+def test_hooks_are_those_of_the_ladder(probe: ProbeSpec) -> None:
+    hooked = [rung for rung in probe.ladder(MACHINES["x86_64"]).values() if rung]
+    assert rungs(probe.name) == [[(hook.how, hook.target, hook.optional) for hook in rung] for rung in hooked]
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+def test_the_events_of_a_probe_are_those_of_its_page(probe: ProbeSpec) -> None:
+    assert {told.kind for told in EMITTED[probe.name]} == probe.tells
 
 
 def test_hooks_of_other_machines_are_named_too() -> None:
-    rungs = [rung for machine in MACHINES.values() for rung in ladder.epoll_create(machine).values()]
+    rungs = [rung for machine in MACHINES.values() for rung in epoll_create.ladder(machine).values()]
     targets = {hook.target for rung in rungs for hook in rung}
     assert targets == set(re.findall(r"`((?:__\w+_sys_|syscalls:)\w+)`", section("epoll_create", "Hooks")))
 

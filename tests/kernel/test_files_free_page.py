@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from epolltop.model.batch import Event, Kind
-from epolltop.sources.bpf.ladder import ALL, Hook, Rung
+from epolltop.sources.bpf.ladder import ALL
+from epolltop.sources.bpf.probes.spec import Hook, Rung
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -342,7 +342,7 @@ def test_left_out_as_a_whole(observing: Observing, actor: Actor) -> None:
 @PROOFS("A hook that attaches, but does not see the release of epolltop's own instance, is not used.")
 def test_a_hook_that_does_not_see_is_not_used() -> None:
     blind: Rung = (Hook("raw_tracepoint", "sched_switch", "slab_object_freed"),)
-    with observe(replace(ALL, files_free={"blind": blind, "census": ()})) as observing:
+    with observe(ALL.having("files_free", {"blind": blind, "census": ()})) as observing:
         observing.refresh()
         (_, probe) = observing.batch.source.probes
     assert (probe.name, probe.traces) == ("files_free", False)

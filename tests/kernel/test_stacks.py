@@ -22,7 +22,8 @@ from epolltop.model.batch import Event, Kind
 from epolltop.model.limits import NO_STACKS
 from epolltop.runtime.pace import Deadline
 from epolltop.sources.bpf.bpf_source import BpfSource
-from epolltop.sources.bpf.ladder import EPOLL_CREATE, Hook
+from epolltop.sources.bpf.ladder import ALL
+from epolltop.sources.bpf.probes.spec import Hook
 from epolltop.sources.bpf.sizes import Sizes
 from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
@@ -274,11 +275,11 @@ def test_without_stacks_none_is_taken(observing: Observing) -> None:
         assert {instance.stack for instance in observing.instances(actor.pid).values()} == {()}
 
 
-@pytest.mark.parametrize("hook", EPOLL_CREATE["kretprobe"], ids=lambda hook: hook.target)
+@pytest.mark.parametrize("hook", ALL.probes["epoll_create"]["kretprobe"], ids=lambda hook: hook.target)
 def test_function_probes_with_stacks_pass_the_verifier(hook: Hook) -> None:
     """They cannot be attached everywhere, but loaded."""
     bcc = load_bcc()
-    program = Program(bcc, BpfSource(stacks=True)._defines())
+    program = Program(bcc, BpfSource(stacks=True)._defines(), ALL.units)
     try:
         assert program._object.load_func(hook.program.encode(), bcc.BPF.KPROBE).fd > 0
     finally:

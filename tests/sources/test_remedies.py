@@ -11,7 +11,8 @@ from epolltop.bcc import syscalls
 from epolltop.bcc.program import AttachError
 from epolltop.bcc.remedies import number_in, remedy
 from epolltop.errors import MORE_DESCRIPTORS
-from epolltop.sources.bpf.ladder import Hook, climb
+from epolltop.sources.bpf.ladder import climb
+from epolltop.sources.bpf.probes.spec import Hook
 
 
 @pytest.mark.parametrize(

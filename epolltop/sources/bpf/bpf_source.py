@@ -8,12 +8,14 @@ precedes the census that must contain it.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import re
 import secrets
 import select
 import time
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from epolltop.bcc.drain import Drain
@@ -32,7 +34,8 @@ from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.kernel_offsets import layout
-from epolltop.sources.bpf.ladder import ALL, COMPAT, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.ladder import ALL, CENSUS_LADDER, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.host import own_host
@@ -45,9 +48,8 @@ CENSUS_WAIT_S = 10.0
 _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
 _ACTOR = attrgetter("pid", "start", "uid")
-_LESSONS, _LEARNT = 9, 7
-"""Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
-many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
+_NOT_TRACED = "not traced"
+"""What a probe without a hook is attached to, if the census does not stand in for it."""
 
 
 class BpfSource:
@@ -105,7 +107,7 @@ class BpfSource:
             give_back_memory()
 
     def _attach(self) -> None:
-        program = Program(load_bcc(), self._defines())
+        program = Program(load_bcc(), self._defines(), self._ladders.units)
         self._program = program
         try:
             self._buffer = program.perf_buffer("events")
@@ -136,15 +138,18 @@ class BpfSource:
         Raises:
             SourceUnavailable: a ladder has no rung that holds.
         """
-        ladders, what = self._ladders, "no probe sees instances being created"
+        ladders, what = self._ladders, ""
+        teach = functools.partial(self._lesson, program)
+        self._attached: dict[str, Attached] = {}
         try:
-            created = climb(program, ladders.epoll_create, lambda: self._lesson(program).f_op != 0)
-            if self._compat and not created.sees_compat:
-                what = "no probe sees 32-bit tasks"
-                program.attach(COMPAT.how, COMPAT.program, COMPAT.target)
-                created = Attached((*created.hooks, COMPAT), sees_compat=True)
-            what = "no probe sees instances being released"
-            released = climb(program, ladders.files_free, lambda: self._is_prompt(program))
+            for probe in PROBES:
+                what = f"no probe sees {probe.sees}"
+                attached = climb(program, ladders.probes[probe.name], functools.partial(probe.proof, teach))
+                if self._compat and probe.compat and not attached.sees_compat:
+                    what = "no probe sees 32-bit tasks"
+                    program.attach(probe.compat.how, probe.compat.program, probe.compat.target)
+                    attached = replace(attached, hooks=(*attached.hooks, probe.compat), sees_compat=True)
+                self._attached[probe.name] = attached
             what = "no census can be taken"
             # The iterator visits epolltop's own PID namespace, so if /proc shows more, a walk through it is better.
             census = sorted(ladders.census, key=lambda name: bool(self._levels_up) and name == "iterator")
@@ -155,12 +160,13 @@ class BpfSource:
             raise SourceUnavailable(
                 f"{what}: {error}", missing or "another hook (--attach), or --source proc"
             ) from None
-        self._created, self._released = created, released
-        misses_creations, misses_releases = (
-            preemption.leaves_out((hook.how for hook in each.hooks), self._version) for each in (created, released)
-        )
-        self._preempted = (Limit(limits.PREEMPTED),) * (misses_creations or misses_releases)
-        self._sees_all_releases = not misses_releases
+        misses = [
+            name
+            for name, attached in self._attached.items()
+            if preemption.leaves_out((hook.how for hook in attached.hooks), self._version)
+        ]
+        self._preempted = (Limit(limits.PREEMPTED),) * bool(misses)
+        self._sees_all_releases = files_free.PROBE.name not in misses
 
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         """See FactSource."""
@@ -189,7 +195,7 @@ class BpfSource:
         if (
             census
             and not census.cut
-            and not self._released.hooks
+            and not self._attached[files_free.PROBE.name].hooks
             and totals.created - self._freed_at >= self._sizes.births // 32
         ):
             self._free_births(census)
@@ -247,10 +253,6 @@ class BpfSource:
         select.epoll().close()
         return wire.Lesson._make(program.element("lesson", wire.LESSON))
 
-    def _is_prompt(self, program: Program) -> bool:
-        """Whether releases are seen when they happen, and from whoever closed last. Once may be luck."""
-        return sum(self._lesson(program).was_prompt for _ in range(_LESSONS)) >= _LEARNT
-
     def _begin(self, program: Program) -> None:
         """From here on everything counts, for all probes at once."""
         learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
@@ -299,20 +301,15 @@ class BpfSource:
                 self._births.delete(key)
 
     def _describe(self, totals: wire.WireTotals) -> Source:
-        created, released = self._created, self._released
         unseen = [*self._census.unseen, *self._preempted]
-        if not released.hooks:
-            unseen.append(Limit(limits.RELEASES_DERIVED))
+        unseen += [Limit(probe.limit) for probe in PROBES if not self._attached[probe.name].hooks]
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))
         return Source(
             kind="bpf",
             host=own_host(),
-            probes=(
-                Probe("epoll_create", created.attached_to, traces=True),
-                Probe("files_free", released.attached_to or self._census.by, traces=bool(released.hooks)),
-            ),
+            probes=tuple(self._probe(name, attached) for name, attached in self._attached.items()),
             census_by=self._census.by,
             limits=tuple(unseen),
             events=totals.delivered,
@@ -322,12 +319,16 @@ class BpfSource:
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
             unattributed=totals.unattributed,
-            sees_compat=created.sees_compat,
+            sees_compat=self._attached[epoll_create.PROBE.name].sees_compat,
             unreadable=self._census.unreadable,
             missed=self._missed(),
             stacks_left_out=self._stacks.left_out if self._stacks else 0,
             sees_all_releases=self._sees_all_releases,
         )
+
+    def _probe(self, name: str, attached: Attached) -> Probe:
+        instead = self._census.by if attached.rung == CENSUS_LADDER else _NOT_TRACED
+        return Probe(name, attached.attached_to or instead, traces=bool(attached.hooks))
 
     def _missed(self) -> int:
         """Runs of probes that were left out.
@@ -336,7 +337,7 @@ class BpfSource:
         epoll's. Later on (seen on 7.2) whoever creates and releases may, too.
         """
         assert self._program is not None, "described before open"
-        hooks = (*self._created.hooks, *self._released.hooks)
+        hooks = [hook for attached in self._attached.values() for hook in attached.hooks]
         told = [each for each in hooks if self._version >= (6, 19) or each.how != "raw_tracepoint"]
         return sum(self._program.misses(each.how, each.target) for each in told)
 

@@ -1,4 +1,4 @@
-"""Which hook each logical probe gets: the first rung of its ladder that attaches, found by trying.
+"""Which hook each probe gets: the first rung of its ladder that attaches, found by trying.
 
 Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled out. What was attached is shown.
 """
@@ -6,72 +6,41 @@ Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
-from epolltop.bcc.machine import THIS, Machine
+from epolltop.bcc.machine import THIS
 from epolltop.bcc.program import AttachError, Program
 from epolltop.sources.bpf.census import CENSUS, CensusTaker
+from epolltop.sources.bpf.probes import PROBES
+from epolltop.sources.bpf.probes.spec import Hook, Ladder, Rung
 
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """One program at one place."""
-
-    how: str
-    target: str
-    program: str = ""
-    optional: bool = False
-    """Its absence does not spoil the rung: 32-bit entry points, calls that newer architectures never had."""
-    compat: bool = False
-    """It sees 32-bit tasks."""
-
-
-Rung = tuple[Hook, ...]
-
-
-def epoll_create(machine: Machine | None) -> dict[str, Rung]:
-    """Best rung first; those at functions only of an architecture that is known."""
-    tracepoint = (
-        Hook("tracepoint", "syscalls:sys_exit_epoll_create1", "epoll_create1_sys_exit"),
-        Hook("tracepoint", "syscalls:sys_exit_epoll_create", "epoll_create_sys_exit", optional=True),
-    )
-    if machine is None:
-        return {"tracepoint": tracepoint}
-    kretprobe = _kretprobe(machine)
-    fexit = tuple(replace(hook, how="fexit", program="") for hook in kretprobe)
-    return {"fexit": fexit, "kretprobe": kretprobe, "tracepoint": tracepoint}
-
-
-def _kretprobe(machine: Machine) -> Rung:
-    names, shared = ("epoll_create1", "epoll_create"), machine.calls == machine.compat_calls
-    own = (Hook("kretprobe", machine.calls + name, f"{name}_return", compat=shared) for name in names)
-    compat = (
-        Hook("kretprobe", machine.compat_calls + name, f"{name}_compat_return", optional=True, compat=True)
-        for name in names
-    )
-    return tuple(own) if shared else (*own, *compat)
-
-
-EPOLL_CREATE = epoll_create(THIS)
-
-FILES_FREE: dict[str, Rung] = {
-    "fentry": (Hook("fentry", "ep_eventpoll_release"),),
-    "kprobe": (Hook("kprobe", "ep_eventpoll_release", "ep_eventpoll_release_entry"),),
-    "raw_tracepoint": (Hook("raw_tracepoint", "kmem_cache_free", "slab_object_freed"),),
-    "census": (),  # no hook: releases are derived from what one census shows and the next does not
-}
-
-COMPAT = Hook("raw_tracepoint", "sys_exit", "compat_sys_exit", compat=True)
-"""Sees the 32-bit tasks that syscall tracepoints leave out, at a cost to every system call of the machine."""
+CENSUS_LADDER = "census"
+"""What the way to take a census is called among the probes."""
+WITHOUT = "without"
+"""The rung of a probe that is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ladders:
     """What is tried for each probe and for the census, by name, best first."""
 
-    epoll_create: Mapping[str, Rung] = field(default_factory=lambda: EPOLL_CREATE)
-    files_free: Mapping[str, Rung] = field(default_factory=lambda: FILES_FREE)
+    probes: Mapping[str, Ladder] = field(default_factory=lambda: {each.name: each.ladder(THIS) for each in PROBES})
     census: Mapping[str, Callable[[Program, bool], CensusTaker]] = field(default_factory=lambda: CENSUS)
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Of all rungs, by ladder."""
+        return {name: tuple(ladder) for name, ladder in (*self.probes.items(), (CENSUS_LADDER, self.census))}
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """C files to compile: those of probes that have a hook, and what they share."""
+        probes = (each.unit for each in PROBES if any(self.probes[each.name].values()))
+        return ("common.c", "stack.c", *probes, "census.c")
+
+    def having(self, probe: str, ladder: Ladder) -> Ladders:
+        """The same with another ladder for one of the probes."""
+        return replace(self, probes={**self.probes, probe: ladder})
 
     def only(self, probe: str, rung: str) -> Ladders:
         """The same, but with a single rung in one of the ladders.
@@ -79,12 +48,24 @@ class Ladders:
         Raises:
             LookupError: there is no such ladder or rung; the message names those there are.
         """
-        ladders = {each.name: getattr(self, each.name) for each in fields(self)}
-        if probe not in ladders:
-            raise LookupError(f"there is no probe {probe!r}, but {', '.join(ladders)}")
-        if rung not in ladders[probe]:
-            raise LookupError(f"{probe} has no hook {rung!r}, but {', '.join(ladders[probe])}")
-        return replace(self, **{probe: {rung: ladders[probe][rung]}})
+        if probe not in self.names:
+            raise LookupError(f"there is no probe {probe!r}, but {', '.join(self.names)}")
+        if rung not in self.names[probe]:
+            raise LookupError(f"{probe} has no hook {rung!r}, but {', '.join(self.names[probe])}")
+        if probe == CENSUS_LADDER:
+            return replace(self, census={rung: self.census[rung]})
+        return self.having(probe, {rung: self.probes[probe][rung]})
+
+    def without(self, probe: str) -> Ladders:
+        """The same without one of the probes: nothing of it is compiled or attached.
+
+        Raises:
+            LookupError: there is it cannot be left out, or is no probe; the message names those that can.
+        """
+        spare = [each.name for each in PROBES if each.limit]
+        if probe in spare:
+            return self.having(probe, {WITHOUT: ()})
+        raise LookupError(f"only {', '.join(spare)} can be left out, not {probe!r}")
 
 
 ALL = Ladders()
@@ -92,8 +73,9 @@ ALL = Ladders()
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The hooks that hold."""
+    """The rung that holds."""
 
+    rung: str
     hooks: Rung
     sees_compat: bool
     """Whether 32-bit tasks are seen, by each of their calls."""
@@ -104,7 +86,7 @@ class Attached:
         return ", ".join(f"{hook.how}:{hook.target}" for hook in self.hooks)
 
 
-def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool]) -> Attached:
+def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attached:
     """Attaches the first rung that holds as a whole and passes the proof; one without hooks always does.
 
     Args:
@@ -129,7 +111,7 @@ def climb(program: Program, ladder: Mapping[str, Rung], proof: Callable[[], bool
                         raise
             if not rung or proof():
                 compat = [hook for hook in rung if hook.compat]
-                return Attached(tuple(held), bool(compat) and set(compat) <= set(held))
+                return Attached(name, tuple(held), bool(compat) and set(compat) <= set(held))
             refusals.append(f"{name}: attached, but it did not see an instance of epolltop's own")
         except AttachError as error:
             refusals.append(f"{name}: {error}")

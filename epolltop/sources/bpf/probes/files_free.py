@@ -1,0 +1,37 @@
+"""Releases, when the last reference to an instance's file goes."""
+
+from __future__ import annotations
+
+from epolltop.bcc.machine import Machine
+from epolltop.model.batch import Kind
+from epolltop.model.limits import RELEASES_DERIVED
+from epolltop.sources.bpf.probes.spec import Hook, ProbeSpec, Rung, Teach
+
+_LESSONS, _LEARNT = 9, 7
+"""Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
+many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
+
+
+def ladder(machine: Machine | None) -> dict[str, Rung]:
+    """Best rung first, the same on each machine."""
+    return {
+        "fentry": (Hook("fentry", "ep_eventpoll_release"),),
+        "kprobe": (Hook("kprobe", "ep_eventpoll_release", "ep_eventpoll_release_entry"),),
+        "raw_tracepoint": (Hook("raw_tracepoint", "kmem_cache_free", "slab_object_freed"),),
+        "census": (),  # no hook: releases are derived from what one census shows and the next does not
+    }
+
+
+def _is_prompt(teach: Teach) -> bool:
+    """Whether releases are seen when they happen, and from whoever closed last. Once may be luck."""
+    return sum(teach().was_prompt for _ in range(_LESSONS)) >= _LEARNT
+
+
+PROBE = ProbeSpec(
+    name="files_free",
+    sees="instances being released",
+    ladder=ladder,
+    proof=_is_prompt,
+    tells=frozenset({Kind.RELEASE}),
+    limit=RELEASES_DERIVED,
+)

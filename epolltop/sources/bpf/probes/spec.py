@@ -1,0 +1,55 @@
+"""What a probe is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from epolltop.bcc.machine import Machine
+from epolltop.model.batch import Kind
+from epolltop.sources.bpf.wire import Lesson
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One program at one place."""
+
+    how: str
+    target: str
+    program: str = ""
+    optional: bool = False
+    """Its absence does not spoil the rung: 32-bit entry points, calls that newer architectures never had."""
+    compat: bool = False
+    """It sees 32-bit tasks."""
+
+
+Rung = tuple[Hook, ...]
+Ladder = Mapping[str, Rung]
+"""By name, best rung first. A rung without hooks always holds: the probe can be done without."""
+Teach = Callable[[], Lesson]
+"""Creates and closes an instance of epolltop's own under the probes' eyes; what they learnt from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """A probe: what it sees, where it may be attached, and what is missing without it."""
+
+    name: str
+    """Also of its C file in bpf/ and of its page in docs/events/."""
+    sees: str
+    """What happens there: `no probe sees ...`."""
+    ladder: Callable[[Machine | None], Ladder]
+    """Its hooks on a machine; None: of an architecture that is not known, where functions have no names."""
+    proof: Callable[[Teach], bool]
+    """Whether what is attached now sees an instance of epolltop's own."""
+    tells: frozenset[Kind]
+    """The kinds of events it submits."""
+    limit: str = ""
+    """What holds without it, an id of `model.limits`; empty if it cannot be left out."""
+    compat: Hook | None = None
+    """Sees the 32-bit tasks that its other hooks may leave out, at a cost."""
+
+    @property
+    def unit(self) -> str:
+        """Its C file."""
+        return f"{self.name}.c"
