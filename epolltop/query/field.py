@@ -24,21 +24,21 @@ Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds",
 Severity: TypeAlias = Literal["warn", "error"]
 
 
-Kind: TypeAlias = Literal["gauge", "counter", "histogram", "label"]
+MetricKind: TypeAlias = Literal["gauge", "counter", "histogram", "label"]
 """As metrics have it: a counter only grows, a label names the others."""
 
 
 class Metric(NamedTuple):
     """What a field is to a program that collects metrics."""
 
-    kind: Kind
+    kind: MetricKind
     unit: str
     """Base unit, as names of metrics end: seconds, per_second, or empty."""
     factor: float
     """What makes a raw value one in the base unit."""
 
 
-class _Steps(NamedTuple):
+class _BucketUnit(NamedTuple):
     """Of the histograms of a unit."""
 
     in_unit: int
@@ -48,7 +48,10 @@ class _Steps(NamedTuple):
 
 
 _FORMS: dict[Unit, Form] = {"id": "integer", "count": "integer", "text": "text"}
-_STEPS: dict[Unit, _Steps] = {"count": _Steps(1, "", "histogram"), "seconds": _Steps(10**9, "_s", "histogram_s")}
+_STEPS: dict[Unit, _BucketUnit] = {
+    "count": _BucketUnit(1, "", "histogram"),
+    "seconds": _BucketUnit(10**9, "_s", "histogram_s"),
+}
 _BASE: dict[Unit, tuple[str, float]] = {
     "seconds": ("seconds", 1),
     "per_s": ("per_second", 1),
@@ -104,7 +107,7 @@ class Field(Generic[Row]):
     """Where there is no room for all columns, those with the highest are left out first, of equals the last."""
     severity: Callable[[Row], Severity | None] = _calm
     """How alarming the cell is."""
-    kind: Kind | None = None
+    kind: MetricKind | None = None
     """To metrics, where it does not follow: what is counted while watching is a counter, text is a label."""
     in_json: bool = True
     """Whether the row's object in a snapshot file has it."""
