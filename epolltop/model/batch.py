@@ -10,8 +10,22 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from msgspec import Meta
+
+from epolltop.model.bounds import (
+    FRAMES_MAX,
+    NOTES_MAX,
+    STANDING,
+    USERS_MAX,
+    Frame,
+    Name,
+    Nanoseconds,
+    Note,
+    Text,
+    Ticks,
+)
 from epolltop.model.limits import Limit
 
 NS_PER_TICK = 10_000_000
@@ -23,7 +37,7 @@ class ProcessKey(NamedTuple):
 
     pid: int
     """Thread group id."""
-    start: int
+    start: Ticks
     """Start of the group leader in clock ticks since boot, field 22 of /proc/PID/stat; 0 if unknown."""
 
 
@@ -46,6 +60,11 @@ class Syscall(enum.IntEnum):
     EPOLL_CREATE = 1
     EPOLL_CREATE1 = 2
 
+    @classmethod
+    def _missing_(cls, value: object) -> Syscall:
+        """A recording may come from a later epolltop, which knows more calls."""
+        return cls.UNKNOWN
+
 
 class Event(NamedTuple):
     """One creation, failed creation or release.
@@ -63,11 +82,11 @@ class Event(NamedTuple):
     tid: int
     ppid: int
     uid: int | None
-    start: int
+    start: Ticks
     """Of the actor, as in ProcessKey."""
     cgroup: int
     """Id of the actor's cgroup (v2); 0 if unknown."""
-    name: str
+    name: Name
     """Of the acting thread."""
     fd: int | None
     """That creation returned."""
@@ -83,7 +102,7 @@ class Event(NamedTuple):
     closed it is not known."""
     since_ns: int = 0
     """With file, the identity of the instance: its creation, else when it was first seen. 0 if unknown."""
-    stack: tuple[str, ...] = ()
+    stack: Annotated[tuple[Frame, ...], Meta(max_length=FRAMES_MAX)] = ()
     """Of creations: the actor's user stack, a readable frame each, innermost first; empty if not taken or not known."""
 
     @property
@@ -113,14 +132,14 @@ class Holding(NamedTuple):
     file: int
     created_ns: int
     """0 if the instance is older than the trace."""
-    start: int
+    start: Ticks
     pid: int
     fd: int
     argument: int
     syscall: int
     creator: int = 0
     """Pid of who created the instance; 0 if that is not known."""
-    creator_start: int = 0
+    creator_start: Ticks = 0
     """As in ProcessKey."""
     cloexec: bool | None = None
     """Whether the descriptor is closed when its process executes another program; None if that was not read."""
@@ -134,7 +153,7 @@ class Census:
 
     started_ns: int
     """An instance created later may be missing in it, one released later may still be in it."""
-    holdings: Sequence[Holding]
+    holdings: Annotated[Sequence[Holding], STANDING]
     """The very object of the last census if nothing changed."""
     by_address: bool
     """Files are named by kernel addresses, as in events; else by numbers, which no release can be matched with."""
@@ -178,16 +197,16 @@ class Process(NamedTuple):
 
     key: ProcessKey
     ppid: int | None
-    name: str
-    command: str
+    name: Name
+    command: Text
     uid: int | None
-    user: str | None
-    cgroup: str | None
+    user: Name | None
+    cgroup: Text | None
     fds: int | None
     """Open descriptors; None if it may not be read."""
     fd_limit: int | None
     """Soft RLIMIT_NOFILE; None if unlimited or unreadable."""
-    container: str | None = None
+    container: Name | None = None
     """Id of the innermost container, or its name with runtimes that have no ids; None if its cgroup tells of none."""
     ns_pid: int | None = None
     """What the process is called in its own PID namespace: the pid itself if that is the one observed from."""
@@ -202,8 +221,8 @@ class Process(NamedTuple):
 class Probe:
     """A logical probe and what it is really attached to."""
 
-    name: str
-    attached_to: str
+    name: Name
+    attached_to: Note
     traces: bool
     """False: nothing fires when it happens; changes are derived from one census to the next."""
 
@@ -211,22 +230,22 @@ class Probe:
 class Host(NamedTuple):
     """The machine that is watched."""
 
-    hostname: str
-    kernel: str
-    machine: str
+    hostname: Name
+    kernel: Name
+    machine: Name
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the facts of a batch come from and how far they go."""
 
-    kind: str
+    kind: Name
     """bpf, proc or replay."""
     host: Host
-    probes: tuple[Probe, ...]
-    census_by: str
+    probes: Annotated[tuple[Probe, ...], Meta(min_length=1, max_length=NOTES_MAX)]
+    census_by: Note
     """How existing instances are found."""
-    limits: tuple[Limit, ...] = ()
+    limits: Annotated[tuple[Limit, ...], Meta(max_length=NOTES_MAX)] = ()
     """What this source cannot see here and now; `ONLY_PROC` among them if a better one could not run."""
     unreadable: int = 0
     """Processes whose descriptors could not be read."""
@@ -284,10 +303,10 @@ class Cost(NamedTuple):
 class Batch:
     """All facts of one tick."""
 
-    since_ns: int
+    since_ns: Nanoseconds
     """When counting began."""
-    now_ns: int
-    wall_ns: int
+    now_ns: Nanoseconds
+    wall_ns: Nanoseconds
     source: Source
     cost: Cost
     events: Sequence[Event] = ()
@@ -298,7 +317,7 @@ class Batch:
     """None: not taken in this tick."""
     processes: Mapping[ProcessKey, Process] = field(default_factory=dict)
     """Of every holder and actor still alive."""
-    users: Mapping[int, str] = field(default_factory=dict)
+    users: Annotated[Mapping[int, Name], Meta(max_length=USERS_MAX)] = field(default_factory=dict)
     """Names by uid, of those that acted in this tick and were gone before they could be read."""
     watches: Mapping[int, int] = field(default_factory=dict)
     """Length of the interest list by file, for those that were read in this tick."""

@@ -1,6 +1,13 @@
-"""How much a saved file holds at most: sources and whoever writes keep to it, so whoever reads may refuse more."""
+"""How much a saved file holds at most: sources and whoever writes keep to it, so whoever reads may refuse more.
+
+The bounds of a record's members stand in their types. Recordings derive from these what to refuse.
+"""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
 
 SNAPSHOT_BYTES_MAX = 128 << 20
 """Of a snapshot file. 200 processes that share 1,000 instances take half of it."""
@@ -24,3 +31,14 @@ FRAMES_MAX, FRAME_CHARS_MAX = 64, 120
 """Of a stack, and of each of its frames, once it is safe. Longer names of functions are cut."""
 USERS_MAX = 4096
 """Users without a process that are named in one tick."""
+
+Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
+Note = Annotated[str, Meta(max_length=NOTE_CHARS_MAX)]
+Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+Frame = Annotated[str, Meta(max_length=FRAME_CHARS_MAX)]
+Ticks = Annotated[int, Meta(ge=0, lt=1 << 40)]
+"""Clock ticks: less than 348 years, so that a time of day can be told."""
+Nanoseconds = Annotated[int, Meta(ge=0)]
+
+STANDING = "standing"
+"""Marks a sequence that mostly stays as it is from one tick to the next. Recordings write what changed in it."""

@@ -7,17 +7,21 @@ of each id; only front ends ask it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-EvidenceValue = int | float | str
+from msgspec import Meta
+
+from epolltop.model.bounds import EVIDENCE_MAX, Note
+
+EvidenceValue = int | float | Note
 
 
 class Limit(NamedTuple):
     """One thing that cannot be seen here and now."""
 
-    id: str
+    id: Note
     """One of the constants below, or one of a later epolltop."""
-    evidence: tuple[tuple[str, EvidenceValue], ...] = ()
+    evidence: Annotated[tuple[tuple[Note, EvidenceValue], ...], Meta(max_length=EVIDENCE_MAX)] = ()
     """By name, each name once; text in it is safe already."""
 
     @classmethod
@@ -70,6 +74,7 @@ WALK_CUT = "walk_cut"  # processes
 CENSUS_CUT = "census_cut"  # descriptors; pid and name of who holds most, the name if it is known
 RECORDING_CUT = "recording_cut"  # ticks
 RECORDING_DAMAGED = "recording_damaged"  # ticks
+RECORDING_NEWER = "recording_newer"  # epolltop: the version of that one
 
 # These follow from other numbers of a snapshot or of the doctor, so nobody need keep them.
 LEFT_OUT = "left_out"  # processes

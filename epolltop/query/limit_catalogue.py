@@ -154,6 +154,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.RECORDING_DAMAGED: CatalogueEntry(
         "warn", lambda limit: f"the recording is damaged after {plural(limit.number('ticks'), 'tick')}"
     ),
+    limits.RECORDING_NEWER: CatalogueEntry(
+        "warn",
+        lambda limit: f"the recording is by epolltop {limit.text('epolltop')}, which tells more than this one knows",
+    ),
     limits.LEFT_OUT: CatalogueEntry(
         "warn", lambda limit: f"{plural(limit.number('processes'), 'process')} left out when the snapshot was written"
     ),

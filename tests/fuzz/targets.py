@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,8 +25,10 @@ from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS, View, look
 from epolltop.saved.opening import open_saved
 from epolltop.sources.bpf import wire
-from epolltop.sources.recording.codec import Damaged, Decoder
+from epolltop.sources.recording import version1
+from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import FRAME, RAW, framed
+from epolltop.sources.recording.forms import Damaged
 from epolltop.sources.recording.reader import Recording
 from tests.fuzz.mutation import NUMBERS, TEXTS, junk, mutated_bytes, mutated_tree
 from tests.sources.test_recording import TICKS
@@ -34,6 +36,7 @@ from tests.support.examples import EVENTS, exact
 from tests.support.recordings import content
 from tests.support.watched import Watched
 
+EARLIER = Path(__file__).parent.parent / "earlier"
 WHY_CHARS_MAX = 500
 """Of a sentence that says why something is refused."""
 
@@ -100,48 +103,68 @@ def _file(raw: bytes) -> None:
 
 # Recordings.
 
-_WHOLE = content(TICKS)
-_LINE = _WHOLE[: _WHOLE.index(b"\n") + 1]
+
+class _Whole(NamedTuple):
+    """A recording."""
+
+    raw: bytes
+
+    @property
+    def line(self) -> bytes:
+        """The first."""
+        return self.raw[: self.raw.index(b"\n") + 1]
+
+    def frames(self) -> list[tuple[int, bytes]]:
+        """Time and unpacked content of each."""
+        inflate, at, found = zlib.decompressobj(RAW), len(self.line), []
+        while at < len(self.raw):
+            length, _, now_ns = FRAME.unpack_from(self.raw, at)
+            at += FRAME.size + length
+            if length:
+                found.append((now_ns, inflate.decompress(self.raw[at - length : at])))
+        return found
 
 
-def _frames(raw: bytes) -> list[tuple[int, bytes]]:
-    """Time and unpacked content of each."""
-    inflate, at, found = zlib.decompressobj(RAW), len(_LINE), []
-    while at < len(raw):
-        length, _, now_ns = FRAME.unpack_from(raw, at)
-        at += FRAME.size + length
-        if length:
-            found.append((now_ns, inflate.decompress(raw[at - length : at])))
-    return found
+_WHOLES = [_Whole(content(TICKS)), _Whole((EARLIER / "ticks.rec").read_bytes())]
 
 
-def _packed(frames: list[tuple[int, bytes]]) -> bytes:
+def _packed(line: bytes, frames: list[tuple[int, bytes]]) -> bytes:
     deflate = zlib.compressobj(1, zlib.DEFLATED, RAW)
     parts = [framed(deflate.compress(raw) + deflate.flush(zlib.Z_SYNC_FLUSH), now_ns) for now_ns, raw in frames]
-    return b"".join([_LINE, *parts, framed(b"", frames[-1][0] if frames else 0)])
-
-
-_FRAMES = _frames(_WHOLE)
+    return b"".join([line, *parts, framed(b"", frames[-1][0] if frames else 0)])
 
 
 def _recording(chance: random.Random) -> bytes:
-    frames = list(_FRAMES)
+    whole = chance.choice(_WHOLES)
+    line, frames = whole.line, whole.frames()
     at = chance.randrange(len(frames))
     now_ns, raw = frames[at]
-    match chance.randrange(4):
+    match chance.randrange(5):
         case 0:
-            return mutated_bytes(_WHOLE, chance)
+            return mutated_bytes(whole.raw, chance)
         case 1:
             frames[at] = now_ns, mutated_bytes(raw, chance)
         case 2:
             chance.shuffle(frames)
+        case 3:
+            line = _line(line, chance)
         case _:
             tree = mutated_tree(msgspec.msgpack.decode(raw, strict=False), chance)
             try:
                 frames[at] = now_ns, msgspec.msgpack.encode(tree)
             except (OverflowError, TypeError, msgspec.MsgspecError):
                 return b"epolltop.recording/1 {}\n"
-    return _packed(frames)
+    return _packed(line, frames)
+
+
+def _line(line: bytes, chance: random.Random) -> bytes:
+    """Of a file whose records have other members, or the same in another order."""
+    magic, _, described = line.partition(b" ")
+    head = json.loads(described)
+    for names in head.get("records", {}).values():
+        if chance.random() < 0.3:
+            chance.shuffle(names)
+    return b"%s %s\n" % (magic, json.dumps(mutated_tree(head, chance) if chance.random() < 0.7 else head).encode())
 
 
 # Snapshot files.
@@ -214,14 +237,17 @@ def _decoded(raw: bytes) -> None:
 
 
 def _content(chance: random.Random) -> bytes:
-    return msgspec.msgpack.encode(junk(chance)) if chance.random() < 0.5 else mutated_bytes(_FRAMES[0][1], chance)
+    if chance.random() < 0.5:
+        return msgspec.msgpack.encode(junk(chance))
+    return mutated_bytes(chance.choice(_WHOLES).frames()[0][1], chance)
 
 
 def _decoded_content(raw: bytes) -> None:
-    try:
-        Decoder().decode(raw)
-    except Damaged:
-        return
+    for decoder in (Decoder(), version1.decoder()):
+        try:
+            decoder.decode(raw)
+        except Damaged:
+            continue
 
 
 TARGETS = {

@@ -32,13 +32,15 @@ from epolltop.model.world import Selection
 from epolltop.output.formats import as_json
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources.recording import codec
-from epolltop.sources.recording.codec import Damaged, Decoder, Encoder
+from epolltop.sources.recording import changes
+from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import RAW, framed
+from epolltop.sources.recording.forms import Damaged
+from epolltop.sources.recording.head import own_head
 from epolltop.sources.recording.recorder import Recorder
 from tests.support.examples import EVENTS, exact
 from tests.support.fake_source import FakeSource
-from tests.support.recordings import read
+from tests.support.recordings import first_line, read
 from tests.support.records import A, P, batch, census, create, holding
 
 SECONDS, MEGABYTES = 10, 300
@@ -74,10 +76,10 @@ def cost(path: Path, *front_end: str) -> Cost:
     return Cost(int(code), float(seconds), int(megabytes))
 
 
-def packed(path: Path, contents: Iterable[bytes], *, most: int = FILE_BYTES) -> Path:
+def packed(path: Path, contents: Iterable[bytes], *, most: int = FILE_BYTES, line: bytes = b"") -> Path:
     """A recording of these contents from the nanosecond 10 on, as many as there is room for in a file so long."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, RAW)
-    written = b'epolltop.recording/1 {"epolltop":"1"}\n'
+    written = line or first_line()
     for number, content in enumerate(contents):
         frame = framed(deflate.compress(content) + deflate.flush(zlib.Z_SYNC_FLUSH), 10 + number)
         if len(written) + len(frame) > most:
@@ -90,11 +92,11 @@ def packed(path: Path, contents: Iterable[bytes], *, most: int = FILE_BYTES) -> 
 def unbounded(told: Batch) -> bytes:
     """As somebody writes it who keeps to no bound."""
     with (
-        mock.patch.object(codec, "_within_bounds", lambda source: source),
-        mock.patch.object(codec, "USERS_MAX", 1 << 40),
-        mock.patch.object(codec, "RECORDS_MAX", 1 << 40),
+        mock.patch.object(changes, "_cutter", return_value=None),
+        mock.patch.object(changes, "most", return_value=None),
+        mock.patch.object(changes, "RECORDS_MAX", 1 << 40),
     ):
-        return Encoder().encode(told)
+        return msgspec.msgpack.encode(changes.change(Batch, own_head()).write(told, None)[0])
 
 
 def source(**changes: Any) -> Batch:
@@ -154,7 +156,7 @@ def test_a_member_of_any_length_is_cheap(tmp_path: Path, member: str) -> None:
         path = packed(tmp_path / "file", [told], most=64 << 20)
     taken = cost(path, "snapshot")
     assert taken.code in (0, 1)
-    assert taken.code == 1 or member in BOUNDED or member == "frame"  # which is cut
+    assert taken.code == 1 or member in BOUNDED
     assert taken.seconds < SECONDS
     assert taken.megabytes < MEGABYTES
 
@@ -226,15 +228,6 @@ def test_one_more_is_damage(over: str) -> None:
     Decoder().decode(unbounded(LENGTHY[over](length)))
     with pytest.raises(Damaged):
         Decoder().decode(unbounded(LENGTHY[over](length + 1)))
-
-
-def test_a_frame_is_cut_where_it_would_be_longer_than_any_that_is_written_now() -> None:
-    whole, cut = "f" * FRAME_CHARS_MAX, "f" * (FRAME_CHARS_MAX - 1) + "…"
-    for length, shown in ((FRAME_CHARS_MAX, whole), (FRAME_CHARS_MAX + 1, cut), (TEXT_CHARS_MAX, cut)):
-        told = dataclasses.replace(BASE, events=[create(A, 5)._replace(stack=("f" * length, "main+0x1"))])
-        assert [event.stack for event in Decoder().decode(Encoder().encode(told)).events] == [(shown, "main+0x1")]
-    with pytest.raises(Damaged):
-        Decoder().decode(unbounded(LENGTHY["frame"](TEXT_CHARS_MAX // len(ODD) + 1)))
 
 
 def test_what_a_source_tells_too_much_of_is_cut_not_lost() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from epolltop.errors import SourceEnded
 from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
@@ -18,6 +20,7 @@ from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS,
 from epolltop.query.limit_catalogue import words
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
+from epolltop.sources.recording.head import own_head
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.recording.recorder import Recorder
 from tests.support.fake_source import FakeSource
@@ -51,6 +54,15 @@ def content(batches: Sequence[Batch]) -> bytes:
     """The same, as bytes."""
     with tempfile.NamedTemporaryFile() as file:
         return write(Path(file.name), batches).read_bytes()
+
+
+def first_line() -> bytes:
+    """Of a recording that is written now."""
+    head = own_head()
+    return b'epolltop.recording/2 {"epolltop":"1","records":%s,"kinds":%s}\n' % (
+        msgspec.json.encode(head.records),
+        msgspec.json.encode(head.kinds),
+    )
 
 
 def read(raw: bytes) -> tuple[list[Batch], str]:

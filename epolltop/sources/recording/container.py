@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
 MAGIC = b"epolltop.recording/"
 """Begins the first line; the version follows it, a blank, and the header as JSON."""
-VERSION = 1
+VERSION = 2
 HEADER_BYTES_MAX = 1 << 16
+MEMBERS_MAX = 256
+"""Of a record, as the header names them; today's have at most 19. Each takes room while it is skipped, if only a byte
+stands for it."""
 RAW = -zlib.MAX_WBITS
 """All frames together are one deflate stream without its own header and check sum, flushed after each."""
 FRAME = struct.Struct("<IIq")
@@ -46,6 +51,9 @@ class Header(msgspec.Struct, frozen=True):
     pids: tuple[int, ...] = ()
     """What --pid and --user selected; all processes are recorded nevertheless, since they share instances."""
     uids: tuple[int, ...] = ()
+    records: Mapping[str, Annotated[tuple[str, ...], msgspec.Meta(max_length=MEMBERS_MAX)]] = {}
+    """See members.Head; version 1 has neither."""
+    kinds: Mapping[str, Mapping[str, int]] = {}
 
 
 def framed(content: bytes, now_ns: int) -> bytes:

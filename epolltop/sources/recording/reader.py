@@ -14,9 +14,10 @@ import msgspec
 
 from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch, Descriptor, ProcessKey
-from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, Limit
+from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, RECORDING_NEWER, Limit
 from epolltop.model.world import Selection
-from epolltop.sources.recording.codec import Damaged, Decoder
+from epolltop.sources.recording import version1
+from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import (
     FRAME,
     HEADER_BYTES_MAX,
@@ -28,6 +29,9 @@ from epolltop.sources.recording.container import (
     check_sum,
     unpacked_max,
 )
+from epolltop.sources.recording.forms import Damaged
+from epolltop.sources.recording.head import Head, tells_more
+from epolltop.text.safe import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Recording:
         """The boot clock at each tick that can be read; empty if the file cannot seek."""
         self.ends_early: Limit | None = None
         """Why, as far as is known by now."""
+        self._limits: tuple[Limit, ...] = ()  # of the whole recording
 
     def open(self) -> None:
         """Reads the header and, if it can seek, where each tick is.
@@ -89,15 +94,19 @@ class Recording:
         """
         line = self._read_line()
         version, _, described = line[len(MAGIC) :].partition(b" ")
-        if version != b"%d" % VERSION:
+        if version not in (b"1", b"%d" % VERSION):
             written = version.decode("ascii", "replace") if version.isdigit() and len(version) < 10 else "unknown"
-            raise Unplayable(f"a recording of version {written}; this epolltop reads version {VERSION}")
+            raise Unplayable(f"a recording of version {written}; this epolltop reads versions 1 and {VERSION}")
         try:
             header = msgspec.json.decode(described, type=Header)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise Unplayable("a recording that is damaged in its first line") from None
         self.selection = Selection(frozenset(header.pids), frozenset(header.uids))
-        self._place = replace(self._place, offset=len(line) + 1)
+        head = Head(header.records, header.kinds)
+        decoder = version1.decoder() if version == b"1" else Decoder(head)
+        self._place = replace(self._place, offset=len(line) + 1, decoder=decoder)
+        if tells_more(head):
+            self._limits = (Limit.of(RECORDING_NEWER, epolltop=printable(header.epolltop[:20])),)
         if self._file.seekable():
             self.times = self._scan()
 
@@ -108,9 +117,10 @@ class Recording:
             SourceEnded: that was the last, or the next one cannot be read; see `ends_early`.
         """
         batch = self._next()
-        if self.ends_early is None:
+        limits = self._limits if self.ends_early is None else (*self._limits, self.ends_early)
+        if not limits:
             return batch
-        return replace(batch, source=replace(batch.source, limits=(*batch.source.limits, self.ends_early)))
+        return replace(batch, source=replace(batch.source, limits=(*batch.source.limits, *limits)))
 
     def close(self) -> None:
         """Closes the file."""

@@ -24,6 +24,7 @@ from epolltop.sources.recording.container import (
     framed,
     unpacked_max,
 )
+from epolltop.sources.recording.head import own_head
 
 _LEVEL = 1  # of compression: the best takes twice the time and saves a tenth
 
@@ -45,7 +46,9 @@ class Recorder:
             selection: for the header.
         """
         self._source, self._file, self._name = source, file, name
-        self._header = Header(__version__, tuple(sorted(selection.pids)), tuple(sorted(selection.uids)))
+        head = own_head()
+        pids, uids = tuple(sorted(selection.pids)), tuple(sorted(selection.uids))
+        self._header = Header(__version__, pids, uids, head.records, head.kinds)
         self._encoder = Encoder()
         self._deflate = _deflate(_LEVEL)
         self._unpacked = 0

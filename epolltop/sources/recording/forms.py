@@ -1,0 +1,327 @@
+"""How values stand in a recording that say everything themselves, derived from the types of the model.
+
+A record is an array of its members in the order that the head of the file gives. Where that order is the model's,
+msgspec makes the record itself, in C. Otherwise, and to make text safe again, values are read by columns: all values
+of a member at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Optional, Union, get_args, get_origin
+
+import msgspec
+
+from epolltop.errors import Unplayable
+from epolltop.model.bounds import NAME_CHARS_MAX
+from epolltop.sources.recording.head import Head, bare, is_enumeration, is_named, is_record, members, most
+from epolltop.text.safe import printable
+
+CHUNK = 1000
+"""Records that are decoded at a time, where they are not the model's: what is skipped takes room until then."""
+ITEMS_MAX = 1 << 20
+"""Items of one tick in all lists of a member, such as events, unless its type says less."""
+
+Column = list[Any]
+
+
+class Damaged(Exception):
+    """What was read is not what an Encoder writes."""
+
+
+class Form(NamedTuple):
+    """How values of one type stand in a file."""
+
+    wire: Any
+    """As msgspec decodes it."""
+    native: bool = True
+    """That is the type itself."""
+    read: Callable[[Column], Column] | None = None
+    """From what was decoded; the same object if that is it."""
+    write: Callable[[Any], Any] | None = None
+    """To what msgspec encodes; None: as it is."""
+    open: bool = False
+    """What is read may be LEFT_OUT."""
+
+
+_NIL = msgspec.msgpack.encode(None)
+LEFT_OUT: Any = object()
+"""Stands for a value of an enumeration that is not known, and for a record with such a value."""
+
+
+def form(hint: Any, head: Head) -> Form:
+    """The form of a type in files with that head.
+
+    Raises:
+        Unplayable: the file lacks a member that has to be given.
+        TypeError: there is none; the model may not have such a type.
+    """
+    plain = bare(hint)
+    if plain is str:
+        return Form(hint, read=_text(most(hint) or NAME_CHARS_MAX))
+    if is_enumeration(plain):
+        return _enumeration(plain, head)
+    if is_record(plain):
+        return _record(plain, head)
+    if plain is float:
+        return Form(hint, read=_finite)
+    if plain in (int, bool):
+        return Form(hint)
+    origin, args = get_origin(plain), get_args(plain)
+    return _union(hint, args, head) if origin in (Union, UnionType) else _composed(hint, origin, args, head)
+
+
+def _union(hint: Any, args: tuple[Any, ...], head: Head) -> Form:
+    if type(None) in args:
+        return _optional(hint, form(Union[tuple(each for each in args if each is not type(None))], head))  # noqa: UP007
+    if {bare(each) for each in args} <= {int, float, str}:
+        return Form(hint, read=_numbers_or_text(next((each for each in args if bare(each) is str), None)))
+    raise TypeError(f"no form in a recording for {hint}")
+
+
+def _composed(hint: Any, origin: Any, args: tuple[Any, ...], head: Head) -> Form:
+    if origin is frozenset or origin is Sequence or (origin is tuple and args[1:] == (...,)):
+        return _many(hint, origin, form(args[0], head))
+    if origin is tuple:
+        return _array(hint, [form(each, head) for each in args])
+    if origin is Mapping:
+        return _table(hint, form(args[0], head), form(args[1], head))
+    raise TypeError(f"no form in a recording for {hint}")
+
+
+def require(holds: bool) -> None:
+    """Raises Damaged if not."""
+    if not holds:
+        raise Damaged("out of range")
+
+
+def told_members(record: type, head: Head) -> Sequence[str]:
+    """The names of a record's members in such a file.
+
+    Raises:
+        Unplayable: one is missing that has to be given.
+    """
+    names = head.records.get(record.__name__, ())
+    for member in members(record):
+        if member.name not in names and member.default is None:
+            raise Unplayable(f"a recording without {record.__name__}.{member.name}, which this epolltop needs")
+    return names
+
+
+def array_of(names: Sequence[str], wires: Mapping[str, Any]) -> Any:
+    """An array of members; those that are not known are skipped."""
+    return tuple.__class_getitem__(tuple(wires.get(name, msgspec.Raw) for name in names))
+
+
+def _text(chars_max: int) -> Callable[[Column], Column]:
+    """Bounded before and after: what a writer made safe stays as it is."""
+
+    def read(column: Column) -> Column:
+        shown = {text: printable(text) for text in set(column) if within(text)}
+        require(all(map(within, shown.values())))
+        changed = any(text != made for text, made in shown.items())
+        return [shown[text] for text in column] if changed else column
+
+    def within(text: str) -> bool:
+        require(len(text) <= chars_max)
+        return True
+
+    return read
+
+
+def _finite(column: Column) -> Column:
+    require(all(map(math.isfinite, column)))
+    return column
+
+
+def _numbers_or_text(text: Any) -> Callable[[Column], Column]:
+    """Of one member that may be either."""
+    read_text = _text(most(text) or NAME_CHARS_MAX)
+
+    def read(column: Column) -> Column:
+        _finite([value for value in column if isinstance(value, float)])
+        texts = [value for value in column if isinstance(value, str)]
+        made = read_text(texts)
+        rest = iter(made)
+        return column if made is texts else [next(rest) if isinstance(value, str) else value for value in column]
+
+    return read
+
+
+def _array(hint: Any, inner: Sequence[Form]) -> Form:
+    """Tuples of one length."""
+    if not all(each.native for each in inner):
+        raise TypeError(f"no form in a recording for {hint}")
+
+    def read(column: Column) -> Column:
+        columns = zip(*column, strict=True) if column else [()] * len(inner)
+        made = [read_column(each, list(values)) for each, values in zip(inner, columns, strict=True)]
+        return list(zip(*made, strict=True))
+
+    return Form(hint, read=read if any(each.read for each in inner) else None)
+
+
+def _enumeration(kind: Any, head: Head) -> Form:
+    told = head.kinds.get(kind.__name__, {})
+    ours = kind.__members__
+    if head.ours and all(name in ours and ours[name] == number for name, number in told.items()):
+        return Form(kind)
+    known = {number: ours.get(name, getattr(kind, "UNKNOWN", LEFT_OUT)) for name, number in told.items()}
+
+    def read(column: Column) -> Column:
+        require(set(column) <= known.keys())
+        return [known[number] for number in column]
+
+    return Form(int, native=False, read=read, open=LEFT_OUT in known.values())
+
+
+def _record(record: Any, head: Head) -> Form:
+    names = told_members(record, head)
+    ours = members(record)
+    forms = {member.name: form(member.hint, head) for member in ours if member.name in names}
+    as_ours = head.ours and is_named(record) and tuple(names) == tuple(member.name for member in ours)
+    if as_ours and all(each.native for each in forms.values()):
+        return Form(record, read=_in_place(forms))
+    array = array_of(names, {name: each.wire for name, each in forms.items()})
+    decode = msgspec.msgpack.Decoder(array).decode if head.ours else _same
+    writes = [(operator.attrgetter(name), forms[name].write) for name in names if name in forms]
+
+    def read(column: Column) -> Column:
+        made = []
+        for at in range(0, len(column), CHUNK):
+            made += read_some(list(map(decode, column[at : at + CHUNK])))
+        return made
+
+    def read_some(column: Column) -> Column:
+        columns = []
+        for member in ours:
+            if member.name in forms:
+                told = list(map(operator.itemgetter(names.index(member.name)), column))
+                columns.append(read_column(forms[member.name], told))
+            else:
+                assert member.default
+                columns.append([member.default()] * len(column))
+        made = list(map(record, *columns))
+        for member, values in zip(ours, columns, strict=True):
+            if member.name in forms and forms[member.name].open:
+                made = [LEFT_OUT if value is LEFT_OUT else each for each, value in zip(made, values, strict=True)]
+        return made
+
+    def write(value: Any) -> list[Any]:
+        return [put(get(value)) if put else get(value) for get, put in writes]
+
+    unknown = any(each.open for each in forms.values())
+    return Form(msgspec.Raw, native=False, read=read, write=write, open=unknown)
+
+
+def _in_place(forms: Mapping[str, Form]) -> Callable[[Column], Column] | None:
+    """Replaces what changes in records that are the model's already."""
+    changing = [(position, name, each.read) for position, (name, each) in enumerate(forms.items()) if each.read]
+
+    def read(column: Column) -> Column:
+        for position, name, read_member in changing:
+            told = list(map(operator.itemgetter(position), column))
+            made = read_member(told)
+            if made is not told:
+                column = [each._replace(**{name: value}) for each, value in zip(column, made, strict=True)]
+        return column
+
+    return read if changing else None
+
+
+def read_column(inner: Form, column: Column) -> Column:
+    """Values of that form."""
+    return inner.read(column) if inner.read else column
+
+
+def _optional(hint: Any, inner: Form) -> Form:
+    is_raw = inner.wire is msgspec.Raw
+
+    def is_nil(value: Any) -> bool:
+        return value is None or (is_raw and isinstance(value, msgspec.Raw) and bytes(value) == _NIL)
+
+    def read(column: Column) -> Column:
+        given = [value for value in column if not is_nil(value)]
+        made = read_column(inner, given)
+        rest = iter(made)
+        return column if made is given else [None if is_nil(value) else next(rest) for value in column]
+
+    def write(value: Any) -> Any:
+        return None if value is None or inner.write is None else inner.write(value)
+
+    return Form(
+        hint if inner.native else inner.wire if is_raw else Optional[inner.wire],  # noqa: UP045 - mypy takes it for a value
+        native=inner.native,
+        read=inner.read and read,
+        write=inner.write and write,
+        open=inner.open,
+    )
+
+
+def _many(hint: Any, container: Any, inner: Form) -> Form:
+    """Lists of one type; equal tuples become one object."""
+    made_of: Any = list if container is Sequence else container
+
+    def of(values: Iterator[Any], length: int) -> Any:
+        taken = itertools.islice(values, length)
+        return made_of(value for value in taken if value is not LEFT_OUT) if inner.open else made_of(taken)
+
+    def read(column: Column) -> Column:
+        if container is tuple and inner.native:
+            once = [value for value in dict.fromkeys(column) if value]
+            one = dict(zip(once, spread(once), strict=True))
+            return [one.get(value, value) for value in column] if one else column
+        return spread(column)
+
+    def spread(column: Column) -> Column:
+        items = list(itertools.chain.from_iterable(column))
+        require(len(items) <= ITEMS_MAX)
+        made = read_column(inner, items)
+        if made is items and inner.native:
+            return column
+        rest = iter(made)
+        return [of(rest, len(value)) for value in column]
+
+    def write(value: Any) -> list[Any]:
+        return list(map(inner.write, value)) if inner.write else list(value)
+
+    wire = hint if inner.native else _annotated(list[inner.wire], hint)  # type: ignore[name-defined]
+    return Form(wire, native=inner.native, read=read if inner.read else None, write=write if inner.write else None)
+
+
+def _table(hint: Any, key: Form, value: Form) -> Form:
+    """Mappings that are written whole, with keys that are no records."""
+    if key.wire is msgspec.Raw or is_record(key.wire):
+        raise TypeError(f"no form in a recording for {hint}")
+
+    def read(column: Column) -> Column:
+        keys = read_column(key, list(itertools.chain.from_iterable(column)))
+        values = read_column(value, [item for table in column for item in table.values()])
+        pairs = zip(keys, values, strict=True)
+        return [kept(itertools.islice(pairs, len(table))) for table in column]
+
+    def kept(pairs: Iterator[tuple[Hashable, Any]]) -> dict[Hashable, Any]:
+        return {known: item for known, item in pairs if known is not LEFT_OUT and item is not LEFT_OUT}
+
+    def write(table: Mapping[Any, Any]) -> dict[Any, Any]:
+        put_key, put = key.write or _same, value.write or _same
+        return {put_key(known): put(item) for known, item in table.items()}
+
+    native = key.native and value.native
+    wire = hint if native else _annotated(dict[key.wire, value.wire], hint)  # type: ignore[name-defined]
+    reads, writes = key.read or value.read, key.write or value.write
+    return Form(wire, native=native, read=read if reads else None, write=write if writes else None)
+
+
+def _annotated(wire: Any, hint: Any) -> Any:
+    """Bounded as the type is."""
+    limit = most(hint)
+    return wire if limit is None else Annotated[wire, msgspec.Meta(max_length=limit)]
+
+
+def _same(value: Any) -> Any:
+    return value
