@@ -76,14 +76,14 @@ static __always_inline void begin_table(struct pass *now, u64 task)
 	now->cut = 0;
 }
 
-static __always_inline void set_birth(struct holding *holding, struct birth *birth)
+static __always_inline void set_creation(struct holding *holding, struct live_instance *instance)
 {
-	holding->created_ns = birth->created_ns;
-	holding->creator_start_ns = birth->start_ns;
-	holding->creator = birth->tgid;
-	holding->creator_tid = birth->tid;
-	holding->argument = birth->argument;
-	holding->syscall = birth->syscall;
+	holding->created_ns = instance->created_ns;
+	holding->creator_start_ns = instance->start_ns;
+	holding->creator = instance->tgid;
+	holding->creator_tid = instance->tid;
+	holding->argument = instance->argument;
+	holding->syscall = instance->syscall;
 }
 
 static __always_inline void count_held(struct pass *now, struct holding *holding)
@@ -119,17 +119,17 @@ BPF_ITER(task_file)
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct holding holding = {};
-	struct lesson *learnt;
-	struct birth *birth;
+	struct calibration *known;
+	struct live_instance *instance;
 	struct pass *now;
 	u64 name = (u64)file;
 	int zero = 0;
 
-	learnt = lesson.lookup(&zero);
+	known = calibration.lookup(&zero);
 	now = pass.lookup(&zero);
-	if (!task || !file || !learnt || !now || read8(name + FILE_F_OP) != learnt->f_op)
+	if (!task || !file || !known || !now || read8(name + FILE_F_OP) != known->f_op)
 		return 0;
-	holding.tgid = tgid_of((u64)task, learnt);
+	holding.tgid = tgid_of((u64)task, known);
 	if (!holding.tgid || is_left_out(holding.tgid))
 		return 0;
 	if (now->task != (u64)task)
@@ -138,9 +138,9 @@ BPF_ITER(task_file)
 		return 0;
 	holding.start_ns = leader_start_ns((u64)task);
 	if (now->room && now->told < now->each) {
-		birth = births.lookup(&name);
-		if (birth)
-			set_birth(&holding, birth);
+		instance = live_instances.lookup(&name);
+		if (instance)
+			set_creation(&holding, instance);
 		holding.file = name;
 		holding.fd = ctx->fd;
 		holding.cloexec = cloexec_of((u64)task, ctx->fd);

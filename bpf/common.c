@@ -7,7 +7,7 @@
  * allocator).
  *
  * -D: OWN_TGID (0: it has no number here), INCLUDE_SELF (leave nobody out), the structure offsets FILE_F_OP ... and
- * sizes UPID_SIZE ... from BTF, and what sizes.py says: BIRTHS_MAX (instances that are alive and were created under our
+ * sizes UPID_SIZE ... from BTF, and what sizes.py says: LIVE_INSTANCES_MAX (instances that are alive and were created under our
  * eyes), PROCESSES_MAX (processes that acted and are not yet known to be gone), EVENT_INTERVAL_NS, EVENT_BURST_NS.
  * PID_NAMESPACE_UP, if pids are to be shown as a PID namespace numbers them: how many levels that one is above
  * epolltop's own. KERNEL_STACK_SIZE, where bpf_task_pt_regs is missing (before Linux 5.15).
@@ -22,10 +22,10 @@
 #define EOPNOTSUPP	95		/* include/uapi/asm-generic/errno.h */
 
 BPF_PERF_OUTPUT(events);
-BPF_TABLE("hash", u64, struct birth, births, BIRTHS_MAX);
+BPF_TABLE("hash", u64, struct live_instance, live_instances, LIVE_INSTANCES_MAX);
 BPF_TABLE("hash", struct process, struct counts, processes, PROCESSES_MAX);
 BPF_PERCPU_ARRAY(totals, struct totals, 1);
-BPF_ARRAY(lesson, struct lesson, 1);
+BPF_ARRAY(calibration, struct calibration, 1);
 
 static __always_inline u64 read8(u64 address)
 {
@@ -49,55 +49,55 @@ static __always_inline u32 read4(u64 address)
  */
 #ifdef PID_NAMESPACE_UP
 /* 0 if the task is outside of the namespace: it has no number there. */
-static __always_inline u32 number_of(u64 task, struct lesson *learnt)
+static __always_inline u32 number_of(u64 task, struct calibration *known)
 {
 	u64 pid = read8(task + TASK_THREAD_PID);
-	u64 number = pid + PID_NUMBERS + (u64)learnt->pid_level * UPID_SIZE;
+	u64 number = pid + PID_NUMBERS + (u64)known->pid_level * UPID_SIZE;
 
-	if (read4(pid + PID_LEVEL) < learnt->pid_level || read8(number + UPID_NS) != learnt->pid_namespace)
+	if (read4(pid + PID_LEVEL) < known->pid_level || read8(number + UPID_NS) != known->pid_namespace)
 		return 0;
 	return read4(number + UPID_NR);
 }
 
-static __always_inline u32 tgid_of(u64 task, struct lesson *learnt)
+static __always_inline u32 tgid_of(u64 task, struct calibration *known)
 {
-	return number_of(read8(task + TASK_GROUP_LEADER), learnt);
+	return number_of(read8(task + TASK_GROUP_LEADER), known);
 }
 
-static __always_inline u32 current_tgid(struct lesson *learnt)
+static __always_inline u32 current_tgid(struct calibration *known)
 {
-	return tgid_of(bpf_get_current_task(), learnt);
+	return tgid_of(bpf_get_current_task(), known);
 }
 
-static __always_inline u32 current_tid(struct lesson *learnt)
+static __always_inline u32 current_tid(struct calibration *known)
 {
-	return number_of(bpf_get_current_task(), learnt);
+	return number_of(bpf_get_current_task(), known);
 }
 
-static __always_inline void learn_pid_namespace(struct lesson *learnt)
+static __always_inline void set_pid_namespace(struct calibration *known)
 {
 	u64 pid = read8(bpf_get_current_task() + TASK_THREAD_PID);
 
-	learnt->pid_level = read4(pid + PID_LEVEL) - PID_NAMESPACE_UP;
-	learnt->pid_namespace = read8(pid + PID_NUMBERS + (u64)learnt->pid_level * UPID_SIZE + UPID_NS);
+	known->pid_level = read4(pid + PID_LEVEL) - PID_NAMESPACE_UP;
+	known->pid_namespace = read8(pid + PID_NUMBERS + (u64)known->pid_level * UPID_SIZE + UPID_NS);
 }
 #else
-static __always_inline u32 tgid_of(u64 task, struct lesson *learnt)
+static __always_inline u32 tgid_of(u64 task, struct calibration *known)
 {
 	return read4(task + TASK_TGID);
 }
 
-static __always_inline u32 current_tgid(struct lesson *learnt)
+static __always_inline u32 current_tgid(struct calibration *known)
 {
 	return bpf_get_current_pid_tgid() >> 32;
 }
 
-static __always_inline u32 current_tid(struct lesson *learnt)
+static __always_inline u32 current_tid(struct calibration *known)
 {
 	return bpf_get_current_pid_tgid();
 }
 
-static __always_inline void learn_pid_namespace(struct lesson *learnt)
+static __always_inline void set_pid_namespace(struct calibration *known)
 {
 }
 #endif
@@ -174,11 +174,11 @@ static __always_inline bool in_detail(u64 *next_ns, u64 now)
 }
 
 /* The event, whose process is set, is about what the current task does. */
-static __always_inline void set_actor(struct event *event, struct lesson *learnt)
+static __always_inline void set_actor(struct event *event, struct calibration *known)
 {
-	event->tid = current_tid(learnt);
+	event->tid = current_tid(known);
 	event->uid = bpf_get_current_uid_gid();
-	event->ppid = tgid_of(read8(bpf_get_current_task() + TASK_REAL_PARENT), learnt);
+	event->ppid = tgid_of(read8(bpf_get_current_task() + TASK_REAL_PARENT), known);
 	event->cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 }
@@ -192,7 +192,7 @@ static __always_inline void note_delivery(int error, struct totals *all)
 	}
 	add_one(&all->lost);
 	if (error == -ENOENT || error == -EOPNOTSUPP)
-		add_one(&all->unheard);
+		add_one(&all->no_buffer);
 }
 
 static __always_inline void submit(void *ctx, struct event *event, struct totals *all)

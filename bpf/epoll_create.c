@@ -22,48 +22,48 @@
 static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument, int ret)
 {
 	u64 now = bpf_ktime_get_boot_ns();
-	struct lesson *learnt;
+	struct calibration *known;
 	struct totals *all;
 	struct counts *counts;
-	struct birth birth = {};
+	struct live_instance instance = {};
 	struct event event = {};
 	u64 file = file_of(ret);
 	u64 f_op = file ? read8(file + FILE_F_OP) : 0;
 	bool detailed = true;
 	int zero = 0;
 
-	learnt = lesson.lookup(&zero);
+	known = calibration.lookup(&zero);
 	all = totals.lookup(&zero);
-	if (!learnt || !all)
+	if (!known || !all)
 		return 0;
-	if (learnt->token) {
-		if (argument == learnt->token) {
-			learnt->student = bpf_get_current_pid_tgid();
-			learn_pid_namespace(learnt);
-		} else if (learnt->student == (u32)bpf_get_current_pid_tgid()) {
-			learnt->f_op = f_op;
-			learnt->file = file;
+	if (known->token) {
+		if (argument == known->token) {
+			known->caller = bpf_get_current_pid_tgid();
+			set_pid_namespace(known);
+		} else if (known->caller == (u32)bpf_get_current_pid_tgid()) {
+			known->f_op = f_op;
+			known->file = file;
 		}
 		return 0;
 	}
-	if (!learnt->f_op)
+	if (!known->f_op)
 		return 0;
-	if (f_op != learnt->f_op)
+	if (f_op != known->f_op)
 		file = 0;
 
-	birth.created_ns = now;
-	birth.start_ns = leader_start_ns(bpf_get_current_task());
-	birth.tgid = current_tgid(learnt);
-	birth.tid = current_tid(learnt);
-	birth.argument = argument;
-	birth.syscall = syscall;
+	instance.created_ns = now;
+	instance.start_ns = leader_start_ns(bpf_get_current_task());
+	instance.tgid = current_tgid(known);
+	instance.tid = current_tid(known);
+	instance.argument = argument;
+	instance.syscall = syscall;
 	/* What is created outside of the PID namespace is nobody's here, but known again where it ends. */
-	if (!birth.tgid || is_left_out(birth.tgid)) {
+	if (!instance.tgid || is_left_out(instance.tgid)) {
 		if (file)
-			births.update(&file, &birth);
+			live_instances.update(&file, &instance);
 		return 0;
 	}
-	counts = counts_of(birth.tgid, birth.start_ns, all);
+	counts = counts_of(instance.tgid, instance.start_ns, all);
 	if (ret < 0) {
 		add_one(&all->failed);
 		if (counts) {
@@ -85,8 +85,8 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 			}
 		}
 	}
-	birth.sampled_out = !detailed;
-	if (file && births.update(&file, &birth))
+	instance.sampled_out = !detailed;
+	if (file && live_instances.update(&file, &instance))
 		add_one(&all->overflowed);
 	if (!detailed)
 		return 0;
@@ -97,9 +97,9 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	event.ret = ret;
 	event.syscall = syscall;
 	event.argument = argument;
-	event.tgid = birth.tgid;
-	event.start_ns = birth.start_ns;
-	set_actor(&event, learnt);
+	event.tgid = instance.tgid;
+	event.start_ns = instance.start_ns;
+	set_actor(&event, known);
 	submit_with_stack(ctx, &event, all);
 	return 0;
 }

@@ -62,42 +62,42 @@ static __always_inline bool is_looking(void)
 
 static __always_inline int instance_released(void *ctx, u64 file)
 {
-	struct birth *found, birth = {};
+	struct live_instance *found, instance = {};
 	struct counts *counts = NULL;
-	struct lesson *learnt;
+	struct calibration *known;
 	struct totals *all;
 	struct event event = {};
 	u32 tgid;
 	int zero = 0;
 
-	learnt = lesson.lookup(&zero);
+	known = calibration.lookup(&zero);
 	all = totals.lookup(&zero);
-	if (!learnt || !all)
+	if (!known || !all)
 		return 0;
-	if (learnt->token) {
-		if (file == learnt->file)
-			learnt->freed_by = bpf_get_current_pid_tgid();
+	if (known->token) {
+		if (file == known->file)
+			known->freed_by = bpf_get_current_pid_tgid();
 		return 0;
 	}
-	found = births.lookup(&file);
+	found = live_instances.lookup(&file);
 	if (found) {
-		birth = *found;
-		births.delete(&file);
-		if (is_left_out(birth.tgid))
+		instance = *found;
+		live_instances.delete(&file);
+		if (is_left_out(instance.tgid))
 			return 0;
 	}
-	tgid = current_tgid(learnt);
+	tgid = current_tgid(known);
 	/* Dropped from outside of the PID namespace: what was made there, too, is nobody's here; of what is older than the
 	 * trace, that is for the census to tell. */
-	if (!tgid && !birth.tgid) {
+	if (!tgid && !instance.tgid) {
 		if (!found)
 			add_one(&all->untold_releases);
 		return 0;
 	}
-	if (tgid != birth.tgid && ((OWN_TGID && tgid == OWN_TGID) || is_looking())) {
+	if (tgid != instance.tgid && ((OWN_TGID && tgid == OWN_TGID) || is_looking())) {
 		event.flags = EVENT_BY_CENSUS;
-		event.tgid = birth.tgid;
-		event.start_ns = birth.start_ns;
+		event.tgid = instance.tgid;
+		event.start_ns = instance.start_ns;
 		event.uid = NO_UID;
 	} else {
 		event.tgid = tgid;
@@ -114,19 +114,19 @@ static __always_inline int instance_released(void *ctx, u64 file)
 		counts = counts_of(event.tgid, event.start_ns, all);
 	if (counts)
 		add_one(&counts->released);
-	if (birth.sampled_out)
+	if (instance.sampled_out)
 		return 0;
-	if (!birth.created_ns && counts && !in_detail(&counts->next_ns, event.time_ns)) {
+	if (!instance.created_ns && counts && !in_detail(&counts->next_ns, event.time_ns)) {
 		add_one(&all->untold_releases);
 		return 0;
 	}
 	if (!(event.flags & EVENT_BY_CENSUS))
-		set_actor(&event, learnt);
+		set_actor(&event, known);
 	event.kind = KIND_RELEASE;
 	event.file = file;
-	event.created_ns = birth.created_ns;
-	event.syscall = birth.syscall;
-	event.argument = birth.argument;
+	event.created_ns = instance.created_ns;
+	event.syscall = instance.syscall;
+	event.argument = instance.argument;
 	submit(ctx, &event, all);
 	return 0;
 }
@@ -145,15 +145,15 @@ KFUNC_PROBE(ep_eventpoll_release, void *inode, void *file)
 int slab_object_freed(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 object = ctx->args[1], cache = ctx->args[2];
-	struct lesson *learnt;
+	struct calibration *known;
 	int zero = 0;
 
-	learnt = lesson.lookup(&zero);
-	if (!learnt)
+	known = calibration.lookup(&zero);
+	if (!known)
 		return 0;
-	if (learnt->token && object == learnt->file)
-		learnt->filp_cache = cache;
-	if (!cache || cache != learnt->filp_cache || read8(object + FILE_F_OP) != learnt->f_op)
+	if (known->token && object == known->file)
+		known->filp_cache = cache;
+	if (!cache || cache != known->filp_cache || read8(object + FILE_F_OP) != known->f_op)
 		return 0;
 	return instance_released(ctx, object);
 }

@@ -94,13 +94,13 @@ struct totals {
 	u64 untold_releases;	/* releases without an event, of instances older than the trace */
 	u64 delivered;		/* events handed to the perf buffer */
 	u64 lost;		/* events that found it full, or that there was none for their CPU */
-	u64 unheard;		/* of these: there was none, because the CPU came, or came back, after the buffers */
+	u64 no_buffer;		/* of these: there was none, because the CPU came, or came back, after the buffers */
 	u64 overflowed;		/* entries that found a map full */
 	u64 unattributed;	/* of created, failed and released: counted for no process, its entry found the map full */
 };
 
 /* An instance from its creation to its release. */
-struct birth {
+struct live_instance {
 	u64 created_ns;
 	u64 start_ns;		/* of the creator's group leader */
 	u32 tgid;		/* of the creator */
@@ -145,20 +145,20 @@ struct pass {
 };
 
 /*
- * What the probes must know of this kernel, learnt at start from one instance of epolltop's own: user space writes a
- * token that is no valid flag and calls epoll_create1(token). Whoever makes that call is the student, by whatever number
- * the kernel knows it; that it is found proves, too, that arguments are read from where they are. The student then
+ * What the probes must know of this kernel, found out at start with one instance of epolltop's own. User space writes a
+ * token that is not a valid flag, and calls epoll_create1(token). The thread that makes this call is the caller, whatever
+ * number the kernel has for it; finding it also proves that arguments are read from the right place. The caller then
  * creates an instance and closes it.
  */
-struct lesson {
+struct calibration {
 	u64 f_op;		/* eventpoll_fops */
 	u64 file;		/* of the instance used */
 	u64 filp_cache;		/* slab cache of struct file */
 	u64 pid_namespace;	/* whose numbers are shown; 0 if these are the kernel's own */
 	u32 pid_level;		/* of that namespace */
-	u32 token;		/* while learning, else 0 */
-	u32 student;		/* thread */
-	u32 freed_by;		/* thread that gave file back: the student, or release by slab is not prompt here */
+	u32 token;		/* during calibration, else 0 */
+	u32 caller;		/* thread */
+	u32 freed_by;		/* thread that gave file back: the caller, or release by slab is not prompt here */
 };
 
 #endif

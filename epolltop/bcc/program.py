@@ -275,7 +275,7 @@ class HashMap:
 
     @functools.cached_property
     def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
-        """For all keys and values; made when they are read first, since those of births are 6 MB and seldom read."""
+        """For all keys and values; made at the first read, since live instances take 6 MB and are seldom read."""
         make = ctypes.create_string_buffer
         return make(self._key.size * self._most), make(self._value.size * self._most)
 

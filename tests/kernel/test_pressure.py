@@ -219,7 +219,7 @@ def test_what_happened_while_the_drain_was_held_up(ladders: Ladders) -> None:
 
 @each_ladder
 def test_more_instances_than_can_be_noted(ladders: Ladders) -> None:
-    with observe(ladders, sizes=Sizes(births=64)) as observing, Actor() as actor:
+    with observe(ladders, sizes=Sizes(live_instances=64)) as observing, Actor() as actor:
         before = boot_ns()
         fds = actor.do("hold", count=200)["fds"]
         after = boot_ns()
@@ -260,7 +260,7 @@ def test_more_instances_than_can_be_noted(ladders: Ladders) -> None:
 
 
 def test_what_was_neither_told_nor_noted_is_found_and_no_ghost() -> None:
-    sizes = Sizes(births=8, pages_per_cpu=1, detail_per_s=ALL_DETAIL)
+    sizes = Sizes(live_instances=8, pages_per_cpu=1, detail_per_s=ALL_DETAIL)
     with drain_held_up() as let, observe(sizes=sizes) as observing, Actor() as actor:
         let.clear()
         actor.do("pairs", count=100)
@@ -379,7 +379,7 @@ def test_output_that_has_no_line_for_it_says_what_is_missing(command: tuple[str,
 
 
 def test_where_no_probe_sees_releases_there_is_room_for_ever_new_ones() -> None:
-    with observe(ALL.only("files_free", "census"), sizes=Sizes(births=128)) as observing, Actor() as actor:
+    with observe(ALL.only("files_free", "census"), sizes=Sizes(live_instances=128)) as observing, Actor() as actor:
         for _ in range(20):
             actor.do("close", fds=actor.do("hold", count=20)["fds"])
             observing.refresh()

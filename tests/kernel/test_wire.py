@@ -25,8 +25,8 @@ LAYOUTS = {
     "process": wire.PROCESS,
     "totals": wire.TOTALS,
     "holding": wire.HOLDING,
-    "birth": wire.BIRTH,
-    "lesson": wire.LESSON,
+    "live_instance": wire.LIVE_INSTANCE,
+    "calibration": wire.CALIBRATION,
     "pass": wire.PASS,
 }
 
@@ -96,10 +96,10 @@ def test_totals_are_read_member_by_member(compiled: dict[str, type[ctypes.Struct
 
 
 def test_lessons_are_read_and_written_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
-    raw = _filled(compiled["lesson"])
-    read = wire.Lesson._make(wire.LESSON.unpack(raw))
-    assert read._asdict() == {name: _member(raw, compiled["lesson"], name) for name in read._fields}
-    assert wire.LESSON.pack(*read) == raw
+    raw = _filled(compiled["calibration"])
+    read = wire.Calibration._make(wire.CALIBRATION.unpack(raw))
+    assert read._asdict() == {name: _member(raw, compiled["calibration"], name) for name in read._fields}
+    assert wire.CALIBRATION.pack(*read) == raw
 
 
 def test_counts_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:

@@ -33,19 +33,19 @@ class Mutant:
 
 
 MUTANTS = {
-    "births-outlive-their-instances": Mutant("files_free.c", "births.delete(&file);", ""),
+    "births-outlive-their-instances": Mutant("files_free.c", "live_instances.delete(&file);", ""),
     "born-a-tenth-of-a-millisecond-late": Mutant(
-        "epoll_create.c", "birth.created_ns = now;", "birth.created_ns = now + 100000;"
+        "epoll_create.c", "instance.created_ns = now;", "instance.created_ns = now + 100000;"
     ),
     "failures-are-creations": Mutant("epoll_create.c", "add_one(&counts->failed);", "add_one(&counts->created);"),
     "sizes-are-unsigned": Mutant(
         "epoll_create.c", "event.argument = argument;", "event.argument = argument & 0x7fffffff;"
     ),
     "the-process-for-its-thread": Mutant(
-        "common.c", "event->tid = current_tid(learnt);", "event->tid = current_tgid(learnt);"
+        "common.c", "event->tid = current_tid(known);", "event->tid = current_tgid(known);"
     ),
     "releases-are-the-creators": Mutant(
-        "files_free.c", "event.tgid = tgid;", "event.tgid = found ? birth.tgid : tgid;"
+        "files_free.c", "event.tgid = tgid;", "event.tgid = found ? instance.tgid : tgid;"
     ),
     "threads-of-the-kernel-are-processes": Mutant("files_free.c", "& PF_KTHREAD", "& 0"),
     "descriptors-above-a-hundred-are-not-found": Mutant(

@@ -1,7 +1,7 @@
 """The live source: probes attached to this kernel.
 
-Order at start: perf buffer, then probes, then the lesson, then the first census, so that no instance falls between. Per
-poll: census, then events, then counts, so that a count never lacks an event that was delivered and an event never
+Order at start: perf buffer, then probes, then the calibration, then the first census, so that no instance is missed.
+Per poll: census, then events, then counts, so that a count never lacks an event that was delivered and an event never
 precedes the census that must contain it.
 """
 
@@ -121,13 +121,13 @@ class BpfSource:
         self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
         self._freed_at = 0  # creations until then
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
-        self._births = program.table("births", wire.FILE, wire.BIRTH)
+        self._live_instances = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
         self._untold: list[Event] = []
         self._uncounted: Census | None = None
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
-        self._unheard: tuple[int, ...] = ()
+        self._no_buffer: tuple[int, ...] = ()
         self._renewed: set[int] = set()
         self._tide = Tide(give_back_memory)
         self._drain.start()
@@ -139,12 +139,12 @@ class BpfSource:
             SourceUnavailable: a ladder has no rung that holds.
         """
         ladders, what = self._ladders, ""
-        teach = functools.partial(self._lesson, program)
+        calibrate = functools.partial(self._calibrate, program)
         self._attached: dict[str, Attached] = {}
         try:
             for probe in PROBES:
                 what = f"no probe sees {probe.sees}"
-                attached = climb(program, ladders.probes[probe.name], functools.partial(probe.proof, teach))
+                attached = climb(program, ladders.probes[probe.name], functools.partial(probe.proof, calibrate))
                 if self._compat and probe.compat and not attached.sees_compat:
                     what = "no probe sees 32-bit tasks"
                     program.attach(probe.compat.how, probe.compat.program, probe.compat.target)
@@ -169,7 +169,6 @@ class BpfSource:
         self._sees_all_releases = files_free.PROBE.name not in misses
 
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
-        """See FactSource."""
         program = self._program
         assert program is not None, "poll before open"
         scanned = self._pace.run(self._census.take)
@@ -191,14 +190,14 @@ class BpfSource:
         entries = list(self._counts.items())
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
-        self._listen_again(wire.unheard(per_cpu))
+        self._listen_again(wire.no_buffer(per_cpu))
         if (
             census
             and not census.cut
             and not self._attached[files_free.PROBE.name].hooks
-            and totals.created - self._freed_at >= self._sizes.births // 32
+            and totals.created - self._freed_at >= self._sizes.live_instances // 32
         ):
-            self._free_births(census)
+            self._free_live_instances(census)
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
         counts = wire.decode_counts(entries)
@@ -229,7 +228,6 @@ class BpfSource:
         return batch
 
     def close(self) -> None:
-        """See FactSource."""
         program, self._program = self._program, None
         if program is None:
             return
@@ -240,29 +238,31 @@ class BpfSource:
             self._buffer.close()
             program.close()
 
-    def _lesson(self, program: Program) -> wire.Lesson:
-        """Creates and closes an instance of our own under the probes' eyes; what they learnt from it.
+    def _calibrate(self, program: Program) -> wire.Calibration:
+        """Creates and closes an instance of our own under the probes' eyes; what they found out.
 
         Until `_begin` the probes look at nothing else, or the first of them would count what the others do not see yet.
         """
-        known = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
         # Bit 0 is no flag of epoll_create1 and never was, so the kernel refuses what no other thread will ask for.
         token = secrets.randbits(31) | 1
-        program.set_element("lesson", wire.LESSON.pack(*known._replace(file=0, token=token, student=0, freed_by=0)))
+        program.set_element(
+            "calibration", wire.CALIBRATION.pack(*known._replace(file=0, token=token, caller=0, freed_by=0))
+        )
         ctypes.CDLL(None).epoll_create1(token)  # Python's own refuses it without asking the kernel
         select.epoll().close()
-        return wire.Lesson._make(program.element("lesson", wire.LESSON))
+        return wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
 
     def _begin(self, program: Program) -> None:
         """From here on everything counts, for all probes at once."""
-        learnt = wire.Lesson._make(program.element("lesson", wire.LESSON))
+        known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
         self._since_ns = now_ns()
-        program.set_element("lesson", wire.LESSON.pack(*learnt._replace(token=0)))
+        program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(token=0)))
 
-    def _listen_again(self, unheard: tuple[int, ...]) -> None:
+    def _listen_again(self, no_buffer: tuple[int, ...]) -> None:
         """Gives those CPUs a buffer that had none: they came after the start, or were switched off for a while."""
-        before, self._unheard = self._unheard or (0,) * len(unheard), unheard
-        lacking = {cpu for cpu, (then, now) in enumerate(zip(before, unheard, strict=True)) if now > then}
+        before, self._no_buffer = self._no_buffer or (0,) * len(no_buffer), no_buffer
+        lacking = {cpu for cpu, (then, now) in enumerate(zip(before, no_buffer, strict=True)) if now > then}
         self._renewed = lacking - self._renewed  # what was lost until those of the last poll had theirs is no sign
         for cpu in self._renewed:
             self._buffer.listen_again(cpu)
@@ -288,17 +288,17 @@ class BpfSource:
         self._gone = gone
         return quiet
 
-    def _free_births(self, census: Census) -> None:
+    def _free_live_instances(self, census: Census) -> None:
         """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
 
         They only take room: what a census did not show comes back as found, whatever is noted.
         """
         held = {holding.file for holding in census.holdings}
-        for (file,), birth in list(self._births.items()):
+        for (file,), noted in list(self._live_instances.items()):
             key = wire.FILE.pack(file)
             # Asked again, because the address may have been used again meanwhile.
-            if birth[0] < census.started_ns and file not in held and self._births.get(key) == birth:
-                self._births.delete(key)
+            if noted[0] < census.started_ns and file not in held and self._live_instances.get(key) == noted:
+                self._live_instances.delete(key)
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         unseen = [*self._census.unseen, *self._preempted]

@@ -97,7 +97,6 @@ class IteratorCensus:
         self._tables: dict[bytes, _ProcessHoldings] = {}  # as they were decoded for the last census
 
     def take(self) -> Census | None:
-        """See CensusTaker."""
         until = time.monotonic() + self._part_s
         while (raw := self._read(until)) is not None:
             self._part_s = PART_S
@@ -160,7 +159,7 @@ def _decoded(told: bytes, before: Mapping[int, Sequence[Holding]]) -> _ProcessHo
     return _ProcessHoldings([known.get(holding, holding) for holding in holdings], cut)
 
 
-class Births(NamedTuple):
+class LiveInstances(NamedTuple):
     """What the kernel notes of live instances."""
 
     at_ns: int
@@ -178,36 +177,33 @@ class ScanCensus:
     place of its address, so that its release cannot be matched: it is gone when a census no longer shows it.
     """
 
-    def __init__(self, *, include_self: bool, births: Callable[[], Births] | None = None) -> None:
+    def __init__(self, *, include_self: bool, live_instances: Callable[[], LiveInstances] | None = None) -> None:
         """Looks at nothing yet.
 
         Args:
             include_self: look at our own descriptors too.
-            births: reads what the kernel notes of live instances: where events were lost, it tells that what was
-                created in some place is no longer. None: that is not noticed.
+            live_instances: reads what the kernel notes of live instances. If events were lost, it shows which instances
+                have ended. None: that is not noticed.
         """
         self._scan = Scan(Procfs(), include_self=include_self)
         self.by = self._scan.by
         self.unseen: tuple[Limit, ...] = ()
         self.unreadable = 0
-        self._births = births
-        self._noted = Births(0, {}, whole=False)
+        self._live_instances = live_instances
+        self._noted = LiveInstances(0, {}, whole=False)
         self._naming = Naming(self._scan.shares_table)
 
     def take(self) -> Census:
-        """See CensusTaker."""
-        if self._births is not None:
-            self._noted = self._births()  # first: what the scan shows was alive then, or came later
+        if self._live_instances is not None:
+            self._noted = self._live_instances()  # first: what the scan shows was alive then, or came later
         scanned = self._scan.take()
         self.unseen, self.unreadable = scanned.unseen, scanned.unreadable
         return scanned.census
 
     def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
-        """See CensusTaker."""
         self._scan.mark(cloexec)
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
-        """See CensusTaker."""
         if census is None:
             self._naming.learn(events)
             return None
@@ -226,15 +222,15 @@ class ScanCensus:
 
 def scan_census(program: Program, *, include_self: bool) -> ScanCensus:
     """The second way, which looks at what the probes noted."""
-    table = program.table("births", wire.FILE, wire.BIRTH)
+    table = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
 
-    def births() -> Births:
+    def live_instances() -> LiveInstances:
         at_ns = now_ns()
-        created_ns = {file: birth[0] for (file,), birth in table.items()}
+        created_ns = {file: noted[0] for (file,), noted in table.items()}
         totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
-        return Births(at_ns, created_ns, whole=totals.overflowed == totals.unattributed)
+        return LiveInstances(at_ns, created_ns, whole=totals.overflowed == totals.unattributed)
 
-    return ScanCensus(include_self=include_self, births=births)
+    return ScanCensus(include_self=include_self, live_instances=live_instances)
 
 
 CENSUS: dict[str, Callable[[Program, bool], CensusTaker]] = {

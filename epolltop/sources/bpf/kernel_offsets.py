@@ -60,6 +60,6 @@ def layout() -> dict[str, int]:
         constants[name] += into
     constants |= THIS.constants
     if "BPF_FUNC_task_pt_regs" not in btf.enumerators("bpf_func_id"):
-        # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the lesson finds out if it is not.
+        # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the calibration finds out if it is not.
         constants["KERNEL_STACK_SIZE"] = max(16384, os.sysconf("SC_PAGE_SIZE"))
     return constants

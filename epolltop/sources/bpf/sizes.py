@@ -16,7 +16,7 @@ _RECORD_BYTES = EVENT.size + 16
 class Sizes:
     """Bounds of maps, buffer, detail and work. What finds no room is counted; what is not due waits."""
 
-    births: int = 131_072
+    live_instances: int = 131_072
     """Instances that are alive and were created under our eyes: 16 MB in the kernel."""
     processes: int = 32_768
     """Processes that acted and are not yet known to be gone: 4 MB in the kernel."""
@@ -58,7 +58,7 @@ class Sizes:
     def defines(self) -> dict[str, int]:
         """What bpf/common.c is compiled with."""
         return {
-            "BIRTHS_MAX": self.births,
+            "LIVE_INSTANCES_MAX": self.live_instances,
             "PROCESSES_MAX": self.processes,
             "EVENT_INTERVAL_NS": 1_000_000_000 // self.detail_per_s,
             "EVENT_BURST_NS": int(self.burst_s * 1e9),

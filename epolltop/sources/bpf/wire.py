@@ -17,10 +17,10 @@ COUNTS = struct.Struct("=QQQQQQQ")
 PROCESS = struct.Struct("=IIQ")
 TOTALS = struct.Struct("=QQQQQQQQQQQQ")
 HOLDING = struct.Struct("=QQQQIIIIIBB2x")
-BIRTH = struct.Struct("=QQIIIBB2x")
+LIVE_INSTANCE = struct.Struct("=QQIIIBB2x")
 FILE = struct.Struct("=Q")
-"""Key of the map births."""
-LESSON = struct.Struct("=QQQQIIII")
+"""Key of the map live_instances."""
+CALIBRATION = struct.Struct("=QQQQIIII")
 PASS = struct.Struct("=QQQQQQQQQIBB2x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
@@ -52,7 +52,7 @@ class WireTotals(NamedTuple):
     untold_releases: int
     delivered: int
     lost: int
-    unheard: int
+    no_buffer: int
     overflowed: int
     unattributed: int
 
@@ -84,9 +84,9 @@ def sum_totals(per_cpu: Iterable[tuple[int, ...]]) -> WireTotals:
     return WireTotals._make(map(sum, zip(*per_cpu, strict=True)))
 
 
-def unheard(per_cpu: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+def no_buffer(per_cpu: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
     """Of each CPU, in order: events for which it had no buffer."""
-    return tuple(WireTotals._make(each).unheard for each in per_cpu)
+    return tuple(WireTotals._make(each).no_buffer for each in per_cpu)
 
 
 class Stack(NamedTuple):
@@ -98,8 +98,8 @@ class Stack(NamedTuple):
     frames: tuple[int, ...]
 
 
-class Lesson(NamedTuple):
-    """struct lesson."""
+class Calibration(NamedTuple):
+    """struct calibration."""
 
     f_op: int
     file: int
@@ -107,13 +107,13 @@ class Lesson(NamedTuple):
     pid_namespace: int
     pid_level: int
     token: int
-    student: int
+    caller: int
     freed_by: int
 
     @property
     def was_prompt(self) -> bool:
         """Whether the probe saw the instance end at once, in the thread that closed it."""
-        return self.freed_by != 0 and self.freed_by == self.student
+        return self.freed_by != 0 and self.freed_by == self.caller
 
 
 def decode_event(raw: bytes) -> Event:

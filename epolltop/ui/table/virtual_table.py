@@ -161,13 +161,11 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
     # How it is painted.
 
     def style_of(self, *names: str) -> Style:
-        """See Looks."""
         if (style := self._style_cache.get(names)) is None:
             style = self._style_cache[names] = self.get_visual_style(*" ".join(names).split()).rich_style
         return style
 
     def empty_lines(self, width: int) -> Sequence[str]:
-        """See Looks."""
         return [line.plain for line in Text(self.empty).wrap(self.app.console, width)]
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:

@@ -6,4 +6,4 @@ from epolltop.sources.bpf.probes import epoll_create, files_free
 from epolltop.sources.bpf.probes.spec import ProbeSpec
 
 PROBES: tuple[ProbeSpec, ...] = (epoll_create.PROBE, files_free.PROBE)
-"""In the order in which they are attached: the first one teaches the others this kernel."""
+"""In the order in which they are attached: the first one calibrates for the others."""

@@ -39,7 +39,7 @@ PROBE = ProbeSpec(
     name="epoll_create",
     sees="instances being created",
     ladder=ladder,
-    proof=lambda teach: teach().f_op != 0,
+    proof=lambda calibrate: calibrate().f_op != 0,
     tells=frozenset({Kind.CREATE, Kind.CREATE_FAILED}),
     compat=COMPAT,
 )

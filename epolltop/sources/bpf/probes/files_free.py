@@ -5,9 +5,9 @@ from __future__ import annotations
 from epolltop.bcc.machine import Machine
 from epolltop.model.batch import Kind
 from epolltop.model.limits import RELEASES_DERIVED
-from epolltop.sources.bpf.probes.spec import Hook, ProbeSpec, Rung, Teach
+from epolltop.sources.bpf.probes.spec import Calibrate, Hook, ProbeSpec, Rung
 
-_LESSONS, _LEARNT = 9, 7
+_CALIBRATIONS, _SEEN = 9, 7
 """Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
 many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
 
@@ -22,9 +22,9 @@ def ladder(machine: Machine | None) -> dict[str, Rung]:
     }
 
 
-def _is_prompt(teach: Teach) -> bool:
+def _is_prompt(calibrate: Calibrate) -> bool:
     """Whether releases are seen when they happen, and from whoever closed last. Once may be luck."""
-    return sum(teach().was_prompt for _ in range(_LESSONS)) >= _LEARNT
+    return sum(calibrate().was_prompt for _ in range(_CALIBRATIONS)) >= _SEEN
 
 
 PROBE = ProbeSpec(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from epolltop.bcc.machine import Machine
 from epolltop.model.batch import Kind
-from epolltop.sources.bpf.wire import Lesson
+from epolltop.sources.bpf.wire import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Hook:
 Rung = tuple[Hook, ...]
 Ladder = Mapping[str, Rung]
 """By name, best rung first. A rung without hooks always holds: the probe can be done without."""
-Teach = Callable[[], Lesson]
-"""Creates and closes an instance of epolltop's own under the probes' eyes; what they learnt from it."""
+Calibrate = Callable[[], Calibration]
+"""Creates and closes an instance of epolltop's own under the probes' eyes; what they found out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ProbeSpec:
     """What happens there: `no probe sees ...`."""
     ladder: Callable[[Machine | None], Ladder]
     """Its hooks on a machine; None: of an architecture that is not known, where functions have no names."""
-    proof: Callable[[Teach], bool]
+    proof: Callable[[Calibrate], bool]
     """Whether what is attached now sees an instance of epolltop's own."""
     tells: frozenset[Kind]
     """The kinds of events it submits."""
