@@ -22,7 +22,7 @@ from tests.waiting import eventually
 from .program import COMMAND, started
 from .ptys import Pty, on_a_pty
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 LATE_S = 8.0
 """What does not leave waits for ever; what does is gone in two seconds on a machine that has nothing else to do."""

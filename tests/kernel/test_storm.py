@@ -65,10 +65,10 @@ def test_a_census_in_the_middle_of_a_storm_takes_no_release_away(tmp_path: Path)
     stop = tmp_path / "stop"
     with observe() as observing, Actor() as actor:
         actor.begin("churn_until_told", path=str(stop))
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 5
         try:
             eventually(lambda: observing.row(actor.pid))
-            for _ in range(400):
+            for _ in range(200):
                 row = observing.row(actor.pid)
                 # One is alive, and some may come and go while the two numbers are read.
                 behind = row.created - row.released

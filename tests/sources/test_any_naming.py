@@ -217,7 +217,7 @@ def _run(steps: Sequence[Step], fates: Sequence[int | None]) -> Kernel:
     return kernel
 
 
-@settings(max_examples=1000, deadline=None, database=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(STEPS, FATES)
 def test_a_name_is_right_unless_something_took_over_a_place_unseen(steps: list[Step], fates: list[int | None]) -> None:
     _run(steps, fates)
