@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ def copied(state: State) -> State:
 
 
 def _copied(value: Any) -> Any:
-    kind = type(value)
+    kind: Any = type(value)
     if _is_unchanging(kind):
         return value
     if kind in (dict, Counter):
@@ -53,6 +54,7 @@ def _are_unchanging(values: Iterable[object]) -> bool:
     return all(map(_is_unchanging, set(map(type, values))))
 
 
+@functools.cache
 def _is_unchanging(kind: type) -> bool:
     frozen = dataclasses.is_dataclass(kind) and vars(kind)["__dataclass_params__"].frozen
     return frozen or issubclass(kind, _UNCHANGING)
