@@ -22,7 +22,7 @@ _Number = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, lt=1e10)]
 _Amount = Annotated[float, msgspec.Meta(ge=0, lt=1e20)]
 _Rate = Annotated[float, msgspec.Meta(ge=-1e20, lt=1e20)]
-_Text = Annotated[str, msgspec.Meta(max_length=1 << 17)]
+_LongText = Annotated[str, msgspec.Meta(max_length=1 << 17)]
 _Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}@[0-9]{1,18}$")]
 _Start = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
 
@@ -37,34 +37,34 @@ class Clocks(msgspec.Struct):
 class SavedHost(msgspec.Struct):
     """The machine."""
 
-    hostname: _Text
-    kernel: _Text
-    machine: _Text
+    hostname: _LongText
+    kernel: _LongText
+    machine: _LongText
 
 
 class SavedProbe(msgspec.Struct):
     """What is attached where."""
 
-    name: _Text
-    attached_to: _Text
+    name: _LongText
+    attached_to: _LongText
     traces: bool
 
 
 class SavedLimit(msgspec.Struct):
     """What cannot be seen; the rest of it is known by its id."""
 
-    id: _Text
-    evidence: Annotated[dict[_Text, _Number | _Rate | _Text], msgspec.Meta(max_length=EVIDENCE_MAX)] = {}
+    id: _LongText
+    evidence: Annotated[dict[_LongText, _Number | _Rate | _LongText], msgspec.Meta(max_length=EVIDENCE_MAX)] = {}
 
 
 class SavedSource(msgspec.Struct):
     """Where the facts came from; its kind does not matter any more."""
 
-    fallback: _Text | None
-    census_by: _Text
+    fallback: _LongText | None
+    census_by: _LongText
     unreadable: _Natural
     probes: Annotated[list[SavedProbe], msgspec.Meta(min_length=1)]
-    blind_spots: list[_Text]
+    blind_spots: list[_LongText]
     events: _Natural
     sampled_out: _Natural
     untold_releases: _Natural
@@ -148,7 +148,7 @@ class BucketsOfSeconds(msgspec.Struct):
 
 
 _TYPES: dict[Form, Any] = {
-    "integer": _Natural, "number": _Amount, "text": _Text, "truth": bool, "time": datetime.datetime,
+    "integer": _Natural, "number": _Amount, "text": _LongText, "truth": bool, "time": datetime.datetime,
     "histogram": Buckets, "histogram_s": BucketsOfSeconds,
 }  # fmt: skip
 _SIGNED: dict[Form, Any] = {"integer": _Number, "number": _Rate}
@@ -188,7 +188,7 @@ class Epoll(msgspec.Struct):
     process_start_ticks: _Start | None
     by_kernel: bool
     by_census: bool
-    stack: list[_Text] | None = None
+    stack: list[_LongText] | None = None
 
 
 class SavedEvent(msgspec.Struct, rename="camel"):
@@ -200,7 +200,7 @@ class SavedEvent(msgspec.Struct, rename="camel"):
     parent_process_id: _Natural | None
     user_id: _Natural | None
     cgroup_id: _Natural | None
-    process_name: _Text | None
+    process_name: _LongText | None
     event_name: str
     args: list[Argument]
     epoll: Epoll

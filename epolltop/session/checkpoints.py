@@ -11,7 +11,7 @@ from typing import NamedTuple
 from epolltop.model.batch import Event
 from epolltop.model.world import JOURNAL, World
 from epolltop.sources.recording.codec import pack, unpack
-from epolltop.sources.recording.reader import Place
+from epolltop.sources.recording.reader import FilePosition
 
 EVERY = 16
 """Ticks between two checkpoints, where we are."""
@@ -35,7 +35,7 @@ class Checkpoint(NamedTuple):
     """Without its journal; with its windows."""
     parts: tuple[Part, ...]
     """The journal."""
-    place: Place
+    place: FilePosition
     octets: int
     """It takes about so many."""
 
@@ -73,7 +73,7 @@ class Checkpoints:
         """Whether to keep one here."""
         return tick % EVERY == 0 and tick not in self._kept
 
-    def keep(self, tick: int, world: World, place: Place, *, facts: int, holdings: int) -> None:
+    def keep(self, tick: int, world: World, place: FilePosition, *, facts: int, holdings: int) -> None:
         """Adds one, where we are; drops others if there are too many.
 
         Args:

@@ -21,9 +21,9 @@ from epolltop.model.batch import Event, Holding, Kind
 
 _ProcessSlot = tuple[int, int, int]
 """pid, start and descriptor."""
-_Name = tuple[int, int]
+_Identity = tuple[int, int]
 """Address and time of creation, as in events; or a number of the walk and 0."""
-_NOTHING: _Name = 0, 0
+_NOTHING: _Identity = 0, 0
 
 
 class Naming:
@@ -36,10 +36,10 @@ class Naming:
             shares_table: whether a thread is known to have the descriptors that /proc shows of its process.
         """
         self._shares_table = shares_table
-        self._creations: dict[_ProcessSlot, list[_Name]] = {}  # since the last walk, at each place
+        self._creations: dict[_ProcessSlot, list[_Identity]] = {}  # since the last walk, at each place
         self._taken: set[_ProcessSlot] = set()  # of these: what was there before is certainly elsewhere or gone
         self._alive: dict[int, Event] = {}  # by address: creations; not of what was released, or no walk finds
-        self._found: dict[_ProcessSlot, _Name] = {}  # by the last walk
+        self._found: dict[_ProcessSlot, _Identity] = {}  # by the last walk
         self._told = False  # whether releases are
         self._last: tuple[Sequence[Holding], Sequence[Holding]] = (), ()
         self._changed = False  # what is known, since
@@ -102,9 +102,9 @@ class Naming:
         self._last = scanned, holdings
         return holdings
 
-    def _evidence(self, scanned: Sequence[Holding], during: Mapping[_ProcessSlot, Event]) -> dict[int, list[_Name]]:
+    def _evidence(self, scanned: Sequence[Holding], during: Mapping[_ProcessSlot, Event]) -> dict[int, list[_Identity]]:
         """What the places of each file vouch for."""
-        evidence: dict[int, list[_Name]] = {}
+        evidence: dict[int, list[_Identity]] = {}
         for holding in scanned:
             place = holding.pid, holding.start, holding.fd
             names = evidence.setdefault(holding.file, [])
@@ -114,7 +114,7 @@ class Naming:
             names += (name for name in here if name not in names)
         return evidence
 
-    def _vouched(self, place: _ProcessSlot) -> list[_Name]:
+    def _vouched(self, place: _ProcessSlot) -> list[_Identity]:
         created, found = self._creations.get(place), self._found.get(place)
         if place in self._taken:
             found = None
@@ -123,13 +123,13 @@ class Naming:
         candidates = ([found] if found else []) + (created or [])
         return [name for name in candidates if not name[1] or self._lives(name)]
 
-    def _lives(self, name: _Name) -> bool:
+    def _lives(self, name: _Identity) -> bool:
         """As far as is known: an address that is used again tells, too."""
         event = self._alive.get(name[0])
         return event is not None and event.created_ns == name[1]
 
 
-def _name(event: Event) -> _Name:
+def _name(event: Event) -> _Identity:
     return event.file, event.created_ns
 
 
@@ -138,9 +138,9 @@ def _place(at: Event | Holding) -> _ProcessSlot:
     return at.pid, at.start, at.fd
 
 
-def _settled(evidence: dict[int, list[_Name]]) -> dict[int, _Name]:
+def _settled(evidence: dict[int, list[_Identity]]) -> dict[int, _Identity]:
     """The files that must be what they are named; a name that is taken is none for others."""
-    settled: dict[int, _Name] = {}
+    settled: dict[int, _Identity] = {}
     while True:
         single = {number: names[0] for number, names in evidence.items() if len(names) == 1}
         claims = Counter(single.values())

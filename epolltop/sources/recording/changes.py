@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, NamedTuple, Optional, Union, get_args, get_origin
 
 from epolltop.model.bounds import STANDING
-from epolltop.sources.recording.forms import LEFT_OUT, Form, array_of, form, read_column, require, told_members
+from epolltop.sources.recording.forms import LEFT_OUT, ValueForm, array_of, form, read_column, require, told_members
 from epolltop.sources.recording.head import Head, bare, is_named, is_record, members, most
 
 RECORDS_MAX = 1 << 17
@@ -88,7 +88,7 @@ def _optional(inner: Change) -> Change:
     )
 
 
-def _whole(hint: Any, inner: Form) -> Change:
+def _whole(hint: Any, inner: ValueForm) -> Change:
     """What says everything itself."""
     cut = _cutter(hint)
 
@@ -135,7 +135,7 @@ def _is_keyed(hint: Any) -> bool:
     return is_record(hint) and any(member.name == "key" for member in members(hint))
 
 
-def _mapping(limit: int | None, key: Form, inner: Form | Change, *, keyed: bool) -> Change:
+def _mapping(limit: int | None, key: ValueForm, inner: ValueForm | Change, *, keyed: bool) -> Change:
     """Keys of what changed, their values, and which keys are gone; nil: all that were there before."""
 
     def read(told: Any, kept: Any) -> tuple[Any, Any]:
@@ -180,7 +180,7 @@ def _mapping(limit: int | None, key: Form, inner: Form | Change, *, keyed: bool)
     return Change(wire, read, write)
 
 
-def _standing(inner: Form) -> Change:
+def _standing(inner: ValueForm) -> Change:
     """Nil for the very object of before; else the whole, or what is gone, by position there, and what came, here."""
 
     def read(told: Any, kept: Any) -> tuple[Any, Any]:

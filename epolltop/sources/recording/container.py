@@ -43,7 +43,7 @@ def unpacked_max(packed: int, octets: int, ticks: int, unpacked: int) -> int:
     return min(UNPACKED_BYTES_MAX, _FRAME_BYTES + _FRAME_RATIO * packed, of_file)
 
 
-class Header(msgspec.Struct, frozen=True):
+class FileHeader(msgspec.Struct, frozen=True):
     """What holds for the whole recording."""
 
     epolltop: str

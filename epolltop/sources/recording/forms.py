@@ -26,21 +26,21 @@ CHUNK = 1000
 ITEMS_MAX = 1 << 20
 """Items of one tick in all lists of a member, such as events, unless its type says less."""
 
-Column = list[Any]
+Values = list[Any]
 
 
 class Damaged(Exception):
     """What was read is not what an Encoder writes."""
 
 
-class Form(NamedTuple):
+class ValueForm(NamedTuple):
     """How values of one type stand in a file."""
 
     wire: Any
     """As msgspec decodes it."""
     native: bool = True
     """That is the type itself."""
-    read: Callable[[Column], Column] | None = None
+    read: Callable[[Values], Values] | None = None
     """From what was decoded; the same object if that is it."""
     write: Callable[[Any], Any] | None = None
     """To what msgspec encodes; None: as it is."""
@@ -53,7 +53,7 @@ LEFT_OUT: Any = object()
 """Stands for a value of an enumeration that is not known, and for a record with such a value."""
 
 
-def form(hint: Any, head: Head) -> Form:
+def form(hint: Any, head: Head) -> ValueForm:
     """The form of a type in files with that head.
 
     Raises:
@@ -62,28 +62,28 @@ def form(hint: Any, head: Head) -> Form:
     """
     plain = bare(hint)
     if plain is str:
-        return Form(hint, read=_text(most(hint) or NAME_CHARS_MAX))
+        return ValueForm(hint, read=_text(most(hint) or NAME_CHARS_MAX))
     if is_enumeration(plain):
         return _enumeration(plain, head)
     if is_record(plain):
         return _record(plain, head)
     if plain is float:
-        return Form(hint, read=_finite)
+        return ValueForm(hint, read=_finite)
     if plain in (int, bool):
-        return Form(hint)
+        return ValueForm(hint)
     origin, args = get_origin(plain), get_args(plain)
     return _union(hint, args, head) if origin in (Union, UnionType) else _composed(hint, origin, args, head)
 
 
-def _union(hint: Any, args: tuple[Any, ...], head: Head) -> Form:
+def _union(hint: Any, args: tuple[Any, ...], head: Head) -> ValueForm:
     if type(None) in args:
         return _optional(hint, form(Union[tuple(each for each in args if each is not type(None))], head))  # noqa: UP007
     if {bare(each) for each in args} <= {int, float, str}:
-        return Form(hint, read=_numbers_or_text(next((each for each in args if bare(each) is str), None)))
+        return ValueForm(hint, read=_numbers_or_text(next((each for each in args if bare(each) is str), None)))
     raise TypeError(f"no form in a recording for {hint}")
 
 
-def _composed(hint: Any, origin: Any, args: tuple[Any, ...], head: Head) -> Form:
+def _composed(hint: Any, origin: Any, args: tuple[Any, ...], head: Head) -> ValueForm:
     if origin is frozenset or origin is Sequence or (origin is tuple and args[1:] == (...,)):
         return _many(hint, origin, form(args[0], head))
     if origin is tuple:
@@ -117,10 +117,10 @@ def array_of(names: Sequence[str], wires: Mapping[str, Any]) -> Any:
     return tuple.__class_getitem__(tuple(wires.get(name, msgspec.Raw) for name in names))
 
 
-def _text(chars_max: int) -> Callable[[Column], Column]:
+def _text(chars_max: int) -> Callable[[Values], Values]:
     """Bounded before and after: what a writer made safe stays as it is."""
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         shown = {text: printable(text) for text in set(column) if within(text)}
         require(all(map(within, shown.values())))
         changed = any(text != made for text, made in shown.items())
@@ -133,16 +133,16 @@ def _text(chars_max: int) -> Callable[[Column], Column]:
     return read
 
 
-def _finite(column: Column) -> Column:
+def _finite(column: Values) -> Values:
     require(all(map(math.isfinite, column)))
     return column
 
 
-def _numbers_or_text(text: Any) -> Callable[[Column], Column]:
+def _numbers_or_text(text: Any) -> Callable[[Values], Values]:
     """Of one member that may be either."""
     read_text = _text(most(text) or NAME_CHARS_MAX)
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         _finite([value for value in column if isinstance(value, float)])
         texts = [value for value in column if isinstance(value, str)]
         made = read_text(texts)
@@ -152,51 +152,51 @@ def _numbers_or_text(text: Any) -> Callable[[Column], Column]:
     return read
 
 
-def _array(hint: Any, inner: Sequence[Form]) -> Form:
+def _array(hint: Any, inner: Sequence[ValueForm]) -> ValueForm:
     """Tuples of one length."""
     if not all(each.native for each in inner):
         raise TypeError(f"no form in a recording for {hint}")
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         columns = zip(*column, strict=True) if column else [()] * len(inner)
         made = [read_column(each, list(values)) for each, values in zip(inner, columns, strict=True)]
         return list(zip(*made, strict=True))
 
-    return Form(hint, read=read if any(each.read for each in inner) else None)
+    return ValueForm(hint, read=read if any(each.read for each in inner) else None)
 
 
-def _enumeration(kind: Any, head: Head) -> Form:
+def _enumeration(kind: Any, head: Head) -> ValueForm:
     told = head.kinds.get(kind.__name__, {})
     ours = kind.__members__
     if head.ours and all(name in ours and ours[name] == number for name, number in told.items()):
-        return Form(kind)
+        return ValueForm(kind)
     known = {number: ours.get(name, getattr(kind, "UNKNOWN", LEFT_OUT)) for name, number in told.items()}
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         require(set(column) <= known.keys())
         return [known[number] for number in column]
 
-    return Form(int, native=False, read=read, open=LEFT_OUT in known.values())
+    return ValueForm(int, native=False, read=read, open=LEFT_OUT in known.values())
 
 
-def _record(record: Any, head: Head) -> Form:
+def _record(record: Any, head: Head) -> ValueForm:
     names = told_members(record, head)
     ours = members(record)
     forms = {member.name: form(member.hint, head) for member in ours if member.name in names}
     as_ours = head.ours and is_named(record) and tuple(names) == tuple(member.name for member in ours)
     if as_ours and all(each.native for each in forms.values()):
-        return Form(record, read=_in_place(forms))
+        return ValueForm(record, read=_in_place(forms))
     array = array_of(names, {name: each.wire for name, each in forms.items()})
     decode = msgspec.msgpack.Decoder(array).decode if head.ours else _same
     writes = [(operator.attrgetter(name), forms[name].write) for name in names if name in forms]
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         made = []
         for at in range(0, len(column), CHUNK):
             made += read_some(list(map(decode, column[at : at + CHUNK])))
         return made
 
-    def read_some(column: Column) -> Column:
+    def read_some(column: Values) -> Values:
         columns = []
         for member in ours:
             if member.name in forms:
@@ -215,14 +215,14 @@ def _record(record: Any, head: Head) -> Form:
         return [put(get(value)) if put else get(value) for get, put in writes]
 
     unknown = any(each.open for each in forms.values())
-    return Form(msgspec.Raw, native=False, read=read, write=write, open=unknown)
+    return ValueForm(msgspec.Raw, native=False, read=read, write=write, open=unknown)
 
 
-def _in_place(forms: Mapping[str, Form]) -> Callable[[Column], Column] | None:
+def _in_place(forms: Mapping[str, ValueForm]) -> Callable[[Values], Values] | None:
     """Replaces what changes in records that are the model's already."""
     changing = [(position, name, each.read) for position, (name, each) in enumerate(forms.items()) if each.read]
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         for position, name, read_member in changing:
             told = list(map(operator.itemgetter(position), column))
             made = read_member(told)
@@ -233,18 +233,18 @@ def _in_place(forms: Mapping[str, Form]) -> Callable[[Column], Column] | None:
     return read if changing else None
 
 
-def read_column(inner: Form, column: Column) -> Column:
+def read_column(inner: ValueForm, column: Values) -> Values:
     """Values of that form."""
     return inner.read(column) if inner.read else column
 
 
-def _optional(hint: Any, inner: Form) -> Form:
+def _optional(hint: Any, inner: ValueForm) -> ValueForm:
     is_raw = inner.wire is msgspec.Raw
 
     def is_nil(value: Any) -> bool:
         return value is None or (is_raw and isinstance(value, msgspec.Raw) and bytes(value) == _NIL)
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         given = [value for value in column if not is_nil(value)]
         made = read_column(inner, given)
         rest = iter(made)
@@ -253,7 +253,7 @@ def _optional(hint: Any, inner: Form) -> Form:
     def write(value: Any) -> Any:
         return None if value is None or inner.write is None else inner.write(value)
 
-    return Form(
+    return ValueForm(
         hint if inner.native else inner.wire if is_raw else Optional[inner.wire],  # noqa: UP045 - mypy takes it for a value
         native=inner.native,
         read=inner.read and read,
@@ -262,7 +262,7 @@ def _optional(hint: Any, inner: Form) -> Form:
     )
 
 
-def _many(hint: Any, container: Any, inner: Form) -> Form:
+def _many(hint: Any, container: Any, inner: ValueForm) -> ValueForm:
     """Lists of one type; equal tuples become one object."""
     made_of: Any = list if container is Sequence else container
 
@@ -270,14 +270,14 @@ def _many(hint: Any, container: Any, inner: Form) -> Form:
         taken = itertools.islice(values, length)
         return made_of(value for value in taken if value is not LEFT_OUT) if inner.open else made_of(taken)
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         if container is tuple and inner.native:
             once = [value for value in dict.fromkeys(column) if value]
             one = dict(zip(once, spread(once), strict=True))
             return [one.get(value, value) for value in column] if one else column
         return spread(column)
 
-    def spread(column: Column) -> Column:
+    def spread(column: Values) -> Values:
         items = list(itertools.chain.from_iterable(column))
         require(len(items) <= ITEMS_MAX)
         made = read_column(inner, items)
@@ -290,15 +290,15 @@ def _many(hint: Any, container: Any, inner: Form) -> Form:
         return list(map(inner.write, value)) if inner.write else list(value)
 
     wire = hint if inner.native else _annotated(list[inner.wire], hint)  # type: ignore[name-defined]
-    return Form(wire, native=inner.native, read=read if inner.read else None, write=write if inner.write else None)
+    return ValueForm(wire, native=inner.native, read=read if inner.read else None, write=write if inner.write else None)
 
 
-def _table(hint: Any, key: Form, value: Form) -> Form:
+def _table(hint: Any, key: ValueForm, value: ValueForm) -> ValueForm:
     """Mappings that are written whole, with keys that are no records."""
     if key.wire is msgspec.Raw or is_record(key.wire):
         raise TypeError(f"no form in a recording for {hint}")
 
-    def read(column: Column) -> Column:
+    def read(column: Values) -> Values:
         keys = read_column(key, list(itertools.chain.from_iterable(column)))
         values = read_column(value, [item for table in column for item in table.values()])
         pairs = zip(keys, values, strict=True)
@@ -314,7 +314,7 @@ def _table(hint: Any, key: Form, value: Form) -> Form:
     native = key.native and value.native
     wire = hint if native else _annotated(dict[key.wire, value.wire], hint)  # type: ignore[name-defined]
     reads, writes = key.read or value.read, key.write or value.write
-    return Form(wire, native=native, read=read if reads else None, write=write if writes else None)
+    return ValueForm(wire, native=native, read=read if reads else None, write=write if writes else None)
 
 
 def _annotated(wire: Any, hint: Any) -> Any:

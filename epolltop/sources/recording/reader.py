@@ -25,7 +25,7 @@ from epolltop.sources.recording.container import (
     RAW,
     UNPACKED_BYTES_MAX,
     VERSION,
-    Header,
+    FileHeader,
     check_sum,
     unpacked_max,
 )
@@ -35,7 +35,7 @@ from epolltop.text.safe import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePosition:
     """Between two ticks of a recording: what is needed to go on from there."""
 
     offset: int
@@ -66,7 +66,7 @@ class Readable(Protocol):
 
 
 class Recording:
-    """Yields the batches of a file, in order, from wherever a `Place` leads."""
+    """Yields the batches of a file, in order, from wherever a `FilePosition` leads."""
 
     def __init__(self, file: Readable, begun: bytes = b"") -> None:
         """Reads nothing yet.
@@ -76,7 +76,7 @@ class Recording:
             begun: what was read of it already.
         """
         self._file, self._begun = file, begun
-        self._place = Place(0, 0, 0, zlib.decompressobj(RAW), Decoder())
+        self._place = FilePosition(0, 0, 0, zlib.decompressobj(RAW), Decoder())
         self._last_ns = 0
         self.selection = Selection()
         """What was selected when it was recorded."""
@@ -98,7 +98,7 @@ class Recording:
             written = version.decode("ascii", "replace") if version.isdigit() and len(version) < 10 else "unknown"
             raise Unplayable(f"a recording of version {written}; this epolltop reads versions 1 and {VERSION}")
         try:
-            header = msgspec.json.decode(described, type=Header)
+            header = msgspec.json.decode(described, type=FileHeader)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise Unplayable("a recording that is damaged in its first line") from None
         self.selection = Selection(frozenset(header.pids), frozenset(header.uids))
@@ -126,12 +126,12 @@ class Recording:
         """Closes the file."""
         self._file.close()
 
-    def place(self) -> Place:
+    def place(self) -> FilePosition:
         """Where we are. Only of a file that can seek."""
         here = self._place
         return replace(here, inflate=here.inflate.copy(), decoder=copy.copy(here.decoder))
 
-    def go_to(self, place: Place) -> None:
+    def go_to(self, place: FilePosition) -> None:
         """Goes on from there; the place may be used again."""
         self._place = replace(place, inflate=place.inflate.copy(), decoder=copy.copy(place.decoder))
         self._last_ns = self.times[place.ticks - 1] if place.ticks else 0

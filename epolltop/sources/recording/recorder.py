@@ -20,7 +20,7 @@ from epolltop.sources.recording.container import (
     RAW,
     UNPACKED_BYTES_MAX,
     VERSION,
-    Header,
+    FileHeader,
     framed,
     unpacked_max,
 )
@@ -48,7 +48,7 @@ class Recorder:
         self._source, self._file, self._name = source, file, name
         head = own_head()
         pids, uids = tuple(sorted(selection.pids)), tuple(sorted(selection.uids))
-        self._header = Header(__version__, pids, uids, head.records, head.kinds)
+        self._header = FileHeader(__version__, pids, uids, head.records, head.kinds)
         self._encoder = Encoder()
         self._deflate = _deflate(_LEVEL)
         self._unpacked = 0
@@ -60,7 +60,6 @@ class Recorder:
         """Likewise."""
 
     def open(self) -> None:
-        """See FactSource."""
         self._source.open()
 
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
