@@ -21,7 +21,7 @@ from epolltop.session.observation import Observation
 from epolltop.session.replay import Replay
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.recording.recorder import Recorder
-from tests.test_listeners import row_of, taken
+from tests.session.test_listeners import row_of, taken
 from tests.workloads.client import Actor
 
 pytestmark = pytest.mark.kernel

@@ -400,7 +400,7 @@ def as_replay(text: str) -> str:
     return text
 
 
-EARLIER = Path(__file__).parent / "earlier"
+EARLIER = Path(__file__).parents[1] / "earlier"
 """Written before records had all the members that they have now, and when names of functions were not cut."""
 
 
