@@ -8,9 +8,9 @@ nanoseconds since the epoch. Counts are cumulative since the source was opened. 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
@@ -299,6 +299,23 @@ class Cost(NamedTuple):
     rss_bytes: int
 
 
+class CounterTable(NamedTuple):
+    """A member of a batch that probes count in the kernel: records of counters by key, whole each time."""
+
+    none: Any
+    """The record of what did nothing."""
+    process_of: Callable[[Any], ProcessKey]
+    """Who did what is counted under a key."""
+
+
+def _its_own(key: ProcessKey) -> ProcessKey:
+    return key
+
+
+def _table(record: Any, process_of: Callable[[Any], ProcessKey] = _its_own) -> Any:
+    return field(default_factory=dict, metadata={"table": CounterTable(record(), process_of)})
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """All facts of one tick."""
@@ -310,7 +327,7 @@ class Batch:
     source: Source
     cost: Cost
     events: Sequence[Event] = ()
-    counts: Mapping[ProcessKey, Counts] = field(default_factory=dict)
+    counts: Mapping[ProcessKey, Counts] = _table(Counts)
     """Whole each time: a process that is missing has neither acted nor is kept."""
     totals: Totals = field(default_factory=Totals)
     census: Census | None = None
@@ -321,6 +338,12 @@ class Batch:
     """Names by uid, of those that acted in this tick and were gone before they could be read."""
     watches: Mapping[int, int] = field(default_factory=dict)
     """Length of the interest list by file, for those that were read in this tick."""
+
+
+TABLES: Mapping[str, CounterTable] = {
+    each.name: each.metadata["table"] for each in fields(Batch) if "table" in each.metadata
+}
+"""The tables of a batch, by member."""
 
 
 class Unlisted(NamedTuple):

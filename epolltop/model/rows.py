@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from epolltop.model.batch import NS_PER_TICK, Counts, Event, Process, ProcessKey
+from epolltop.model.batch import NS_PER_TICK, Event, Process, ProcessKey
+from epolltop.model.counted import Counted
 from epolltop.model.snapshot import Growth, Instance, ProcessRow
 
 
@@ -17,9 +18,7 @@ class Evidence(NamedTuple):
     uid: int | None
     user: str | None
     ended: bool
-    counts: Counts
-    create_per_s: float
-    release_per_s: float
+    counted: tuple[Counted[Any], ...]
     history: tuple[float, ...]
     instances: tuple[Instance, ...]
     lacking: bool
@@ -29,22 +28,15 @@ class Evidence(NamedTuple):
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
     """What front ends see of it."""
-    counts = known.counts
     return ProcessRow(
         key=key,
         facts=(known.facts or _told(key, known.actor))._replace(uid=known.uid, user=known.user),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         ended=known.ended,
-        created=counts.created,
-        released=counts.released,
-        failed=counts.failed,
-        sampled_out=counts.sampled_out,
-        create_per_s=known.create_per_s,
-        release_per_s=known.release_per_s,
+        counted=known.counted,
         history=known.history,
         instances=known.instances,
         lacking=known.lacking,
-        failed_sampled_out=counts.failed_sampled_out,
         partly_listed=known.partly_listed,
         growth=known.growth,
     )

@@ -6,11 +6,13 @@ import bisect
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from epolltop.model.batch import Cost, Event, Process, ProcessKey, Source, Syscall, Totals, instance_id
+from epolltop.model.batch import TABLES, Cost, Event, Process, ProcessKey, Source, Syscall, Totals, instance_id
+from epolltop.model.counted import Counted
 
 Count = TypeVar("Count", int, float)
+_PLACES = {name: place for place, name in enumerate(TABLES)}
 
 
 class Provenance(enum.Enum):
@@ -130,18 +132,13 @@ class ProcessRow:
     started_ns: int | None
     """Boot clock, to a clock tick."""
     ended: bool
-    created: int
-    released: int
-    failed: int
-    sampled_out: int
-    create_per_s: float
-    release_per_s: float
+    counted: tuple[Counted[Any], ...]
+    """What it did, in the order of `TABLES`."""
     history: tuple[float, ...]
     """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
     instances: tuple[Instance, ...]
     lacking: bool = False
     """Some of what it did may be counted for nobody, see attribution.py: its counts are lower bounds."""
-    failed_sampled_out: int = 0
     partly_listed: bool = False
     """It may hold more instances than those, which are all that is known one by one."""
     more_instances: int = 0
@@ -173,6 +170,45 @@ class ProcessRow:
     def user(self) -> str | None:
         """As in Process."""
         return self.facts.user
+
+    def table(self, name: str) -> Counted[Any]:
+        """What it did, of one table."""
+        return self.counted[_PLACES[name]]
+
+    @property
+    def created(self) -> int:
+        """Instances it created."""
+        return int(self.table("counts").total.created)
+
+    @property
+    def released(self) -> int:
+        """Instances it released."""
+        return int(self.table("counts").total.released)
+
+    @property
+    def failed(self) -> int:
+        """Creations that failed."""
+        return int(self.table("counts").total.failed)
+
+    @property
+    def create_per_s(self) -> float:
+        """Over the window."""
+        return self.table("counts").per_s("created")
+
+    @property
+    def release_per_s(self) -> float:
+        """Over the window."""
+        return self.table("counts").per_s("released")
+
+    @property
+    def sampled_out(self) -> int:
+        """As in Counts."""
+        return int(self.table("counts").total.sampled_out)
+
+    @property
+    def failed_sampled_out(self) -> int:
+        """As in Counts."""
+        return int(self.table("counts").total.failed_sampled_out)
 
     @property
     def is_nested(self) -> bool:

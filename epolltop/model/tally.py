@@ -1,39 +1,116 @@
-"""What each process did since the start, from the entries that the kernel has of it, one after the other.
+"""What each process did since the start, from the entries that kernel maps have of it, whatever their keys.
 
-A source frees the entry of a process that it cannot see, which may live all the same: what it does then is counted in a
-new one, from 0 on.
+A source frees the entry of what it cannot see, which may live all the same: what happens then is counted in a new one,
+from 0 on.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from epolltop.model.batch import Counts, ProcessKey
+from epolltop.model.batch import TABLES, Batch, CounterTable, ProcessKey
+from epolltop.model.counted import Counted, added, counted, rate, risen
+
+ByTable = Mapping[str, Mapping[ProcessKey, Any]]
+"""Records of counters by table and process."""
 
 
 class Tally:
-    """Counts that never fall."""
+    """The counters of a table by process. They never fall."""
 
-    def __init__(self) -> None:
-        self.counts: dict[ProcessKey, Counts] = {}
+    def __init__(self, table: CounterTable) -> None:
+        self.counts: dict[ProcessKey, Any] = {}
         """Of all that were not forgotten."""
-        self._entries: Mapping[ProcessKey, Counts] = {}  # in the last batch
-        self._former: dict[ProcessKey, Counts] = {}  # of whom the entry is not the first: what was counted in others
+        self._none = table.none
+        self._past = table.none  # of those that were forgotten and count
+        self._entries: Mapping[Any, Any] = {}  # in the last batch
 
-    def apply(self, entries: Mapping[ProcessKey, Counts]) -> None:
-        """Takes in the entries of a batch: one that was missing in the last one, or fell since then, began anew."""
+    def apply(self, entries: Mapping[Any, Any], process_of: Callable[[Any], ProcessKey]) -> None:
+        """Takes in the entries of a batch."""
         before, self._entries = self._entries, entries
         for key, entry in entries.items():
             last = before.get(key)
-            if entry == last:
-                continue
-            if key in self.counts and (last is None or any(map(operator.lt, entry, last))):
-                self._former[key] = self.counts[key]
-            former = self._former.get(key)
-            self.counts[key] = Counts(*map(operator.add, former, entry)) if former else entry
+            if entry != last:
+                process = process_of(key)
+                known, rise = self.counts.get(process), risen(entry, last)
+                self.counts[process] = rise if known is None else added(known, rise)
 
-    def forget(self, key: ProcessKey) -> Counts:
-        """Forgets a process without an entry; returns its final counts."""
-        self._former.pop(key, None)
-        return self.counts.pop(key)
+    def of(self, process: ProcessKey) -> Any:
+        """What a process did."""
+        return self.counts.get(process, self._none)
+
+    def sum(self, covers: Callable[[ProcessKey], bool]) -> Any:
+        """What selected processes did, and those that are forgotten."""
+        total = self._past
+        for process, counts in self.counts.items():
+            if covers(process):
+                total = added(total, counts)
+        return total
+
+    def forget(self, process: ProcessKey, *, covered: bool) -> None:
+        """Drops one of which there is no entry; if it is covered, what it did stays in the sum."""
+        counts = self.counts.pop(process, None)
+        if counts is not None and covered:
+            self._past = added(self._past, counts)
+
+
+class Tallies:
+    """One for each table of a batch."""
+
+    def __init__(self) -> None:
+        self._tallies = {name: Tally(table) for name, table in TABLES.items()}
+
+    def __getitem__(self, table: str) -> Tally:
+        return self._tallies[table]
+
+    def __contains__(self, process: ProcessKey) -> bool:
+        return any(process in tally.counts for tally in self._tallies.values())
+
+    def apply(self, batch: Batch) -> None:
+        """Takes in all tables of a batch; batches come in order."""
+        for name, tally in self._tallies.items():
+            tally.apply(getattr(batch, name), TABLES[name].process_of)
+
+    def processes(self) -> set[ProcessKey]:
+        """All that did something and were not forgotten."""
+        return {process for tally in self._tallies.values() for process in tally.counts}
+
+    def marked(self) -> ByTable:
+        """As they are now."""
+        return {name: dict(tally.counts) for name, tally in self._tallies.items()}
+
+    def acted(self, since: ByTable) -> set[ProcessKey]:
+        """Who did something since then."""
+        none: Mapping[ProcessKey, Any] = {}
+        return {
+            process
+            for name, tally in self._tallies.items()
+            for then in (since.get(name, none),)
+            for process, counts in tally.counts.items()
+            if counts != then.get(process, TABLES[name].none)
+        }
+
+    def counted(self, process: ProcessKey, since: ByTable, window_s: float) -> tuple[Counted[Any], ...]:
+        """What a process did, with the rates since then, in the order of the tables."""
+        none: Mapping[ProcessKey, Any] = {}
+        return tuple(
+            counted(tally.of(process), since.get(name, none).get(process, TABLES[name].none), window_s)
+            for name, tally in self._tallies.items()
+        )
+
+    def rates(self, table: str, counter: str, since: ByTable, window_s: float) -> dict[ProcessKey, float]:
+        """Of one counter, by those of whom it rose since then."""
+        then = since.get(table, {})
+        rises = (
+            (process, getattr(counts, counter) - getattr(then.get(process, TABLES[table].none), counter))
+            for process, counts in self._tallies[table].counts.items()
+        )
+        return {process: rate(rise, window_s) for process, rise in rises if rise}
+
+    def forget(self, processes: Iterable[ProcessKey], covers: Callable[[ProcessKey], bool]) -> None:
+        """Drops those; the sums keep what covered ones did."""
+        for process in processes:
+            covered = covers(process)
+            for tally in self._tallies.values():
+                tally.forget(process, covered=covered)

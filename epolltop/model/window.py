@@ -6,15 +6,14 @@ rate for each window that was closed, and 0.3 s make other rates than 1 s.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from epolltop.model.batch import Counts, Event, ProcessKey, Totals
+from epolltop.model.batch import Event, ProcessKey, Totals
 from epolltop.model.history import History
 from epolltop.model.rows import Evidence
 from epolltop.model.snapshot import ProcessRow
-
-_NONE = Counts()
+from epolltop.model.tally import ByTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +21,19 @@ class Mark:
     """Where a window begins."""
 
     now_ns: int
-    counts: Mapping[ProcessKey, Counts]
+    counts: ByTable
     totals: Totals
     cpu_ns: int | None
 
     def without(self, forgotten: Collection[ProcessKey]) -> Mark:
         """The same, as if these had done nothing: one that comes back is counted from 0 on."""
-        if not any(key in self.counts for key in forgotten):
+        if not any(key in counts for counts in self.counts.values() for key in forgotten):
             return self
-        return replace(self, counts={key: counts for key, counts in self.counts.items() if key not in forgotten})
+        kept = {
+            table: {key: one for key, one in counts.items() if key not in forgotten}
+            for table, counts in self.counts.items()
+        }
+        return replace(self, counts=kept)
 
 
 @dataclass
@@ -47,10 +50,6 @@ class Window:
     rows: tuple[ProcessRow, ...] = ()
     """There, too."""
     news: list[Event] = field(default_factory=list)
-
-    def may_show(self, process: ProcessKey, counts: Counts) -> bool:
-        """Whether a process did something since it began: a snapshot lists it for that, even if it is gone."""
-        return counts != (self.mark.counts.get(process, _NONE) if self.mark else _NONE)
 
     def hear(self, events: Sequence[Event]) -> None:
         """Notes what happened."""

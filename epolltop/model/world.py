@@ -12,20 +12,21 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from epolltop.model.attribution import Attribution
-from epolltop.model.batch import Batch, Counts, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.batch import TABLES, Batch, Event, Kind, Process, ProcessKey, Totals
 from epolltop.model.copied import copied
+from epolltop.model.counted import rate
 from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.model.tally import Tally
+from epolltop.model.tally import Tallies
 from epolltop.model.unseen import Unseen
 from epolltop.model.window import Mark, Window
 
 JOURNAL = 10_000
 """Events kept for looking back."""
-_NONE = Counts()
+_LIFECYCLE = list(TABLES).index("counts")
 _COUNTER = {"released_by_kernel": "released"}
 """Of the totals that are no counter of a process, the one they are part of."""
 
@@ -72,11 +73,10 @@ class World:
         self._exited_actors: dict[
             ProcessKey, Event
         ] = {}  # gone before /proc was asked: their last event speaks for them
-        self._tally = Tally()
+        self._tallies = Tallies()
         self._attribution = Attribution()
         self._unseen = Unseen()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
-        self._past = Totals()  # of selected processes that are no longer kept
         self._levelled = Levelled()
         self._journal = Journal(JOURNAL)
         self._journal_end = 0
@@ -146,11 +146,13 @@ class World:
     def mark(self, window: Window) -> Mark:
         """Begins a window anew here, and forgets who is gone and in no window any more."""
         batch = self._require_batch()
-        present = {*batch.counts, *self._instances.holders(), *self._alive}
+        counted = (table.process_of(key) for name, table in TABLES.items() for key in getattr(batch, name))
+        present = {*counted, *self._instances.holders(), *self._alive}
         if window.mark is not None:
-            window.history.close(self._rates_since(window.mark), present)
+            created = self._tallies.rates("counts", "created", window.mark.counts, _elapsed_s(batch, window.mark))
+            window.history.close(created, present)
         self._forget(present, [other for other in self.windows if other is not window])
-        window.mark = Mark(batch.now_ns, dict(self._tally.counts), self._totals(), batch.cost.cpu_ns)
+        window.mark = Mark(batch.now_ns, self._tallies.marked(), self._totals(), batch.cost.cpu_ns)
         return window.mark
 
     def begin(self) -> Mark:
@@ -165,7 +167,7 @@ class World:
             since: rates are since then; None: since the window's mark.
         """
         batch, since = self._require_batch(), since or window.mark or self.begin()
-        window_s = (batch.now_ns - since.now_ns) / 1e9
+        window_s = _elapsed_s(batch, since)
         self._gather()
         window.shown = {key: self._row(key, window, since, window_s) for key in self._listed(since)}
         rows = tuple(row for _, row in window.shown.values())
@@ -187,14 +189,14 @@ class World:
             if everything
             else len({instance.file for row in rows for instance in row.instances}),
             unheld=self._instances.unheld() if everything else (),
-            create_per_s=_rate(totals.created - since.totals.created, window_s),
-            release_per_s=_rate(totals.released - since.totals.released, window_s),
+            create_per_s=rate(totals.created - since.totals.created, window_s),
+            release_per_s=rate(totals.released - since.totals.released, window_s),
             processes=rows,
             journal=self._journal,
             journal_end=self._journal_end,
             news=news,
             cost=batch.cost,
-            cpu_share=_rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
+            cpu_share=rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
             lacking=self._attribution.totals_lack or unseen > 0 or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
@@ -216,7 +218,7 @@ class World:
         holders = self._instances.holders()
         left = {key for key in self._leaving if key in self._alive or key not in holders}
         for key in left:
-            if key not in self._alive and key not in self._tally.counts:
+            if key not in self._alive and key not in self._tallies:
                 self._facts.pop(key, None)
         self._leaving = (self._leaving - left).union(gone)
         # Processes absent from the last snapshot that hold nothing now have not changed.
@@ -224,15 +226,13 @@ class World:
 
     def _forget(self, present: Collection[ProcessKey], others: Sequence[Window]) -> None:
         """Processes that are gone, but for those of which another window may still show what they did."""
-        gone = {key: counts for key, counts in self._tally.counts.items() if key not in present}
-        shown = {key for key, counts in gone.items() if any(other.may_show(key, counts) for other in others)}
-        kept, forgotten = {*present, *shown}, gone.keys() - shown
+        gone = self._tallies.processes().difference(present)
+        acted = (self._tallies.acted(other.mark.counts if other.mark else {}) for other in others)
+        shown = gone.intersection(set().union(*acted))
+        kept, forgotten = {*present, *shown}, gone - shown
         for other in others:
             other.mark = other.mark and other.mark.without(forgotten)
-        for key in forgotten:
-            counts = self._tally.forget(key)
-            if self._covers(key):
-                self._past = _sum(self._past, counts)
+        self._tallies.forget(forgotten, self._covers)
         self._attribution.keep(kept)
         self._unseen.keep(kept, self._covers)
         for facts in (self._facts, self._exited_actors):
@@ -262,7 +262,7 @@ class World:
             window.hear(noted)
 
     def _count(self, batch: Batch) -> None:
-        self._tally.apply(batch.counts)
+        self._tallies.apply(batch)
         self._attribution.apply(batch, self._facts, self._covers)
         if not batch.source.exact:
             self._count_derived(batch)
@@ -271,33 +271,22 @@ class World:
         facts = self._facts.get(key)
         return Levels(self._instances.held_by(key), facts.fds if facts else None)
 
-    def _rates_since(self, mark: Mark) -> dict[ProcessKey, float]:
-        """Of creation, by those who created something."""
-        window_s = (self._require_batch().now_ns - mark.now_ns) / 1e9
-        return {
-            key: _rate(counts.created - then.created, window_s)
-            for key, counts in self._tally.counts.items()
-            if counts.created != (then := mark.counts.get(key, _NONE)).created
-        }
-
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
         for key in {process for process, _ in self._derived}:
-            counts = self._tally.counts.get(key, _NONE)
+            counts = self._tallies["counts"].of(key)
             for name, kind in (("created", Kind.FOUND), ("released", Kind.GONE)):
                 if not batch.source.sees(name):
                     counts = counts._replace(**{name: self._derived[key, kind]})
-            self._tally.counts[key] = counts
+            self._tallies["counts"].counts[key] = counts
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
         source, everything = batch.source, self._selection.is_all
         if everything and source.exact:
             return batch.totals
-        totals = self._past
-        for key, counts in self._tally.counts.items():
-            if self._covers(key):
-                totals = _sum(totals, counts)
+        counts = self._tallies["counts"].sum(self._covers)
+        totals = Totals(counts.created, counts.failed, counts.released)
         if not everything:
             return totals
         # What a probe sees needs no sum, which lacks what the kernel had no room to count for a process.
@@ -323,14 +312,12 @@ class World:
         self._instances.changed.clear()
 
     def _listed(self, since: Mark) -> list[ProcessKey]:
-        acted = [key for key, counts in self._tally.counts.items() if counts != since.counts.get(key, _NONE)]
+        acted = self._tallies.acted(since.counts)
         return sorted(key for key in {*self._instances.holders(), *acted} if self._covers(key))
 
     def _row(self, key: ProcessKey, window: Window, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
-        counts = self._tally.counts.get(key, _NONE)
-        before = since.counts.get(key, _NONE)
+        counted = self._tallies.counted(key, since.counts, window_s)
         facts, uid = self._facts.get(key), self._uid(key, None)
-        create_per_s = _rate(counts.created - before.created, window_s)
         partly_listed = key in self._instances.cut or self._instances.crowded
         known = Evidence(
             facts,
@@ -338,10 +325,8 @@ class World:
             uid,
             facts.user if facts else None if uid is None else self._users.get(uid),
             key not in self._alive,
-            counts,
-            create_per_s,
-            _rate(counts.released - before.released, window_s),
-            window.history.of(key, create_per_s),
+            counted,
+            window.history.of(key, counted[_LIFECYCLE].per_s("created")),
             self._held.get(key, ()),
             self._attribution.may_lack(key) or self._unseen.of(key),
             partly_listed,
@@ -351,13 +336,5 @@ class World:
         return shown if shown and shown[0] == known else (known, row_of(key, known))
 
 
-def _rate(difference: float, window_s: float) -> float:
-    return difference / window_s if window_s > 0 else 0.0
-
-
-def _sum(totals: Totals, counts: Counts) -> Totals:
-    return totals._replace(
-        created=totals.created + counts.created,
-        failed=totals.failed + counts.failed,
-        released=totals.released + counts.released,
-    )
+def _elapsed_s(batch: Batch, since: Mark) -> float:
+    return (batch.now_ns - since.now_ns) / 1e9

@@ -20,6 +20,7 @@ from epolltop.errors import Unplayable
 from epolltop.model.batch import (
     NS_PER_TICK,
     Cost,
+    Counts,
     Event,
     Host,
     Kind,
@@ -30,6 +31,7 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
+from epolltop.model.counted import Counted
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
 from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Provenance, Snapshot, Thread
 from epolltop.model.world import Selection
@@ -218,7 +220,7 @@ def _row(
         facts=Process(key=key, **_told(process, Process)),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         instances=held,
-        failed=process.create_failed or 0,
+        counted=(_counted(process),),
         history=tuple(process.history or ()),
         lacking=told.exact and process.exact is False,
         more_instances=max(0, process.open - len(held)),
@@ -228,9 +230,15 @@ def _row(
 
 
 _OWN_RULE = frozenset(
-    ("key", "facts", "started_ns", "instances", "failed", "history", "lacking", "more_instances", "growth")
+    ("key", "facts", "started_ns", "instances", "counted", "failed", "history", "lacking", "more_instances", "growth")
 )
 """What has a rule of its own, above."""
+
+
+def _counted(process: forms.Process) -> Counted[Counts]:
+    counts = Counts(failed=process.create_failed or 0, **_told(process, Counts))
+    rates = Counts()._asdict() | {"created": process.create_per_s or 0.0, "released": process.release_per_s or 0.0}
+    return Counted(counts, tuple(rates.values()))
 
 
 def _told(process: forms.Process, record: type) -> dict[str, Any]:

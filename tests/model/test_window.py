@@ -97,7 +97,7 @@ def test_who_is_gone_is_forgotten_when_no_window_shows_it() -> None:
     (row,) = world.freeze(slow).processes
     assert (row.created, row.create_per_s, row.ended) == (3, 1.5, True)
     world.mark(slow)
-    assert not world._tally.counts
+    assert not world._tallies.processes()
 
 
 def test_who_is_forgotten_and_comes_back_is_counted_anew_in_each_window() -> None:
@@ -120,10 +120,10 @@ def test_a_window_that_is_closed_keeps_nothing() -> None:
     world.apply(batch(SECOND_NS, counts={P: Counts(1)}, alive=()))
     world.apply(batch(2 * SECOND_NS, counts={}, alive=()))
     world.mark(open_)
-    assert world._tally.counts
+    assert world._tallies.processes()
     world.close_window(left)
     world.mark(open_)
-    assert not world._tally.counts
+    assert not world._tallies.processes()
 
 
 def test_news_are_told_to_each() -> None:

@@ -11,7 +11,7 @@ from epolltop.model.batch import Batch, Counts, Event, Kind, Probe, ProcessKey, 
 from epolltop.model.history import HISTORY, History
 from epolltop.model.instances import Instances
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.model.tally import Tally
+from epolltop.model.tally import Tallies
 from epolltop.model.world import JOURNAL, Selection, World
 from epolltop.query.headline import totals_line
 from tests.support.records import (
@@ -424,7 +424,9 @@ def _sizes(of: object) -> dict[str, int]:
     for name, value in vars(of).items():
         if isinstance(value, Sized) and not isinstance(value, str):
             sizes[name] = len(value)
-        elif isinstance(value, History | Instances | Tally):
+        elif isinstance(value, Tallies):
+            sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value["counts"]).items()}
+        elif isinstance(value, History | Instances):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
     for window in of.windows if isinstance(of, World) else ():
         sizes |= _sizes(window)
@@ -476,7 +478,7 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         world.begin_window()
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_exited_actors", "_tally.counts", "history._closed", "_instances._held"} < sizes[
+    assert {"_facts", "_users", "_exited_actors", "_tallies.counts", "history._closed", "_instances._held"} < sizes[
         -1
     ].keys()
 
@@ -488,9 +490,9 @@ def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and
     for tick in range(1, 3 * HISTORY):
         world.apply(_coming_and_going(tick, kept))
         sizes.append(_sizes(world))
-    assert _growing(sizes) <= {"_journal", "_tally.counts", "_facts", "_exited_actors"}
+    assert _growing(sizes) <= {"_journal", "_tallies.counts", "_facts", "_exited_actors"}
     acted = 10 * (3 * HISTORY - 1)
-    assert sizes[-1]["_tally.counts"] == acted
+    assert sizes[-1]["_tallies.counts"] == acted
     assert sizes[-1]["_facts"] + sizes[-1]["_exited_actors"] <= acted
     rows = _whole(world).processes
     assert len(rows) == acted

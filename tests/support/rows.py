@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Cost, Event, Host, Probe, Process, ProcessKey, Syscall, Totals
+from epolltop.model.batch import Cost, Counts, Event, Host, Probe, Process, ProcessKey, Syscall, Totals
+from epolltop.model.counted import Counted
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, source
 
@@ -24,23 +25,32 @@ _ROW = ProcessRow(
     ),
     started_ns=NOW_NS - 90 * SECOND_NS,
     ended=False,
-    created=5,
-    released=4,
-    failed=0,
-    sampled_out=0,
-    create_per_s=2.5,
-    release_per_s=1.5,
+    counted=(Counted(Counts(created=5, released=4), (2.5, 0.0, 1.5, 0.0, 0.0)),),
     history=(0.0, 1.0, 2.5),
     instances=(),
 )
 
 
 def process_row(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: object) -> ProcessRow:
-    """A process that holds as many instances as open says, unless it is given them; changes of its facts, too."""
+    """A process that holds as many instances as open says, unless it is given them; changes of its facts, too.
+
+    Counters, create_per_s and release_per_s may be changed as if they were members.
+    """
+    changes["counted"] = (_counted(changes),)
     held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
     key = ProcessKey(pid, start)
     facts = _ROW.facts._replace(key=key, **{name: changes.pop(name) for name in Process._fields if name in changes})  # type: ignore[arg-type]
     return replace(_ROW, **{"key": key, "facts": facts, "instances": held, **changes})  # type: ignore[arg-type]
+
+
+def _counted(changes: dict[str, object]) -> Counted[Counts]:
+    """Takes what it is made of out of the changes."""
+    before = _ROW.table("counts")
+    counts = {name: changes.pop(name) for name in Counts._fields if name in changes}
+    rates = dict(zip(Counts._fields, before.rates, strict=True))
+    for counter, name in (("created", "create_per_s"), ("released", "release_per_s")):
+        rates[counter] = float(changes.pop(name, rates[counter]))  # type: ignore[arg-type]
+    return Counted(before.total._replace(**counts), tuple(rates.values()))
 
 
 def instance(

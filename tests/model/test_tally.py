@@ -1,0 +1,66 @@
+"""Counters of any table, whatever its key and its record: by process, in sum, and a second."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import NamedTuple
+
+from epolltop.model.batch import SEEN_BY, TABLES, CounterTable, ProcessKey
+from epolltop.model.counted import Counted, counted
+from epolltop.model.tally import Tally
+from epolltop.sources.bpf.probes import PROBES
+from tests.support.records import P, Q
+
+
+class Waits(NamedTuple):
+    """A record that no batch has."""
+
+    calls: int = 0
+    events: int = 0
+
+
+Key = tuple[int, int, ProcessKey]
+"""An instance, a thread, its process."""
+ONE: Key = (0xA00, 100, P)
+TWO: Key = (0xA00, 101, P)
+OTHER: Key = (0xB00, 200, Q)
+
+
+def _applied(*ticks: dict[Key, Waits]) -> Tally:
+    tally = Tally(CounterTable(Waits(), itemgetter(2)))
+    for entries in ticks:
+        tally.apply(entries, itemgetter(2))
+    return tally
+
+
+def test_a_process_did_what_is_counted_under_all_its_keys() -> None:
+    tally = _applied({ONE: Waits(2, 3)}, {ONE: Waits(5, 3), TWO: Waits(1, 1), OTHER: Waits(7, 0)})
+    assert (tally.of(P), tally.of(Q)) == (Waits(6, 4), Waits(7, 0))
+    assert tally.sum(lambda _: True) == Waits(13, 4)
+    assert tally.sum(lambda process: process == P) == Waits(6, 4)
+
+
+def test_counts_never_fall_when_an_entry_goes_or_begins_anew() -> None:
+    assert _applied({ONE: Waits(5, 5), TWO: Waits(1, 1)}, {TWO: Waits(1, 1)}).of(P) == Waits(6, 6)
+    assert _applied({ONE: Waits(5, 5)}, {}, {ONE: Waits(2, 1)}).of(P) == Waits(7, 6)
+    assert _applied({ONE: Waits(5, 5)}, {ONE: Waits(2, 1)}).of(P) == Waits(7, 6)
+
+
+def test_a_forgotten_process_stays_in_the_sum_if_it_is_covered() -> None:
+    tally = _applied({ONE: Waits(5, 5), OTHER: Waits(7, 0)}, {})
+    tally.forget(P, covered=True)
+    tally.forget(Q, covered=False)
+    assert (tally.counts, tally.sum(lambda _: True)) == ({}, Waits(5, 5))
+
+
+def test_each_counter_has_a_total_and_a_rate() -> None:
+    did = counted(Waits(10, 6), Waits(4, 6), 2.0)
+    assert did == Counted(Waits(10, 6), (3.0, 0.0))
+    assert (did.per_s("calls"), did.per_s("events")) == (3.0, 0.0)
+    assert counted(Waits(10, 6), Waits(), 0.0).rates == (0.0, 0.0), "nothing has a rate in no time"
+
+
+def test_each_counter_is_seen_by_a_probe() -> None:
+    counters = {counter for table in TABLES.values() for counter in table.none._fields}
+    assert counters == SEEN_BY.keys()
+    assert set(SEEN_BY.values()) <= {probe.name for probe in PROBES}
