@@ -258,7 +258,7 @@ def test_a_cut_is_told_once_and_what_stands_before_it_is_shown(path: Path, tmp_p
         (b"", "empty"),
         (b"#!/bin/sh\n", "neither a recording nor a snapshot of epolltop"),
         (b"{}", "no snapshot of epolltop: Object missing required field `schema`"),
-        (b"epolltop.recording/7 {}\n", "a recording of version 7; this epolltop reads version 1"),
+        (b"epolltop.recording/7 {}\n", "a recording of version 7; this epolltop reads versions 1 and 2"),
     ],
 )
 def test_a_strange_file_is_one_sentence(raw: bytes, said: str, front_end: list[str], tmp_path: Path) -> None:
