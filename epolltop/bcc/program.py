@@ -164,7 +164,7 @@ class Program:
         self._tracepoints[target] = syscalls.attach_tracepoint(target, function.fd)
 
     def detach(self, how: str, target: str) -> None:
-        """Undoes one attach."""
+        """Detaches the program that `attach` attached."""
         bpf, to = self._object, target.encode()
         calls: dict[str, Callable[[], object]] = {
             "fentry": lambda: bpf.detach_kfunc(fn_name=self._tracing(how, target)),

@@ -95,5 +95,5 @@ def require() -> None:
 
 
 def kernel() -> str:
-    """Release and architecture."""
+    """Release and architecture of the running kernel."""
     return f"{platform.release()} {platform.machine()}"

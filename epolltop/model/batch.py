@@ -107,7 +107,7 @@ class Event(NamedTuple):
 
     @property
     def process(self) -> ProcessKey:
-        """Who acted."""
+        """The process that acted."""
         return ProcessKey(self.pid, self.start)
 
     @property

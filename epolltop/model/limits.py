@@ -45,7 +45,7 @@ class Limit(NamedTuple):
         return value if isinstance(value, str) else ""
 
     def passed_through(self, safe: Callable[[str], str]) -> Limit:
-        """The same with every text in it replaced by what the function makes of it."""
+        """A copy in which the function has replaced every text."""
         evidence = ((safe(name), safe(value) if isinstance(value, str) else value) for name, value in self.evidence)
         return Limit(safe(self.id), tuple(evidence))
 

@@ -148,7 +148,7 @@ class ProcessRow:
 
     @property
     def pid(self) -> int:
-        """Thread group id."""
+        """The thread group id of the process."""
         return self.key.pid
 
     @property

@@ -28,7 +28,7 @@ def as_json(report: Report[Any]) -> Parts:
 
 
 def as_json_line(report: Report[Any]) -> Parts:
-    """The same on one line."""
+    """The snapshot as JSON on one line."""
     yield from _readable(on_one_line(snapshot_document(report), ascii_only=report.ascii_only))
     yield "\n"
 

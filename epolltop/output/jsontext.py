@@ -23,7 +23,7 @@ def on_one_line(document: Json, *, ascii_only: bool) -> Parts:
 
 
 def gathered(document: Any) -> Any:
-    """The same with lists in place of generators."""
+    """A copy of the value with lists in place of generators."""
     if isinstance(document, dict):
         return {name: gathered(value) for name, value in document.items()}
     return [gathered(item) for item in document] if isinstance(document, GeneratorType) else document

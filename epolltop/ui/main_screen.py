@@ -96,7 +96,7 @@ class MainScreen:
     # Where one is.
 
     def go(self, trail: Trail) -> None:
-        """Shows another place."""
+        """Navigates to another place."""
         if trail.here.subject.rows is not self.trail.here.subject.rows:
             self.glow = Glow(trail.here.subject.key)
         self.trail = trail

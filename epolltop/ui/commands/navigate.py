@@ -73,6 +73,6 @@ def row(screen: MainScreen, rows: int) -> None:
 
 
 def raw(screen: MainScreen) -> None:
-    """Story or fields."""
+    """Switches the detail pane between the story and the fields."""
     screen.board.raw = not screen.board.raw
     screen.board.describe()

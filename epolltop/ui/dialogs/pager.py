@@ -35,11 +35,11 @@ class Pager(VerticalScroll, can_focus=True):
     ]
 
     def action_scroll_down(self) -> None:
-        """A line on."""
+        """Scrolls down a line."""
         self._scroll_by(lambda: 1)
 
     def action_scroll_up(self) -> None:
-        """A line back."""
+        """Scrolls up a line."""
         self._scroll_by(lambda: -1)
 
     def action_page_down(self) -> None:

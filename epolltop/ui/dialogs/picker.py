@@ -20,7 +20,7 @@ from epolltop.ui.widgets.line_input import Entry
 
 
 class Choice(NamedTuple):
-    """Something to choose."""
+    """An entry of the list."""
 
     id: str
     label: str

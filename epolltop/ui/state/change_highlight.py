@@ -42,7 +42,7 @@ class Glow:
         return [row for _, row in self._went.values()]
 
     def row_class(self, row: Any) -> str:
-        """For VirtualTable."""
+        """The style class of a row, for VirtualTable."""
         if not self._came and not self._went:
             return ""
         key = self._key(row)

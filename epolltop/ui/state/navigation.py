@@ -56,7 +56,7 @@ class Place:
         return self.subject.rows is other.subject.rows and self.filter_text == other.filter_text
 
     def filtered(self, text: str) -> Place:
-        """The same with another filter; FilterError if it is none."""
+        """This place with another filter; FilterError if it does not parse."""
         return replace(self, filter_text=text.strip(), narrowings=(), filter=parse_over(self.subject.fields, text))
 
     def narrowed(self, field: Field[Any], value: Value, *, negate: bool) -> Place:
@@ -104,7 +104,7 @@ class Trail:
 
     @property
     def here(self) -> Place:
-        """The last."""
+        """The place that is shown, the last of the way."""
         return self.places[-1]
 
     @property
@@ -113,7 +113,7 @@ class Trail:
         return len(self.places) == 1
 
     def at(self, place: Place) -> Trail:
-        """The same way to another last place."""
+        """This way with another last place."""
         return Trail((*self.places[:-1], place))
 
     def into(self, row: Any) -> Trail:

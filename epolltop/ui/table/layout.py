@@ -51,7 +51,7 @@ class Layout(Generic[Row]):
         return slice(bisect_right(self.starts, left) - 1, bisect_left(self.starts, left + self.room))
 
     def at(self, place: int) -> Column[Row] | None:
-        """The column there."""
+        """The column at a horizontal position."""
         index = bisect_right(self.starts, place) - 1
         return self.columns[index] if 0 <= index < len(self.columns) else None
 

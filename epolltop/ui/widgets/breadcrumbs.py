@@ -16,7 +16,7 @@ NARROW = 100
 
 
 class Crumbs(Lines):
-    """One line."""
+    """The line that shows the way to the current place."""
 
     def __init__(self, readable: Callable[[str], str], id: str) -> None:
         super().__init__(id=id)
