@@ -33,7 +33,9 @@ def counted(now: Record, then: Record, window_s: float) -> Counted[Record]:
         then: when the window began.
         window_s: its length; in one without length nothing has a rate.
     """
-    return Counted(now, tuple(rate(rise, window_s) for rise in map(operator.sub, now, then)))
+    if now is then or window_s <= 0:  # of nearly all processes
+        return Counted(now, (0.0,) * len(now))
+    return Counted(now, tuple([(is_now - was) / window_s for is_now, was in zip(now, then, strict=True)]))
 
 
 def rate(rise: float, window_s: float) -> float:
@@ -46,8 +48,13 @@ def added(left: Record, right: Record) -> Record:
     return left._make(map(operator.add, left, right))
 
 
+def fell(now: Record, then: Record) -> bool:
+    """Whether a counter is less than it was: it was counted anew since."""
+    return any(map(operator.lt, now, then))
+
+
 def risen(now: Record, then: Record | None) -> Record:
     """What was counted in between. One that fell, or was not there, began anew from 0."""
-    if then is None or any(map(operator.lt, now, then)):
+    if then is None or fell(now, then):
         return now
     return now._make(map(operator.sub, now, then))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from epolltop.model.batch import TABLES, Batch, CounterTable, ProcessKey
-from epolltop.model.counted import Counted, added, counted, rate, risen
+from epolltop.model.counted import Counted, added, counted, fell, rate, risen
 
 ByTable = Mapping[str, Mapping[ProcessKey, Any]]
 """Records of counters by table and process."""
@@ -22,7 +22,8 @@ class Tally:
     def __init__(self, table: CounterTable) -> None:
         self.counts: dict[ProcessKey, Any] = {}
         """Of all that were not forgotten."""
-        self._none = table.none
+        self.none = table.none
+        """The record of what did nothing."""
         self._past = table.none  # of those that were forgotten and count
         self._entries: Mapping[Any, Any] = {}  # in the last batch
 
@@ -33,12 +34,15 @@ class Tally:
             last = before.get(key)
             if entry != last:
                 process = process_of(key)
-                known, rise = self.counts.get(process), risen(entry, last)
-                self.counts[process] = rise if known is None else added(known, rise)
+                known = self.counts.get(process)
+                if known == last and (last is None or not fell(entry, last)):
+                    self.counts[process] = entry  # as nearly always: nothing more to add up
+                else:
+                    self.counts[process] = risen(entry, last) if known is None else added(known, risen(entry, last))
 
     def of(self, process: ProcessKey) -> Any:
         """What a process did."""
-        return self.counts.get(process, self._none)
+        return self.counts.get(process, self.none)
 
     def sum(self, covers: Callable[[ProcessKey], bool]) -> Any:
         """What selected processes did, and those that are forgotten."""
@@ -93,10 +97,11 @@ class Tallies:
 
     def counted(self, process: ProcessKey, since: ByTable, window_s: float) -> tuple[Counted[Any], ...]:
         """What a process did, with the rates since then, in the order of the tables."""
-        none: Mapping[ProcessKey, Any] = {}
         return tuple(
-            counted(tally.of(process), since.get(name, none).get(process, TABLES[name].none), window_s)
-            for name, tally in self._tallies.items()
+            [
+                counted(tally.of(process), since[name].get(process, tally.none) if since else tally.none, window_s)
+                for name, tally in self._tallies.items()
+            ]
         )
 
     def rates(self, table: str, counter: str, since: ByTable, window_s: float) -> dict[ProcessKey, float]:
