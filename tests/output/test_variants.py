@@ -60,7 +60,7 @@ def test_the_document_of_instances_has_the_processes_that_hold_some() -> None:
     processes = document()["processes"]
     assert changed(document(), document(subject="instances")) == {
         "view.of": "instances",
-        "view.sort": "age",
+        "view.sort": "age_s",
         "totals.shown": 2,
         "processes": [row for row in processes if row["instances"]],
     }
@@ -156,6 +156,8 @@ def test_a_document_of_lower_bounds() -> None:
     assert (source["source.kind"], source["source.exact"]) == ("proc", False)
     assert source["source.fallback"].startswith("only /proc is read, since privileges: uid 65534")
     assert source["source.probes.0.traces"] is source["source.probes.1.traces"] is False
+    limits = {path: changes.pop(path) for path in [*changes] if path.startswith("limits.")}
+    assert limits["limits.0.id"] == "only_proc"
     of_processes = {f"processes.{row}.{member}": None for row in range(3) for member in FAILURES}
     assert changes == of_processes | {f"processes.{row}.exact": False for row in range(3)} | {
         "self.cpu_share": 0.5,
