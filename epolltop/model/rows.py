@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from epolltop.model.batch import NS_PER_TICK, Event, Process, ProcessKey
-from epolltop.model.counted import Counted
+from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Growth, Instance, ProcessRow
 
 

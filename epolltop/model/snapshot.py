@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from epolltop.model.batch import TABLES, Cost, Event, Process, ProcessKey, Source, Syscall, Totals, instance_id
-from epolltop.model.counted import Counted
+from epolltop.model.rates import Counted
 
 Count = TypeVar("Count", int, float)
 _PLACES = {name: place for place, name in enumerate(TABLES)}
@@ -138,7 +138,7 @@ class ProcessRow:
     """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
     instances: tuple[Instance, ...]
     lacking: bool = False
-    """Some of what it did may be counted for nobody, see attribution.py: its counts are lower bounds."""
+    """Some of what it did may be counted for nobody, see completeness.py: its counts are lower bounds."""
     partly_listed: bool = False
     """It may hold more instances than those, which are all that is known one by one."""
     more_instances: int = 0

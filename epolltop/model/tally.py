@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from epolltop.model.batch import TABLES, Batch, CounterTable, ProcessKey
-from epolltop.model.counted import Counted, added, counted, fell, rate, risen
+from epolltop.model.rates import Counted, added, counted, fell, rate, risen
 
 ByTable = Mapping[str, Mapping[ProcessKey, Any]]
 """Records of counters by table and process."""

@@ -11,13 +11,13 @@ import operator
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from epolltop.model.attribution import Attribution
 from epolltop.model.batch import TABLES, Batch, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.completeness import Completeness
 from epolltop.model.copied import copied
-from epolltop.model.counted import rate
 from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
+from epolltop.model.rates import rate
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.tally import Tallies
@@ -74,7 +74,7 @@ class World:
             ProcessKey, Event
         ] = {}  # gone before /proc was asked: their last event speaks for them
         self._tallies = Tallies()
-        self._attribution = Attribution()
+        self._completeness = Completeness()
         self._unseen = Unseen()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
         self._levelled = Levelled()
@@ -197,7 +197,9 @@ class World:
             news=news,
             cost=batch.cost,
             cpu_share=rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
-            lacking=self._attribution.totals_lack or unseen > 0 or (bool(batch.source.unattributed) and not everything),
+            lacking=self._completeness.totals_lack
+            or unseen > 0
+            or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
             absent=self._selection.absent({key.pid for key in (*batch.processes, *(row.key for row in rows))}),
@@ -233,7 +235,7 @@ class World:
         for other in others:
             other.mark = other.mark and other.mark.without(forgotten)
         self._tallies.forget(forgotten, self._covers)
-        self._attribution.keep(kept)
+        self._completeness.keep(kept)
         self._unseen.keep(kept, self._covers)
         for facts in (self._facts, self._exited_actors):
             for key in facts.keys() - kept:
@@ -263,7 +265,7 @@ class World:
 
     def _count(self, batch: Batch) -> None:
         self._tallies.apply(batch)
-        self._attribution.apply(batch, self._facts, self._covers)
+        self._completeness.apply(batch, self._facts, self._covers)
         if not batch.source.exact:
             self._count_derived(batch)
 
@@ -328,7 +330,7 @@ class World:
             counted,
             window.history.of(key, counted[_LIFECYCLE].per_s("created")),
             self._held.get(key, ()),
-            self._attribution.may_lack(key) or self._unseen.of(key),
+            self._completeness.may_lack(key) or self._unseen.of(key),
             partly_listed,
             None if partly_listed else self._levelled.of(key, self._require_batch().now_ns, self._levels(key)),
         )

@@ -31,8 +31,8 @@ from epolltop.model.batch import (
     Syscall,
     Totals,
 )
-from epolltop.model.counted import Counted
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
+from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Extent, Growth, Holder, Instance, ProcessRow, Provenance, Snapshot, Thread
 from epolltop.model.world import Selection
 from epolltop.saved import snapshot_form as forms

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from epolltop.model.batch import SEEN_BY, TABLES, CounterTable, ProcessKey
-from epolltop.model.counted import Counted, counted
+from epolltop.model.rates import Counted, counted
 from epolltop.model.tally import Tally
 from epolltop.sources.bpf.probes import PROBES
 from tests.support.records import P, Q

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from epolltop.model.batch import Cost, Counts, Event, Host, Probe, Process, ProcessKey, Syscall, Totals
-from epolltop.model.counted import Counted
+from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, source
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Container, Mapping
 from epolltop.model.batch import NS_PER_TICK, Batch, Counts, ProcessKey
 
 
-class Attribution:
+class Completeness:
     """Learns from each batch which processes had their entry all the time."""
 
     def __init__(self) -> None:
