@@ -52,7 +52,7 @@ async def test_keys_that_arrive_together_act_in_their_order() -> None:
     ("keys", "seen"),
     [
         (("3", "f"), "filter: time="),
-        (("2", "exclamation_mark"), "filter: age<2 "),
+        (("2", "exclamation_mark"), "filter: age_s<2 "),
         (("2", "m", "Y"), "1 row sent to the terminal"),
         (("3", "e"), "Exported to"),
         (("3", ">"), "by EVENT"),
