@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from .program import COMMAND, environment
 Document = dict[str, Any]
 PATIENCE_S = 100.0
 """As much as a guest without KVM needs."""
+CENSUS_DUE_S = 2.0
+"""A census waits twenty times what the last one took, here 100 ms at most. Earlier snapshots show that last one."""
 
 
 def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] = ()) -> Document:
@@ -34,6 +37,7 @@ def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] 
             eventually(lambda: program.poll() is not None or has_probes(last_child(program.pid)), PATIENCE_S)
             if program.returncode is None:
                 act()
+                time.sleep(CENSUS_DUE_S)
                 os.kill(last_child(program.pid), signal.SIGINT)  # nsenter(1) does not pass it on
             written, said = program.communicate(timeout=PATIENCE_S)
         finally:
