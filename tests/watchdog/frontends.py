@@ -124,9 +124,11 @@ def screen(*arguments: str, keys: Sequence[bytes] = (b"2", b"1", b"?", b"\x1b"))
 
         def type_on() -> None:
             painted, pressed, at = 0, 0, 0.0
+            readable = select.poll()  # select(2) takes no descriptor above 1,023
+            readable.register(master, select.POLLIN)
             while process.poll() is None:
                 try:
-                    if select.select([master], [], [], 0.02)[0]:
+                    if readable.poll(20):
                         painted += len(os.read(master, 1 << 16))
                     if painted > _ANSWER and time.monotonic() - at > _BETWEEN_KEYS_S:
                         watched.tick()
