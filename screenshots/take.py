@@ -170,12 +170,12 @@ async def take(picture: Picture, directory: Path) -> str:
     session = Listener(
         Observation(lambda: open_source("bpf", include_self=False), Selection(uids=frozenset({owner}))), 0.5
     )
-    nowhere = Exports(lambda *_: HERE, lambda _: HERE, ())
+    nowhere = Exports(lambda *_, **_more: HERE, lambda _: HERE, ())
     app = EpolltopApp(session, picture.start, nowhere)
     app.theme = picture.theme
     try:
         async with app.run_test(size=picture.size) as pilot:
-            while app.ring.latest is None:
+            while app.main_screen.ring.latest is None:
                 await pilot.pause(0.05)
             with running(picture.programs, directory):
                 await asyncio.to_thread(picture.during, directory)
@@ -218,7 +218,7 @@ def main(names: list[str]) -> None:
         if converter():
             # It knows no textLength: the letters themselves must be as wide as the cells, or coloured ones drift.
             wide = svg.replace("font-size: 20px", f"font-size: {20 * CELL / LETTER:.3f}px").encode()
-            command = ["rsvg-convert", "-z", "1.2", "-o", path.with_suffix(".png")]
+            command = ["rsvg-convert", "-z", "1.2", "-o", str(path.with_suffix(".png"))]
             subprocess.run(command, input=wide, check=True)
 
 
