@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeAlias
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.member import Form, Member, Row, rounded
+from epolltop.query.member import Form, Member, Row, Shape, rounded
 from epolltop.text.cells import cut
 from epolltop.text.numbers import UNKNOWN, at_least, count, duration, rate
 
@@ -75,7 +76,7 @@ def _may_lack(row: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Field(Generic[Row]):
+class Field(Shape, Generic[Row]):
     """One column, sort key, filter word, help entry, and member of a snapshot file with its schema and reader."""
 
     id: str
@@ -117,14 +118,6 @@ class Field(Generic[Row]):
     """Help about the member, where it differs."""
     form: Form | None = None
     """Of what stands there, where it does not follow from the unit."""
-    known: bool = False
-    """As in Member, like all that follow."""
-    signed: bool = False
-    many: bool = False
-    gaps: bool = False
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    items_max: int | None = None
 
     @property
     def right(self) -> bool:
@@ -166,8 +159,8 @@ class Field(Generic[Row]):
     def member(self) -> Member[Row]:
         """What a snapshot file has of it."""
         form = _STEPS[self.unit].form if self.kind == "histogram" else self.form or _FORMS.get(self.unit, "number")
-        return Member(self.id, form, self.json_help or self.help, self._written, self.known, self.signed, self.many,
-                      self.gaps, self.choices, self.pattern, self.items_max)  # fmt: skip
+        shape = {each.name: getattr(self, each.name) for each in dataclasses.fields(Shape)}
+        return Member(self.id, form, self.json_help or self.help, self._written, **shape)
 
     def _written(self, row: Row, snapshot: Snapshot) -> Any:
         if self.json is None:

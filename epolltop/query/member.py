@@ -17,16 +17,10 @@ DIGITS = 3
 """Behind the point of a number, unless a member gives more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Generic[Row]):
-    """A name, what stands under it, and what may stand there."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What may stand under a name, beside its form."""
 
-    name: str
-    form: Form
-    help: str
-    """One sentence."""
-    get: Callable[[Row, Snapshot], Any]
-    """As JSON has it; None is unknown."""
     known: bool = False
     """Never unknown."""
     signed: bool = False
@@ -41,6 +35,18 @@ class Member(Generic[Row]):
     """Which texts, or items that are texts, match whole."""
     items_max: int | None = None
     """Of the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Shape, Generic[Row]):
+    """A name, what stands under it, and what may stand there."""
+
+    name: str
+    form: Form
+    help: str
+    """One sentence."""
+    get: Callable[[Row, Snapshot], Any]
+    """As JSON has it; None is unknown."""
 
 
 def rounded(number: float | None, digits: int = DIGITS) -> float | None:
