@@ -148,7 +148,7 @@ def _no_instance(snapshot: Snapshot) -> str:
     return "No process holds an epoll instance."
 
 
-def nothing_yet(snapshot: Snapshot) -> str:
+def _nothing_yet(snapshot: Snapshot) -> str:
     """Why there are no events."""
     if snapshot.source.exact:
         totals = snapshot.totals
@@ -190,7 +190,7 @@ EVENTS: Subject[Event] = Subject(
     rows=NewestFirst,
     key=lambda event: event,
     sort="time",
-    empty=nothing_yet,
+    empty=_nothing_yet,
     ordered=True,
 )
 

@@ -15,17 +15,7 @@ from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
 from epolltop.query.story import StoryLine, event_story, instance_story, raw_story
-from epolltop.query.view import (
-    EVENTS,
-    INSTANCES,
-    PROCESSES,
-    SUBJECTS,
-    NewestFirst,
-    Subject,
-    instances,
-    nothing_yet,
-    processes_of,
-)
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
 from epolltop.ui.dialogs.whole_row import whole
 from epolltop.ui.keys import at_tables
 from epolltop.ui.state.change_highlight import Glow
@@ -192,7 +182,7 @@ class Board(Vertical):
         self.query_one("#instances_title", Lines).put([Text(self._readable(f"instances of {who}"))])
         self.query_one("#events_title", Lines).put([Text("events of all processes, newest first; g follows them")])
         journal = self.table(EVENTS.id)
-        journal.empty = nothing_yet(snapshot)
+        journal.empty = EVENTS.empty(snapshot)
         journal.set_sort(None, False)
         journal.show(NewestFirst(snapshot))
 

@@ -26,7 +26,7 @@ from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
 from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
 from epolltop.query.story import raw_story
-from epolltop.query.view import PROCESSES, arranged, nothing_yet
+from epolltop.query.view import EVENTS, PROCESSES, arranged
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from epolltop.sources import FactSource
@@ -318,7 +318,7 @@ async def test_empty_panes_say_why(script: Batch, filter_text: str, said: str) -
 def test_a_file_that_counts_without_events_says_so(kind: str, said: str) -> None:
     whole = snapshot(process_row(7))
     counted = replace(whole, source=replace(whole.source, kind=kind), totals=Totals(created=4))
-    assert said in nothing_yet(counted)
+    assert said in EVENTS.empty(counted)
 
 
 async def test_of_what_could_not_be_read_nothing_is_said() -> None:
