@@ -14,6 +14,9 @@ Gravity = Literal["info", "warn"]
 out of date."""
 _AS_ROOT = "run it as root"
 _PROBES = "--source bpf, as root"
+_OUTERMOST = "run it in the machine's first PID namespace"
+_NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
+_AS_LAST_KNOWN = "the rest is shown as it was last known"
 
 
 class CatalogueEntry(NamedTuple):
@@ -50,7 +53,7 @@ def _census_cut(limit: Limit) -> str:
     pid, name = limit.number("pid"), limit.text("name")
     return (
         f"the census is cut short at {grouped(limit.number('descriptors'))} descriptors, "
-        f"{pid}{f' ({name})' if name else ''} holds most: the rest is shown as it was last known"
+        f"{pid}{f' ({name})' if name else ''} holds most: {_AS_LAST_KNOWN}"
     )
 
 
@@ -79,9 +82,6 @@ def _unlisted(limit: Limit) -> str:
     kept += [f"{plural(registered, 'registration')} with io_uring"] * (registered > 0)
     return f"instances held only by {' or '.join(kept)} are in no census"
 
-
-_NO_KCMP = "without kcmp(2) it cannot be told which descriptors share an instance: each counts as its own"
-_AS_LAST_KNOWN = "the rest is shown as it was last known"
 
 CATALOGUE: dict[str, CatalogueEntry] = {
     limits.TOLD: CatalogueEntry("warn", lambda limit: limit.text("sentence")),
@@ -125,7 +125,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "warn",
         "processes outside epolltop's own PID namespace cannot be compared by kcmp(2): each of their descriptors "
         "counts as an instance of its own",
-        "run it in the machine's first PID namespace",
+        _OUTERMOST,
     ),
     limits.THREAD_TABLES_UNSEEN: CatalogueEntry(
         "warn",
@@ -139,12 +139,12 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.PART_OF_MACHINE: CatalogueEntry(
         "warn",
         "/proc is that of a PID namespace inside the machine: processes outside it are not seen",
-        "run it in the machine's first PID namespace",
+        _OUTERMOST,
     ),
     limits.OUTSIDE_NAMESPACE: CatalogueEntry(
         "warn",
         "what processes outside epolltop's own PID namespace hold is in no census, and counts as in flight",
-        "run it in the machine's first PID namespace",
+        _OUTERMOST,
     ),
     limits.WALK_CUT: CatalogueEntry("warn", f"/proc holds more than one census can read and compare: {_AS_LAST_KNOWN}"),
     limits.CENSUS_CUT: CatalogueEntry("warn", _census_cut),
