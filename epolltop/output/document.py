@@ -21,7 +21,7 @@ from epolltop.query.event_record import event_record
 from epolltop.query.fields import InstanceOf
 from epolltop.query.filter import everything
 from epolltop.query.limit_catalogue import remedy, severity, words
-from epolltop.query.member import Member
+from epolltop.query.member import Member, rounded
 from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS, first_holders
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.text.numbers import timestamp
@@ -44,7 +44,7 @@ def snapshot_document(report: Report[Any]) -> Json:
         "clocks": {"boottime_ns": snapshot.now_ns, "realtime_ns": snapshot.wall_ns},
         "observed_s": round(snapshot.observed_s, 6),
         "window_s": round(snapshot.window_s, 6),
-        "census_age_s": None if snapshot.census_age_s is None else round(snapshot.census_age_s, 6),
+        "census_age_s": rounded(snapshot.census_age_s, 6),
         "host": snapshot.source.host._asdict(),
         "source": source_document(snapshot.source),
         "limits": limit_documents(limits_of(snapshot)),
@@ -62,8 +62,8 @@ def snapshot_document(report: Report[Any]) -> Json:
                 released=totals.released,
                 create_failed=totals.failed if snapshot.source.sees_failures else None,
                 released_by_kernel=totals.released_by_kernel,
-                create_per_s=round(snapshot.create_per_s, 3),
-                release_per_s=round(snapshot.release_per_s, 3),
+                create_per_s=rounded(snapshot.create_per_s),
+                release_per_s=rounded(snapshot.release_per_s),
             ),
             "exact": snapshot.exact,
             "unseen_creations": snapshot.unseen,
