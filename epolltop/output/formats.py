@@ -7,7 +7,7 @@ from typing import Any
 
 from epolltop.model.bounds import SNAPSHOT_BYTES_MAX
 from epolltop.model.snapshot import ProcessRow
-from epolltop.output import delimited as table
+from epolltop.output.delimited import comma_separated, escaped, literal, markdown
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import indented, on_one_line
 from epolltop.output.parts import Parts, within
@@ -46,7 +46,7 @@ def as_csv(report: Report[Any]) -> Parts:
         fields = report.view.subject.fields
         heading = [field.id for field in fields]
         lines = ([field.value(row, report.snapshot) for field in fields] for row in report.rows)
-    for line in table.comma_separated(heading, lines):
+    for line in comma_separated(heading, lines):
         yield _spelt(line, report)
 
 
@@ -65,11 +65,11 @@ def _with_instances(report: Report[ProcessRow]) -> tuple[list[str], Iterable[Seq
 def as_markdown(report: Report[Row]) -> Parts:
     """The headline and the table of rows."""
     for line in headline(report.snapshot):
-        yield f"{table.escaped(_spelt(line.strip(), report))}  \n"
+        yield f"{escaped(_spelt(line.strip(), report))}  \n"
     for typed in _typed(report):
-        yield f"filter: {table.literal(_spelt(typed, report))}  \n"
+        yield f"filter: {literal(_spelt(typed, report))}  \n"
     yield "\n"
-    yield from table.markdown(report.rows, report.view.subject.fields, report.snapshot, ascii_only=report.ascii_only)
+    yield from markdown(report.rows, report.view.subject.fields, report.snapshot, ascii_only=report.ascii_only)
 
 
 def as_text(report: Report[Row]) -> Parts:
