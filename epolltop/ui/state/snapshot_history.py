@@ -49,7 +49,7 @@ class Ring:
 
     def _drop(self) -> None:
         self._kept.popleft()
-        self._size -= self._sizes.popleft() if self._sizes else 0
+        self._size -= self._sizes.popleft()
 
     @property
     def latest(self) -> Snapshot | None:
