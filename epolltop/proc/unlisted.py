@@ -9,9 +9,7 @@ Costs on Linux 6.18: 3 µs for each descriptor, and 10 µs for each socket and r
 from __future__ import annotations
 
 import contextlib
-import os
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from epolltop.model.batch import Unlisted
 from epolltop.proc import kcmp
@@ -21,6 +19,7 @@ from epolltop.proc.kcmp import Slot
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import GONE
+from epolltop.runtime.pace import Deadline
 
 WITHIN_S = 2.0
 """Whatever is not reached within it is left out."""
@@ -29,12 +28,12 @@ _RING = "anon_inode:[io_uring]"
 
 def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unlisted:
     """Looks at all sockets and rings of a tree that we may read, within a time limit."""
-    deadline = time.monotonic() + within_s
+    deadline, procfs = Deadline(within_s), Procfs(root)
     sockets: dict[str, int] = {}
     rings: dict[Slot, int] = {}
     complete = True
-    for place, link in _links(root):
-        if time.monotonic() > deadline:
+    for place, link in _links(root, procfs.pids()):
+        if deadline.is_over:
             complete = False
             break
         if place is None:
@@ -45,7 +44,7 @@ def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unliste
             sockets[link] = descriptors_in_flight(root, pid, fd)
         elif link == _RING and (number := instances_in_ring(root, pid, fd)):
             rings[pid, fd] = number
-    compares = kcmp.available() and OwnPids(Procfs(root)).ours
+    compares = kcmp.available() and OwnPids(procfs).ours
     files, apart = kcmp.group(rings, kcmp.compare if compares else kcmp.refused)
     waiting = [number for number in sockets.values() if number]
     return Unlisted(
@@ -56,9 +55,9 @@ def find_unlisted(root: str = "/proc", *, within_s: float = WITHIN_S) -> Unliste
     )
 
 
-def _links(root: str) -> Iterator[tuple[Slot | None, str]]:
+def _links(root: str, pids: Iterable[int]) -> Iterator[tuple[Slot | None, str]]:
     """Yields None for a process whose descriptors may not be read."""
-    for pid in [int(name) for name in os.listdir(root) if name.isdecimal()]:
+    for pid in pids:
         with contextlib.suppress(*GONE):
             try:
                 for fd, link in links(root, pid):
