@@ -34,7 +34,7 @@ from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.kernel_offsets import layout
-from epolltop.sources.bpf.ladder import ALL, CENSUS_LADDER, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.ladder import ALL, WITHOUT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
@@ -49,7 +49,7 @@ _Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
 """Of a map: key and value."""
 _ACTOR = attrgetter("pid", "start", "uid")
 _NOT_TRACED = "not traced"
-"""What a probe without a hook is attached to, if the census does not stand in for it."""
+"""What a probe is attached to that is not wanted. For another one without a hook the census stands in."""
 
 
 class BpfSource:
@@ -327,7 +327,7 @@ class BpfSource:
         )
 
     def _probe(self, name: str, attached: Attached) -> Probe:
-        instead = self._census.by if attached.rung == CENSUS_LADDER else _NOT_TRACED
+        instead = _NOT_TRACED if attached.rung == WITHOUT else self._census.by
         return Probe(name, attached.attached_to or instead, traces=bool(attached.hooks))
 
     def _missed(self) -> int:
