@@ -7,10 +7,10 @@
  * allocator).
  *
  * -D: OWN_TGID (0: it has no number here), INCLUDE_SELF (leave nobody out), the structure offsets FILE_F_OP ... and
- * sizes UPID_SIZE ... from BTF, and what sizes.py says: LIVE_INSTANCES_MAX (instances that are alive and were created under our
- * eyes), PROCESSES_MAX (processes that acted and are not yet known to be gone), EVENT_INTERVAL_NS, EVENT_BURST_NS.
- * PID_NAMESPACE_UP, if pids are to be shown as a PID namespace numbers them: how many levels that one is above
- * epolltop's own. KERNEL_STACK_SIZE, where bpf_task_pt_regs is missing (before Linux 5.15).
+ * sizes UPID_SIZE ... from BTF, and what sizes.py says: LIVE_INSTANCES_MAX (instances that are alive and were created
+ * under our eyes), PROCESSES_MAX (processes that acted and are not yet known to be gone), EVENT_INTERVAL_NS,
+ * EVENT_BURST_NS. PID_NAMESPACE_UP, if pids are to be shown as a PID namespace numbers them: how many levels that one
+ * is above epolltop's own. KERNEL_STACK_SIZE, where bpf_task_pt_regs is missing (before Linux 5.15).
  */
 #include "wire.h"
 #include "helpers.h"

@@ -60,7 +60,7 @@ class Ladders:
         """The same without one of the probes: nothing of it is compiled or attached.
 
         Raises:
-            LookupError: there is it cannot be left out, or is no probe; the message names those that can.
+            LookupError: it cannot be left out, or is no probe; the message names those that can.
         """
         spare = [each.name for each in PROBES if each.limit]
         if probe in spare:

@@ -52,7 +52,7 @@ class FileHeader(msgspec.Struct, frozen=True):
     """What --pid and --user selected; all processes are recorded nevertheless, since they share instances."""
     uids: tuple[int, ...] = ()
     records: Mapping[str, Annotated[tuple[str, ...], msgspec.Meta(max_length=MEMBERS_MAX)]] = {}
-    """See members.Head; version 1 has neither."""
+    """See head.Head; version 1 has neither."""
     kinds: Mapping[str, Mapping[str, int]] = {}
 
 
