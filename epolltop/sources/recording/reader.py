@@ -16,7 +16,6 @@ from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch, Descriptor, ProcessKey
 from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, RECORDING_NEWER, Limit
 from epolltop.model.world import Selection
-from epolltop.sources.recording import version1
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import (
     FRAME,
@@ -103,7 +102,7 @@ class Recording:
             raise Unplayable("a recording that is damaged in its first line") from None
         self.selection = Selection(frozenset(header.pids), frozenset(header.uids))
         head = Head(header.records, header.kinds)
-        decoder = version1.decoder() if version == b"1" else Decoder(head)
+        decoder = _of_version_1() if version == b"1" else Decoder(head)
         self._place = replace(self._place, offset=len(line) + 1, decoder=decoder)
         if tells_more(head):
             self._limits = (Limit.of(RECORDING_NEWER, epolltop=printable(header.epolltop[:20])),)
@@ -218,6 +217,13 @@ class Recording:
         if not octet and MAGIC.startswith(line[: len(MAGIC)]):
             raise _unplayable(RECORDING_CUT)
         raise Unplayable("neither a recording nor a snapshot of epolltop")
+
+
+def _of_version_1() -> Decoder:
+    """Imported only now: a fiftieth of every start would go into records that hardly any file has."""
+    from epolltop.sources.recording import version1
+
+    return version1.decoder()
 
 
 def _unplayable(why: str) -> Unplayable:
