@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import signal
+import time
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -19,6 +21,16 @@ pytest_plugins = ("tests.support.shared_machine", "tests.support.interrupt")
 # Who starts this by nohup ignores it; the programs under test would, too.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times of day are written in the zone of whom it runs for."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

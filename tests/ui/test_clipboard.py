@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,16 +16,9 @@ from tests.support.examples import HOSTILE, NGINX, SHARED, exact
 from tests.support.records import event
 from tests.support.rows import instance, process_row, snapshot
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 HOSTILE_TEXT = st.binary(max_size=60).map(safe)
-
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_a_table_keeps_its_columns_and_whole_commands() -> None:

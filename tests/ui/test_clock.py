@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,17 +27,9 @@ from tests.support.records import NOW_NS, SECOND_NS, WALL_NS
 
 from .test_app import EXPORTS
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 BEGIN, END = 1000 * SECOND_NS, 1100 * SECOND_NS
-
-
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times of day are local."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def recorded(ticks: int) -> list[Batch]:
