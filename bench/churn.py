@@ -6,13 +6,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from bench import budgets
 from bench.export import exported
 from bench.lab import Lab
 from bench.load import QUIET_PER_S, SETTLING_S
-from bench.table import Row, judged
+from bench.table import Row, judged, not_alone
 from bench.terminal import cpu_ns, live, pump
 
 PER_S, EACH = 50, 20
@@ -32,12 +31,7 @@ def measure(lab: Lab) -> Iterable[Row]:
             rows = row, judged(budgets.CHURN_BATCH, _share(batch.pid, lambda: time.sleep(seconds)))
             batch.terminate()
     foreign = document["totals"]["created"] / document["observed_s"] - PER_S * EACH
-    said = f", beside {foreign:,.0f} creations/s of others"
-    return (
-        rows
-        if foreign < QUIET_PER_S
-        else [replace(one, measured=one.measured + said, verdict="not alone") for one in rows]
-    )
+    return rows if foreign < QUIET_PER_S else [not_alone(row, f"{foreign:,.0f} creations/s of others") for row in rows]
 
 
 def _share(pid: int, wait: Callable[[], object]) -> float:

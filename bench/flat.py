@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench import budgets
 from bench.lab import Lab
-from bench.table import Row, judged
+from bench.table import Row, judged, not_alone
 from epolltop.model.batch import Batch, Counts, Event, Holding, Kind, ProcessKey, Totals
 from epolltop.proc.own_cost import own_cost
 from tests.support.records import SECOND_NS, batch, census, create, holding, source
@@ -47,8 +47,7 @@ def measure(lab: Lab) -> Iterable[Row]:
         yield row
     else:
         # A batch that is larger than any before leaves its memory behind, for the next one.
-        said = f", beside {storm['foreign']:,.0f} events of others at once"
-        yield dataclasses.replace(row, measured=row.measured + said, verdict="not alone")
+        yield not_alone(row, f"{storm['foreign']:,.0f} events of others at once")
 
 
 def main() -> None:

@@ -7,12 +7,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
 from bench import budgets
 from bench.export import exported
 from bench.lab import Lab
-from bench.table import Row, Unmeasurable, judged, unmeasured
+from bench.table import Row, Unmeasurable, judged, not_alone, unmeasured
 from bench.terminal import Terminal, cpu_ns, live, memory, pump
 
 QUIET_PER_S = 100
@@ -60,8 +59,5 @@ def _watched(lab: Lab, fleet: budgets.Fleet) -> Iterable[Row]:
     ]
     if fleet.written:
         rows.append(judged(fleet.written, told[0], comparison=beside[2]))
-    if foreign < QUIET_PER_S:
-        yield from rows
-    else:
-        said = f", beside {foreign:,.0f} creations/s of others"
-        yield from (replace(row, measured=row.measured + said, verdict="not alone") for row in rows)
+    others = f"{foreign:,.0f} creations/s of others"
+    yield from rows if foreign < QUIET_PER_S else (not_alone(row, others) for row in rows)

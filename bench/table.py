@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.budgets import Budget
 
@@ -39,6 +39,11 @@ def judged(budget: Budget, value: float, detail: str = "", comparison: str = "")
 def held(budget: Budget, holds: bool, measured: str, comparison: str = "") -> Row:
     """A statement that holds or does not."""
     return Row(budget, measured, "within" if holds else "OVER", comparison)
+
+
+def not_alone(row: Row, beside: str) -> Row:
+    """A number to which others have added, so that there is no verdict."""
+    return replace(row, measured=f"{row.measured}, beside {beside}", verdict="not alone")
 
 
 def unmeasured(budget: Budget, why: object) -> Row:
