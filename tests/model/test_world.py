@@ -34,10 +34,6 @@ from tests.support.records import (
 from tests.support.watched import Watched
 
 
-def _whole(world: Watched) -> Snapshot:
-    return world.look()
-
-
 def _rows(snapshot: Snapshot) -> dict[int, ProcessRow]:
     return {row.pid: row for row in snapshot.processes}
 
@@ -46,7 +42,7 @@ def test_rows_are_holders_and_who_acted() -> None:
     world = Watched()
     counts = {P: Counts(3, 1, 2), R: Counts(0, 0, 0)}
     world.apply(batch(2 * SECOND_NS, [], census(SECOND_NS, holding(A, Q)), counts=counts, totals=Totals(3, 1, 2)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     rows = _rows(snapshot)
     assert rows.keys() == {P.pid, Q.pid}, "who did nothing and holds nothing is not listed"
     row = rows[P.pid]
@@ -101,7 +97,7 @@ def test_who_did_nothing_since_the_mark_and_holds_nothing_is_not_listed() -> Non
     mark = world.begin_window()
     world.apply(batch(2 * SECOND_NS, counts={P: Counts(1, 0, 1)}))
     assert world.look(mark).processes == ()
-    assert _rows(_whole(world))[P.pid].created == 1
+    assert _rows(world.look())[P.pid].created == 1
 
 
 def test_before_anything_was_observed_there_are_no_rates() -> None:
@@ -171,7 +167,7 @@ def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
     world = Watched(tell_all=True)
     world.apply(batch(1, [], census(1, holding(C))))
     world.apply(batch(30, [create(A, 10), failed(11, Q), release(A, 20, 10), release(C, 21)], census(25)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert [event.kind for event in snapshot.journal] == [
         Kind.CREATE,
         Kind.CREATE_FAILED,
@@ -181,16 +177,16 @@ def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
     assert [event.instance for event in snapshot.journal] == ["a00@10", None, "a00@10", "c00@1"]
     assert snapshot.journal[2].lifetime_ns == 10
     assert snapshot.news == snapshot.journal
-    assert _whole(world).news == ()
+    assert world.look().news == ()
     world.apply(batch(40, [failed(31 + number) for number in range(JOURNAL)]))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (len(snapshot.journal), snapshot.journal_end, len(snapshot.news)) == (JOURNAL, JOURNAL + 4, JOURNAL)
 
 
 def test_news_are_only_for_who_asks() -> None:
     world = Watched()
     world.apply(batch(30, [create(A, 10)]))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.news, len(snapshot.journal)) == ((), 1)
 
 
@@ -199,11 +195,11 @@ def test_where_no_probe_fires_changes_between_two_censuses_count() -> None:
     blind = source(created=False, released=False)
     assert not blind.exact
     world.apply(batch(SECOND_NS, [], census(1, holding(1), holding(2), by_address=False), by=blind))
-    assert _whole(world).totals == Totals()
+    assert world.look().totals == Totals()
     world.apply(
         batch(2 * SECOND_NS, [], census(2, holding(2), holding(3), holding(4, Q), by_address=False), by=blind),
     )
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.totals.created, snapshot.totals.released) == (2, 1)
     rows = _rows(snapshot)
     assert (rows[P.pid].created, rows[P.pid].released, rows[P.pid].open) == (1, 1, 2)
@@ -216,7 +212,7 @@ def test_where_only_releases_are_not_traced_only_they_are_derived() -> None:
     half = source(released=False)
     world.apply(batch(SECOND_NS, [create(A, 10), create(B, 11)], census(20, holding(A, created=10)), by=half))
     world.apply(batch(2 * SECOND_NS, [], census(30), by=half, counts={P: Counts(created=2)}, totals=Totals(created=2)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     row = _rows(snapshot)[P.pid]
     assert (row.created, row.released, row.open) == (2, 2, 0)
     assert (snapshot.totals.created, snapshot.totals.released) == (2, 2)
@@ -231,7 +227,7 @@ def test_a_probe_of_something_else_that_sees_nothing_changes_no_count() -> None:
     # Released by a kernel thread: in the totals only, which a sum over processes would lack.
     counted = {P: Counts(created=1)}
     world.apply(batch(2 * SECOND_NS, [release(A, SECOND_NS, 10)], by=by, counts=counted, totals=Totals(1, 0, 1, 1)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.exact, snapshot.totals) == (True, Totals(1, 0, 1, 1))
 
 
@@ -242,15 +238,15 @@ def test_what_was_missed_is_healed_by_the_next_censuses(missed: Source) -> None:
     # A's release is missing, known as such only after the census that still showed it.
     still = census(6, holding(A, created=1), holding(B, created=2))
     world.apply(batch(10, [], still, by=missed))
-    assert _whole(world).open == 2
+    assert world.look().open == 2
     world.apply(batch(20, [], census(15, holding(B, created=2)), by=missed))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.open, snapshot.in_flight) == (1, 0)
     assert [(event.kind, event.instance) for event in snapshot.journal[2:]] == [(Kind.GONE, "a00@1")]
     # Nothing more is missing: what is held by nobody is in flight.
     world.apply(batch(30, [], census(25, holding(B, created=2)), by=missed))
     world.apply(batch(40, [], census(35), by=missed))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
 
 
@@ -259,26 +255,26 @@ def test_where_releases_may_be_left_out_uncounted_what_nobody_holds_has_ended() 
     unsure = dataclasses.replace(source(), sees_all_releases=False)
     world.apply(batch(10, [create(A, 1)], census(5, holding(A, created=1)), by=unsure))
     world.apply(batch(20, [], census(15), by=unsure))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.open, snapshot.in_flight) == (0, 0)
     assert [(event.kind, event.instance) for event in snapshot.journal[1:]] == [(Kind.GONE, "a00@1")]
     # It was in flight.
     world.apply(batch(30, [], census(25, holding(A, Q, 4, created=1)), by=unsure))
-    (row,) = _whole(world).processes
+    (row,) = world.look().processes
     assert (row.pid, [one.id for one in row.instances]) == (Q.pid, ["a00@25"]), "or another at its address"
 
 
 def test_in_flight_is_counted_and_held_by_no_row() -> None:
     world = Watched()
     world.apply(batch(SECOND_NS, [create(A, 10)], census(20)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert (snapshot.open, snapshot.in_flight, snapshot.processes) == (1, 1, ())
 
 
 def test_a_shared_instance_is_one_under_each_holder() -> None:
     world = Watched()
     world.apply(batch(SECOND_NS, [], census(20, holding(A), holding(A, Q, 4), holding(B, Q, 5))))
-    snapshot = _whole(world)
+    snapshot = world.look()
     rows = _rows(snapshot)
     assert (snapshot.open, rows[P.pid].open, rows[Q.pid].open) == (2, 1, 2)
     assert rows[P.pid].instances[0].id == rows[Q.pid].instances[0].id
@@ -297,14 +293,14 @@ def test_a_process_that_ended_stays_for_its_window_and_is_then_forgotten() -> No
     world.apply(batch(3 * SECOND_NS, [], counts={}, alive=()))
     mark = world.begin_window()
     assert world.look(mark).processes == ()
-    assert _whole(world).processes == (), "not even over the whole observation"
+    assert world.look().processes == (), "not even over the whole observation"
 
 
 def test_who_was_gone_before_proc_was_asked_is_known_by_its_events() -> None:
     world = Watched()
     events = [create(A, 10, Q), release(A, 20, 10, Q)]
     world.apply(batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1)}, alive=()))
-    (row,) = _whole(world).processes
+    (row,) = world.look().processes
     assert (row.name, row.command, row.uid, row.facts.ppid, row.ended) == ("actor 200", "[actor 200]", 1200, 1, True)
     assert (row.user, row.facts.cgroup, row.facts.fds, row.facts.fd_limit) == (None, None, None, None), (
         "unknown is not zero"
@@ -316,7 +312,7 @@ def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None
     events = [create(A, 10, Q), release(A, 20, 10, Q), failed(21, R)]
     told = batch(SECOND_NS, events, counts={Q: Counts(1, 0, 1), R: Counts(0, 1)}, alive=())
     world.apply(dataclasses.replace(told, users={1200: "alice"}))
-    assert [(row.uid, row.user) for row in _whole(world).processes] == [(1200, "alice"), (1300, None)]
+    assert [(row.uid, row.user) for row in world.look().processes] == [(1200, "alice"), (1300, None)]
     for tick in (2, 3):
         world.begin_window()
         world.apply(batch(tick * SECOND_NS, alive=()))
@@ -327,7 +323,7 @@ def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None
 def test_who_was_never_seen_at_all_is_unknown() -> None:
     world = Watched()
     world.apply(batch(SECOND_NS, [], counts={Q: Counts(1, 0, 1, 1)}, alive=()))
-    (row,) = _whole(world).processes
+    (row,) = world.look().processes
     assert (row.name, row.uid, row.facts.ppid, row.ended, row.sampled_out) == ("", None, None, True, 1)
 
 
@@ -335,7 +331,7 @@ def test_totals_of_all_are_those_of_the_kernel() -> None:
     world = Watched()
     totals = Totals(created=9, failed=2, released=8, released_by_kernel=3)
     world.apply(batch(SECOND_NS, [], counts={P: Counts(1)}, totals=totals))
-    assert _whole(world).totals == totals
+    assert world.look().totals == totals
 
 
 def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
@@ -344,7 +340,7 @@ def test_a_selection_by_pid_covers_rows_totals_and_journal() -> None:
     shared = census(20, holding(A, P, 3, 10), holding(B, Q, 4, 11), holding(B, P, 5, 11))
     counts = {P: Counts(1, 0, 0), Q: Counts(1, 2, 0)}
     world.apply(batch(SECOND_NS, events, shared, counts=counts, totals=Totals(2, 2, 0)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert [row.pid for row in snapshot.processes] == [Q.pid]
     assert snapshot.totals == Totals(1, 2, 0)
     assert [event.pid for event in snapshot.journal] == [Q.pid]
@@ -358,7 +354,7 @@ def test_totals_of_a_selection_keep_those_who_are_gone() -> None:
     for tick in (2, 3, 4):
         world.apply(batch(tick * SECOND_NS, counts={Q: Counts(2)}, alive=(Q,)))
         world.begin_window()
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert snapshot.totals == Totals(7, 1, 5)
     assert [row.pid for row in snapshot.processes] == [Q.pid]
 
@@ -368,7 +364,7 @@ def test_a_selection_by_user_follows_proc_and_else_the_events() -> None:
     events = [create(A, 10, P), create(B, 11, Q), release(B, 12, 11, Q), create(C, 13, R)]
     counts = {P: Counts(1), Q: Counts(1, 0, 1), R: Counts(1)}
     world.apply(batch(SECOND_NS, events, counts=counts, alive=(P, R)))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert [row.pid for row in snapshot.processes] == [P.pid, Q.pid]
     assert [event.pid for event in snapshot.journal] == [P.pid, Q.pid, Q.pid]
     assert snapshot.totals == Totals(2, 0, 1)
@@ -380,7 +376,7 @@ def test_facts_are_those_of_the_last_batch() -> None:
     world.apply(first)
     renamed = {P: process(P, name="new name", fds=55)}
     world.apply(dataclasses.replace(batch(2 * SECOND_NS), processes=renamed))
-    row = _rows(_whole(world))[P.pid]
+    row = _rows(world.look())[P.pid]
     assert (row.name, row.facts.fds, row.ended) == ("new name", 55, False)
 
 
@@ -388,17 +384,17 @@ def test_watches_reach_the_row_and_stay_until_measured_again() -> None:
     world = Watched()
     world.apply(batch(SECOND_NS, [create(A, 10)], watches={A: 4, B: 9}))
     world.apply(batch(2 * SECOND_NS))
-    assert [one.watches for one in _rows(_whole(world))[P.pid].instances] == [4]
+    assert [one.watches for one in _rows(world.look())[P.pid].instances] == [4]
 
 
 def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
     world = Watched()
     world.apply(batch(SECOND_NS, [create(A, 10)], counts={P: Counts(1)}))
-    snapshot = _whole(world)
+    snapshot = world.look()
     row = snapshot.processes[0]
     copy = (row.instances, row.created, row.history, snapshot.journal, snapshot.totals)
     world.apply(batch(2 * SECOND_NS, [release(A, 20, 10), create(B, 30)], census(40), counts={P: Counts(2, 0, 1)}))
-    _whole(world)
+    world.look()
     assert (row.instances, row.created, row.history, snapshot.journal, snapshot.totals) == copy
 
 
@@ -406,7 +402,7 @@ def test_two_processes_with_one_pid_are_two_rows() -> None:
     world = Watched()
     heir = P._replace(start=5000)
     world.apply(batch(SECOND_NS, [], census(5, holding(A, heir)), counts={P: Counts(3, 0, 3)}, alive=(heir,)))
-    rows = {row.key: row for row in _whole(world).processes}
+    rows = {row.key: row for row in world.look().processes}
     assert (rows[P].open, rows[P].created, rows[P].ended) == (0, 3, True)
     assert (rows[heir].open, rows[heir].created, rows[heir].ended) == (1, 0, False)
 
@@ -414,7 +410,7 @@ def test_two_processes_with_one_pid_are_two_rows() -> None:
 def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
     world = Watched()
     world.apply(batch(5 * SECOND_NS, [create(A, 3 * SECOND_NS)]))
-    snapshot = _whole(world)
+    snapshot = world.look()
     assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND_NS
 
 
@@ -494,7 +490,7 @@ def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and
     acted = 10 * (3 * HISTORY - 1)
     assert sizes[-1]["_tallies.counts"] == acted
     assert sizes[-1]["_facts"] + sizes[-1]["_exited_actors"] <= acted
-    rows = _whole(world).processes
+    rows = world.look().processes
     assert len(rows) == acted
     assert all(row.name for row in rows if row.pid % 2 == 0), "of those that /proc told about"
 
@@ -505,7 +501,7 @@ def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothin
     for tick, heir in enumerate(heirs, start=1):
         now = tick * SECOND_NS
         world.apply(batch(now, [], census(now, holding(A), holding(A, heir)), alive=(P, heir)))
-    assert [row.pid for row in _whole(world).processes] == [P.pid, heirs[-1].pid]
+    assert [row.pid for row in world.look().processes] == [P.pid, heirs[-1].pid]
     assert _sizes(world)["_facts"] <= 4
 
 
