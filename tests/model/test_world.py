@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sized
 
 import pytest
 
-from epolltop.model.batch import Batch, Counts, Event, Kind, Probe, ProcessKey, Source, Totals
-from epolltop.model.history import HISTORY, History
-from epolltop.model.instances import Instances
+from epolltop.model.batch import Counts, Kind, Probe, Source, Totals
+from epolltop.model.history import HISTORY
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.model.tally import Tallies
-from epolltop.model.world import JOURNAL, Selection, World
+from epolltop.model.world import JOURNAL, Selection
 from epolltop.query.headline import totals_line
 from tests.support.records import (
     SECOND_NS,
@@ -412,97 +409,6 @@ def test_wall_time_of_an_event_is_that_of_its_boot_time() -> None:
     world.apply(batch(5 * SECOND_NS, [create(A, 3 * SECOND_NS)]))
     snapshot = world.look()
     assert snapshot.wall_of(snapshot.journal[0].time_ns) == snapshot.wall_ns - 2 * SECOND_NS
-
-
-def _sizes(of: object) -> dict[str, int]:
-    """Of all collections an object has, and of those of its parts."""
-    sizes: dict[str, int] = {}
-    for name, value in vars(of).items():
-        if isinstance(value, Sized) and not isinstance(value, str):
-            sizes[name] = len(value)
-        elif isinstance(value, Tallies):
-            sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value["counts"]).items()}
-        elif isinstance(value, History | Instances):
-            sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
-    for window in of.windows if isinstance(of, World) else ():
-        sizes |= _sizes(window)
-    return sizes
-
-
-def _coming_and_going(tick: int, kept: list[Event]) -> Batch:
-    """Of ten processes, five go at once and five a tick later.
-
-    The first of these is sometimes released without an event, the second is in flight meanwhile, the last is created
-    without an event.
-
-    Args:
-        tick: when.
-        kept: creations of those who are to go; becomes that of those who stay.
-    """
-    now = tick * SECOND_NS
-    keys = [ProcessKey(tick * 10 + number, tick) for number in range(10)]
-    told = [release(event.file, now, event.created_ns, event.process) for event in kept[tick % 4 == 0 :]]
-    made = [create(tick * 4096 + number, now + 1 + number, key) for number, key in enumerate(keys)]
-    gone = [release(event.file, now + 99, event.created_ns, event.process) for event in made[:5]]
-    kept[:] = made[5:]
-    held = [holding(event.file, event.process, created=event.created_ns) for event in (kept[0], *kept[2:])]
-    one = batch(
-        now + SECOND_NS // 2,
-        [*told, *made[:-1], *gone],
-        census(now + 100, *held),
-        counts={key: Counts(1, 0, 1) for key in keys},
-        alive=keys[::2],
-        by=source(lost=tick // 4),
-    )
-    return dataclasses.replace(one, users={1000 + key.pid % 10: "somebody" for key in keys[1::2]})
-
-
-def _growing(sizes: list[dict[str, int]]) -> set[str]:
-    """What was larger at the end than in the middle."""
-    assert len(sizes) > 2 * HISTORY
-    then, after = sizes[HISTORY:-HISTORY], sizes[-HISTORY:]
-    return {name for name in sizes[0] if max(each[name] for each in after) > max(each[name] for each in then)}
-
-
-def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
-    world = Watched()
-    sizes: list[dict[str, int]] = []
-    kept: list[Event] = []
-    for tick in range(1, 3 * HISTORY):
-        world.apply(_coming_and_going(tick, kept))
-        world.look()
-        world.begin_window()
-        sizes.append(_sizes(world))
-    assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_exited_actors", "_tallies.counts", "history._closed", "_instances._held"} < sizes[
-        -1
-    ].keys()
-
-
-def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and_go() -> None:
-    world = Watched()
-    sizes: list[dict[str, int]] = []
-    kept: list[Event] = []
-    for tick in range(1, 3 * HISTORY):
-        world.apply(_coming_and_going(tick, kept))
-        sizes.append(_sizes(world))
-    assert _growing(sizes) <= {"_journal", "_tallies.counts", "_facts", "_exited_actors"}
-    acted = 10 * (3 * HISTORY - 1)
-    assert sizes[-1]["_tallies.counts"] == acted
-    assert sizes[-1]["_facts"] + sizes[-1]["_exited_actors"] <= acted
-    rows = world.look().processes
-    assert len(rows) == acted
-    assert all(row.name for row in rows if row.pid % 2 == 0), "of those that /proc told about"
-
-
-def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothing() -> None:
-    world = Watched()
-    heirs = [ProcessKey(1000 + number, 1000) for number in range(50)]
-    for tick, heir in enumerate(heirs, start=1):
-        now = tick * SECOND_NS
-        world.apply(batch(now, [], census(now, holding(A), holding(A, heir)), alive=(P, heir)))
-    assert [row.pid for row in world.look().processes] == [P.pid, heirs[-1].pid]
-    assert _sizes(world)["_facts"] <= 4
 
 
 def test_own_cost_is_a_share_of_the_whole_observation() -> None:
