@@ -68,7 +68,9 @@ class Observation:
         self._listening = tuple(other for other in self._listening if other is not listening)
         left = self._thread.submit(step)
         if not self._listening:
-            self._thread.submit(self._close).result()
+            closed = self._thread.submit(self._close)
+            self._thread.shutdown()
+            closed.result()
             left.result()
 
     def submit(self, step: Callable[[], Result]) -> concurrent.futures.Future[Result]:

@@ -156,7 +156,9 @@ class Replay:
 
     def close(self) -> None:
         self.stopping.set()
-        self._thread.submit(self._close).result()
+        self._thread.shutdown()
+        if self._recording is not None:
+            self._recording.close()
 
     async def step(self, ticks: int) -> Snapshot:
         return await self._go(lambda: self._show(self._shown_at + ticks))
@@ -188,10 +190,6 @@ class Replay:
         world = World(selection)
         world.open_window(tell_all=self._tell_all)
         return world
-
-    def _close(self) -> None:
-        if self._recording is not None:
-            self._recording.close()
 
     def _open(self) -> Snapshot:
         saved = open_saved(self._file, self._selection, onwards=not self._paced, halted=self.stopping.is_set)

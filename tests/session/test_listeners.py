@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,18 @@ async def test_a_source_that_cannot_be_opened_is_told_to_each() -> None:
     for listener in listeners:
         listener.close()
         listener.close()
+
+
+async def test_the_thread_ends_with_the_last_who_listens() -> None:
+    before = set(threading.enumerate())
+    observation = Observation(growing, Selection())
+    listeners = [Listener(observation, 1.0) for _ in range(2)]
+    for listener in listeners:
+        await listener.open()
+    listeners[0].close()
+    assert set(threading.enumerate()) - before
+    listeners[1].close()
+    assert not set(threading.enumerate()) - before
 
 
 def test_live_and_replay_are_timelines_of_no_common_class() -> None:

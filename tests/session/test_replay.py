@@ -10,6 +10,7 @@ import json
 import math
 import os
 import random
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -94,6 +95,15 @@ async def test_played_through_it_shows_what_was_shown(path: Path) -> None:
     async with replayed(path, paced=False) as replay:
         assert [await replay.open(), *[each async for each in replay.ticks()]] == expected
         assert (replay.at_end, replay.trouble) == (True, "")
+
+
+async def test_its_thread_ends_when_it_is_closed(path: Path) -> None:
+    before = set(threading.enumerate())
+    async with replayed(path) as replay:
+        await replay.open()
+        assert set(threading.enumerate()) - before
+    assert not set(threading.enumerate()) - before
+    replay.close()
 
 
 @pytest.mark.parametrize("room", [checkpoints.BYTES_MAX, 3 << 17])
