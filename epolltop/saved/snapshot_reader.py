@@ -62,7 +62,7 @@ def reopened(raw: bytes, selection: Selection) -> Snapshot:
         snapshot = _snapshot(msgspec.json.decode(raw, type=forms.Document))
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise Unplayable(f"no snapshot of epolltop: {error}") from None
-    return _selected(snapshot, selection) if selection.pids or selection.uids else snapshot
+    return snapshot if selection.is_all else _selected(snapshot, selection)
 
 
 def _snapshot(document: forms.Document) -> Snapshot:

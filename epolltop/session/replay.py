@@ -197,8 +197,7 @@ class Replay:
             shown = saved
         else:
             self._recording = saved
-            everything = not (self._selection.pids or self._selection.uids)
-            selection = saved.selection if everything else self._selection
+            selection = saved.selection if self._selection.is_all else self._selection
             self._world = self._unknowing(selection)
             with uncollected():
                 self._poll()
