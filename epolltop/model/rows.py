@@ -30,7 +30,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
     """What front ends see of it."""
     return ProcessRow(
         key=key,
-        facts=(known.facts or _told(key, known.actor))._replace(uid=known.uid, user=known.user),
+        facts=known.facts or _told(key, known),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         ended=known.ended,
         counted=known.counted,
@@ -42,7 +42,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
     )
 
 
-def _told(key: ProcessKey, actor: Event | None) -> Process:
+def _told(key: ProcessKey, known: Evidence) -> Process:
     """What is known of a process that was gone before /proc was asked."""
-    ppid, name = (actor.ppid, actor.name) if actor else (None, "")
-    return Process(key, ppid, name, f"[{name}]", uid=None, user=None, cgroup=None, fds=None, fd_limit=None)
+    ppid, name = (known.actor.ppid, known.actor.name) if known.actor else (None, "")
+    return Process(key, ppid, name, f"[{name}]", known.uid, known.user, cgroup=None, fds=None, fd_limit=None)
