@@ -92,7 +92,7 @@ class Tallies:
             for name, tally in self._tallies.items()
             for then in (since.get(name, none),)
             for process, counts in tally.counts.items()
-            if counts != then.get(process, TABLES[name].none)
+            if counts != then.get(process, tally.none)
         }
 
     def counted(self, process: ProcessKey, since: ByTable, window_s: float) -> tuple[Counted[Any], ...]:
@@ -106,10 +106,10 @@ class Tallies:
 
     def rates(self, table: str, counter: str, since: ByTable, window_s: float) -> dict[ProcessKey, float]:
         """Of one counter, by those of whom it rose since then."""
-        then = since.get(table, {})
+        then, tally = since.get(table, {}), self._tallies[table]
         rises = (
-            (process, getattr(counts, counter) - getattr(then.get(process, TABLES[table].none), counter))
-            for process, counts in self._tallies[table].counts.items()
+            (process, getattr(counts, counter) - getattr(then.get(process, tally.none), counter))
+            for process, counts in tally.counts.items()
         )
         return {process: rate(rise, window_s) for process, rise in rises if rise}
 
