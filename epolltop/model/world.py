@@ -275,12 +275,11 @@ class World:
 
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
+        tally, kinds = self._tallies["counts"], {"created": Kind.FOUND, "released": Kind.GONE}
+        unprobed = {name: kind for name, kind in kinds.items() if not batch.source.sees(name)}
         for key in {process for process, _ in self._derived}:
-            counts = self._tallies["counts"].of(key)
-            for name, kind in (("created", Kind.FOUND), ("released", Kind.GONE)):
-                if not batch.source.sees(name):
-                    counts = counts._replace(**{name: self._derived[key, kind]})
-            self._tallies["counts"].counts[key] = counts
+            derived = {name: self._derived[key, kind] for name, kind in unprobed.items()}
+            tally.counts[key] = tally.of(key)._replace(**derived)
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
