@@ -21,7 +21,7 @@ from tests.support.snapshot_schema import check_document
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
-from .observation import has_probes
+from .observation import has_probes, row_of
 from .program import environment, run, started
 
 NUMBER = (int, float)
@@ -129,18 +129,13 @@ def snapshot(*arguments: str) -> Shape:
     return document
 
 
-def process_of(document: Shape, pid: int) -> Shape:
-    (process,) = (process for process in document["processes"] if process["pid"] == pid)
-    return dict(process)
-
-
 @sources
 def test_a_snapshot_keeps_the_contract(source: tuple[str, ...], actor: Actor) -> None:
     fds = [actor.create(), actor.create()]
     fds.append(actor.do("dup", fd=fds[0])["fd"])
     document = snapshot(*source, "snapshot", "-d", "0.3")
     check_snapshot(document)
-    process = process_of(document, actor.pid)
+    process = row_of(document, actor.pid)
     assert process["open"] == 2
     assert sorted(fd for instance in process["instances"] for fd in instance["fds"]) == sorted(fds)
     assert {instance["provenance"] for instance in process["instances"]} == {"found"}
@@ -156,7 +151,7 @@ def test_without_an_observation_counts_are_unknown(source: tuple[str, ...], acto
     document = snapshot(*source, "snapshot", "-d", "0")
     check_snapshot(document, counted=False)
     assert document["window_s"] == 0
-    assert process_of(document, actor.pid)["open"] == 1
+    assert row_of(document, actor.pid)["open"] == 1
 
 
 @sources
@@ -164,7 +159,7 @@ def test_an_instance_of_two_processes_is_one(source: tuple[str, ...], actor: Act
     actor.create()
     child = actor.do("fork")["pid"]
     document = snapshot(*source, "snapshot", "-d", "0", "-p", str(actor.pid), "-p", str(child))
-    mine, its = (process_of(document, pid)["instances"][0] for pid in (actor.pid, child))
+    mine, its = (row_of(document, pid)["instances"][0] for pid in (actor.pid, child))
     assert mine["id"] == its["id"]
     assert mine["holders"] == its["holders"] == sorted([actor.pid, child])
     assert document["totals"]["processes"] == 2
@@ -206,7 +201,7 @@ def test_counts_of_an_observation_are_exact(actor: Actor) -> None:
         document = json.loads(program.stdout.read() if program.stdout else "")
     assert program.wait() == 130
     check_snapshot(document)
-    process = process_of(document, actor.pid)
+    process = row_of(document, actor.pid)
     assert (process["created"], process["released"]) == (7, 7)
     events = [event for event in document["events"] if event["processId"] == actor.pid]
     assert len(events) == 14
@@ -233,7 +228,7 @@ def test_a_bare_word_matches_name_pid_and_command(actor: Actor) -> None:
 def test_hostile_names_are_escaped(actor: Actor) -> None:
     actor.create()
     actor.do("name", octets=b"\x1b[31m\xff\n".hex())
-    process = process_of(snapshot(*PROC, "snapshot", "-d", "0", "-p", str(actor.pid)), actor.pid)
+    process = row_of(snapshot(*PROC, "snapshot", "-d", "0", "-p", str(actor.pid)), actor.pid)
     assert process["name"] == r"\x1b[31m\xff\x0a"
 
 
@@ -421,7 +416,7 @@ def test_a_snapshot_that_is_stopped_writes_what_it_saw(number: int, code: int, a
     assert program.returncode == code
     document = json.loads(path.read_text())
     check_snapshot(document)
-    assert process_of(document, actor.pid)["open"] == 1
+    assert row_of(document, actor.pid)["open"] == 1
     assert document["window_s"] < 30
 
 
