@@ -14,7 +14,7 @@ from epolltop import __version__
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import WIDTH
-from epolltop.query.fields import UnknownField, lookup
+from epolltop.query.field import UnknownField, lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError, pointed
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View

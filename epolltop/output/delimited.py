@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.parts import Parts
-from epolltop.query.fields import Field, Row, Value, shown
+from epolltop.query.field import Field, Value, shown
+from epolltop.query.member import Row
 from epolltop.text.glyphs import in_ascii
 
 

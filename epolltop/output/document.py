@@ -18,8 +18,8 @@ from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import event_record
-from epolltop.query.fields import InstanceOf
 from epolltop.query.filter import everything
+from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.limit_catalogue import remedy, severity, words
 from epolltop.query.member import Member, rounded
 from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS, first_holders

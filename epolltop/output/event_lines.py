@@ -12,8 +12,8 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.output.notes import Remarks
 from epolltop.output.parts import Parts, Write
 from epolltop.query.aligned import plain
+from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.event_record import event_record
-from epolltop.query.fields import EVENT_FIELDS
 from epolltop.query.filter import Predicate
 from epolltop.query.headline import missing
 from epolltop.session.timeline import Timeline

@@ -14,7 +14,7 @@ from epolltop.output.files import write_new
 from epolltop.output.formats import FORMATS
 from epolltop.output.parts import Parts
 from epolltop.output.report import Report
-from epolltop.query.fields import Row
+from epolltop.query.member import Row
 from epolltop.query.view import View
 
 

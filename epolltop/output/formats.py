@@ -13,8 +13,11 @@ from epolltop.output.jsontext import indented, on_one_line
 from epolltop.output.parts import Parts, within
 from epolltop.output.report import Report
 from epolltop.query.aligned import plain
-from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Row, Value
+from epolltop.query.field import Value
 from epolltop.query.headline import headline
+from epolltop.query.instance_fields import HELD_FIELDS
+from epolltop.query.member import Row
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, instances
 from epolltop.text.cells import wrapped
 from epolltop.text.glyphs import in_ascii

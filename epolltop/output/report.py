@@ -8,7 +8,7 @@ from typing import Generic
 
 from epolltop.model.batch import Event
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import Row
+from epolltop.query.member import Row
 from epolltop.query.view import View
 
 WIDTH = 80

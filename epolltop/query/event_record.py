@@ -6,7 +6,8 @@ from typing import Any
 
 from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import error_name, event_name
+from epolltop.query.creation import error_name, signed
+from epolltop.query.event_fields import event_name
 from epolltop.text.numbers import timestamp
 
 
@@ -41,8 +42,3 @@ def event_record(event: Event, snapshot: Snapshot) -> dict[str, Any]:
             "stack": list(event.stack) or None,
         },
     }
-
-
-def signed(argument: int | None) -> int | None:
-    """The int that the program passed: probes hand over its 32 bits."""
-    return None if argument is None else argument - (1 << 32) if argument >= 1 << 31 else argument

@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query import signs
 from epolltop.query.field import Field, UnknownField, Value, as_text, lookup
-from epolltop.query.fields import PROCESS_FIELDS
 from epolltop.query.grammar import tree_of
 from epolltop.query.member import Row
 from epolltop.query.mistake import FilterError
 from epolltop.query.pattern import APART, Matches, expression, glob, remembered
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.quantity import number
 
 if TYPE_CHECKING:

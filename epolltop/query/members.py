@@ -6,9 +6,12 @@ from collections.abc import Iterable
 
 from epolltop.model.batch import Syscall
 from epolltop.model.snapshot import ProcessRow
-from epolltop.query.event_record import signed
-from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Field, InstanceOf, flag_names, utc
+from epolltop.query.creation import flag_names, signed
+from epolltop.query.field import Field
+from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
+from epolltop.query.instant import utc
 from epolltop.query.member import Member, Row
+from epolltop.query.process_fields import PROCESS_FIELDS
 
 
 def _flags(row: InstanceOf) -> list[str] | None:

@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot, Thread
+from epolltop.query.creation import argument_text, error_name
 from epolltop.query.derived_limits import limits_of_source
 from epolltop.query.event_record import event_record
-from epolltop.query.fields import argument_text, error_name
 from epolltop.query.view import events_of
 from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 

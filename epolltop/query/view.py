@@ -12,17 +12,12 @@ from typing import Any, Generic, overload
 
 from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import ProcessRow, Snapshot
-from epolltop.query.fields import (
-    EVENT_FIELDS,
-    HELD_FIELDS,
-    INSTANCE_FIELDS,
-    PROCESS_FIELDS,
-    Field,
-    InstanceOf,
-    Row,
-    lookup,
-)
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import Field, lookup
 from epolltop.query.filter import Predicate, everything
+from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
+from epolltop.query.member import Row
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.text.numbers import grouped
 
 _PART = 8192

@@ -11,6 +11,13 @@ from epolltop.text.glyphs import SPARKS
 
 UNKNOWN = "?"
 """Shown where a value is not known: unknown is not zero."""
+NOT_APPLICABLE = "-"
+"""Shown where there can be no value."""
+
+
+def or_unknown(value: object) -> str:
+    """As it is."""
+    return UNKNOWN if value is None else str(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.aligned import plain
-from epolltop.query.field import as_text
-from epolltop.query.fields import Field, Row
+from epolltop.query.field import Field, as_text
+from epolltop.query.member import Row
 from epolltop.text.cells import cut
 from epolltop.text.glyphs import in_ascii
 from epolltop.text.numbers import grouped, plural

@@ -13,7 +13,9 @@ from textual.containers import Horizontal, Vertical
 
 from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.query.fields import HELD_FIELDS, Field, InstanceOf, event_name, fitting
+from epolltop.query.event_fields import event_name
+from epolltop.query.field import Field, fitting
+from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.story import StoryLine, event_story, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
 from epolltop.ui.dialogs.whole_row import whole

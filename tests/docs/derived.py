@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import Field
+from epolltop.query.instance_fields import INSTANCE_FIELDS
 from epolltop.query.member import Form, Member
 from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
+from epolltop.query.process_fields import PROCESS_FIELDS
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 120

@@ -14,8 +14,8 @@ from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.options import parse_options
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan
+from epolltop.query.event_fields import event_name
 from epolltop.query.event_record import event_record
-from epolltop.query.fields import event_name
 from epolltop.sources.bpf.census import IteratorCensus
 from epolltop.sources.bpf.probes import PROBES, epoll_create
 from epolltop.sources.bpf.probes.spec import ProbeSpec

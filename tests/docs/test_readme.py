@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from epolltop.options import parse_options
-from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, Field
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import Field
 from epolltop.query.filter import everything, parse_over
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.ui.keys import KEYS, MOVES
 
 from .pages import blocks

@@ -18,10 +18,12 @@ from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.world import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS
+from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.filter import parse_over
+from epolltop.query.instance_fields import INSTANCE_FIELDS
 from epolltop.query.limit_catalogue import words
 from epolltop.query.mistake import FilterError
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import SUBJECTS, View, look
 from epolltop.saved.opening import open_saved
 from epolltop.sources.bpf import wire

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.batch import Kind, Syscall
-from epolltop.query.fields import PROCESS_FIELDS, lookup
+from epolltop.query.field import lookup
 from epolltop.query.headline import notes, totals_line
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually
 from tests.workloads.client import Actor

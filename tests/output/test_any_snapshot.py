@@ -20,8 +20,10 @@ from epolltop.model.bounds import EVIDENCE_MAX
 from epolltop.model.limits import Limit
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
 from epolltop.output.report import WIDTH, Report
-from epolltop.query.fields import HELD_FIELDS, PROCESS_FIELDS, Value, shown
+from epolltop.query.field import Value, shown
+from epolltop.query.instance_fields import HELD_FIELDS
 from epolltop.query.limit_catalogue import CATALOGUE
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import EVENTS, PROCESSES, SUBJECTS, View, instances, look
 from epolltop.text.safe import safe
 from tests.support.formats import FORMATS, as_json_line

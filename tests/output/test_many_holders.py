@@ -18,8 +18,8 @@ from epolltop.output import formats
 from epolltop.output.files import write_whole
 from epolltop.output.parts import blocks, within
 from epolltop.output.report import Report
-from epolltop.query.fields import HELD_FIELDS, InstanceOf
 from epolltop.query.filter import parse
+from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.story import instance_story
 from epolltop.query.view import INSTANCES, PROCESSES, SUBJECTS, View, look
 from epolltop.saved.snapshot_reader import reopened

@@ -10,27 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
-from epolltop.query.field import FLEXIBLE_MIN, GAP
-from epolltop.query.fields import (
-    EVENT_FIELDS,
-    HELD_FIELDS,
-    INSTANCE_FIELDS,
-    PROCESS_FIELDS,
-    Field,
-    InstanceOf,
-    Row,
-    UnknownField,
-    Value,
-    argument_text,
-    fitting,
-    flag_names,
-    lookup,
-    shown,
-)
+from epolltop.query.creation import argument_text, flag_names
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import FLEXIBLE_MIN, GAP, Field, UnknownField, Value, fitting, lookup, shown
 from epolltop.query.filter import parse_over
 from epolltop.query.headline import totals_line
-from epolltop.query.member import Member
+from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
+from epolltop.query.member import Member, Row
 from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS
+from epolltop.query.process_fields import PROCESS_FIELDS
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.batch import Kind
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, InstanceOf
+from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.filter import (
     MAX_DEPTH,
     MAX_LENGTH,
@@ -18,6 +18,7 @@ from epolltop.query.filter import (
     parse,
     parse_over,
 )
+from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
 from epolltop.query.mistake import FilterError
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot

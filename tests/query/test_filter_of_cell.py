@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.query.fields import PROCESS_FIELDS, lookup
+from epolltop.query.field import lookup
 from epolltop.query.filter import MAX_QUOTED, comparison, parse
+from epolltop.query.process_fields import PROCESS_FIELDS
 from tests.support.rows import process_row, snapshot
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from epolltop.model.batch import Probe
 from epolltop.model.snapshot import Growth
-from epolltop.query.fields import PROCESS_FIELDS, lookup
+from epolltop.query.field import lookup
 from epolltop.query.filter import parse
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, View, look
 from tests.support.records import NOW_NS, SECOND_NS
 from tests.support.rows import process_row, snapshot

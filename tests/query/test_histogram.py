@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from epolltop.model.histogram import Histogram, from_json
 from epolltop.model.snapshot import ProcessRow
-from epolltop.query.field import Field, Metric
-from epolltop.query.fields import PROCESS_FIELDS, lookup
+from epolltop.query.field import Field, Metric, lookup
 from epolltop.query.filter import parse_over
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, View, look
 from epolltop.saved import snapshot_form as forms
 from tests.docs.derived import schema_of

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from epolltop.model.batch import ProcessKey
 from epolltop.model.snapshot import ProcessRow
-from epolltop.query.fields import EVENT_FIELDS, PROCESS_FIELDS, UnknownField
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import UnknownField
 from epolltop.query.filter import parse, parse_over
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, View, instances, look
 from tests.support.records import event
 from tests.support.rows import instance, process_row, snapshot

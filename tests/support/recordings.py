@@ -16,8 +16,11 @@ from epolltop.model.batch import Batch
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field, InstanceOf
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import Field
+from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
 from epolltop.query.limit_catalogue import words
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
 from epolltop.sources.recording.head import own_head

@@ -24,7 +24,10 @@ from epolltop.model.batch import Batch, Kind, Totals
 from epolltop.model.world import Selection
 from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, Field
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.field import Field
+from epolltop.query.instance_fields import INSTANCE_FIELDS
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.story import raw_story
 from epolltop.query.view import EVENTS, PROCESSES, arranged
 from epolltop.session.listener import Listener

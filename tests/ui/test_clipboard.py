@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.query.fields import EVENT_FIELDS, INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
+from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import SUBJECTS, View, look
 from epolltop.text.safe import safe
 from epolltop.ui.clipboard import MAX_BYTES, clip_row, clip_rows

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from epolltop.model.batch import Kind
-from epolltop.query.fields import InstanceOf
+from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, look
 from epolltop.ui.state.navigation import Trail, root

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from epolltop.query.fields import INSTANCE_FIELDS, PROCESS_FIELDS, InstanceOf
+from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.ui.dialogs.whole_row import whole
 from tests.support.rows import instance, process_row, snapshot
 

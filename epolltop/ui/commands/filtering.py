@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from epolltop.query.field import Value
-from epolltop.query.fields import Field, lookup
+from epolltop.query.field import Field, Value, lookup
 from epolltop.query.mistake import FilterError
 from epolltop.ui.dialogs.picker import Choice, Picker
 from epolltop.ui.main_screen import MainScreen

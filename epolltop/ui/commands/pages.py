@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from epolltop.query.fields import INSTANCE_FIELDS, InstanceOf
 from epolltop.query.headline import notes
+from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
 from epolltop.ui.dialogs.help import Help
 from epolltop.ui.dialogs.manual import Manual
 from epolltop.ui.dialogs.whole_row import Whole, whole

@@ -36,7 +36,7 @@ def page(event_name: str) -> str:
     """The page about an event.
 
     Args:
-        event_name: as query.fields.event_name gives it, and records bear it.
+        event_name: as query.event_fields.event_name gives it, and records bear it.
 
     Returns:
         Markdown, ASCII.

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import Field
+from epolltop.query.field import Field
 from epolltop.ui.dialogs.pager import Page, Pager
 
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.snapshot import ProcessRow
-from epolltop.query.field import Value
-from epolltop.query.fields import Field, InstanceOf
+from epolltop.query.field import Field, Value
 from epolltop.query.filter import Predicate, comparison, everything, has_alternatives, parse_over
+from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.view import PROCESSES, Subject, View, events_of, instances_of
 
 InstanceKey: TypeAlias = tuple[int, int]

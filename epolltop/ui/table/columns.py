@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.fields import Field, Row
+from epolltop.query.field import Field
+from epolltop.query.member import Row
 from epolltop.ui.table.virtual_table import Column
 
 

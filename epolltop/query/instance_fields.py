@@ -1,0 +1,135 @@
+"""The fields of an instance. To add a column, add it here: all that shows, sorts, filters or exports rows reads it.
+
+The field that takes the rest of the line comes last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
+from epolltop.query.creation import argument_text, stack_text
+from epolltop.query.field import Field, Value
+from epolltop.query.instant import local, seconds_since, utc
+from epolltop.query.member import rounded
+from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.text.numbers import NOT_APPLICABLE, duration
+
+
+class InstanceOf(NamedTuple):
+    """An instance, as one of its holders sees it."""
+
+    instance: Instance
+    process: ProcessRow | None
+    """None: nobody holds it, see Snapshot.unheld."""
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Descriptors of this holder, ascending."""
+        return self.instance.fds_of(self.process.key) if self.process else ()
+
+    @property
+    def cloexec(self) -> tuple[bool | None, ...]:
+        """Whether each of them is closed on exec; None if not known."""
+        return self.instance.cloexec_of(self.process.key) if self.process else ()
+
+
+def _descriptors(row: InstanceOf, width: int = 8) -> str:
+    joined = ",".join(map(str, row.fds))
+    return joined if len(joined) <= width else f"{len(row.fds)} fds"
+
+
+def _cloexec(row: InstanceOf) -> bool | None:
+    """No, if one of them is known to stay open: that leaks."""
+    told = row.cloexec
+    return False if False in told else None if None in told or not told else True
+
+
+def _least_age(row: InstanceOf, snapshot: Snapshot) -> str:
+    mark = "≥" if row.instance.provenance is Provenance.FOUND else ""
+    return mark + duration(seconds_since(row.instance.since_ns, snapshot))
+
+
+def _holders(row: InstanceOf, most: int = 8) -> str:
+    count = row.instance.holder_count
+    pids = [str(holder.process.pid) for holder in row.instance.holders[:most]]
+    return f"{count}: {','.join(pids)}{'…' if count > len(pids) else ''}" if count > 1 else str(count)
+
+
+HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
+    Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
+          "Descriptors of this process that refer to the instance, or how many where they do not fit.",
+          text=lambda row, _: _descriptors(row), json=lambda row, _: list(row.fds), form="integer", known=True,
+          many=True, json_help="Descriptors of this process that refer to the instance."),
+    Field("age_s", "AGE", 8, "seconds", lambda row, snapshot: seconds_since(row.instance.created_ns, snapshot),
+          "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
+          text=_least_age, order=lambda row, _: -row.instance.since_ns,
+          least=lambda row, snapshot: seconds_since(row.instance.since_ns, snapshot),
+          json=lambda row, snapshot: rounded(seconds_since(row.instance.created_ns, snapshot), 6),
+          json_help="Seconds since creation, if that was seen."),
+    Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
+          "How the instance is known: traced, its creation was seen; found, a census met it.",
+          spare=1, known=True, choices=tuple(each.value for each in Provenance)),
+    Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
+          "Argument of its creation: the size given to epoll_create or the flags given to epoll_create1.",
+          spare=2, in_json=False),
+    Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
+          "Registrations in its interest list, counted in /proc/PID/fdinfo; a long list is counted less often.",
+          json_help="Registrations in its interest list, of up to 10,000 instances or one second of reading."),
+    Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
+          "Process id of its creator, if the creation was seen.",
+          spare=2),
+    Field("creator_thread", "THREAD", 15, "text",
+          lambda row, _: row.instance.thread.name if row.instance.thread else None,
+          "Name that the creating thread had then, if an event told.", aliases=("thread",), shown=False),
+    Field("creator_tid", "TID", 7, "id", lambda row, _: row.instance.thread.tid if row.instance.thread else None,
+          "Id of the creating thread.", shown=False),
+    Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
+          "Whether all descriptors of this process for it are closed when it executes another program, without BPF's "
+          "iterator as of when its watches were counted: yes or no.",
+          shown=False, json=lambda row, _: list(row.cloexec), form="truth", known=True, many=True, gaps=True,
+          json_help="For each of `fds`, whether it is closed when the process executes another program; unknown if "
+          "that was not read."),
+    Field("holder_count", "HOLDERS", 12, "count", lambda row, _: row.instance.holder_count,
+          "Processes with a descriptor for it, and their process ids if there are several.",
+          text=lambda row, _: _holders(row), known=True, json_help="How many processes have a descriptor for it."),
+    Field("created_at", "CREATED", 12, "text", lambda row, snapshot: utc(row.instance.created_ns, snapshot),
+          "Time of creation if that was seen: the local time of day on screen, UTC elsewhere.",
+          text=lambda row, snapshot: local(row.instance.created_ns, snapshot), shown=False, form="time",
+          json_help="Time of creation, if that was seen."),
+    Field("stack", "STACK", 40, "text", lambda row, _: stack_text(row.instance.stack),
+          "Functions of the creator's user stack, innermost first, if --stacks took it.", shown=False,
+          json=lambda row, _: list(row.instance.stack) or None, many=True,
+          json_help="Functions of the creator's user stack, innermost first, if --stacks took it; see below."),
+    Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
+          "Name of the instance: its kernel address and the nanosecond since boot when it was created or found.",
+          json_help="Name of the instance, stable for as long as it lives and never used again: its kernel address "
+          "and the nanosecond since boot when it was created or found.",
+          spare=3, known=True, pattern="[0-9a-f]{1,16}@[0-9]{1,18}"),
+)  # fmt: skip
+"""Of an instance whose holder is given."""
+
+
+def _of_holder(field: Field[ProcessRow], *, width: int | None = None, shown: bool = True) -> Field[InstanceOf]:
+    def value(row: InstanceOf, snapshot: Snapshot) -> Value:
+        return field.value(row.process, snapshot) if row.process else None
+
+    return Field(field.id, field.title, width or field.width, field.unit, value, f"Of the holder: {field.help}",
+                 aliases=field.aliases, shown=shown,
+                 text=lambda row, snapshot: field.show(row.process, snapshot) if row.process else NOT_APPLICABLE,
+                 )  # fmt: skip
+
+
+_HOLDER = {field.id: field for field in PROCESS_FIELDS}
+
+INSTANCE_FIELDS: tuple[Field[InstanceOf], ...] = (
+    _of_holder(_HOLDER["pid"]),
+    _of_holder(_HOLDER["name"]),
+    *HELD_FIELDS[:-1],
+    _of_holder(_HOLDER["user"], shown=False),
+    _of_holder(_HOLDER["container"], shown=False),
+    _of_holder(_HOLDER["ns_pid"], shown=False),
+    _of_holder(_HOLDER["command"], width=24, shown=False),
+    HELD_FIELDS[-1],
+)
+"""Of an instance among all, one row for each holder."""

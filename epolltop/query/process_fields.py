@@ -1,0 +1,161 @@
+"""The fields of a process. To add a column, add it here: all that shows, sorts, filters or exports rows reads it.
+
+The field that takes the rest of the line comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from epolltop.model.history import HISTORY
+from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.query.field import Field, Severity
+from epolltop.query.instant import seconds_since
+from epolltop.query.member import DIGITS, rounded
+from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, or_unknown, sparkline
+
+_TREND_CELLS = 12
+
+
+def _without_directory(command: str) -> str:
+    """What tells one python3 from the other stands behind a long path."""
+    program, blank, arguments = command.partition(" ")
+    is_path = program.startswith(("/", "./", "../"))
+    return f"{program.rpartition('/')[2] or program}{blank}{arguments}" if is_path else command
+
+
+_FULL_ID = 64
+_SHORT_ID = 12  # as the runtimes' own tools show it
+
+
+def _container(row: ProcessRow) -> str:
+    if row.facts.container is None:
+        return NOT_APPLICABLE if row.facts.cgroup else UNKNOWN
+    return row.facts.container[:_SHORT_ID] if len(row.facts.container) == _FULL_ID else row.facts.container
+
+
+def _ns_pid(row: ProcessRow) -> str:
+    return or_unknown(row.facts.ns_pid) if row.is_nested or row.facts.ns_pid is None else NOT_APPLICABLE
+
+
+def _open(row: ProcessRow) -> str:
+    return at_least(count(row.open)) if row.partly_listed else count(row.open)
+
+
+def _descriptor_use(row: ProcessRow) -> Severity | None:
+    used = row.facts.fds / row.facts.fd_limit if row.facts.fds is not None and row.facts.fd_limit else 0.0
+    return "error" if used > 0.95 else "warn" if used > 0.8 else None
+
+
+def _full(row: ProcessRow) -> str:
+    grows_not = row.fd_limit_in_s is None and row.growth is not None and row.growth.fds_per_s is not None
+    return NOT_APPLICABLE if grows_not and row.facts.fd_limit is not None else duration(row.fd_limit_in_s)
+
+
+def _rate_of(get: Callable[[ProcessRow], float]) -> Callable[[ProcessRow, Snapshot], float | None]:
+    """In JSON: what rounds to 0 may be nothing that was counted."""
+    return lambda row, _: row.known(round(get(row), DIGITS))
+
+
+def _history(row: ProcessRow) -> list[float | None] | None:
+    return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
+
+
+def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
+    """What only a probe on the calls can tell."""
+    return lambda row, snapshot: row.known(get(row)) if snapshot.source.sees_failures else None
+
+
+PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
+    Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id).", known=True),
+    Field("user", "USER", 8, "text", lambda row, _: row.user, "User that the process runs as."),
+    Field("open", "OPEN", 6, "count", lambda row, _: row.open,
+          "Epoll instances that the process holds now, each once however many descriptors refer to it.",
+          aliases=("instances",), text=lambda row, _: _open(row), known=True),
+    Field("create_per_s", "NEW/S", 7, "per_s", lambda row, _: row.known(row.create_per_s),
+          "Instances created per second over the last window; where no probe traces, what two looks show.",
+          aliases=("new",), observed="created", json=_rate_of(lambda row: row.create_per_s)),
+    Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.known(row.release_per_s),
+          "Instances released per second over the last window, charged to the process that dropped the last reference.",
+          observed="released", json=_rate_of(lambda row: row.release_per_s), spare=1),
+    Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
+          "Growth of OPEN a minute: over the last minute, or since the process is known if that is shorter.",
+          signed=True, json_help="Growth of `open` a minute, negative where it shrinks: over the last minute, or "
+          "since the process is known if that is shorter; unknown if it is known for less than a second."),
+    Field("container", "CONTAINER", 12, "text", lambda row, _: row.facts.container,
+          "Id of the container that the process is in, from the name of its control group; tables show 12 characters; "
+          "the column is there if a process is in one.",
+          json_help="Id of the container that the process is in, or its name with LXC and systemd-nspawn; the inner "
+          "one if one is inside another. `null`: its control group is not named as a container's.",
+          text=lambda row, _: _container(row),
+          worth=lambda snapshot: any(row.facts.container for row in snapshot.processes), spare=1),
+    Field("created", "CREATED", 7, "count", lambda row, _: row.known(row.created),
+          "Instances created since the observation began, counted at the return of epoll_create and epoll_create1.",
+          observed="created", spare=1),
+    Field("released", "FREED", 7, "count", lambda row, _: row.known(row.released),
+          "Instances released since the observation began: the process dropped the last reference to them.",
+          observed="released", spare=1),
+    Field("net", "NET", 6, "count", lambda row, snapshot: snapshot.net_of(row),
+          "Instances created less released since the observation began: what the process added to the machine's.",
+          shown=False, signed=True),
+    Field("create_failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
+          "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
+          "traces them.",
+          observed="failed", severity=lambda row: "warn" if row.failed else None,
+          spare=1),
+    Field("fds", "FDS", 6, "count", lambda row, _: row.facts.fds,
+          "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),
+    Field("fd_limit", "LIMIT", 6, "count", lambda row, _: row.facts.fd_limit,
+          "Most descriptors that the process may have open: its soft RLIMIT_NOFILE.", severity=_descriptor_use,
+          json_help="Most descriptors that the process may have open: its soft RLIMIT_NOFILE; `null`: no limit."),
+    Field("fd_limit_in_s", "FULL", 7, "seconds", lambda row, _: row.fd_limit_in_s,
+          "Time until FDS reaches LIMIT, at the growth of the last minute or hour, whichever is faster; - if FDS does "
+          "not grow.",
+          text=lambda row, _: _full(row),
+          json_help="Seconds until `fds` reaches `fd_limit`, at the growth of the last minute or hour, whichever is "
+          "faster; 0 if it has reached it, otherwise `null` unless it grows.",
+          order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s),
+    Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.facts.ns_pid,
+          "Process id inside: in the innermost PID namespace of the process, from /proc/PID/status; the column is "
+          "there if a process is in one below ours.",
+          text=lambda row, _: _ns_pid(row),
+          json_help="Process id in the innermost PID namespace of the process; `pid` again if that is ours.",
+          worth=lambda snapshot: any(row.is_nested for row in snapshot.processes), spare=2),
+    Field("age_s", "AGE", 7, "seconds", lambda row, snapshot: seconds_since(row.started_ns, snapshot),
+          "Time since the process started, in seconds.",
+          spare=2, in_json=False),
+    Field("history", "TREND", _TREND_CELLS, "per_s",
+          lambda row, _: row.known(max(row.history)) if row.history else None,
+          "Instances created per second, a bar per refresh, the newest on the right; sort and filter take the largest.",
+          text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS)
+          if snapshot.window_s and row.known(sum(row.history)) is not None else UNKNOWN,
+          observed="created", spare=2, json=lambda row, _: _history(row), many=True, items_max=HISTORY,
+          json_help="`create_per_s` of the last refreshes, the newest last, from the first creation on; one number "
+          "after a single window."),
+    Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
+          aliases=("comm",), spare=2, known=True),
+    Field("net_per_hour", "NET/H", 7, "per_h", lambda row, _: row.growth and row.growth.net_per_h,
+          "Growth of OPEN an hour: over the last hour, or since the process is known if that is shorter.",
+          aliases=("growth",), shown=False, signed=True, json_help="The same an hour."),
+    Field("growth_over_s", "OVER", 7, "seconds", lambda row, snapshot: row.growth_over_s(snapshot.now_ns),
+          "How long NET/H is taken over: an hour, or as long as the process is known.", shown=False,
+          json_help="Seconds that `net_per_hour` is taken over: 3,600, or as long as the process is known."),
+    Field("ppid", "PPID", 7, "id", lambda row, _: row.facts.ppid, "Process id of the parent.", shown=False),
+    Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
+    Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.facts.cgroup, "Path of the control group.", shown=False),
+    Field("sampled_out", "SAMPLED", 7, "count", _told_by_calls(lambda row: row.sampled_out),
+          "Instances created above the detail rate since the observation began: counted, but without an event; unknown "
+          "where no probe traces creation.",
+          observed="sampled_out", shown=False),
+    Field("failed_sampled_out", "FAILSAMP", 8, "count", _told_by_calls(lambda row: row.failed_sampled_out),
+          "Calls that failed above the detail rate since the observation began: counted, but without an event; unknown "
+          "where no probe traces them.",
+          observed="failed_sampled_out", shown=False),
+    Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
+          shown=False, form="truth", known=True,
+          json_help="Whether the process has ended; it is listed for what it did."),
+    Field("command", "COMMAND", 0, "text", lambda row, _: row.command,
+          "Command line, from /proc/PID/cmdline; in tables without the directory of the program.",
+          aliases=("cmd",), text=lambda row, _: _without_directory(row.command), known=True,
+          json_help="Command line, from /proc/PID/cmdline."),
+)  # fmt: skip
