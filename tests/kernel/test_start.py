@@ -16,6 +16,7 @@ import pytest
 from epolltop.model.batch import Kind, Syscall
 from epolltop.model.snapshot import Provenance
 from epolltop.sources.bpf.bpf_source import BpfSource
+from epolltop.sources.bpf.probes.epoll_create import COUNTS
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -88,8 +89,9 @@ def test_probes_are_detached_though_the_buffer_is_still_being_read(
 ) -> None:
     source = BpfSource()
     source.open()
-    program, counts, drain = source._program, source._counts, source._drain
+    program, drain = source._program, source._drain
     assert program is not None
+    counts = program.table(COUNTS.map, COUNTS.key, COUNTS.value)
     actor.do("pairs", count=3)
     before = dict(counts.items())
     assert sum(created for created, *_ in before.values()) >= 3

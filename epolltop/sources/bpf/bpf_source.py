@@ -14,9 +14,10 @@ import re
 import secrets
 import select
 import time
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import Any
 
 from epolltop.bcc.drain import Drain
 from epolltop.bcc.loader import load_bcc
@@ -33,6 +34,7 @@ from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources.bpf import preemption, wire
+from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, WITHOUT, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
@@ -45,8 +47,6 @@ WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
-_Entries = Iterable[tuple[tuple[int, ...], tuple[int, ...]]]
-"""Of a map: key and value."""
 _ACTOR = attrgetter("pid", "start", "uid")
 _NOT_TRACED = "not traced"
 """What a probe is attached to that is not wanted. For another one without a hook the census stands in."""
@@ -118,7 +118,12 @@ class BpfSource:
         except BaseException:
             self.close()
             raise
-        self._counts = program.table("processes", wire.PROCESS, wire.COUNTS)
+        self._tables = [
+            CounterMap(program, table, self._procfs.has_ended)
+            for probe in PROBES
+            if self._attached[probe.name].hooks
+            for table in probe.tables
+        ]
         self._freed_at = 0  # creations until then
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
         self._live_instances = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
@@ -126,7 +131,6 @@ class BpfSource:
         self._holders: set[ProcessKey] = set()
         self._untold: list[Event] = []
         self._uncounted: Census | None = None
-        self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._no_buffer: tuple[int, ...] = ()
         self._renewed: set[int] = set()
         self._tide = Tide(give_back_memory)
@@ -187,7 +191,8 @@ class BpfSource:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         self._tide.note(came, len(self._holdings))
-        entries = list(self._counts.items())
+        for table in self._tables:
+            table.read()
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
         self._listen_again(wire.no_buffer(per_cpu))
@@ -200,14 +205,12 @@ class BpfSource:
             self._free_live_instances(census)
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
-        counts = wire.decode_counts(entries)
+        counted = {key for table in self._tables for key in table.processes()}
         acted = set(map(_ACTOR, events))  # of thousands of events, some ten
         actors = {ProcessKey(pid, start) for pid, start, _ in acted}
-        processes = self._facts.of({*self._holders, *counts, *actors, *self._facts.asked()}, actors, frozenset(shown))
+        processes = self._facts.of({*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(shown))
         gone = {uid for pid, start, uid in acted if uid is not None and ProcessKey(pid, start) not in processes}
-        freed = self._forget_the_gone(entries, processes)
-        if freed:  # what is missing once is counted anew when it comes back
-            counts = wire.decode_counts(entry for entry in entries if entry[0] not in freed)
+        tables: dict[str, Any] = {table.member: table.records(processes) for table in self._tables}
         measured = self._facts.measured(focus, {event.file for event in events})
         self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(
@@ -217,12 +220,12 @@ class BpfSource:
             source=self._describe(totals),
             cost=own_cost(),
             events=events,
-            counts=counts,
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
             processes=processes,
             users=self._procfs.users.names(gone),
             watches={file: each.watches for file, each in measured.items()},
+            **tables,
         )
         self._untold, self._uncounted = [], None
         return batch
@@ -266,27 +269,6 @@ class BpfSource:
         self._renewed = lacking - self._renewed  # what was lost until those of the last poll had theirs is no sign
         for cpu in self._renewed:
             self._buffer.listen_again(cpu)
-
-    def _forget_the_gone(self, entries: _Entries, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
-        """Frees the map entries of processes that were gone a poll ago and have done nothing since.
-
-        What acts while its entry is freed would be in no count: so they must have ended. A census may hold what they
-        released last, but none is under way.
-
-        Returns:
-            Keys of what was freed.
-        """
-        gone = {key: counts for key, counts in entries if wire.process_key(key) not in alive}
-        quiet = {
-            key
-            for key, counts in gone.items()
-            if self._gone.get(key) == counts and self._procfs.has_ended(wire.process_key(key))
-        }
-        for key in quiet:
-            self._counts.delete(wire.PROCESS.pack(*key))
-            del gone[key]
-        self._gone = gone
-        return quiet
 
     def _free_live_instances(self, census: Census) -> None:
         """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from epolltop.bcc.machine import Machine
-from epolltop.model.batch import Kind
+from epolltop.model.batch import Kind, ProcessKey
 from epolltop.sources.bpf.wire import Calibration
 
 
@@ -30,6 +32,25 @@ Calibrate = Callable[[], Calibration]
 """Creates and closes an instance of epolltop's own under the probes' eyes; what they found out."""
 
 
+MapEntry = tuple[tuple[int, ...], tuple[int, ...]]
+"""Of a map: the fields of key and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTable:
+    """Counters that a probe sums in a hash map, which is read whole and becomes a member of the batch."""
+
+    member: str
+    """Of `Batch`."""
+    map: str
+    """Its name in C."""
+    key: struct.Struct
+    value: struct.Struct
+    decode: Callable[[Iterable[MapEntry]], Mapping[Any, Any]]
+    process_of: Callable[[tuple[int, ...]], ProcessKey]
+    """Who did what is counted under a key: when that process has ended, the entry is deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
     """A probe: what it sees, where it may be attached, and what is missing without it."""
@@ -42,8 +63,10 @@ class ProbeSpec:
     """Its hooks on a machine; None: of an architecture that is not known, where functions have no names."""
     proof: Callable[[Calibrate], bool]
     """Whether what is attached now sees an instance of epolltop's own."""
-    tells: frozenset[Kind]
+    tells: frozenset[Kind] = frozenset()
     """The kinds of events it submits."""
+    tables: tuple[KernelTable, ...] = ()
+    """What it counts."""
     limit: str = ""
     """What holds without it, an id of `model.limits`; empty if it cannot be left out."""
     compat: Hook | None = None

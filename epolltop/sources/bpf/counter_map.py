@@ -1,0 +1,56 @@
+"""A table that a probe fills, from start to end of an observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+from epolltop.bcc.program import Program
+from epolltop.model.batch import ProcessKey
+from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
+
+
+class CounterMap:
+    """Reads the map once a poll, and deletes the entries of processes that have ended."""
+
+    def __init__(self, program: Program, table: KernelTable, has_ended: Callable[[ProcessKey], bool]) -> None:
+        self.member = table.member
+        """Of the batch."""
+        self._table, self._has_ended = table, has_ended
+        self._map = program.table(table.map, table.key, table.value)
+        self._entries: list[MapEntry] = []
+        self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def read(self) -> None:
+        """Takes in the map as it is now."""
+        self._entries = list(self._map.items())
+
+    def processes(self) -> set[ProcessKey]:
+        """Who has entries in what was read."""
+        return {self._table.process_of(key) for key, _ in self._entries}
+
+    def records(self, alive: Container[ProcessKey]) -> Mapping[Any, Any]:
+        """What was read, as the batch has it, after `_forget_the_gone`."""
+        freed = self._forget_the_gone(alive)  # what is missing once is counted anew when it comes back
+        return self._table.decode(entry for entry in self._entries if entry[0] not in freed)
+
+    def _forget_the_gone(self, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
+        """Deletes the entries of processes that were gone a poll ago and have done nothing since.
+
+        If a process acted while its entry is deleted, that would be in no count: so it must have ended. A census may
+        hold what the process released last, but none is under way.
+
+        Returns:
+            Keys of what was deleted.
+        """
+        gone = {key: value for key, value in self._entries if self._table.process_of(key) not in alive}
+        quiet = {
+            key
+            for key, value in gone.items()
+            if self._gone.get(key) == value and self._has_ended(self._table.process_of(key))
+        }
+        for key in quiet:
+            self._map.delete(self._table.key.pack(*key))
+            del gone[key]
+        self._gone = gone
+        return quiet
