@@ -15,8 +15,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from epolltop.command_line import Answered, BadUsage
 from epolltop.errors import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
-from epolltop.options import Answered, BadUsage, Options, parse_options
+from epolltop.options import Options, parse_options
 from epolltop.output.batch_tables import run_batch
 from epolltop.output.doctor import Kept, doctor_report
 from epolltop.output.event_lines import run_events

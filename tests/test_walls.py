@@ -18,7 +18,7 @@ MODULES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob
 
 NAMES_PROC = {
     "runtime/descriptors.py": "/proc/self/fd/N is not read: it is a descriptor in hand, for calls that want a path",
-    "options.py": "/proc/self/fd/1 is not opened: it is a name by which users mean stdout",
+    "argument_types.py": "/proc/self/fd/1 is not opened: it is a name by which users mean stdout",
     "sources/proc_source.py": "the root of the tree, handed to proc/",
 }
 """Modules outside proc/ that may have a path of /proc, and why."""

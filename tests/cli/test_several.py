@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.bcc.remedies import as_root
-from epolltop.options import BadUsage, parse_options
+from epolltop.command_line import BadUsage
+from epolltop.options import parse_options
 from tests.workloads.client import Actor
 
 from .program import run

@@ -1,0 +1,109 @@
+"""Types of arguments: what argparse makes of a word of the command line, or refuses by ArgumentTypeError."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+
+from epolltop.runtime.users import uid_of
+
+MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
+STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
+"""Its names: where they lead to is written to, not replaced."""
+
+
+def positive(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
+    return int(text)
+
+
+def columns(text: str) -> int:
+    columns = positive(text)
+    if not MIN_COLUMNS <= columns <= MAX_COLUMNS:
+        raise argparse.ArgumentTypeError(f"{text}: text has {MIN_COLUMNS} to {MAX_COLUMNS} columns")
+    return columns
+
+
+def seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds
+
+
+def _each(text: str) -> list[str]:
+    """As top and ps take several in one argument: apart by commas or blanks."""
+    parts = re.split(r"[,\s]+", text.strip(", \t"))
+    return parts if parts != [""] else [text]
+
+
+def pids(text: str) -> list[int]:
+    return list(map(positive, _each(text)))
+
+
+def uids(text: str) -> list[int]:
+    try:
+        return [_uid(text)]  # some have a blank in their name
+    except argparse.ArgumentTypeError:
+        return list(map(_uid, _each(text)))
+
+
+def _uid(text: str) -> int:
+    uid = uid_of(text)
+    if uid is not None:
+        return uid
+    if text.isascii() and text.isdecimal() and int(text) < 1 << 32:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"there is no user {text!r}")
+
+
+def probe_and_hook(text: str) -> tuple[str, str]:
+    from epolltop.sources.bpf.ladder import ALL  # who asks for none need not wait for it
+
+    probe, _, hook = text.partition("=")
+    try:
+        ALL.only(probe, hook)
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(error.args[0]) from None
+    return probe, hook
+
+
+def probe(text: str) -> str:
+    from epolltop.sources.bpf.ladder import ALL  # who leaves nothing out need not wait for it
+
+    try:
+        ALL.without(text)
+    except LookupError as error:
+        raise argparse.ArgumentTypeError(error.args[0]) from None
+    return text
+
+
+def theme(text: str) -> str:
+    from textual.theme import BUILTIN_THEMES  # who asks for none need not wait for it
+
+    if text not in BUILTIN_THEMES:
+        raise argparse.ArgumentTypeError(f"there is no theme {text!r}, but {', '.join(sorted(BUILTIN_THEMES))}")
+    return text
+
+
+def path_of(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the file needs a name")
+    try:
+        return Path(text).absolute()
+    except FileNotFoundError as error:
+        raise OSError(error.errno, "the working directory was removed", text) from None
+
+
+def file_or_stdout(text: str) -> str:
+    return "-" if Path(text) in STDOUT else file_or_stream(text)
+
+
+def file_or_stream(text: str) -> str:
+    return text if text == "-" else str(path_of(text))

@@ -1,0 +1,183 @@
+"""What the command line offers: commands, options and their help, for argparse."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from epolltop import __version__, argument_types
+from epolltop.output.formats import FORMATS
+from epolltop.output.report import WIDTH
+from epolltop.query.view import PROCESSES, SUBJECTS
+from epolltop.sources.choose import KINDS
+
+_FRONT_ENDS = ("live", "snapshot", "events")
+
+_VIEWS = ", ".join(f"{id} (default)" if id == PROCESSES.id else id for id in SUBJECTS)
+_VIEW_HELP = f"rows of --batch and snapshot, and what filter and sort are about: {_VIEWS}"
+_EPILOG = """\
+commands:
+  snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text
+  events       print creations, failed creations and releases as they happen
+  record       write FILE, to be looked at again later; until -d SECONDS or Ctrl-C
+  replay       look at FILE, a recording or a snapshot, as if it happened now
+  doctor       say what works here, what does not, and what to do about it
+Without a command: the live terminal UI, or --batch if stdout is no terminal.
+
+examples:
+  sudo epolltop                            who holds epoll instances, and who makes how many
+  sudo epolltop -F 'new/s>5'               only processes that create more than five a second
+  sudo epolltop snapshot -d 10 -o leak.json
+  sudo epolltop events -p 4242 --json
+  sudo epolltop record night.rec           then: epolltop replay night.rec
+  ssh host sudo epolltop record - | epolltop replay -
+exit status: 0 done, 1 failed, 2 bad usage, 3 the source asked for cannot run, 128+N ended by signal N
+"""
+
+
+class Answered(Exception):
+    """What the command line asked for is a text: help or the version."""
+
+
+class BadUsage(Exception):
+    """The command line cannot be understood. The message says why, and where."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints nothing. Says what is wrong in one sentence, and how to get help."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadUsage(f"{message}; see epolltop --help")
+
+    def _print_message(self, message: str, file: object = None) -> NoReturn:
+        raise Answered(message)
+
+
+def parser_of_all() -> Parser:
+    parser = Parser(
+        prog="epolltop",
+        description="top for epoll instances and event loops.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"epolltop {__version__}")
+    _add_common(parser, suppress=False)
+    _add_batch(parser, suppress=False)
+    parser.add_argument("--view", choices=tuple(SUBJECTS), default=PROCESSES.id, help=_VIEW_HELP)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS, parser_class=Parser)
+
+    snapshot = commands.add_parser("snapshot", help="observe, then write one snapshot", allow_abbrev=False)
+    events = commands.add_parser("events", help="print events as they happen", allow_abbrev=False)
+    doctor = commands.add_parser("doctor", help="check what works here", allow_abbrev=False)
+    record = commands.add_parser("record", help="write what is observed to a file", allow_abbrev=False)
+    record.add_argument("saved", type=argument_types.file_or_stdout, metavar="FILE", help="is replaced; - is stdout")
+    replay = commands.add_parser("replay", help="look at a recording or a snapshot", allow_abbrev=False)
+    replay.add_argument(
+        "saved", type=argument_types.file_or_stream, metavar="FILE", help="what record or snapshot wrote; - is stdin"
+    )
+    replay.add_argument("front_end", nargs="?", choices=_FRONT_ENDS, help="show it like this; live is the default")
+    _add_batch(replay, suppress=True)
+    for command in (snapshot, replay):
+        command.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
+        command.add_argument("--format", choices=tuple(FORMATS), help="json (default), csv, md or txt")
+        command.add_argument(
+            "-o", "--output", type=argument_types.path_of, metavar="FILE", help="write FILE, whole or not at all"
+        )
+        command.add_argument("--events", action="store_true", help="include the events of the observation (json)")
+    for command in (snapshot, events, record, replay, doctor):
+        _add_common(command, suppress=True)
+    return parser
+
+
+def _add_batch(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+    def default(value: object) -> Any:
+        return argparse.SUPPRESS if suppress else value
+
+    parser.add_argument(
+        "-b", "--batch", action="store_true", default=default(False), help="plain text, a table per refresh, as top -b"
+    )
+    parser.add_argument(
+        "-n", "--count", type=argument_types.positive, default=default(None), metavar="COUNT",
+        help="end after so many tables of --batch",
+    )  # fmt: skip
+
+
+def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+    """Options that mean the same before and after the command; a command's parser must not reset what stood before."""
+
+    def add(*names: str, default: object, **described: Any) -> None:
+        parser.add_argument(*names, default=argparse.SUPPRESS if suppress else default, **described)
+
+    def repeatable(*names: str, action: str = "extend", **described: Any) -> None:
+        dest = names[-1].removeprefix("--")
+        where: dict[str, Any] = {"dest": f"more_{dest}"} if suppress else {"dest": dest}
+        add(*names, default=[], action=action, **where, **described)
+
+    add("--source", default="auto", choices=KINDS, help="bpf: exact; proc: no privileges; auto: the best that runs")
+    repeatable("-p", "--pid", type=argument_types.pids, metavar="PID", help="only these: 1,2 or '1 2'; repeatable")
+    repeatable("-u", "--user", type=argument_types.uids, metavar="USER", help="only these users'; likewise")
+    add("-F", "--filter", default="", metavar="EXPR", help="only what matches: words, open>10, user:www, !word")
+    add("-s", "--sort", default=None, metavar="FIELD", help="sort by FIELD; -s help lists them")
+    add("--reverse", default=False, action="store_true", help="sort the other way round")
+    add("-r", "--rows", default=None, type=argument_types.positive, metavar="N", help="at most N rows")
+    add(
+        "-d",
+        "--delay",
+        default=None,
+        type=argument_types.seconds,
+        metavar="SECONDS",
+        help="snapshot, events, record: how long; else refresh",
+    )
+    add(
+        "-w",
+        "--width",
+        default=WIDTH,
+        type=argument_types.columns,
+        metavar="N",
+        help=f"columns of text; {WIDTH} unless given",
+    )
+    add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
+    add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
+    add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
+    add(
+        "--compat",
+        default=False,
+        action="store_true",
+        help="count 32-bit programs' creations where tracepoints do not (BPF; costs)",
+    )
+    repeatable(
+        "--attach",
+        action="append",
+        type=argument_types.probe_and_hook,
+        metavar="PROBE=HOOK",
+        help="insist on a hook, as files_free=kprobe; repeatable",
+    )
+    repeatable(
+        "--without",
+        action="append",
+        type=argument_types.probe,
+        metavar="PROBE",
+        help="leave a probe out, as files_free, and its cost; repeatable",
+    )
+    add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
+    add(
+        "--theme",
+        default=None,
+        type=argument_types.theme,
+        metavar="NAME",
+        help="of the screen; ansi-dark: the terminal's colours",
+    )
+    add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
+
+
+def arguments(parser: Parser, argv: list[str]) -> argparse.Namespace:
+    """With what stood before the command and what stood after it in one, of options that may be repeated."""
+    given, rest = parser.parse_known_args(argv)
+    if given.command == "replay" and given.front_end is None and rest and rest[0] in _FRONT_ENDS:
+        given.front_end = rest.pop(0)  # argparse wants it right behind the file, not behind options
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    for repeatable in ("pid", "user", "attach", "without"):
+        setattr(given, repeatable, [*getattr(given, repeatable), *getattr(given, f"more_{repeatable}", [])])
+    return given
