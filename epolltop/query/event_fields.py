@@ -47,13 +47,13 @@ def _lifetime(event: Event) -> float | None:
 
 EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("time", "TIME", 12, "text", lambda event, snapshot: utc(event.time_ns, snapshot),
-          "When it happened: the local time of day on screen, UTC elsewhere.",
+          "Time of the event: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: local(event.time_ns, snapshot)),
     Field("kind", "EVENT", 13, "text", lambda event, _: _KINDS[event.kind],
-          "create, create failed and release were traced; found and gone are differences between two censuses.",
+          "create, create failed and release are traced; found and gone are differences between two censuses.",
           aliases=("type",)),
     Field("pid", "PID", 7, "id", lambda event, _: event.pid or None,
-          "Process id of the actor; a release is by the process that dropped the last reference."),
+          "Process id of the actor; for a release, the process that dropped the last reference."),
     Field("name", "NAME", 15, "text", lambda event, _: event.name or None, "Name of the acting thread.",
           aliases=("comm",)),
     Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
@@ -78,8 +78,8 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("by_kernel", "KERNEL", 6, "text", lambda event, _: event.by_kernel,
           "Whether a kernel thread acted, as for descriptors dropped while in flight: yes or no.", shown=False),
     Field("by_census", "CENSUS", 6, "text", lambda event, _: event.by_census,
-          "yes: epolltop's census, or another program that looked, held the last reference for a moment; pid is the "
-          "creator's, and who closed the instance is not known.", shown=False),
+          "yes: epolltop's census, or another program that looked, held the last reference for a moment; who closed "
+          "the instance is not known, and pid is the creator's.", shown=False),
     Field("syscall", "SYSCALL", 13, "text",
           lambda event, _: event.syscall.name.lower() if event.syscall else None,
           "The call that created the instance.", shown=False),
@@ -94,6 +94,6 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           "Functions of the actor's user stack at a creation, innermost first, if --stacks took it.", shown=False,
           text=lambda event, _: or_unknown(stack_text(event.stack)) if _is_call(event) else NOT_APPLICABLE),
     Field("instance", "INSTANCE", 0, "text", lambda event, _: event.instance,
-          "Name of the instance: its kernel address and the nanosecond since boot when it was created or found.",
+          "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
           spare=3),
 )  # fmt: skip

@@ -58,35 +58,35 @@ def _holders(row: InstanceOf, most: int = 8) -> str:
 
 HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
-          "Descriptors of this process that refer to the instance, or how many where they do not fit.",
+          "Descriptors of this process that refer to the instance; their number if they do not fit.",
           text=lambda row, _: _descriptors(row), json=lambda row, _: list(row.fds), form="integer", known=True,
           many=True, json_help="Descriptors of this process that refer to the instance."),
     Field("age_s", "AGE", 8, "seconds", lambda row, snapshot: seconds_since(row.instance.created_ns, snapshot),
-          "Time since creation, in seconds; if creation was not seen, at least the time since it was found.",
+          "Time since creation, in seconds; a lower bound, the time since it was found, if creation was not seen.",
           text=_least_age, order=lambda row, _: -row.instance.since_ns,
           least=lambda row, snapshot: seconds_since(row.instance.since_ns, snapshot),
           json=lambda row, snapshot: rounded(seconds_since(row.instance.created_ns, snapshot), 6),
           json_help="Seconds since creation, if that was seen."),
     Field("provenance", "SEEN", 6, "text", lambda row, _: row.instance.provenance.value,
-          "How the instance is known: traced, its creation was seen; found, a census met it.",
+          "traced: epolltop saw the creation of the instance; found: the instance was in a census.",
           spare=1, known=True, choices=tuple(each.value for each in Provenance)),
     Field("argument", "ARG", 13, "text", lambda row, _: argument_text(row.instance.syscall, row.instance.argument),
           "Argument of its creation: the size given to epoll_create or the flags given to epoll_create1.",
           spare=2, in_json=False),
     Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
           "Registrations in its interest list, counted in /proc/PID/fdinfo; a long list is counted less often.",
-          json_help="Registrations in its interest list, of up to 10,000 instances or one second of reading."),
+          json_help="Registrations in its interest list; counted for up to 10,000 instances, or for one second."),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
           "Process id of its creator, if the creation was seen.",
           spare=2),
     Field("creator_thread", "THREAD", 15, "text",
           lambda row, _: row.instance.thread.name if row.instance.thread else None,
-          "Name that the creating thread had then, if an event told.", aliases=("thread",), shown=False),
+          "Name that the creating thread had then, if an event has it.", aliases=("thread",), shown=False),
     Field("creator_tid", "TID", 7, "id", lambda row, _: row.instance.thread.tid if row.instance.thread else None,
           "Id of the creating thread.", shown=False),
     Field("cloexec", "CLOEXEC", 7, "text", lambda row, _: _cloexec(row),
-          "Whether all descriptors of this process for it are closed when it executes another program, without BPF's "
-          "iterator as of when its watches were counted: yes or no.",
+          "Whether exec closes all descriptors of this process for it, yes or no; without BPF's iterator, as of the "
+          "last count of its watches.",
           shown=False, json=lambda row, _: list(row.cloexec), form="truth", known=True, many=True, gaps=True,
           json_help="For each of `fds`, whether it is closed when the process executes another program; unknown if "
           "that was not read."),
@@ -102,8 +102,8 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           json=lambda row, _: list(row.instance.stack) or None, many=True,
           json_help="Functions of the creator's user stack, innermost first, if --stacks took it; see below."),
     Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
-          "Name of the instance: its kernel address and the nanosecond since boot when it was created or found.",
-          json_help="Name of the instance, stable for as long as it lives and never used again: its kernel address "
+          "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
+          json_help="Name of the instance, stable for as long as it lives and never used again: its kernel address, "
           "and the nanosecond since boot when it was created or found.",
           spare=3, known=True, pattern="[0-9a-f]{1,16}@[0-9]{1,18}"),
 )  # fmt: skip
@@ -114,7 +114,7 @@ def _of_holder(field: Field[ProcessRow], *, width: int | None = None, shown: boo
     def value(row: InstanceOf, snapshot: Snapshot) -> Value:
         return field.value(row.process, snapshot) if row.process else None
 
-    return Field(field.id, field.title, width or field.width, field.unit, value, f"Of the holder: {field.help}",
+    return Field(field.id, field.title, width or field.width, field.unit, value, f"Holder: {field.help}",
                  aliases=field.aliases, shown=shown,
                  text=lambda row, snapshot: field.show(row.process, snapshot) if row.process else NOT_APPLICABLE,
                  )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The members of a process and of an instance in a snapshot file: the fields', and what only programs want."""
+"""The members of a process and of an instance in a snapshot file: those of the fields, and others for programs only."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def _flags(row: InstanceOf) -> list[str] | None:
 
 
 def first_holders(most: int | None) -> Member[InstanceOf]:
-    """The member `holders`, with so many at most."""
+    """The member `holders`, with at most `most` entries."""
     return Member(
-        "holders", "integer", "Process ids of holders: of all, or of the first eight where all lists of the file "
-        "together would have more than 100,000 entries.",
+        "holders", "integer", "Process ids of all holders; of the first eight if all lists of the file together "
+        "would have more than 100,000 entries.",
         lambda row, _: [holder.process.pid for holder in row.instance.holders[:most]], known=True, many=True,
     )  # fmt: skip
 
@@ -34,14 +34,14 @@ _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
     Member("command_truncated", "truth", "Whether `command` is only its beginning.",
            lambda row, _: row.facts.command_truncated, known=True),
     Member("started_at", "time", "When the process started.", lambda row, snapshot: utc(row.started_ns, snapshot)),
-    Member("exact", "truth", "Whether its counts and rates are exact; else they are lower bounds, or unknown where "
-           "nothing was counted: where `source.exact` is false, where some of `source.unattributed` may be its own, "
-           "and of 32-bit programs and others whose calls are not counted.",
+    Member("exact", "truth", "Whether its counts and rates are exact. If not, they are lower bounds, or unknown if "
+           "nothing was counted. They are not exact if `source.exact` is false, if some of `source.unattributed` may "
+           "belong to this process, or if it makes 32-bit calls or others that are not counted.",
            lambda row, snapshot: snapshot.source.exact and not row.lacking, known=True),
     Member("compat", "truth", "Whether it is a 32-bit program on a 64-bit kernel.", lambda row, _: row.facts.compat,
            known=True),
-    Member("partly_listed", "truth", "Whether it may hold more instances than are known one by one: `open` is a lower "
-           "bound then; counts are not concerned.", lambda row, _: row.partly_listed, known=True),
+    Member("partly_listed", "truth", "Whether it may hold more instances than epolltop knows one by one: `open` is a "
+           "lower bound then. Counts are not affected.", lambda row, _: row.partly_listed, known=True),
 )  # fmt: skip
 _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     first_holders(None),
@@ -57,7 +57,7 @@ pid ppid name command command_bytes? command_truncated? uid user cgroup containe
 open created released create_failed sampled_out failed_sampled_out? create_per_s release_per_s net? net_per_min?
 net_per_hour? growth_over_s? fd_limit_in_s? history? exact? compat? partly_listed?
 """
-"""In which files of schema 1 have had them; ? where early ones lack the member. What is younger follows."""
+"""The order in files of schema 1; ? marks members that early files lack. Newer members follow."""
 _INSTANCE_ORDER = """
 id fds cloexec? holders holder_count? provenance created_at age_s creator creator_tid? creator_thread? size flags
 watches stack?
@@ -71,8 +71,8 @@ def _ordered(fields: Iterable[Field[Row]], others: Iterable[Member[Row]], order:
 
 
 PROCESS_MEMBERS = _ordered(PROCESS_FIELDS, _OF_PROCESS, _PROCESS_ORDER)
-"""But for `instances`, which comes last."""
+"""All but `instances`, which comes last."""
 INSTANCE_MEMBERS = _ordered(HELD_FIELDS, _OF_INSTANCE, _INSTANCE_ORDER)
-"""As one holder sees it."""
+"""The members of an instance in the list of one holder."""
 FIRST = frozenset(name for name in (*_PROCESS_ORDER.split(), *_INSTANCE_ORDER.split()) if not name.endswith("?"))
-"""Names of those that no file lacks."""
+"""Names of the members that every file has."""
