@@ -183,6 +183,10 @@ SEEN_BY: Mapping[str, str] = {
 """By counter, the name of the probe that sees what it counts."""
 
 
+DERIVED_COUNTERS = frozenset(("created", "released"))
+"""Those of which censuses give a lower bound where no probe sees them. Others are unknown there."""
+
+
 class Totals(NamedTuple):
     """What all processes did since the source was opened, kernel threads included in released."""
 
@@ -265,7 +269,8 @@ class Source:
     unattributed: int = 0
     """Of created, failed and released: counted in totals only, because the map of processes was full."""
     missed: int = 0
-    """Runs of probes that the kernel left out, because one was running on that CPU: so much is in no count."""
+    """Runs of the probes on creations and releases that the kernel left out, because one was running on that CPU: so
+    much is in no count. Of other probes a limit tells it."""
     sees_compat: bool = True
     """Whether what 32-bit programs create is counted like what others create."""
     stacks_left_out: int = 0
@@ -286,10 +291,9 @@ class Source:
         """Whether the probe of that name fires at the moment it stands for; every source gives its probes one name."""
         return any(probe.name == name and probe.traces for probe in self.probes)
 
-    @property
-    def sees_failures(self) -> bool:
-        """Whether creations that failed or were left out of the detail are counted: no census shows them."""
-        return self.sees("failed")
+    def knows(self, counter: str) -> bool:
+        """Whether a probe or the census tells anything of what is counted there."""
+        return counter in DERIVED_COUNTERS or self.sees(counter)
 
 
 class Cost(NamedTuple):

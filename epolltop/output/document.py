@@ -60,7 +60,7 @@ def snapshot_document(report: Report[Any]) -> Json:
                 counted,
                 created=totals.created,
                 released=totals.released,
-                create_failed=totals.failed if snapshot.source.sees_failures else None,
+                create_failed=totals.failed if snapshot.source.knows("failed") else None,
                 released_by_kernel=totals.released_by_kernel,
                 create_per_s=rounded(snapshot.create_per_s),
                 release_per_s=rounded(snapshot.release_per_s),

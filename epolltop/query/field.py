@@ -99,7 +99,8 @@ class Field(Shape, Generic[Row]):
     order: Callable[[Row, Snapshot], Value] | None = None
     """What rows sort by in place of the value."""
     observed: str = ""
-    """The counter that it comes from: unknown before the first window, a lower bound where no probe sees that."""
+    """The counter that it comes from: unknown before the first window, and where neither a probe nor the census tells
+    of it; a lower bound where only the census does."""
     shown: bool = True
     """Among the columns unless others are chosen."""
     worth: Callable[[Snapshot], bool] = _always
@@ -136,13 +137,14 @@ class Field(Shape, Generic[Row]):
 
     def value(self, row: Row, snapshot: Snapshot) -> Value:
         """Raw, in unit; None if unknown. Of a histogram the 99th percentile: rows sort and are filtered by it."""
-        if self.observed and not snapshot.window_s:
-            return None
-        raw = self.get(row, snapshot)
+        raw = self._raw(row, snapshot)
         return self._quantile(raw, 0.99) if isinstance(raw, Histogram) else raw
 
     def _raw(self, row: Row, snapshot: Snapshot) -> Raw:
-        return None if self.observed and not snapshot.window_s else self.get(row, snapshot)
+        return self.get(row, snapshot) if self._is_told(snapshot) else None
+
+    def _is_told(self, snapshot: Snapshot) -> bool:
+        return not self.observed or (snapshot.window_s > 0 and snapshot.source.knows(self.observed))
 
     def _quantile(self, of: Histogram, share: float) -> float | None:
         steps = of.quantile(share)
@@ -168,7 +170,7 @@ class Field(Shape, Generic[Row]):
             if isinstance(value, Histogram):
                 return value.as_json(_STEPS[self.unit].in_unit, _STEPS[self.unit].suffix)
             return rounded(value) if isinstance(value, float) else value
-        return None if self.observed and not snapshot.window_s else self.json(row, snapshot)
+        return self.json(row, snapshot) if self._is_told(snapshot) else None
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
         """For people; '?' if unknown, '≥' before a lower bound. Of a histogram the median and the 99th percentile."""

@@ -52,7 +52,7 @@ def totals_line(snapshot: Snapshot) -> str:
             counted, often = at_least(counted), at_least(often) if per_s else often
         line += f"  {what} {counted} ({often}/s)"
     failed = f"  failed {'≥' if snapshot.lacking else ''}{grouped(totals.failed)}"
-    return f"{line}{failed}" if snapshot.source.sees_failures else line
+    return f"{line}{failed}" if snapshot.source.knows("failed") else line
 
 
 def _found(snapshot: Snapshot) -> str:

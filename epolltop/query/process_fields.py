@@ -61,11 +61,6 @@ def _history(row: ProcessRow) -> list[float | None] | None:
     return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
 
 
-def _told_by_calls(get: Callable[[ProcessRow], int]) -> Callable[[ProcessRow, Snapshot], int | None]:
-    """What only a probe on the calls can tell."""
-    return lambda row, snapshot: row.known(get(row)) if snapshot.source.sees_failures else None
-
-
 PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id).", known=True),
     Field("user", "USER", 8, "text", lambda row, _: row.user, "User that the process runs as."),
@@ -98,7 +93,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("net", "NET", 6, "count", lambda row, snapshot: snapshot.net_of(row),
           "Instances created minus released since the observation began: how many the process added to the machine.",
           shown=False, signed=True),
-    Field("create_failed", "FAILED", 6, "count", _told_by_calls(lambda row: row.failed),
+    Field("create_failed", "FAILED", 6, "count", lambda row, _: row.known(row.failed),
           "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
           "traces them.",
           observed="failed", severity=lambda row: "warn" if row.failed else None,
@@ -143,11 +138,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("ppid", "PPID", 7, "id", lambda row, _: row.facts.ppid, "Process id of the parent.", shown=False),
     Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
     Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.facts.cgroup, "Path of the control group.", shown=False),
-    Field("sampled_out", "SAMPLED", 7, "count", _told_by_calls(lambda row: row.sampled_out),
+    Field("sampled_out", "SAMPLED", 7, "count", lambda row, _: row.known(row.sampled_out),
           "Instances created above the detail rate since the observation began: counted, but without an event; unknown "
           "where no probe traces creation.",
           observed="sampled_out", shown=False),
-    Field("failed_sampled_out", "FAILSAMP", 8, "count", _told_by_calls(lambda row: row.failed_sampled_out),
+    Field("failed_sampled_out", "FAILSAMP", 8, "count", lambda row, _: row.known(row.failed_sampled_out),
           "Calls that failed above the detail rate since the observation began: counted, but without an event; unknown "
           "where no probe traces them.",
           observed="failed_sampled_out", shown=False),
