@@ -19,8 +19,8 @@ import msgspec
 from epolltop.errors import Unplayable
 from epolltop.model.batch import (
     NS_PER_TICK,
+    TABLES,
     Cost,
-    Counts,
     Event,
     Host,
     Kind,
@@ -220,7 +220,7 @@ def _row(
         facts=Process(key=key, **_told(process, Process)),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         instances=held,
-        counted=(_counted(process),),
+        counted=tuple(_counted(process, table.none) for table in TABLES.values()),
         history=tuple(process.history or ()),
         lacking=told.exact and process.exact is False,
         more_instances=max(0, process.open - len(held)),
@@ -235,10 +235,16 @@ _OWN_RULE = frozenset(
 """What has a rule of its own, above."""
 
 
-def _counted(process: forms.Process) -> Counted[Counts]:
-    counts = Counts(failed=process.create_failed or 0, **_told(process, Counts))
-    rates = Counts()._asdict() | {"created": process.create_per_s or 0.0, "released": process.release_per_s or 0.0}
-    return Counted(counts, tuple(rates.values()))
+def _counted(process: forms.Process, none: Any) -> Counted[Any]:
+    """A record of counters, each of which the file may tell, and its rate."""
+    there = {name: getattr(process, _COUNTERS.get(name, name), None) or 0 for name in none._fields}
+    rates = (getattr(process, _RATES.get(name, f"{name}_per_s"), None) or 0.0 for name in none._fields)
+    return Counted(none._replace(**there), tuple(rates))
+
+
+_COUNTERS = {"failed": "create_failed"}
+_RATES = {"created": "create_per_s", "released": "release_per_s"}
+"""Where the name in the file is another one."""
 
 
 def _told(process: forms.Process, record: type) -> dict[str, Any]:
