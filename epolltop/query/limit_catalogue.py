@@ -83,6 +83,18 @@ def _unlisted(limit: Limit) -> str:
     return f"instances held only by {' or '.join(kept)} are in no census"
 
 
+def _untraced(limit: Limit) -> str:
+    why = limit.text("why")
+    return f"{limit.text('probe')} is not traced, so what it counts is not known{f': {why}' if why else ''}"
+
+
+def _probe_missed(limit: Limit) -> str:
+    return (
+        f"the kernel left out {plural(limit.number('runs'), 'run')} of {limit.text('probe')}: up to so much is in none "
+        "of its counts"
+    )
+
+
 CATALOGUE: dict[str, CatalogueEntry] = {
     limits.TOLD: CatalogueEntry("warn", lambda limit: limit.text("sentence")),
     limits.ONLY_PROC: CatalogueEntry(
@@ -100,6 +112,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.RELEASES_DERIVED: CatalogueEntry(
         "warn", "no probe sees releases here: they are derived from one census to the next"
     ),
+    limits.UNTRACED: CatalogueEntry("info", _untraced),
+    limits.PROBE_MISSED: CatalogueEntry("warn", _probe_missed),
     limits.PREEMPTED: CatalogueEntry(
         "warn",
         "this kernel may preempt epolltop as it reads counts, and leaves out what happens meanwhile: some may be "

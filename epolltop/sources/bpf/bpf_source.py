@@ -36,8 +36,9 @@ from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
-from epolltop.sources.bpf.ladder import ALL, WITHOUT, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.ladder import ALL, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
+from epolltop.sources.bpf.probes.spec import WITHOUT
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.host import own_host
@@ -48,6 +49,7 @@ WAKEUP_EVENTS = 1 << 20
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
 _ACTOR = attrgetter("pid", "start", "uid")
+_LIFECYCLE = (epoll_create.PROBE.name, files_free.PROBE.name)
 _NOT_TRACED = "not traced"
 """What a probe is attached to that is not wanted. For another one without a hook the census stands in."""
 
@@ -164,6 +166,11 @@ class BpfSource:
             raise SourceUnavailable(
                 f"{what}: {error}", missing or "another hook (--attach), or --source proc"
             ) from None
+        self._untraced = [
+            Limit.of(probe.limit, probe=probe.name, why=self._attached[probe.name].why)
+            for probe in PROBES
+            if not self._attached[probe.name].hooks
+        ]
         misses = [
             name
             for name, attached in self._attached.items()
@@ -284,7 +291,13 @@ class BpfSource:
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         unseen = [*self._census.unseen, *self._preempted]
-        unseen += [Limit(probe.limit) for probe in PROBES if not self._attached[probe.name].hooks]
+        unseen += self._untraced
+        missed = {name: self._missed(attached) for name, attached in self._attached.items()}
+        unseen += [
+            Limit.of(limits.PROBE_MISSED, probe=name, runs=runs)
+            for name, runs in missed.items()
+            if runs and name not in _LIFECYCLE
+        ]
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))
@@ -303,7 +316,7 @@ class BpfSource:
             unattributed=totals.unattributed,
             sees_compat=self._attached[epoll_create.PROBE.name].sees_compat,
             unreadable=self._census.unreadable,
-            missed=self._missed(),
+            missed=sum(missed[name] for name in _LIFECYCLE),
             stacks_left_out=self._stacks.left_out if self._stacks else 0,
             sees_all_releases=self._sees_all_releases,
         )
@@ -312,15 +325,14 @@ class BpfSource:
         instead = _NOT_TRACED if attached.rung == WITHOUT else self._census.by
         return Probe(name, attached.attached_to or instead, traces=bool(attached.hooks))
 
-    def _missed(self) -> int:
-        """Runs of probes that were left out.
+    def _missed(self, attached: Attached) -> int:
+        """Runs of a probe that were left out.
 
         Before Linux 6.19 raw tracepoints do not count: only interrupts come between their runs, and free what is not
         epoll's. Later on (seen on 7.2) whoever creates and releases may, too.
         """
         assert self._program is not None, "described before open"
-        hooks = [hook for attached in self._attached.values() for hook in attached.hooks]
-        told = [each for each in hooks if self._version >= (6, 19) or each.how != "raw_tracepoint"]
+        told = [each for each in attached.hooks if self._version >= (6, 19) or each.how != "raw_tracepoint"]
         return sum(self._program.misses(each.how, each.target) for each in told)
 
     def _defines(self) -> dict[str, int]:

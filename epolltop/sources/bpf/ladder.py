@@ -12,12 +12,10 @@ from epolltop.bcc.machine import THIS
 from epolltop.bcc.program import AttachError, Program
 from epolltop.sources.bpf.census import CENSUS, CensusTaker
 from epolltop.sources.bpf.probes import PROBES
-from epolltop.sources.bpf.probes.spec import Hook, Ladder, Rung
+from epolltop.sources.bpf.probes.spec import WITHOUT, Hook, Ladder, Rung
 
 CENSUS_LADDER = "census"
 """What the way to take a census is called among the probes."""
-WITHOUT = "without"
-"""The rung of a probe that is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,8 @@ class Attached:
     hooks: Rung
     sees_compat: bool
     """Whether 32-bit tasks are seen, by each of their calls."""
+    why: str = ""
+    """What each better rung answered."""
 
     @property
     def attached_to(self) -> str:
@@ -111,7 +111,7 @@ def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attach
                         raise
             if not rung or proof():
                 compat = [hook for hook in rung if hook.compat]
-                return Attached(name, tuple(held), bool(compat) and set(compat) <= set(held))
+                return Attached(name, tuple(held), bool(compat) and set(compat) <= set(held), "; ".join(refusals))
             refusals.append(f"{name}: attached, but it did not see an instance of epolltop's own")
         except AttachError as error:
             refusals.append(f"{name}: {error}")

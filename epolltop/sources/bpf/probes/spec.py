@@ -25,6 +25,8 @@ class Hook:
     """It sees 32-bit tasks."""
 
 
+WITHOUT = "without"
+"""The rung of a probe that is left out."""
 Rung = tuple[Hook, ...]
 Ladder = Mapping[str, Rung]
 """By name, best rung first. A rung without hooks always holds: the probe can be done without."""
