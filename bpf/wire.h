@@ -148,7 +148,7 @@ struct pass {
  * What the probes must know of this kernel, found out at start with one instance of epolltop's own. User space writes a
  * token that is not a valid flag, and calls epoll_create1(token). The thread that makes this call is the caller, whatever
  * number the kernel has for it; finding it also proves that arguments are read from the right place. The caller then
- * creates an instance and closes it.
+ * creates an instance, calls epoll_ctl(2) and epoll_wait(2) for it, and closes it.
  */
 struct calibration {
 	u64 f_op;		/* eventpoll_fops */
@@ -159,6 +159,8 @@ struct calibration {
 	u32 token;		/* during calibration, else 0 */
 	u32 caller;		/* thread */
 	u32 freed_by;		/* thread that gave file back: the caller, or release by slab is not prompt here */
+	u32 registered_by;	/* thread that called epoll_ctl(2) for file */
+	u32 waited_by;		/* thread whose wait on file returned */
 };
 
 #endif

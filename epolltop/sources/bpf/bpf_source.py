@@ -7,6 +7,7 @@ precedes the census that must contain it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -49,6 +50,7 @@ WAKEUP_EVENTS = 1 << 20
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
 _ACTOR = attrgetter("pid", "start", "uid")
+_NOBODY = {"caller": 0, "freed_by": 0, "registered_by": 0, "waited_by": 0}
 _LIFECYCLE = (epoll_create.PROBE.name, files_free.PROBE.name)
 _NOT_TRACED = "not traced"
 """What a probe is attached to that is not wanted. For another one without a hook the census stands in."""
@@ -249,18 +251,19 @@ class BpfSource:
             program.close()
 
     def _calibrate(self, program: Program) -> wire.Calibration:
-        """Creates and closes an instance of our own under the probes' eyes; what they found out.
+        """Creates an instance of our own, registers, waits and closes it under the probes' eyes; what they found out.
 
         Until `_begin` the probes look at nothing else, or the first of them would count what the others do not see yet.
         """
         known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
         # Bit 0 is no flag of epoll_create1 and never was, so the kernel refuses what no other thread will ask for.
         token = secrets.randbits(31) | 1
-        program.set_element(
-            "calibration", wire.CALIBRATION.pack(*known._replace(file=0, token=token, caller=0, freed_by=0))
-        )
+        program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(file=0, token=token, **_NOBODY)))
         ctypes.CDLL(None).epoll_create1(token)  # Python's own refuses it without asking the kernel
-        select.epoll().close()
+        with select.epoll() as own:
+            with contextlib.suppress(OSError):
+                own.register(own.fileno())  # EINVAL, and a call all the same
+            own.poll(0)
         return wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
 
     def _begin(self, program: Program) -> None:

@@ -20,7 +20,7 @@ HOLDING = struct.Struct("=QQQQIIIIIBB2x")
 LIVE_INSTANCE = struct.Struct("=QQIIIBB2x")
 FILE = struct.Struct("=Q")
 """Key of the map live_instances."""
-CALIBRATION = struct.Struct("=QQQQIIII")
+CALIBRATION = struct.Struct("=QQQQIIIIII")
 PASS = struct.Struct("=QQQQQQQQQIBB2x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
@@ -109,6 +109,8 @@ class Calibration(NamedTuple):
     token: int
     caller: int
     freed_by: int
+    registered_by: int
+    waited_by: int
 
     @property
     def was_prompt(self) -> bool:
