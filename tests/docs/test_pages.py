@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -10,24 +11,27 @@ from typing import Any
 import pytest
 
 from epolltop.bcc.machine import MACHINES
-from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.batch import SEEN_BY, Event, Kind, Syscall
 from epolltop.options import parse_options
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan
 from epolltop.query.event_fields import event_name
 from epolltop.query.event_record import event_record
+from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.census import IteratorCensus
 from epolltop.sources.bpf.probes import PROBES, epoll_create
 from epolltop.sources.bpf.probes.spec import ProbeSpec
 from epolltop.ui.dialogs.manual import page
-from tests.kernel import test_census_pages, test_epoll_create_page, test_files_free_page, test_watch_a_directory
+from tests.kernel import test_census_pages, test_watch_a_directory
 from tests.support.records import NOW_NS, event
 from tests.support.rows import snapshot
 
 from .pages import EVENTS, UNVERIFIED, Proofs, blocks, bullets, section, text
 
 WALK = "watch-a-directory"
-PAGES = (*(probe.name for probe in PROBES), "epoll_found", "epoll_gone")
+PAGES = (*(probe.name for probe in PROBES if probe.tells), "epoll_found", "epoll_gone")
+COUNTING = tuple(probe.name for probe in PROBES if not probe.tells)
+"""Pages of probes that count and tell no events."""
 EMITTED: dict[str, tuple[Event, ...]] = {
     "epoll_create": (
         event(syscall=Syscall.EPOLL_CREATE, argument=1024),
@@ -43,6 +47,7 @@ EMITTED: dict[str, tuple[Event, ...]] = {
 FORM = (
     "Intro", "Description", "Arguments", "Hooks", "Example Use Case", "Issues", "Related Events", "Record",
 )  # fmt: skip
+COUNTING_FORM = tuple("Fields" if part == "Record" else part for part in FORM)
 
 
 def record(told: Event) -> dict[str, Any]:
@@ -52,7 +57,8 @@ def record(told: Event) -> dict[str, Any]:
 def test_every_event_has_a_page_and_every_page_an_event() -> None:
     emitted = {event_name(event(kind=kind, syscall=syscall)) for kind in Kind for syscall in Syscall}
     assert emitted == {record(told)["eventName"] for events in EMITTED.values() for told in events}
-    assert {path.stem for path in EVENTS.glob("*")} == {*PAGES, WALK} == {*EMITTED, WALK}
+    assert {path.stem for path in EVENTS.glob("*")} == {*PAGES, *COUNTING, WALK}
+    assert {*PAGES} == {*EMITTED}
     for name, events in EMITTED.items():
         for told in events:
             assert page(event_name(told)) == text(name)
@@ -60,10 +66,17 @@ def test_every_event_has_a_page_and_every_page_an_event() -> None:
         assert page(name)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, *COUNTING])
 def test_a_page_has_the_form(name: str) -> None:
     assert text(name).startswith(f"# {name}\n\n## Intro\n\n{name} - ")
-    assert tuple(re.findall(r"^## (.*)$", text(name), re.MULTILINE)) == FORM
+    assert tuple(re.findall(r"^## (.*)$", text(name), re.MULTILINE)) == (FORM if name in PAGES else COUNTING_FORM)
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_fields_of_a_probe_are_those_that_it_counts(name: str) -> None:
+    counters = {counter for counter, probe in SEEN_BY.items() if probe == name}
+    from_it = {field.id for field in PROCESS_FIELDS if field.observed in counters}
+    assert {item.split("`")[1] for item in bullets(section(name, "Fields"))} == from_it
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -104,7 +117,7 @@ def test_hooks_are_those_of_the_ladder(probe: ProbeSpec) -> None:
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
 def test_the_events_of_a_probe_are_those_of_its_page(probe: ProbeSpec) -> None:
-    assert {told.kind for told in EMITTED[probe.name]} == probe.tells
+    assert {told.kind for told in EMITTED.get(probe.name, ())} == probe.tells
 
 
 def test_hooks_of_other_machines_are_named_too() -> None:
@@ -145,7 +158,7 @@ def _shape(value: Any) -> Any:
     return {key: _shape(one) for key, one in value.items()} if isinstance(value, dict) else type(value)
 
 
-@pytest.mark.parametrize("name", [*PAGES, WALK])
+@pytest.mark.parametrize("name", [*PAGES, *COUNTING, WALK])
 def test_commands_are_understood_and_choose_what_the_page_is_about(name: str) -> None:
     lines = "".join(blocks(text(name))).splitlines()
     commands = [shlex.split(line.removeprefix("$ ").partition(" | ")[0]) for line in lines if "epolltop " in line]
@@ -158,36 +171,34 @@ def test_commands_are_understood_and_choose_what_the_page_is_about(name: str) ->
             assert any(options.view.filter(told, snapshot()) for told in about), command
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, *COUNTING])
 def test_related_events_are_the_other_pages(name: str) -> None:
     related = {item.split("`")[1] for item in bullets(section(name, "Related Events"))}
-    assert related <= set(PAGES) - {name}
+    assert related <= {*PAGES, *COUNTING} - {name}
     assert related
 
 
-@pytest.mark.parametrize("name", [*PAGES, WALK])
+@pytest.mark.parametrize("name", [*PAGES, *COUNTING, WALK])
 def test_links_lead_to_files(name: str) -> None:
     for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", text(name)):
         assert (EVENTS / target).is_file(), target
 
 
-@pytest.mark.parametrize("name", [*PAGES, WALK])
+@pytest.mark.parametrize("name", [*PAGES, *COUNTING, WALK])
 def test_lines_fit(name: str) -> None:
     assert [line for line in text(name).splitlines() if len(line) > 120] == []
 
 
-@pytest.mark.parametrize(
-    "proofs",
-    [
-        test_epoll_create_page.PROOFS,
-        test_files_free_page.PROOFS,
-        test_census_pages.FOUND,
-        test_census_pages.GONE,
-        test_watch_a_directory.PROOFS,
-    ],
-    ids=["epoll_create", "files_free", "epoll_found", "epoll_gone", WALK],
-)
-def test_every_statement_is_proven_and_nothing_else(proofs: Proofs) -> None:
+def proofs_of(name: str) -> Proofs:
+    """Those of a probe's page stand in a module of that name."""
+    others = {"epoll_found": test_census_pages.FOUND, "epoll_gone": test_census_pages.GONE}
+    others[WALK] = test_watch_a_directory.PROOFS
+    return others.get(name) or importlib.import_module(f"tests.kernel.test_{name}_page").PROOFS
+
+
+@pytest.mark.parametrize("name", [*PAGES, *COUNTING, WALK])
+def test_every_statement_is_proven_and_nothing_else(name: str) -> None:
+    proofs = proofs_of(name)
     assert sorted(proofs.stated()) == sorted(proofs.proven)
 
 
