@@ -47,7 +47,7 @@ def nobody_acted(event: Event) -> bool:
     return (event.tid, event.ppid, event.uid, event.cgroup, event.name) == (0, 0, None, 0, "")
 
 
-@FOUND("What the first census shows is no event: it was there before epolltop looked.")
+@FOUND("An instance in the first census causes no event: it existed before epolltop looked.")
 @pytest.mark.parametrize("looking", [observe, observe_by_proc])
 def test_the_first_census_is_no_event(actor: Actor, looking: Callable[[], AbstractContextManager[Observing]]) -> None:
     fd = actor.create()
@@ -58,10 +58,10 @@ def test_the_first_census_is_no_event(actor: Actor, looking: Callable[[], Abstra
 
 
 @FOUND(
-    "An instance that a later census shows, and that no event announced, is told once.",
-    "With `--source proc` nothing else tells: every instance that is there when epolltop looks, and was not when it "
-    "looked before, is found.",
-    "The time of the event is when that census began; when the instance was created is not known.",
+    "An instance in a later census that no event announced is reported once.",
+    "With `--source proc` there are no probes: every instance that is in one census, but not in the census "
+    "before, is found.",
+    "The time of the event is the start of that census; the time of the creation is not known.",
 )
 def test_what_appears_in_proc_is_found_once(by_proc: Observing, actor: Actor) -> None:
     fds = [actor.create(), actor.do("create_legacy", size=1)["fd"]]
@@ -76,8 +76,8 @@ def test_what_appears_in_proc_is_found_once(by_proc: Observing, actor: Actor) ->
 
 
 @FOUND(
-    "With BPF it is an instance that a 32-bit call created, where the probe `epoll_create` is a syscall tracepoint.",
-    "A 32-bit program's instances are found, and not counted as created.",
+    "With BPF, it is an instance that a 32-bit call created, if the probe `epoll_create` is a syscall tracepoint.",
+    "The instances of a 32-bit program are found, but not counted as created.",
 )
 def test_what_a_32_bit_program_created_is_found(observing: Observing, actor: Actor) -> None:
     observing.refresh()
@@ -95,10 +95,10 @@ def test_what_a_32_bit_program_created_is_found(observing: Observing, actor: Act
     assert observing.events(actor.pid) == [found]
 
 
-@FOUND("It names the holder with the lowest process id, and that one's lowest descriptor; who created it is not known.")
+@FOUND("The event names the holder with the lowest process id, and its lowest descriptor; the creator is not known.")
 @GONE(
-    "It names the first of those who held it last, and a descriptor of theirs; who dropped the last reference is not "
-    "known.",
+    "The event names the first of its last holders, and a descriptor of that holder; it does not tell who dropped "
+    "the last reference.",
 )
 def test_the_first_holder_is_named(by_proc: Observing, actor: Actor) -> None:
     fd = actor.create()
@@ -119,8 +119,8 @@ def test_the_first_holder_is_named(by_proc: Observing, actor: Actor) -> None:
     assert [(event.pid, event.fd, nobody_acted(event)) for event in gone] == [(first, high, True)]
 
 
-@FOUND("An instance that comes and goes between two looks is never found.")
-@GONE("An instance that came and went between two looks is never gone, because it was never found.")
+@FOUND("An instance that comes and goes between two censuses is never found.")
+@GONE("An instance that came and went between two censuses is never gone, because it was never found.")
 def test_between_two_looks(by_proc: Observing, actor: Actor) -> None:
     actor.do("pairs", count=10)
     by_proc.refresh()
@@ -128,8 +128,8 @@ def test_between_two_looks(by_proc: Observing, actor: Actor) -> None:
     assert by_proc.events(actor.pid) == []
 
 
-@FOUND("An instance that only a descriptor in flight refers to is not found: no process shows it.")
-@GONE("With `--source proc` an instance in flight is gone, although it lives: no process shows it.")
+@FOUND("If only a descriptor in flight refers to an instance, it is not found, because no process shows it.")
+@GONE("With `--source proc`, an instance in flight is gone although it is alive, because no process shows it.")
 def test_in_flight_by_proc(by_proc: Observing, actor: Actor) -> None:
     actor.do("send", fd=actor.create())
     by_proc.refresh()
@@ -146,8 +146,8 @@ def test_in_flight_by_proc(by_proc: Observing, actor: Actor) -> None:
 
 
 @GONE(
-    "With `--source proc` nothing else tells: every instance that is no longer there is gone.",
-    "The time of the event is when the census began that no longer shows it: the release was before that.",
+    "With `--source proc` there are no probes: every instance that is no longer in the census is gone.",
+    "The time of the event is the start of the first census without the instance; the release was before that.",
 )
 def test_what_vanishes_from_proc_is_gone(by_proc: Observing, actor: Actor) -> None:
     fds = [actor.create() for _ in range(3)]
@@ -164,7 +164,7 @@ def test_what_vanishes_from_proc_is_gone(by_proc: Observing, actor: Actor) -> No
     assert closed_ns <= began_ns
 
 
-@GONE("With BPF it is told where no hook for `files_free` holds.")
+@GONE("With BPF, it is reported if no hook for `files_free` works.")
 def test_gone_where_no_hook_holds(actor: Actor) -> None:
     with observe(ALL.only("files_free", "census")) as observing:
         observing.refresh()
@@ -178,8 +178,8 @@ def test_gone_where_no_hook_holds(actor: Actor) -> None:
 
 
 @FOUND(
-    "An instance whose creation event was lost is not found: the probe has noted its creation all the same, so the "
-    "census knows it as traced.",
+    "An instance whose creation event was lost is not found: the probe still recorded its creation, so the census "
+    "knows it as traced.",
 )
 def test_a_lost_creation_is_not_found(actor: Actor) -> None:
     with observe(sizes=Sizes(pages_per_cpu=8)) as observing:
@@ -192,7 +192,7 @@ def test_a_lost_creation_is_not_found(actor: Actor) -> None:
         assert {fd: instances[fd].provenance for fd in fds} == dict.fromkeys(fds, Provenance.TRACED)
 
 
-@GONE("An instance whose creation was told and whose release event was lost is gone, too: the next census tells.")
+@GONE("If the creation of an instance was reported and its release event was lost, the next census reports it as gone.")
 def test_a_lost_release_is_gone(actor: Actor) -> None:
     with observe(sizes=Sizes(pages_per_cpu=8)) as observing:
         fds: list[int] = []
@@ -212,8 +212,8 @@ def test_a_lost_release_is_gone(actor: Actor) -> None:
 
 
 @GONE(
-    "With BPF it is also told where the census walks `/proc`, of an instance whose creation was not seen: it has no "
-    "address that its release could be matched with.",
+    "With BPF, it is also reported if the census walks `/proc` and the creation of the instance was not seen: "
+    "epolltop does not know its address, so it cannot match the release.",
 )
 def test_gone_where_the_census_walks_proc(actor: Actor) -> None:
     fd = actor.create()
@@ -230,8 +230,8 @@ def test_gone_where_the_census_walks_proc(actor: Actor) -> None:
 
 
 @GONE(
-    "Where a hook for `files_free` holds, a traced instance without a descriptor is not gone: something else refers to "
-    "it, such as a socket that it is in flight in, and its release will be told.",
+    "If a hook for `files_free` works, a traced instance without a descriptor is not gone: something else refers "
+    "to it, such as a socket with a descriptor in flight, and the probe will report its release.",
 )
 def test_not_gone_while_in_flight(observing: Observing, actor: Actor) -> None:
     observing.refresh()

@@ -34,7 +34,7 @@ PROOFS = Proofs("epoll_create", ("Description",), ("Hooks", "Why not `ep_create_
 CLOEXEC = 0o2000000
 
 
-@PROOFS("A call that succeeds makes a new instance with an empty interest list, and returns a descriptor for it.")
+@PROOFS("A call that succeeds creates an instance with an empty interest list, and returns a descriptor for it.")
 def test_a_new_instance_each_time(observing: Observing, actor: Actor) -> None:
     fds = [actor.create(), actor.do("create_legacy", size=1)["fd"]]
     instances = observing.instances(actor.pid)
@@ -44,7 +44,7 @@ def test_a_new_instance_each_time(observing: Observing, actor: Actor) -> None:
     assert [event.fd for event in observing.events(actor.pid, Kind.CREATE)] == fds
 
 
-@PROOFS("`epoll_create` wants a size greater than 0: it fails with `EINVAL` for 0 and for negative numbers.")
+@PROOFS("`epoll_create` requires a size greater than 0: it fails with `EINVAL` for 0 and for negative numbers.")
 @sized
 @pytest.mark.parametrize("size", [0, -1, -(2**31)])
 def test_no_size_below_one(observing: Observing, actor: Actor, size: int) -> None:
@@ -57,8 +57,8 @@ def test_no_size_below_one(observing: Observing, actor: Actor, size: int) -> Non
 
 
 @PROOFS(
-    "Any other size makes the same instance: one of size 1 takes a hundred watches, and the kernel allocates as many "
-    "bytes for size 1 as for size 2147483647.",
+    "Every other size has the same effect: an instance of size 1 takes a hundred watches, and the kernel "
+    "allocates as many bytes for size 1 as for size 2147483647.",
 )
 def test_a_size_limits_nothing_and_reserves_nothing(actor: Actor) -> None:
     fd = actor.do("create_legacy", size=1)["fd"]
@@ -70,7 +70,7 @@ def test_a_size_limits_nothing_and_reserves_nothing(actor: Actor) -> None:
     assert allocated[1] == allocated[2147483647]
 
 
-@PROOFS("`epoll_create1` takes 0 or `EPOLL_CLOEXEC`: it fails with `EINVAL` for any other bit.")
+@PROOFS("`epoll_create1` accepts 0 or `EPOLL_CLOEXEC`: it fails with `EINVAL` for any other bit.")
 def test_one_flag_only(observing: Observing, actor: Actor) -> None:
     assert select.EPOLL_CLOEXEC == CLOEXEC == 524288
     good, bad = (0, CLOEXEC), [1 << bit for bit in range(31) if 1 << bit != CLOEXEC] + [CLOEXEC | 1, -1]
@@ -94,8 +94,8 @@ def test_close_on_exec(actor: Actor) -> None:
 
 
 @PROOFS(
-    "Both calls fail with `EMFILE` where the process has as many descriptors as its soft `RLIMIT_NOFILE` allows.",
-    "A failed call is one event, with the negative error number as `returnValue`; it leaves no instance, so no "
+    "Both calls fail with `EMFILE` if the process has as many descriptors as its soft `RLIMIT_NOFILE` allows.",
+    "A failed call is one event, with the negative error number as `returnValue`; it creates no instance, so no "
     "`files_free` follows.",
 )
 def test_no_more_descriptors(observing: Observing, actor: Actor) -> None:
@@ -116,7 +116,7 @@ def test_no_more_descriptors(observing: Observing, actor: Actor) -> None:
     assert [event.instance for event in observing.events(actor.pid, Kind.RELEASE)] == [third.instance]
 
 
-@PROOFS("The time of the event is that of the return of the call.")
+@PROOFS("The time of the event is the time when the call returned.")
 def test_the_time_is_that_of_the_call(observing: Observing, actor: Actor) -> None:
     before, after = actor.do("brief", seconds=0)["create"]
     observing.refresh()
@@ -124,7 +124,7 @@ def test_the_time_is_that_of_the_call(observing: Observing, actor: Actor) -> Non
     assert before <= event.time_ns <= after
 
 
-@PROOFS("The event bears the process and the thread that called, and the name of that thread at that moment.")
+@PROOFS("The event has the process and the thread that made the call, and the name of that thread at that moment.")
 def test_the_actor_is_the_thread(observing: Observing, actor: Actor) -> None:
     thread = actor.do("create_in_thread")["tid"]
     actor.do("name", octets=b"then".hex())
@@ -136,7 +136,7 @@ def test_the_actor_is_the_thread(observing: Observing, actor: Actor) -> None:
     assert (second.pid, second.tid, second.name) == (actor.pid, actor.pid, "then")
 
 
-@PROOFS("Each instance has an id that is never used again, although descriptor numbers and kernel addresses are.")
+@PROOFS("The id of an instance is never reused, although descriptor numbers and kernel addresses are.")
 def test_ids_are_not_used_again(observing: Observing, actor: Actor) -> None:
     assert len(actor.do("pairs", count=1_000)["numbers"]) == 1
     observing.refresh()
@@ -146,7 +146,7 @@ def test_ids_are_not_used_again(observing: Observing, actor: Actor) -> None:
 
 
 @PROOFS(
-    "The running kernel has functions `do_epoll_create` and `ep_eventpoll_release`, and none that is called "
+    "The running kernel has the functions `do_epoll_create` and `ep_eventpoll_release`, but no function named "
     "`ep_create_files_struct` or `files_free`.",
 )
 def test_functions_of_the_kernel() -> None:
@@ -155,7 +155,7 @@ def test_functions_of_the_kernel() -> None:
     assert not {"ep_create_files_struct", "files_free"} & symbols
 
 
-@PROOFS("What was there before epolltop has no event: such instances are found by the first census.")
+@PROOFS("Instances that existed before epolltop have no event; the first census finds them.")
 def test_what_was_there_before(actor: Actor) -> None:
     fd = actor.create()
     with observe() as observing:
@@ -164,8 +164,8 @@ def test_what_was_there_before(actor: Actor) -> None:
 
 
 @PROOFS(
-    "Attached as a syscall tracepoint, the probe does not see 32-bit programs create, unless with `--compat`: their "
-    "instances come as `epoll_found` and are not counted as created.",
+    "As a syscall tracepoint, the probe does not see creations by 32-bit programs, except with `--compat`: their "
+    "instances are reported as `epoll_found` and are not counted as created.",
 )
 def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
     only_by_tracepoint(observing)
@@ -188,9 +188,9 @@ def test_32_bit_creations(observing: Observing, actor: Actor) -> None:
 
 
 @PROOFS(
-    "64-bit programs can make the same calls through `int $0x80`. `unseen_creations` says how many instances at least "
-    "were made so, including those that ended before a census; the totals and the counts of that process are then "
-    "lower bounds.",
+    "64-bit programs can make the same calls through `int $0x80`. `unseen_creations` says how many instances they "
+    "created at least, including those that ended before a census. The totals and the counts of such a process "
+    "are then lower bounds.",
 )
 def test_32_bit_calls_of_a_64_bit_program(actor: Actor) -> None:
     with observe(ALL.only("epoll_create", "tracepoint")) as observing, Actor() as native:
@@ -213,8 +213,8 @@ def test_32_bit_calls_of_a_64_bit_program(actor: Actor) -> None:
 
 
 @PROOFS(
-    "A call that a seccomp filter refuses is a failure like any other to a syscall tracepoint, which fires although "
-    "the call never ran.",
+    "A syscall tracepoint sees a call that a seccomp filter refuses as a failure like any other, although the "
+    "call never ran.",
 )
 def test_refused_by_seccomp(observing: Observing, actor: Actor) -> None:
     only_by_tracepoint(observing)
@@ -233,8 +233,8 @@ def only_by_tracepoint(observing: Observing) -> None:
 
 
 @PROOFS(
-    "Above 20,000 instances a second of one process, events are left out on purpose: its instances are counted all the "
-    "same, and `sampled_out` says how many have no event.",
+    "If a process creates more than 20,000 instances per second, epolltop leaves out events on purpose: it still "
+    "counts all instances, and `sampled_out` says how many have no event.",
 )
 def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None:
     assert SIZES.detail_per_s == 20_000
@@ -246,8 +246,8 @@ def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None
 
 
 @PROOFS(
-    "An instance whose event was left out or lost is known all the same where BPF's iterator takes the census: with "
-    "its creator, the id of the thread and the argument, without the thread's name and the stack.",
+    "If BPF's iterator takes the census, epolltop still knows an instance whose event was left out or lost: its "
+    "creator, the id of the thread and the argument, but not the thread's name and the stack.",
 )
 def test_what_is_known_of_an_instance_without_an_event(actor: Actor) -> None:
     with observe(stacks=True, sizes=Sizes(detail_per_s=1, burst_s=0.0)) as observing:
@@ -266,8 +266,8 @@ def test_what_is_known_of_an_instance_without_an_event(actor: Actor) -> None:
 
 
 @PROOFS(
-    "Failures have such a limit of their own, so that a program which fails again and again keeps the events of its "
-    "creations. `failed_sampled_out` says how many failures have no event.",
+    "Failures have such a limit of their own, so that repeated failures do not suppress the events of creations. "
+    "`failed_sampled_out` says how many failures have no event.",
 )
 def test_failures_leave_creations_their_events(observing: Observing, actor: Actor) -> None:
     for _ in range(3):
@@ -282,7 +282,7 @@ def test_failures_leave_creations_their_events(observing: Observing, actor: Acto
     assert source.failed_sampled_out >= row.failed_sampled_out
 
 
-@PROOFS("With more than 32 processors that limit is lower, because each has a smaller part of the buffer.")
+@PROOFS("With more than 32 processors that limit is lower, because each processor has a smaller part of the buffer.")
 def test_as_much_is_told_as_there_is_room_for(actor: Actor) -> None:
     assert Sizes().with_room(32).detail_per_s == 20_000
     # As many pages a processor as it would have among 256.
@@ -297,7 +297,7 @@ def test_as_much_is_told_as_there_is_room_for(actor: Actor) -> None:
         assert len(observing.events(actor.pid, Kind.CREATE)) == row.created - row.sampled_out
 
 
-@PROOFS("epolltop's own instances are left out, unless it is started with `--include-self`.")
+@PROOFS("epolltop leaves out its own instances, unless it is started with `--include-self`.")
 @pytest.mark.parametrize("options", [(), ("--include-self",)])
 def test_own_instances(options: tuple[str, ...]) -> None:
     with started("snapshot", "--source", "bpf", "-d", "0", *options) as epolltop:

@@ -37,7 +37,7 @@ def releases(observing: Observing, pid: int) -> list[str | None]:
     return [event.instance for event in observing.events(pid, Kind.RELEASE)]
 
 
-@PROOFS("Closing one of several copies of a descriptor is no event; closing the last one is, and it is one event.")
+@PROOFS("Closing one of several copies of a descriptor causes no event; closing the last one causes one event.")
 def test_the_last_copy_counts(observing: Observing, actor: Actor) -> None:
     fd = actor.create()
     copies = [fd, actor.do("dup", fd=fd)["fd"], actor.do("dup_to", fd=fd, lowest=500)["fd"]]
@@ -58,9 +58,9 @@ def test_dup2_over_the_last_descriptor(observing: Observing, actor: Actor) -> No
 
 
 @PROOFS(
-    "After `fork` parent and child hold the same instances: only the later of the two closes is an event, charged to "
-    "whoever made it.",
-    "The event names who dropped the last reference, who need not be who created the instance.",
+    "After `fork`, parent and child hold the same instances: only the later of the two closes causes an event, "
+    "and it counts for the process that made it.",
+    "The event names the process that dropped the last reference; another process may have created the instance.",
 )
 @pytest.mark.parametrize("child_is_last", [False, True])
 def test_the_later_close_counts_after_fork(observing: Observing, actor: Actor, child_is_last: bool) -> None:
@@ -82,8 +82,8 @@ def test_the_later_close_counts_after_fork(observing: Observing, actor: Actor, c
 
 
 @PROOFS(
-    "`execve` closes what is marked close-on-exec, and so releases those instances; the others live on in the new "
-    "program under the same id.",
+    "`execve` closes descriptors that are marked close-on-exec, and so releases their instances; the others stay "
+    "open in the new program and keep their ids.",
 )
 def test_exec(observing: Observing, actor: Actor) -> None:
     kept, marked = actor.create(0), actor.create(select.EPOLL_CLOEXEC)
@@ -94,7 +94,8 @@ def test_exec(observing: Observing, actor: Actor) -> None:
 
 
 @PROOFS(
-    "When a process ends, also by `SIGKILL`, it releases every instance that it alone held, and is charged for it.",
+    "When a process ends, even by `SIGKILL`, it releases every instance that it alone held, and these releases "
+    "count for it.",
 )
 @pytest.mark.parametrize("killed", [False, True])
 def test_the_end_of_a_process(observing: Observing, actor: Actor, killed: bool) -> None:
@@ -112,8 +113,8 @@ def test_the_end_of_a_process(observing: Observing, actor: Actor, killed: bool) 
 
 
 @PROOFS(
-    "A thread that waits on an instance holds a reference: closing the last descriptor meanwhile returns at once, and "
-    "the release comes when the wait ends, from the thread that waited.",
+    "A thread that waits on an instance holds a reference: if another thread closes the last descriptor, the "
+    "close returns at once, and the waiting thread releases the instance when its wait ends.",
 )
 def test_a_waiting_thread_holds_a_reference(observing: Observing, actor: Actor) -> None:
     fd = actor.create()
@@ -129,7 +130,7 @@ def test_a_waiting_thread_holds_a_reference(observing: Observing, actor: Actor) 
 
 
 @PROOFS(
-    "A descriptor that was sent over a Unix socket and not yet received holds a reference that no process shows; "
+    "A descriptor that was sent over a Unix socket and not yet received is a reference that no process shows; "
     "closing the sockets drops it.",
 )
 def test_in_flight(observing: Observing, actor: Actor) -> None:
@@ -150,8 +151,8 @@ def is_epoll(pid: int, fd: str) -> bool:
 
 
 @PROOFS(
-    "Sockets that fly through each other, and what flies with them, are ended by the kernel's collector: here by a "
-    "thread of the kernel, so `by_kernel` is true and no program is charged.",
+    "If sockets are in flight only in each other, the kernel's garbage collector releases them and all that is in "
+    "flight with them: here a kernel thread does so, `by_kernel` is true, and the release counts for no program.",
 )
 def test_collected_by_the_kernel(observing: Observing, actor: Actor) -> None:
     actor.do("ready_to_send")
@@ -186,8 +187,8 @@ def eventually_released(look: Callable[[], Event]) -> Event:
 
 
 @PROOFS(
-    "Watches are no references: an instance goes with its last descriptor, whatever it watches and even if another "
-    "instance watches it.",
+    "Watches are not references: an instance is released with its last descriptor, whatever it watches, and even "
+    "if another instance watches it.",
 )
 def test_watches_are_no_references(observing: Observing, actor: Actor) -> None:
     inner, outer = actor.create(), actor.create()
@@ -201,8 +202,8 @@ def test_watches_are_no_references(observing: Observing, actor: Actor) -> None:
 
 
 @PROOFS(
-    "Closing a watched descriptor takes its watch away, without `EPOLL_CTL_DEL`, if nothing else refers to the watched "
-    "file; while a copy of it is open, the watch stays, under the number that was closed.",
+    "Closing a watched descriptor removes its watch, without `EPOLL_CTL_DEL`, if nothing else refers to the "
+    "watched file; while a copy of it is open, the watch stays, with the number that was closed.",
 )
 def test_a_watch_goes_with_the_watched_file(actor: Actor) -> None:
     fd = actor.create()
@@ -217,7 +218,7 @@ def test_a_watch_goes_with_the_watched_file(actor: Actor) -> None:
 
 @PROOFS(
     "`lifetime_ns` is the time from creation to release, and null if the creation was not seen.",
-    "An instance that is older than epolltop is released with its `lifetime_ns` unknown.",
+    "If a released instance is older than epolltop, its `lifetime_ns` is unknown.",
 )
 def test_lifetime(actor: Actor) -> None:
     old = actor.create()
@@ -234,8 +235,8 @@ def test_lifetime(actor: Actor) -> None:
 
 
 @PROOFS(
-    "epolltop's census holds each file for the moment in which it looks at it: if the last descriptor is closed just "
-    "then, the release is charged to the creator, `by_census` is true, and the thread and its name are not known.",
+    "epolltop's census holds each file for a moment while it looks at it: if the last descriptor is closed just "
+    "then, the release counts for the creator, `by_census` is true, and the thread and its name are not known.",
 )
 @pytest.mark.skipif(os.cpu_count() == 1, reason="a census meets a close only if both run at once")
 def test_a_census_may_hold_the_last_reference(actor: Actor, tmp_path: Path) -> None:
@@ -271,8 +272,8 @@ while True:
 
 
 @PROOFS(
-    "Other programs that look into `/proc/PID/fd` or `/proc/PID/fdinfo` (ls, lsof, another epolltop) also hold files "
-    "for a moment. Such a release is told in the same way, and does not count for the program that looked.",
+    "Other programs that read `/proc/PID/fd` or `/proc/PID/fdinfo` (ls, lsof, another epolltop) also hold files "
+    "for a moment. Such a release is reported in the same way, and does not count for the program that looked.",
 )
 @pytest.mark.skipif(os.cpu_count() == 1, reason="a look meets a close only if both run at once")
 @pytest.mark.parametrize("looking", [_LIST, _READ], ids=["fd", "fdinfo"])
@@ -301,8 +302,8 @@ def test_who_only_looks_is_not_charged(actor: Actor, tmp_path: Path, looking: st
 
 
 @PROOFS(
-    "If an instance that is older than epolltop is released in that way, its creator is not known: the release counts "
-    "in the total only, and its event has no process.",
+    "If an instance that is released in this way is older than epolltop, its creator is not known: the release "
+    "counts only in the total, and its event has no process.",
 )
 def test_epolltop_itself_holds_an_older_instance(actor: Actor) -> None:
     fd = actor.create()
@@ -320,8 +321,8 @@ def test_epolltop_itself_holds_an_older_instance(actor: Actor) -> None:
 
 
 @PROOFS(
-    "An instance whose creation had no event, because it came above the detail rate, has no release event either; "
-    "counts are exact in both cases.",
+    "If the creation of an instance exceeded the detail rate and has no event, its release has no event either; "
+    "both counts are exact.",
 )
 def test_left_out_as_a_whole(observing: Observing, actor: Actor) -> None:
     lost_before = observing.refresh().source.lost
@@ -339,7 +340,7 @@ def test_left_out_as_a_whole(observing: Observing, actor: Actor) -> None:
     assert len(ended - created) <= lost
 
 
-@PROOFS("A hook that attaches, but does not see the release of epolltop's own instance, is not used.")
+@PROOFS("epolltop does not use a hook that attaches but does not see the release of epolltop's own instance.")
 def test_a_hook_that_does_not_see_is_not_used() -> None:
     blind: Rung = (Hook("raw_tracepoint", "sched_switch", "slab_object_freed"),)
     with observe(ALL.having("files_free", {"blind": blind, "census": ()})) as observing:

@@ -149,7 +149,7 @@ def _instance() -> Iterator[select.epoll]:
 
 
 @PROOFS(
-    "A directory cannot be watched by an instance, and neither can a regular file: `epoll_ctl` fails with `EPERM`.",
+    "An instance can watch neither a directory nor a regular file: `epoll_ctl` fails with `EPERM`.",
 )
 def test_neither_directory_nor_file_can_be_watched(instance: select.epoll, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
@@ -163,7 +163,7 @@ def test_neither_directory_nor_file_can_be_watched(instance: select.epoll, tmp_p
             os.close(fd)
 
 
-@PROOFS("There is nothing to wait for: `poll(2)` calls both of them ready at once, whatever happens in them.")
+@PROOFS("There is nothing to wait for: `poll(2)` reports both as ready at once, whatever happens in them.")
 def test_directories_and_files_are_always_ready(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file"):
@@ -177,8 +177,8 @@ def test_directories_and_files_are_always_ready(tmp_path: Path) -> None:
 
 
 @PROOFS(
-    "A descriptor of inotify can be watched: it becomes ready when something happens in the directory.",
-    "epoll only says that there is something to read; that a file came, and its name, is what inotify says.",
+    "An instance can watch a descriptor of inotify: it becomes ready when something happens in the directory.",
+    "epoll only reports that there is something to read; inotify reports that a file came, and its name.",
 )
 def test_inotify_becomes_ready_and_says_what_came(instance: select.epoll, tmp_path: Path) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
