@@ -91,7 +91,7 @@ def test_probes_are_detached_though_the_buffer_is_still_being_read(
     source.open()
     program, drain = source._program, source._drain
     assert program is not None
-    counts = program.table(COUNTS.map, COUNTS.key, COUNTS.value)
+    counts = program.table(COUNTS.map, COUNTS.key.layout, COUNTS.value.layout)
     actor.do("pairs", count=3)
     before = dict(counts.items())
     assert sum(created for created, *_ in before.values()) >= 3

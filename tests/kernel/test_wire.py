@@ -15,19 +15,19 @@ from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import bpf_directory
 from epolltop.model.batch import Counts, Event, Holding, Kind, ProcessKey, Syscall
 from epolltop.sources.bpf import wire
+from epolltop.sources.bpf.probes import PROBES
 
 pytestmark = pytest.mark.kernel
 
 LAYOUTS = {
     "event": wire.EVENT,
     "stack": wire.STACK,
-    "counts": wire.COUNTS,
-    "process": wire.PROCESS,
     "totals": wire.TOTALS,
     "holding": wire.HOLDING,
     "live_instance": wire.LIVE_INSTANCE,
     "calibration": wire.CALIBRATION,
     "pass": wire.PASS,
+    **{part.name: part.layout for probe in PROBES for table in probe.tables for part in (table.key, table.value)},
 }
 
 

@@ -17,7 +17,7 @@ class CounterMap:
         self.member = table.member
         """Of the batch."""
         self._table, self._has_ended = table, has_ended
-        self._map = program.table(table.map, table.key, table.value)
+        self._map = program.table(table.map, table.key.layout, table.value.layout)
         self._entries: list[MapEntry] = []
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
 
@@ -50,7 +50,7 @@ class CounterMap:
             if self._gone.get(key) == value and self._has_ended(self._table.process_of(key))
         }
         for key in quiet:
-            self._map.delete(self._table.key.pack(*key))
+            self._map.delete(self._table.key.layout.pack(*key))
             del gone[key]
         self._gone = gone
         return quiet

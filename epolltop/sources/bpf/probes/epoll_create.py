@@ -7,7 +7,7 @@ from dataclasses import replace
 from epolltop.bcc.machine import Machine
 from epolltop.model.batch import Kind
 from epolltop.sources.bpf import wire
-from epolltop.sources.bpf.probes.spec import Hook, KernelTable, ProbeSpec, Rung
+from epolltop.sources.bpf.probes.spec import CStruct, Hook, KernelTable, ProbeSpec, Rung
 
 COMPAT = Hook("raw_tracepoint", "sys_exit", "compat_sys_exit", compat=True)
 """Sees the 32-bit tasks that syscall tracepoints leave out, at a cost to every system call of the machine."""
@@ -36,7 +36,14 @@ def _kretprobe(machine: Machine) -> Rung:
     return tuple(own) if shared else (*own, *compat)
 
 
-COUNTS = KernelTable("counts", "processes", wire.PROCESS, wire.COUNTS, wire.decode_counts, wire.process_key)
+COUNTS = KernelTable(
+    member="counts",
+    map="processes",
+    key=CStruct("process", wire.PROCESS),
+    value=CStruct("counts", wire.COUNTS),
+    decode=wire.decode_counts,
+    process_of=wire.process_key,
+)
 """files_free counts in it, too."""
 
 PROBE = ProbeSpec(

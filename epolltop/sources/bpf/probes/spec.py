@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from epolltop.bcc.machine import Machine
 from epolltop.model.batch import Kind, ProcessKey
@@ -38,6 +38,13 @@ MapEntry = tuple[tuple[int, ...], tuple[int, ...]]
 """Of a map: the fields of key and value."""
 
 
+class CStruct(NamedTuple):
+    """A structure of bpf/wire.h; a test compares the layout with the compiler's."""
+
+    name: str
+    layout: struct.Struct
+
+
 @dataclass(frozen=True, slots=True)
 class KernelTable:
     """Counters that a probe sums in a hash map, which is read whole and becomes a member of the batch."""
@@ -46,8 +53,8 @@ class KernelTable:
     """Of `Batch`."""
     map: str
     """Its name in C."""
-    key: struct.Struct
-    value: struct.Struct
+    key: CStruct
+    value: CStruct
     decode: Callable[[Iterable[MapEntry]], Mapping[Any, Any]]
     process_of: Callable[[tuple[int, ...]], ProcessKey]
     """Who did what is counted under a key: when that process has ended, the entry is deleted."""
