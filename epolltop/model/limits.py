@@ -61,6 +61,7 @@ UNHELD_UNSEEN = "unheld_unseen"
 RELEASES_DERIVED = "releases_derived"  # probe, why
 UNTRACED = "untraced"  # probe; why, empty if it is left out on demand
 PROBE_MISSED = "probe_missed"  # probe, runs
+TABLE_FULL = "table_full"  # probe, refused
 PREEMPTED = "preempted"
 NO_STACKS = "no_stacks"  # why
 STACKS_NEED_BPF = "stacks_need_bpf"

@@ -95,6 +95,12 @@ def _probe_missed(limit: Limit) -> str:
     )
 
 
+def _table_full(limit: Limit) -> str:
+    return (
+        f"no room to count for all: {grouped(limit.number('refused'))} turns of {limit.text('probe')} are in no count"
+    )
+
+
 CATALOGUE: dict[str, CatalogueEntry] = {
     limits.TOLD: CatalogueEntry("warn", lambda limit: limit.text("sentence")),
     limits.ONLY_PROC: CatalogueEntry(
@@ -114,6 +120,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     limits.UNTRACED: CatalogueEntry("info", _untraced),
     limits.PROBE_MISSED: CatalogueEntry("warn", _probe_missed),
+    limits.TABLE_FULL: CatalogueEntry("warn", _table_full),
     limits.PREEMPTED: CatalogueEntry(
         "warn",
         "this kernel may preempt epolltop as it reads counts, and leaves out what happens meanwhile: some may be "

@@ -123,7 +123,7 @@ class BpfSource:
             self.close()
             raise
         self._tables = [
-            CounterMap(program, table, self._procfs.has_ended)
+            (probe.name, CounterMap(program, table, self._procfs.has_ended))
             for probe in PROBES
             if self._attached[probe.name].hooks
             for table in probe.tables
@@ -200,7 +200,7 @@ class BpfSource:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         self._tide.note(came, len(self._holdings))
-        for table in self._tables:
+        for _, table in self._tables:
             table.read()
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
@@ -214,12 +214,12 @@ class BpfSource:
             self._free_live_instances(census)
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
-        counted = {key for table in self._tables for key in table.processes()}
+        counted = {key for _, table in self._tables for key in table.processes()}
         acted = set(map(_ACTOR, events))  # of thousands of events, some ten
         actors = {ProcessKey(pid, start) for pid, start, _ in acted}
         processes = self._facts.of({*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(shown))
         gone = {uid for pid, start, uid in acted if uid is not None and ProcessKey(pid, start) not in processes}
-        tables: dict[str, Any] = {table.member: table.records(processes) for table in self._tables}
+        tables: dict[str, Any] = {table.member: table.records(processes) for _, table in self._tables}
         measured = self._facts.measured(focus, {event.file for event in events})
         self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(
@@ -301,6 +301,8 @@ class BpfSource:
             for name, runs in missed.items()
             if runs and name not in _LIFECYCLE
         ]
+        refusals = ((name, table.refused()) for name, table in self._tables)
+        unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from epolltop.bcc.program import Program
 from epolltop.model.batch import ProcessKey
 from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
+
+_ONE = struct.Struct("=Q")
 
 
 class CounterMap:
@@ -17,6 +20,7 @@ class CounterMap:
         self.member = table.member
         """Of the batch."""
         self._table, self._has_ended = table, has_ended
+        self._program = program
         self._map = program.table(table.map, table.key.layout, table.value.layout)
         self._entries: list[MapEntry] = []
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -24,6 +28,10 @@ class CounterMap:
     def read(self) -> None:
         """Takes in the map as it is now."""
         self._entries = list(self._map.items())
+
+    def refused(self) -> int:
+        """What is counted nowhere, because the map was full."""
+        return self._program.element(self._table.refused, _ONE)[0] if self._table.refused else 0
 
     def processes(self) -> set[ProcessKey]:
         """Who has entries in what was read."""

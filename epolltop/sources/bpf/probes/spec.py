@@ -58,6 +58,8 @@ class KernelTable:
     decode: Callable[[Iterable[MapEntry]], Mapping[Any, Any]]
     process_of: Callable[[tuple[int, ...]], ProcessKey]
     """Who did what is counted under a key: when that process has ended, the entry is deleted."""
+    refused: str = ""
+    """The name in C of an array of one u64 that counts what found the map full; empty if struct totals has that."""
 
 
 @dataclass(frozen=True, slots=True)
