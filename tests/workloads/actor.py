@@ -29,6 +29,10 @@ Reply = dict[str, Any]
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
 _EPOLL_CREATE1, _SYS_EXIT = {"x86_64": (291, 60), "aarch64": (20, 93)}[platform.machine()]
+_WAITS = {
+    "x86_64": {"epoll_wait": 232, "epoll_pwait": 281, "epoll_pwait2": 441},
+    "aarch64": {"epoll_pwait": 22, "epoll_pwait2": 441},
+}[platform.machine()]
 _SYS_CLONE3 = 435
 _CLONE_FILES = 0x400
 _sockets: list[Any] = []
@@ -243,6 +247,22 @@ def collect() -> Reply:
     return {}
 
 
+def wait(fd: int, count: int = 1, call: str = "epoll_pwait", timeout_ms: int = 0) -> Reply:
+    """Waits so often; what the calls returned, -errno where they failed.
+
+    By number, because older C libraries have no epoll_pwait2.
+    """
+    events = ctypes.create_string_buffer(16 * 64)
+    timespec = struct.pack("qq", timeout_ms // 1000, timeout_ms % 1000 * 1_000_000)
+    until = timespec if call == "epoll_pwait2" else ctypes.c_long(timeout_ms)
+    returned: dict[int, int] = {}
+    for _ in range(count):
+        told = _libc.syscall(_WAITS[call], fd, events, 64, until, None, 8)
+        told = -ctypes.get_errno() if told < 0 else told
+        returned[told] = returned.get(told, 0) + 1
+    return {"returned": returned, "tid": threading.get_native_id()}
+
+
 def wait_in_thread(fd: int) -> Reply:
     """A thread that waits on the instance, until `wake`."""
     reading, writing = os.pipe()
@@ -314,31 +334,48 @@ def own_table_in_thread() -> Reply:
     return {"failed": failed[0]}
 
 
-def _compat_call() -> Callable[[], int]:
-    """epoll_create1(0) through the 32-bit entry."""
+# push rbx; mov eax, 329; xor ebx, ebx; int 0x80; pop rbx; ret
+_EPOLL_CREATE1_0 = b"\x53\xb8\x49\x01\x00\x00\x31\xdb\xcd\x80\x5b\xc3"
+# push rbx; mov ebx, edi; mov eax, 256; xor ecx, ecx; xor edx, edx; xor esi, esi; int 0x80; pop rbx; ret
+_EPOLL_WAIT_NONE = b"\x53\x89\xfb\xb8\x00\x01\x00\x00\x31\xc9\x31\xd2\x31\xf6\xcd\x80\x5b\xc3"
+
+
+def _compat_call(instructions: bytes) -> Callable[[int], int]:
+    """A function that makes a system call through the 32-bit entry."""
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    # push rbx; mov eax, 329; xor ebx, ebx; int 0x80; pop rbx; ret
-    code.write(b"\x53\xb8\x49\x01\x00\x00\x31\xdb\xcd\x80\x5b\xc3")
-    function = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
-    return lambda: function() if code else -1  # which keeps the code
+    code.write(instructions)
+    function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+    return lambda argument: function(argument) if code else -1  # which keeps the code
+
+
+def _has_compat_calls() -> bool:
+    """Whether a child can make one: the kernel may have no such entry."""
+    trial = os.fork()
+    if not trial:
+        os._exit(0 if _compat_call(_EPOLL_CREATE1_0)(0) >= 0 else 1)
+    return os.waitpid(trial, 0)[1] == 0
 
 
 def create_compat() -> Reply:
-    """One instance by a 32-bit call, if a child can make it: the kernel may have no such entry."""
-    call = _compat_call()
-    trial = os.fork()
-    if not trial:
-        os._exit(0 if call() >= 0 else 1)
-    _, status = os.waitpid(trial, 0)
-    return {"fd": call() if status == 0 else None}
+    """One instance by a 32-bit call of epoll_create1(0), if there are such calls."""
+    return {"fd": _compat_call(_EPOLL_CREATE1_0)(0) if _has_compat_calls() else None}
 
 
 def pairs_compat(count: int) -> Reply:
     """The same as pairs, by 32-bit calls."""
-    call = _compat_call()
+    call = _compat_call(_EPOLL_CREATE1_0)
     for _ in range(count):
-        os.close(call())
+        os.close(call(0))
     return {}
+
+
+def wait_compat(fd: int, count: int) -> Reply:
+    """32-bit calls of epoll_wait for no events, which are refused; how many there were."""
+    waited = count if _has_compat_calls() else 0
+    call = _compat_call(_EPOLL_WAIT_NONE)
+    for _ in range(waited):
+        call(fd)
+    return {"waited": waited}
 
 
 def watch(fd: int, count: int) -> Reply:
@@ -391,8 +428,8 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         create1, create_legacy, hold, close, close_range, pairs, fail, churn_until_told, brief, create_without_room,
         dup, dup2, dup_to, set_cloexec, execute, fork, clone_as, child, reap, ready_to_send, send, receive,
         drop_sockets,
-        send_in_circle, collect, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
-        create_compat, pairs_compat, watch, register, refuse_creation, name, become,
+        send_in_circle, collect, wait, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
+        create_compat, pairs_compat, wait_compat, watch, register, refuse_creation, name, become,
     )
 }  # fmt: skip
 
