@@ -12,7 +12,12 @@ from .program import run
 
 pytestmark = pytest.mark.kernel
 
-CENSUS = {"iterator": "iterator:task_file", "proc": "/proc + kcmp", "census": "iterator:task_file"}
+CENSUS = {
+    "iterator": "iterator:task_file",
+    "proc": "/proc + kcmp",
+    "census": "iterator:task_file",
+    "without": "not traced",
+}
 """What the hooks that are none are called."""
 
 

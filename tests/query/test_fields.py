@@ -87,11 +87,11 @@ def test_an_unknown_name_suggests_what_was_meant() -> None:
 
 
 def test_columns_of_processes_come_in_the_promised_order() -> None:
-    titles = " ".join(field.title for field in PROCESS_FIELDS if field.shown)
-    expected = (
-        "PID USER OPEN NEW/S FREED/S NET/MIN CONTAINER CREATED FREED FAILED FDS LIMIT FULL NSPID AGE TREND NAME COMMAND"
-    )
-    assert titles == expected
+    """Others may stand among them."""
+    promised = "PID USER OPEN NEW/S FREED/S NET/MIN CONTAINER CREATED FREED FAILED FDS LIMIT FULL NSPID AGE TREND NAME"
+    titles = [field.title for field in PROCESS_FIELDS if field.shown]
+    assert " ".join(title for title in titles[:-1] if title in promised.split()) == promised
+    assert titles[-1] == "COMMAND"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Waits(NamedTuple):
     lag: tuple[int, ...]
 
 
-class Loop(NamedTuple):
+class Gathering(NamedTuple):
     key: int
     thread: Name
     wakes: int | None = None
@@ -79,7 +79,7 @@ def grown(record: Any, *more: tuple[Any, ...], **types: Any) -> Any:
 
 Event = grown(today.Event, ("weight", int), ("targets", tuple[str, ...], ("?",)), kind=Later)
 Holding = grown(today.Holding, ("epoch", int), ("label", str, "none"))
-Process = grown(today.Process, ("loops", Sequence[Loop], ()))
+Process = grown(today.Process, ("gatherings", Sequence[Gathering], ()))
 Probe = grown(today.Probe, ("hooks", int))
 probes = Annotated[tuple[Probe, ...], msgspec.Meta(max_length=100)]  # type: ignore[valid-type]
 Source = grown(today.Source, ("blind", Mapping[str, int], {}), probes=probes)
@@ -88,7 +88,7 @@ Census = grown(today.Census, ("by", str), holdings=holdings)
 Tomorrow = grown(
     Batch,
     ("waits", Mapping[str, Mapping[ProcessKey, Waits]], {}),
-    ("loops", Annotated[Sequence[Loop], STANDING], ()),
+    ("gatherings", Annotated[Sequence[Gathering], STANDING], ()),
     events=Sequence[Event],  # type: ignore[valid-type]
     processes=Mapping[ProcessKey, Process],  # type: ignore[valid-type]
     source=Source,
@@ -122,12 +122,13 @@ def as_tomorrow(tick: Batch) -> Any:
         Tomorrow,
         events=[woken, *(lifted(event, Event, weight=9, targets=("socket",)) for event in tick.events), woken],
         processes={
-            key: lifted(each, Process, loops=(Loop(key.pid, "main", 7),)) for key, each in tick.processes.items()
+            key: lifted(each, Process, gatherings=(Gathering(key.pid, "main", 7),))
+            for key, each in tick.processes.items()
         },
         source=lifted(tick.source, Source, blind={"waits": tick.now_ns}, probes=probes),
         census=taken,
         waits={"epoll_wait": {P: Waits(tick.now_ns, (1, 2)), Q: Waits(5, ())}, f"{tick.now_ns}": {R: Waits(1, (4,))}},
-        loops=[Loop(n, "thread", n) for n in range(tick.now_ns, tick.now_ns + 40)],
+        gatherings=[Gathering(n, "thread", n) for n in range(tick.now_ns, tick.now_ns + 40)],
     )
 
 
@@ -189,12 +190,12 @@ def test_tomorrow_reads_its_own() -> None:
     again = later_reads(contents(ticks, Tomorrow, HEAD), HEAD)
     for tick, read_again in zip(ticks, again, strict=True):
         assert read_again.waits == tick.waits
-        assert read_again.loops == tick.loops
+        assert read_again.gatherings == tick.gatherings
         assert read_again.source == tick.source
         assert read_again.census == tick.census
         assert [event.targets for event in read_again.events[1:-1]] == [("socket",)] * (len(tick.events) - 2)
         assert {event.name for event in read_again.events} >= {"w\\x1b"}
-        assert {process.loops[0].wakes for process in read_again.processes.values()} == {7}
+        assert {process.gatherings[0].wakes for process in read_again.processes.values()} == {7}
 
 
 def test_tomorrow_reads_what_today_writes_with_defaults_for_what_is_new() -> None:
