@@ -83,6 +83,21 @@ struct process {
 	u64 start_ns;
 };
 
+/* A loop: a thread, and an instance that it waits on. */
+struct loop {
+	u64 file;
+	u64 created_ns;		/* of the instance; 0 if it is older than the trace */
+	u64 start_ns;		/* of the thread's group leader */
+	u64 thread_start_ns;
+	u32 tgid;
+	u32 tid;
+};
+
+/* What a loop did since the probes were attached. */
+struct loop_counts {
+	u64 waits;		/* that returned */
+};
+
 /* Of all processes, kernel threads and what no map had room for included. */
 struct totals {
 	u64 created;

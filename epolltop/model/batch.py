@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
@@ -173,12 +174,33 @@ class Counts(NamedTuple):
     """Failures likewise."""
 
 
+class LoopKey(NamedTuple):
+    """A loop: a thread, and an instance that it waits on."""
+
+    file: int
+    """As in Event."""
+    created_ns: int
+    """Of the instance; 0 if it is older than the trace."""
+    process: ProcessKey
+    tid: int
+    thread_start_ns: int
+    """With the tid, the identity of the thread."""
+
+
+class LoopCounts(NamedTuple):
+    """What one loop did since the source was opened."""
+
+    waits: int = 0
+    """Calls of epoll_wait, epoll_pwait and epoll_pwait2 that returned."""
+
+
 SEEN_BY: Mapping[str, str] = {
     "created": "epoll_create",
     "failed": "epoll_create",
     "released": "files_free",
     "sampled_out": "epoll_create",
     "failed_sampled_out": "epoll_create",
+    "waits": "epoll_wait",
 }
 """By counter, the name of the probe that sees what it counts."""
 
@@ -333,6 +355,8 @@ class Batch:
     events: Sequence[Event] = ()
     counts: Mapping[ProcessKey, Counts] = _table(Counts)
     """Whole each time: a process that is missing has neither acted nor is kept."""
+    loops: Mapping[LoopKey, LoopCounts] = _table(LoopCounts, attrgetter("process"))
+    """Whole each time, too."""
     totals: Totals = field(default_factory=Totals)
     census: Census | None = None
     """None: not taken in this tick."""

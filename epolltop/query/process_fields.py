@@ -73,6 +73,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("release_per_s", "FREED/S", 7, "per_s", lambda row, _: row.known(row.release_per_s),
           "Instances released per second over the last window, by the process that dropped the last reference.",
           observed="released", json=_rate_of(lambda row: row.release_per_s), spare=1),
+    Field("waits_per_s", "WAITS/S", 7, "per_s", lambda row, _: row.known(row.table("loops").per_s("waits")),
+          "Calls of epoll_wait, epoll_pwait and epoll_pwait2 by its threads that returned, per second over the last "
+          "window.", observed="waits", spare=1),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN per minute: over the last minute, or since epolltop first saw the process if that is less.",
           signed=True, json_help="Growth of `open` per minute, negative if it shrinks; over the last minute, or "

@@ -1,0 +1,138 @@
+"""docs/events/epoll_wait.md: each statement against the running kernel."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import pytest
+
+from epolltop.model.batch import LoopKey
+from epolltop.model.limits import UNTRACED, Limit
+from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.sources.bpf.ladder import ALL
+from tests.docs.pages import Proofs
+from tests.waiting import eventually
+from tests.workloads.client import Actor
+
+from .calls import SIZED
+from .calls import waits as is_waiting
+from .observing import Observing, observe
+
+pytestmark = pytest.mark.kernel
+
+PROOFS = Proofs("epoll_wait", ("Description",), ("Issues",))
+
+CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
+
+
+@pytest.fixture(name="waits", scope="module")
+def _waits() -> Iterator[Observing]:
+    with observe() as observing:
+        if not observing.refresh().source.traces("epoll_wait"):
+            pytest.skip("no probe sees waits here")
+        yield observing
+
+
+def loops(observing: Observing, pid: int) -> dict[LoopKey, int]:
+    """Waits of each loop of a process so far."""
+    observing.refresh()
+    return {key: counts.waits for key, counts in observing.batch.loops.items() if key.process.pid == pid}
+
+
+def one_loop(observing: Observing, pid: int) -> tuple[LoopKey, int]:
+    (loop,) = loops(observing, pid).items()
+    return loop
+
+
+@PROOFS("Each return of `epoll_wait`, `epoll_pwait` and `epoll_pwait2` counts as one wait, whatever it returned.")
+def test_each_return_is_a_wait(waits: Observing, actor: Actor) -> None:
+    idle, ready, other = actor.create(), actor.create(), actor.create()
+    actor.do("watch", fd=ready, count=1)
+    made = 0
+    for call in [call for call in CALLS if call != "epoll_wait" or SIZED]:
+        told = actor.do("wait", fd=idle, count=500, call=call)["returned"]
+        assert told in ({"0": 500}, {str(-errno.ENOSYS): 500})
+        made += told.get("0", 0)
+        told = actor.do("wait", fd=ready, count=250, call=call, timeout_ms=1)["returned"]
+        made += sum(number for result, number in told.items() if int(result) >= 0)
+    assert sum(loops(waits, actor.pid).values()) == made
+    actor.do("register", fd=other, target=ready)
+    assert actor.do("wait", fd=other, count=3, timeout_ms=1)["returned"]
+    assert sum(loops(waits, actor.pid).values()) == made + 3
+    row = waits.row(actor.pid)
+    assert row.table("loops").total.waits == made + 3
+    assert row.table("loops").per_s("waits") > 0
+
+
+@PROOFS(
+    "A wait counts for the thread that called and the instance that the descriptor names, also if another process "
+    "created the instance."
+)
+def test_a_wait_counts_for_who_called(waits: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    identity = waits.instances(actor.pid)[fd]
+    actor.do("wait", fd=fd, count=3)
+    child = actor.do("fork")["pid"]
+    tid = actor.do("child", pid=child, its=["wait", {"fd": fd, "count": 5}])["tid"]
+    (mine, three), (its, five) = one_loop(waits, actor.pid), one_loop(waits, child)
+    assert (three, five) == (3, 5)
+    assert (mine.tid, its.tid) == (actor.pid, tid)
+    assert (mine.file, mine.created_ns) == (its.file, its.created_ns) == (identity.file, identity.created_ns)
+    actor.do("reap", pid=child)
+
+
+@PROOFS("A thread that waits on two instances is two loops, and two threads that wait on one instance are two loops.")
+def test_a_loop_is_a_thread_and_an_instance(waits: Observing, actor: Actor) -> None:
+    first, second = actor.create(), actor.create()
+    for count in (2, 3):
+        actor.do("wait", fd=first, count=count)
+        actor.do("wait", fd=second, count=1)
+    thread = actor.do("wait_in_thread", fd=first)["tid"]
+    actor.do("wake")
+    files = {fd: waits.instances(actor.pid)[fd].file for fd in (first, second)}
+    told = {(key.file, key.tid): count for key, count in loops(waits, actor.pid).items()}
+    assert told == {(files[first], actor.pid): 5, (files[second], actor.pid): 2, (files[first], thread): 1}
+
+
+@PROOFS("A call whose descriptor names no instance counts for nobody.")
+def test_what_is_no_instance_has_no_waits(waits: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    actor.do("wait", fd=fd)
+    assert actor.do("wait", fd=0, count=7)["returned"] == {str(-errno.EINVAL): 7}
+    assert actor.do("wait", fd=4000, count=7)["returned"] == {str(-errno.EBADF): 7}
+    assert one_loop(waits, actor.pid)[1] == 1
+
+
+@PROOFS("A wait that lasts is counted when it returns.")
+def test_a_wait_in_progress_is_not_counted(waits: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    tid = actor.do("wait_in_thread", fd=fd)["tid"]
+    eventually(lambda: is_waiting(actor.pid, tid))
+    assert loops(waits, actor.pid) == {}
+    actor.do("wake")
+    assert one_loop(waits, actor.pid)[1] == 1
+
+
+@PROOFS("As tracepoints the hooks do not see waits by 32-bit calls.")
+def test_waits_by_32_bit_calls(waits: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    told = actor.do("wait_compat", fd=fd, count=3)["waited"]
+    if not told:
+        pytest.skip("this kernel has no 32-bit calls")
+    by_function = any(probe.attached_to.startswith("fexit") for probe in waits.batch.source.probes)
+    assert sum(loops(waits, actor.pid).values()) == (told if by_function else 0)
+
+
+def test_left_out_it_is_not_known_and_nothing_else_changes(actor: Actor) -> None:
+    with observe(ALL.without("epoll_wait")) as observing:
+        actor.do("pairs", count=5)
+        fd = actor.create()
+        actor.do("wait", fd=fd)
+        snapshot = observing.refresh()
+        row = observing.row(actor.pid)
+        (waits,) = [field for field in PROCESS_FIELDS if field.id == "waits_per_s"]
+        assert observing.batch.loops == {}
+        assert waits.value(row, snapshot) is None
+        assert (row.created, row.released, snapshot.exact) == (6, 5, True)
+        assert Limit.of(UNTRACED, probe="epoll_wait", why="") in snapshot.source.limits
