@@ -36,8 +36,9 @@ Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 Note = Annotated[str, Meta(max_length=NOTE_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 Frame = Annotated[str, Meta(max_length=FRAME_CHARS_MAX)]
-Ticks = Annotated[int, Meta(ge=0, lt=1 << 40)]
+TICKS_BELOW = 1 << 40
 """Clock ticks: less than 348 years, so that a time of day can be told."""
+Ticks = Annotated[int, Meta(ge=0, lt=TICKS_BELOW)]
 Nanoseconds = Annotated[int, Meta(ge=0)]
 
 STANDING = "standing"

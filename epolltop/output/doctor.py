@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from epolltop.errors import Requirement
 from epolltop.model.batch import Source, Unlisted
-from epolltop.output.document import limit_documents, source_document
 from epolltop.query.derived_limits import limits_of_machine
 from epolltop.query.limit_catalogue import words
+from epolltop.query.source_members import LIMIT, SOURCE
 from epolltop.text.glyphs import in_ascii
 
 
@@ -55,8 +55,8 @@ def doctor_report(
                 {"name": need.name, "met": need.met, "detail": need.detail, "remedy": need.remedy or None}
                 for need in needs
             ],
-            "source": source_document(source) if source else None,
-            "limits": limit_documents(found),
+            "source": SOURCE.written(source) if source else None,
+            "limits": [LIMIT.written(limit) for limit in found],
             "error": why or None,
             "compat_processes": compat,
             "unlisted": unlisted._asdict(),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 
 from epolltop.model.batch import Event, Syscall
 
+INSTANCE_ID = "[0-9a-f]{1,16}@[0-9]{1,18}"
+"""A pattern: the name of an instance."""
 _EPOLL_CLOEXEC = 0o2000000
+_ERRNOS = {name: number for number, name in errno.errorcode.items()}
 
 
 def flag_names(argument: int) -> tuple[str, ...]:
@@ -22,9 +26,19 @@ def argument_text(syscall: Syscall, argument: int | None) -> str | None:
     return f"size={argument}" if syscall is Syscall.EPOLL_CREATE else "|".join(flag_names(argument)) or "0"
 
 
+def flags_of(names: Iterable[str]) -> int:
+    """What flag_names made them of; ValueError: it made none of them."""
+    return sum(_EPOLL_CLOEXEC if name == "EPOLL_CLOEXEC" else int(name, 16) for name in names) & 0xFFFFFFFF
+
+
 def signed(argument: int | None) -> int | None:
     """The int that the program passed: probes hand over its 32 bits."""
     return None if argument is None else argument - (1 << 32) if argument >= 1 << 31 else argument
+
+
+def unsigned(argument: int | None) -> int | None:
+    """The reverse: its 32 bits."""
+    return None if argument is None else argument & 0xFFFFFFFF
 
 
 def stack_text(frames: tuple[str, ...]) -> str | None:
@@ -35,3 +49,8 @@ def stack_text(frames: tuple[str, ...]) -> str | None:
 def error_name(event: Event) -> str | None:
     """Why creation failed: EMFILE, or a number that has no name; None if it did not."""
     return errno.errorcode.get(event.errno, str(event.errno)) if event.errno else None
+
+
+def error_number(name: str) -> int:
+    """What error_name made it of; ValueError: it made none of it."""
+    return _ERRNOS.get(name) or int(name[:9])

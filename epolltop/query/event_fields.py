@@ -5,8 +5,9 @@ The field that takes the rest of the line comes last.
 
 from __future__ import annotations
 
-from epolltop.model.batch import Event, Kind
-from epolltop.query.creation import argument_text, error_name, stack_text
+from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.bounds import TICKS_BELOW
+from epolltop.query.creation import INSTANCE_ID, argument_text, error_name, stack_text
 from epolltop.query.field import Field
 from epolltop.query.instant import local, utc
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, duration, or_unknown
@@ -26,14 +27,17 @@ _EVENT_NAMES = {
     Kind.FOUND: "epoll_found",
     Kind.GONE: "epoll_gone",
 }
+EVENT_NAMES = tuple(dict.fromkeys((*(call.name.lower() for call in Syscall if call), *_EVENT_NAMES.values())))
+"""All that event_name tells."""
 
 
 def event_name(event: Event) -> str:
     """Its name in records and of its page in docs/events: the system call, else the probe or what a census inferred."""
-    return event.syscall.name.lower() if _is_call(event) and event.syscall else _EVENT_NAMES[event.kind]
+    return event.syscall.name.lower() if is_call(event) and event.syscall else _EVENT_NAMES[event.kind]
 
 
-def _is_call(event: Event) -> bool:
+def is_call(event: Event) -> bool:
+    """Whether a program called, and something was returned."""
     return event.kind in (Kind.CREATE, Kind.CREATE_FAILED)
 
 
@@ -51,19 +55,21 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           text=lambda event, snapshot: local(event.time_ns, snapshot)),
     Field("kind", "EVENT", 13, "text", lambda event, _: _KINDS[event.kind],
           "create, create failed and release are traced; found and gone are differences between two censuses.",
-          aliases=("type",)),
+          aliases=("type",), json=lambda event, _: event.kind.name.lower(), known=True,
+          choices=tuple(kind.name.lower() for kind in Kind),
+          json_help="What happened; `found` and `gone` are differences between two censuses."),
     Field("pid", "PID", 7, "id", lambda event, _: event.pid or None,
           "Process id of the actor; for a release, the process that dropped the last reference."),
     Field("name", "NAME", 15, "text", lambda event, _: event.name or None, "Name of the acting thread.",
           aliases=("comm",)),
     Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
           "What the call returned: a descriptor, or why creation failed.",
-          text=lambda event, _: or_unknown(_result(event)) if _is_call(event) else NOT_APPLICABLE,
+          text=lambda event, _: or_unknown(_result(event)) if is_call(event) else NOT_APPLICABLE,
           severity=lambda event: "error" if event.errno else None),
     Field("argument", "ARG", 13, "text", lambda event, _: argument_text(event.syscall, event.argument),
           "The size given to epoll_create or the flags given to epoll_create1.",
           text=lambda event, _: argument_text(event.syscall, event.argument)
-          or (UNKNOWN if _is_call(event) else NOT_APPLICABLE)),
+          or (UNKNOWN if is_call(event) else NOT_APPLICABLE)),
     Field("lifetime", "LIFETIME", 8, "seconds", lambda event, _: _lifetime(event),
           "From creation to release, in seconds, if both were seen.",
           text=lambda event, _: duration(_lifetime(event)) if event.kind is Kind.RELEASE else NOT_APPLICABLE),
@@ -72,14 +78,19 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           shown=False),
     Field("uid", "UID", 6, "id", lambda event, _: event.uid, "Number of the user that the actor runs as.", shown=False),
     Field("start", "START", 12, "id", lambda event, _: event.start or None,
-          "Start of the acting process in clock ticks since boot: with the pid, its identity.", shown=False),
+          "Start of the acting process in clock ticks since boot: with the pid, its identity.", shown=False,
+          below=TICKS_BELOW),
     Field("cgroup", "CGROUP", 12, "id", lambda event, _: event.cgroup or None,
           "Number of the actor's control group (v2).", shown=False),
     Field("by_kernel", "KERNEL", 6, "text", lambda event, _: event.by_kernel,
-          "Whether a kernel thread acted, as for descriptors dropped while in flight: yes or no.", shown=False),
+          "Whether a kernel thread acted, as for descriptors dropped while in flight: yes or no.", shown=False,
+          form="truth", known=True, json_help="Whether a kernel thread acted, as for descriptors dropped while in "
+          "flight."),
     Field("by_census", "CENSUS", 6, "text", lambda event, _: event.by_census,
           "yes: epolltop's census, or another program that looked, held the last reference for a moment; who closed "
-          "the instance is not known, and pid is the creator's.", shown=False),
+          "the instance is not known, and pid is the creator's.", shown=False, form="truth", known=True,
+          json_help="Whether epolltop's own census, or another program that looked (ls, lsof), held the last reference "
+          "for a moment. `processId` is the creator's; who closed the instance is not known."),
     Field("syscall", "SYSCALL", 13, "text",
           lambda event, _: event.syscall.name.lower() if event.syscall else None,
           "The call that created the instance.", shown=False),
@@ -89,11 +100,15 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           text=lambda event, _: error_name(event) or NOT_APPLICABLE),
     Field("created_at", "CREATED", 12, "text", lambda event, snapshot: utc(event.created_ns, snapshot),
           "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
-          text=lambda event, snapshot: local(event.created_ns, snapshot), shown=False),
+          text=lambda event, snapshot: local(event.created_ns, snapshot), shown=False, form="time",
+          json_help="When the instance was created, if that was seen."),
     Field("stack", "STACK", 40, "text", lambda event, _: stack_text(event.stack),
           "Functions of the actor's user stack at a creation, innermost first, if --stacks took it.", shown=False,
-          text=lambda event, _: or_unknown(stack_text(event.stack)) if _is_call(event) else NOT_APPLICABLE),
+          text=lambda event, _: or_unknown(stack_text(event.stack)) if is_call(event) else NOT_APPLICABLE,
+          json=lambda event, _: list(event.stack) or None, many=True,
+          json_help="Functions of the actor's user stack at a creation, also one that failed, innermost first, if "
+          "--stacks took it; see below."),
     Field("instance", "INSTANCE", 0, "text", lambda event, _: event.instance,
           "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
-          spare=3),
+          spare=3, pattern=INSTANCE_ID),
 )  # fmt: skip

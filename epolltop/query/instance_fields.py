@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
-from epolltop.query.creation import argument_text, stack_text
+from epolltop.query.creation import INSTANCE_ID, argument_text, stack_text
 from epolltop.query.field import Field, Value
 from epolltop.query.instant import local, seconds_since, utc
 from epolltop.query.member import rounded
@@ -105,7 +105,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
           json_help="Name of the instance, stable for as long as it lives and never used again: its kernel address, "
           "and the nanosecond since boot when it was created or found.",
-          spare=3, known=True, pattern="[0-9a-f]{1,16}@[0-9]{1,18}"),
+          spare=3, known=True, pattern=INSTANCE_ID),
 )  # fmt: skip
 """Of an instance whose holder is given."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from epolltop.model.batch import Syscall
 from epolltop.model.snapshot import ProcessRow
@@ -10,7 +11,7 @@ from epolltop.query.creation import flag_names, signed
 from epolltop.query.field import Field
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.instant import utc
-from epolltop.query.member import Member, Row
+from epolltop.query.member import Member, Row, Structure, long_list, same
 from epolltop.query.process_fields import PROCESS_FIELDS
 
 
@@ -20,8 +21,7 @@ def _flags(row: InstanceOf) -> list[str] | None:
     return list(flag_names(instance.argument or 0)) if known else None
 
 
-def first_holders(most: int | None) -> Member[InstanceOf]:
-    """The member `holders`, with at most `most` entries."""
+def _first_holders(most: int | None) -> Member[InstanceOf]:
     return Member(
         "holders", "integer", "Process ids of all holders; of the first eight if all lists of the file together "
         "would have more than 100,000 entries.",
@@ -40,11 +40,10 @@ _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
            lambda row, snapshot: snapshot.source.exact and not row.lacking, known=True),
     Member("compat", "truth", "Whether it is a 32-bit program on a 64-bit kernel.", lambda row, _: row.facts.compat,
            known=True),
-    Member("partly_listed", "truth", "Whether it may hold more instances than epolltop knows one by one: `open` is a "
-           "lower bound then. Counts are not affected.", lambda row, _: row.partly_listed, known=True),
+    same("partly_listed", "truth", "Whether it may hold more instances than epolltop knows one by one: `open` is a "
+         "lower bound then. Counts are not affected.", known=True),
 )  # fmt: skip
 _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
-    first_holders(None),
     Member("size", "integer", "Argument of epoll_create.",
            lambda row, _: signed(row.instance.argument) if row.instance.syscall is Syscall.EPOLL_CREATE else None,
            signed=True),
@@ -66,13 +65,27 @@ watches stack?
 
 def _ordered(fields: Iterable[Field[Row]], others: Iterable[Member[Row]], order: str) -> tuple[Member[Row], ...]:
     there = {member.name: member for member in (*(field.member for field in fields if field.in_json), *others)}
-    names = [name.removesuffix("?") for name in order.split()]
-    return (*(there.pop(name) for name in names), *there.values())
+    first = [there.pop(name) for name in order.replace("?", "").split()]
+    lacking = {name.removesuffix("?") for name in order.split() if name.endswith("?")} | there.keys()
+    return tuple(replace(member, young=member.name in lacking) for member in (*first, *there.values()))
 
 
-PROCESS_MEMBERS = _ordered(PROCESS_FIELDS, _OF_PROCESS, _PROCESS_ORDER)
-"""All but `instances`, which comes last."""
-INSTANCE_MEMBERS = _ordered(HELD_FIELDS, _OF_INSTANCE, _INSTANCE_ORDER)
-"""The members of an instance in the list of one holder."""
-FIRST = frozenset(name for name in (*_PROCESS_ORDER.split(), *_INSTANCE_ORDER.split()) if not name.endswith("?"))
-"""Names of the members that every file has."""
+def instance(most_holders: int | None = None) -> Structure[InstanceOf]:
+    """An instance in the list of one holder, with at most so many entries in `holders`."""
+    others = (_first_holders(most_holders), *_OF_INSTANCE)
+    return Structure("instance", _ordered(HELD_FIELDS, others, _INSTANCE_ORDER))
+
+
+def process(held: Structure[InstanceOf]) -> Structure[ProcessRow]:
+    """With its instances, which stand last."""
+    instances: Member[ProcessRow] = long_list(
+        "instances",
+        held,
+        "Instances that the process holds; in the view `instances`, those that are shown, in the order of the view.",
+        lambda row, _: (InstanceOf(each, row) for each in row.instances),
+    )
+    return Structure("process", (*_ordered(PROCESS_FIELDS, _OF_PROCESS, _PROCESS_ORDER), instances))
+
+
+INSTANCE = instance()
+PROCESS = process(INSTANCE)

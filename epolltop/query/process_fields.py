@@ -99,7 +99,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("create_failed", "FAILED", 6, "count", lambda row, _: row.known(row.failed),
           "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
           "traces them.",
-          observed="failed", severity=lambda row: "warn" if row.failed else None,
+          observed="failed", of="failed", severity=lambda row: "warn" if row.failed else None,
           spare=1),
     Field("fds", "FDS", 6, "count", lambda row, _: row.facts.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),

@@ -1,4 +1,4 @@
-"""What is derived from the registry of fields: the schema of rows, and the tables of columns and of members.
+"""What is derived from the declarations of fields and members: the schema, and the tables of columns and of members.
 
 `python -m tests.docs` writes it into the files; test_derived.py compares.
 """
@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from epolltop.query.document_members import DOCUMENT, SCHEMA
 from epolltop.query.event_fields import EVENT_FIELDS
+from epolltop.query.event_record import EVENT
 from epolltop.query.field import Field
 from epolltop.query.instance_fields import INSTANCE_FIELDS
-from epolltop.query.member import Form, Member
-from epolltop.query.members import FIRST, INSTANCE_MEMBERS, PROCESS_MEMBERS
+from epolltop.query.member import Form, Member, Structure
+from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +30,7 @@ _SCHEMAS: dict[Form, dict[str, Any]] = {
     "text": {"type": "string"},
     "truth": {"type": "boolean"},
     "time": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"},
+    "evidence": {"type": "object", "additionalProperties": {"type": ["integer", "number", "string"]}},
 }
 _SUFFIXES: dict[Form, str] = {"histogram": "", "histogram_s": "_s"}
 for _form, _suffix in _SUFFIXES.items():
@@ -41,11 +44,28 @@ for _form, _suffix in _SUFFIXES.items():
             "histogram": {"type": "array", "items": _BUCKET},
         },
     }  # fmt: skip
-_NAMES: dict[Form, str] = {form: form for form in _SCHEMAS} | {"time": "time, UTC, RFC 3339", "truth": "boolean"}
+_NAMES: dict[Form, str] = {form: form for form in _SCHEMAS} | {
+    "time": "time, UTC, RFC 3339",
+    "truth": "boolean",
+    "evidence": "object",
+}
+_APART = {PROCESS.name, INSTANCE.name, EVENT.name}
+"""Structures with a table of their own."""
 
 
 def schema_of(member: Member[Any]) -> dict[str, Any]:
-    """What may stand under a member, as JSON Schema."""
+    """What may stand under a member, as JSON Schema; what items of a list are stands under definitions."""
+    one = _one(member)
+    if member.many:
+        one = {"type": "array", "items": _or_null(one) if member.gaps else one}
+        bounds = {"minItems": member.items_min, "maxItems": member.items_max}
+        one |= {name: bound for name, bound in bounds.items() if bound is not None}
+    return one if member.known else _or_null(one)
+
+
+def _one(member: Member[Any]) -> dict[str, Any]:
+    if isinstance(member.form, Structure):
+        return {"$ref": f"#/definitions/{member.form.name}"} if member.many else _object_of(member.form)
     one = dict(_SCHEMAS[member.form])
     if member.choices:
         one = {"enum": list(member.choices)}
@@ -53,32 +73,40 @@ def schema_of(member: Member[Any]) -> dict[str, Any]:
         one["pattern"] = f"^({member.pattern})$"
     if one.get("type") in ("integer", "number") and not member.signed:
         one["minimum"] = 0
-    if member.many:
-        one = {"type": "array", "items": _or_null(one) if member.gaps else one}
-        if member.items_max is not None:
-            one["maxItems"] = member.items_max
-    return one if member.known else _or_null(one)
+    if member.below is not None:
+        one["exclusiveMaximum"] = member.below
+    return one
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": [schema["type"], "null"], **{key: value for key, value in schema.items() if key != "type"}}
 
 
-def _object_of(members: Sequence[Member[Any]], more: dict[str, Any]) -> dict[str, Any]:
-    properties = {member.name: schema_of(member) for member in members} | more
+def _object_of(structure: Structure[Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "required": [name for name in properties if name in FIRST or name in more],
-        "properties": properties,
+        "required": [member.name for member in structure.members if not (member.young or member.optional)],
+        "properties": {member.name: schema_of(member) for member in structure.members},
     }
 
 
-def schema(text: str) -> str:
-    """docs/snapshot.schema.json with what is about rows anew."""
-    whole = json.loads(text)
-    held = {"instances": {"type": "array", "items": {"$ref": "#/definitions/instance"}}}
-    whole["properties"]["processes"]["items"] = _object_of(PROCESS_MEMBERS, held)
-    whole["definitions"]["instance"] = _object_of(INSTANCE_MEMBERS, {})
+def _inside(structure: Structure[Any]) -> Iterator[tuple[Member[Any], Structure[Any]]]:
+    """The members with a structure, at any depth."""
+    for member in structure.members:
+        if isinstance(member.form, Structure):
+            yield member, member.form
+            yield from _inside(member.form)
+
+
+def schema(_text: str) -> str:
+    """docs/snapshot.schema.json."""
+    whole = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": SCHEMA,
+        "description": "What docs/snapshot.md says, for programs. Members may be added.",
+        **_object_of(DOCUMENT),
+        "definitions": {each.name: _object_of(each) for member, each in _inside(DOCUMENT) if member.many},
+    }
     return f"{_laid_out(whole)}\n"
 
 
@@ -102,13 +130,23 @@ def columns(fields: Iterable[Field[Any]]) -> Iterator[str]:
     yield from (f"| {field.title} | {_cell(field.help)} |" for field in fields if field.shown)
 
 
-def members(listed: Iterable[Member[Any]]) -> Iterator[str]:
-    """All members of a row, and what they mean."""
+def members(structure: Structure[Any]) -> Iterator[str]:
+    """All members of a structure, and what they mean; of the objects inside, too, but for those with an own table."""
     yield from ("| member | is | meaning |", "| --- | --- | --- |")
-    yield from (f"| `{member.name}` | {_kind(member)} | {_cell(member.help)} |" for member in listed)
+    yield from (f"| `{path}` | {_kind(member)} | {_cell(member.help)} |" for path, member in _flat(structure))
+
+
+def _flat(structure: Structure[Any], before: str = "") -> Iterator[tuple[str, Member[Any]]]:
+    for member in structure.members:
+        path = f"{before}{member.name}{'[]' * (member.many and isinstance(member.form, Structure))}"
+        yield path, member
+        if isinstance(member.form, Structure) and member.form.name not in _APART:
+            yield from _flat(member.form, f"{path}.")
 
 
 def _kind(member: Member[Any]) -> str:
+    if isinstance(member.form, Structure):
+        return "list of objects" if member.many else "object"
     one = " or ".join(f"`{choice}`" for choice in member.choices) or _NAMES[member.form]
     kind = f"list of {f'({one} or `null`)' if member.gaps else one}" if member.many else one
     return kind if member.known else f"{kind} or `null`"
@@ -122,8 +160,10 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "columns of processes": lambda: columns(PROCESS_FIELDS),
     "columns of instances": lambda: columns(INSTANCE_FIELDS),
     "columns of events": lambda: columns(EVENT_FIELDS),
-    "members of processes": lambda: members(PROCESS_MEMBERS),
-    "members of instances": lambda: members(INSTANCE_MEMBERS),
+    "members of a snapshot": lambda: members(DOCUMENT),
+    "members of processes": lambda: members(PROCESS),
+    "members of instances": lambda: members(INSTANCE),
+    "members of events": lambda: members(EVENT),
 }
 """By what stands in the comment before them."""
 

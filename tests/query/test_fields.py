@@ -17,7 +17,7 @@ from epolltop.query.filter import parse_over
 from epolltop.query.headline import totals_line
 from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
 from epolltop.query.member import Member, Row
-from epolltop.query.members import INSTANCE_MEMBERS, PROCESS_MEMBERS
+from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot
@@ -390,15 +390,15 @@ def test_a_new_column_needs_no_more_than_a_line() -> None:
 
 def test_a_fact_has_the_same_name_in_json_in_csv_and_in_a_filter() -> None:
     registries: tuple[tuple[Sequence[Field[Any]], Sequence[Member[Any]]], ...] = (
-        (PROCESS_FIELDS, PROCESS_MEMBERS),
-        (HELD_FIELDS, INSTANCE_MEMBERS),
+        (PROCESS_FIELDS, PROCESS.members),
+        (HELD_FIELDS, INSTANCE.members),
     )
     for fields, members in registries:
         names = [member.name for member in members]
         assert len(names) == len(set(names))
         assert {field.id for field in fields if field.in_json} <= set(names)
-        # "holders" is the title of holder_count, and in JSON who they are.
-        assert {known for field in fields for known in field.names if known in names} - {"holders"} <= {
+        # These are names of counts, and in JSON what is counted.
+        assert {known for field in fields for known in field.names if known in names} - {"holders", "instances"} <= {
             field.id for field in fields
         }
 

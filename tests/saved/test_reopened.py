@@ -231,7 +231,7 @@ def test_text_is_made_safe_again() -> None:
     written["events"][0]["processName"] = evil
     written["host"]["hostname"] = evil
     written["source"]["census_by"] = evil
-    written["limits"] = [{"id": evil, "evidence": {evil: evil}}]
+    written["limits"] = [{"id": evil, "severity": evil, "remedy": None, "evidence": {evil: evil}}]
     written["source"]["probes"][0] |= {"name": evil, "attached_to": evil}
     recalled = again(written)
     row = recalled.processes[0]
