@@ -31,6 +31,7 @@ from epolltop.query.view import EVENTS
 from epolltop.runtime import least_rights as least
 from epolltop.runtime.descriptors import settle
 from epolltop.runtime.environment import hide_environment
+from epolltop.runtime.heap import map_large_blocks
 from epolltop.runtime.invoker import invoker
 from epolltop.runtime.leaving import Leaving
 from epolltop.runtime.privileges import gains_nothing, held, keep_nothing, keep_only
@@ -65,6 +66,7 @@ def main(argv: list[str] | None = None, leaving: Leaving | None = None) -> int:
         leaving: the way out; None: it begins here.
     """
     hide_environment()
+    map_large_blocks()
     # Records do not refer in circles: looking for circles among 100,000 of them is in vain, and takes 0.1 s each time.
     gc.set_threshold(100_000, 50, 100)
     if leaving is None:
