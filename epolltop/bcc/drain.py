@@ -6,12 +6,12 @@ because one `consume` may last over a second in a storm. It only appends bytes; 
 
 from __future__ import annotations
 
-import collections
 import threading
 import time
 from collections.abc import Callable
 
 from epolltop.bcc.needs import listening
+from epolltop.bcc.records import Records
 from epolltop.runtime.privileges import keep_only
 
 INTERVAL_S = 0.1
@@ -32,8 +32,8 @@ class Drain:
         self._consume = consume
         self._most = most
         self._taken = threading.Event()
-        # A deque, because append and popleft are each atomic; swapping a list could lose a concurrent append.
-        self._records: collections.deque[bytes] = collections.deque()
+        self._records = Records()
+        self._filling = threading.Lock()
         self._failure: Exception | None = None
         self._stop = False
         self._wake = threading.Event()
@@ -46,13 +46,14 @@ class Drain:
         while len(self._records) >= self._most and not self._stop:
             self._taken.wait(INTERVAL_S)  # with a limit, because a take may come just before
             self._taken.clear()
-        self._records.append(record)
+        with self._filling:
+            self._records.append(record)
 
     def start(self) -> None:
         """Starts emptying the buffer."""
         self._thread.start()
 
-    def take(self, timeout_s: float = 0.25) -> list[bytes]:
+    def take(self, timeout_s: float = 0.25) -> Records:
         """Returns what came since the last call, in the order of each CPU.
 
         Waits for one complete turn of the thread, so that the answer has everything submitted before the call, unless
@@ -71,7 +72,8 @@ class Drain:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-        taken = [self._records.popleft() for _ in range(len(self._records))]
+        with self._filling:
+            taken, self._records = self._records, Records()
         self._taken.set()
         return taken
 

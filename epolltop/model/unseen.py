@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Collection, Iterable
 
-from epolltop.model.batch import Batch, Event, Kind, ProcessKey
+from epolltop.model.batch import Batch, Census, Event, Kind, ProcessKey
 
 
 class Unseen:
@@ -22,15 +22,16 @@ class Unseen:
         self._looked_ns = 0  # when the last census began
         self._dropped: tuple[frozenset[int], ...] = ()  # files, by each of the last two censuses
 
-    def apply(self, batch: Batch, told: Iterable[Event]) -> None:
-        """Takes in one batch; batches come in order.
+    def hear(self, batch: Batch, told: Iterable[Event]) -> None:
+        """Takes in what happened; batches come in order, and of each the events before what its census tells.
 
         Args:
-            batch: the next.
-            told: its events and what its census tells, each with the identity of its instance as far as it is known.
+            batch: in which it is told.
+            told: some of its events, or what its census tells, each with the identity of its instance as far as it is
+                known.
         """
-        source, census = batch.source, batch.census
-        if census is not None and census.cut:
+        source = batch.source
+        if batch.census is not None and batch.census.cut:
             self._met_ns = None  # what is older may not have been shown
         met_ns = self._met_ns
         noted = source.overflowed == source.unattributed  # else a birth may be missing for want of room
@@ -38,11 +39,22 @@ class Unseen:
             for event in told:
                 if not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
                     self._take(event, met_ns)
-        if census is not None and census.by_address and not census.cut:
-            gone = frozenset(event.file for event in told if event.kind is Kind.GONE)
+
+    def look(self, batch: Batch, census: Census, inferred: Iterable[Event]) -> None:
+        """Takes in a census.
+
+        Args:
+            batch: in which it came.
+            census: of that batch.
+            inferred: what it tells that no event told.
+        """
+        self.hear(batch, inferred)
+        if census.by_address and not census.cut:
+            gone = frozenset(event.file for event in inferred if event.kind is Kind.GONE)
             self._dropped = (gone, *self._dropped[:1])
             self._looked_ns = census.started_ns
-            self._met_ns = batch.now_ns if met_ns is None else met_ns
+            if self._met_ns is None:
+                self._met_ns = batch.now_ns
 
     def _take(self, event: Event, met_ns: int) -> None:
         if event.kind is Kind.CREATE:

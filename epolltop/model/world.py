@@ -26,6 +26,8 @@ from epolltop.model.window import Mark, Window
 
 JOURNAL = 10_000
 """Events kept for looking back."""
+PART = 1024
+"""Events that are taken in at once. A source may make them as they are asked for, and a flood is large."""
 _LIFECYCLE = list(TABLES).index("counts")
 _COUNTER = {"released_by_kernel": "released"}
 """Of the totals that are no counter of a process, the one they are part of."""
@@ -110,7 +112,10 @@ class World:
         self._alive = batch.processes
         self._facts.update(batch.processes)
         self._users = {**self._users, **batch.users}
-        told = [self._instances.apply_event(event) for event in batch.events]
+        for at in range(0, len(batch.events), PART):
+            told = [self._instances.apply_event(event) for event in batch.events[at : at + PART]]
+            self._unseen.hear(batch, told)
+            self._note(told)
         if batch.census is not None:
             source = batch.source
             missing = source.lost + source.untold_releases + source.missed
@@ -120,9 +125,8 @@ class World:
             inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
             if not source.exact:
                 self._derived.update((event.process, event.kind) for event in inferred)
-            told += inferred
-        self._unseen.apply(batch, told)
-        self._note(told)
+            self._unseen.look(batch, batch.census, inferred)
+            self._note(inferred)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
         self._count(batch)

@@ -19,7 +19,7 @@ def test_more_than_is_kept_waits_and_comes_in_order() -> None:
     drain.start()
     try:
         eventually(lambda: len(buffer) == 5)  # four are kept, one is in hand
-        taken = drain.take()
+        taken = list(drain.take())
         assert taken == [bytes([number]) for number in range(4)]
         assert len(buffer) <= 5
         while len(taken) < 10:

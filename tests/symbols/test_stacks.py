@@ -60,8 +60,8 @@ def creation(**given: Any) -> Event:
 
 
 def named(raw: bytes, **given: Any) -> tuple[str, ...]:
-    (told,) = stacks.Stacks().give([creation(**given)], [raw])
-    return told.stack
+    (told,) = stacks.Stacks().named([creation(**given)], [raw])
+    return told
 
 
 def functions(text: tuple[str, ...]) -> list[str]:
@@ -124,13 +124,12 @@ def test_of_another_run_only_addresses_are_told() -> None:
 @needs_own_stack
 def test_equal_stacks_are_one_object_over_polls() -> None:
     known = stacks.Stacks()
-    first, release, second = known.give(
-        [creation(), event_of(Kind.RELEASE, 2), creation(fd=9)], [stack(WRAPPER + LEAD), b"", stack(WRAPPER + LEAD)]
+    first, release, second = known.named(
+        [creation(), event_of(Kind.RELEASE, 2), creation()], [stack(WRAPPER + LEAD), b"", stack(WRAPPER + LEAD)]
     )
-    (third,) = known.give([creation()], [stack(WRAPPER + LEAD)])
-    assert first.stack is second.stack is third.stack
-    assert release.stack == ()
-    assert (first.fd, second.fd) == (None, 9)
+    (third,) = known.named([creation()], [stack(WRAPPER + LEAD)])
+    assert first is second is third
+    assert release == ()
 
 
 @needs_own_stack
@@ -138,9 +137,9 @@ def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stacks, "STACKS_PER_POLL", 2)
     raws = [stack(WRAPPER + LEAD), stack(CALLER + 5), stack(WRAPPER + LEAD), stack(OUTER + 9)]
     known = stacks.Stacks()
-    told = known.give([creation() for _ in raws], raws)
+    told = known.named([creation() for _ in raws], raws)
     assert known.left_out == 1
-    assert [functions(one.stack) for one in told] == [
+    assert [functions(one) for one in told] == [
         ["epoll_create1+0x7"],
         ["getaddrinfo+0x5"],
         ["epoll_create1+0x7"],
@@ -153,8 +152,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "PLACES_MAX", 10)
     known = stacks.Stacks()
     for far in range(1, 40):
-        (told,) = known.give([creation()], [stack(OUTER + far)])
-        assert functions(told.stack) == [f"regcomp+{far:#x}"]
+        (told,) = known.named([creation()], [stack(OUTER + far)])
+        assert functions(told) == [f"regcomp+{far:#x}"]
     assert len(known._places) == 10
 
 
@@ -168,11 +167,11 @@ def test_without_the_privilege_addresses_are_left_and_that_is_known(monkeypatch:
         return real(path, *arguments, **named)
 
     known = stacks.Stacks()
-    known.give([creation()], [stack(OUTER + 9)])
+    known.named([creation()], [stack(OUTER + 9)])
     assert known.may_read
     monkeypatch.setattr(os, "open", refusing)
-    (told,) = known.give([creation()], [stack(WRAPPER + LEAD)])
-    assert re.fullmatch(r"\[0x[0-9a-f]+\] \(libc.*\)", told.stack[0])
+    (told,) = known.named([creation()], [stack(WRAPPER + LEAD)])
+    assert re.fullmatch(r"\[0x[0-9a-f]+\] \(libc.*\)", told[0])
     assert not known.may_read
 
 
@@ -232,7 +231,7 @@ def test_who_brings_few_stacks_is_served_first(monkeypatch: pytest.MonkeyPatch) 
     ours_pid = ours().pid
     many = [(creation(), stack(WRAPPER + LEAD, OUTER + far)) for far in range(1, 9)]
     few = [(creation(pid=1, start=1), stack(WRAPPER + LEAD))]
-    stacks.Stacks().give(*map(list, zip(*many, *few, strict=True)))
+    stacks.Stacks().named(*map(list, zip(*many, *few, strict=True)))
     assert asked == [1, ours_pid]
 
 
@@ -253,10 +252,10 @@ with mapped(content, Path(sys.argv[1])) as (_, start):
     for poll in range(4):
         addresses = iter(range(first + 1 + poll * 100_000, first + code))
         raws = [stack(*(next(addresses) for _ in range(63))) for _ in range(stacks.STACKS_PER_POLL)]
-        kept += known.give([creation() for _ in raws], raws)
+        kept += known.named([creation() for _ in raws], raws)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-told = [event.stack for event in kept if event.stack]
-print((after - before) >> 10, len(told), sum(len(event.stack) == 0 for event in kept) == known.left_out)
+told = [each for each in kept if each]
+print((after - before) >> 10, len(told), kept.count(()) == known.left_out)
 assert all(len(frame) <= 120 for each in told for frame in each)
 """
 
@@ -276,14 +275,13 @@ def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     known = stacks.Stacks()
     raws = [stack(WRAPPER + LEAD, OUTER + far) for far in range(1, 20)]
     monkeypatch.setattr(stack_pool, "POOL_BYTES_MAX", 1000)
-    told = known.give([creation() for _ in raws], raws)
-    left_out = [event for event in told if not event.stack]
-    assert 0 < len(left_out) < len(raws)
-    assert known.left_out == len(left_out)
+    told = known.named([creation() for _ in raws], raws)
+    assert 0 < known.left_out < len(raws)
+    assert told.count(()) == known.left_out
     # Nobody has them any more: there is room again.
-    del told, left_out
-    (again,) = known.give([creation()], raws[-1:])
-    assert again.stack
+    del told
+    (again,) = known.named([creation()], raws[-1:])
+    assert again
 
 
 def test_a_mapping_is_named_by_its_file() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import itertools
 import os
 import re
 import secrets
@@ -28,7 +29,7 @@ from epolltop.bcc.program import AttachError, Program
 from epolltop.bcc.requirements import require, tracefs
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
-from epolltop.model.batch import Batch, Census, Descriptor, Event, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch, Census, Descriptor, Holding, Probe, ProcessKey, Source, Totals
 from epolltop.model.limits import Limit
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
@@ -42,6 +43,7 @@ from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
 from epolltop.sources.bpf.probes.spec import WITHOUT
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
+from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import Facts, closes_on_exec
 
@@ -49,7 +51,6 @@ WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
-_ACTOR = attrgetter("pid", "start", "uid")
 _NOBODY = {"caller": 0, "freed_by": 0, "registered_by": 0, "waited_by": 0}
 _LIFECYCLE = (epoll_create.PROBE.name, files_free.PROBE.name)
 _NOT_TRACED = "not traced"
@@ -133,7 +134,7 @@ class BpfSource:
         self._live_instances = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
-        self._untold: list[Event] = []
+        self._untold: tuple[WireEvents, ...] = ()
         self._uncounted: Census | None = None
         self._no_buffer: tuple[int, ...] = ()
         self._renewed: set[int] = set()
@@ -185,21 +186,17 @@ class BpfSource:
         program = self._program
         assert program is not None, "poll before open"
         scanned = self._pace.run(self._census.take)
-        records = self._drain.take()
-        events = [wire.decode_event(record) for record in records]
+        came = WireEvents(self._drain.take())
         if self._stacks is not None:
-            events = self._stacks.give(events, [wire.stack_bytes(record) for record in records])
-        came = len(records)
-        del records  # of a flood 20 MB
-        events.sort(key=attrgetter("time_ns"))  # each CPU's are in order, all together are not
-        census = self._census.join(scanned, events)
+            came = came.bearing(self._stacks.named(came, came.stack_bytes()))
+        census = self._census.join(scanned, came)
         # What the next poll tells if this one fails from here on.
-        events = self._untold = [*self._untold, *events] if self._untold else events
+        self._untold = (*self._untold, came)
         census = self._uncounted = census or self._uncounted
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
-        self._tide.note(came, len(self._holdings))
+        self._tide.note(len(came), len(self._holdings))
         for _, table in self._tables:
             table.read()
         per_cpu = program.per_cpu("totals", wire.TOTALS)
@@ -215,12 +212,12 @@ class BpfSource:
             self._freed_at = totals.created
         at_ns, wall_ns = now_ns(), time.time_ns()
         counted = {key for _, table in self._tables for key in table.processes()}
-        acted = set(map(_ACTOR, events))  # of thousands of events, some ten
-        actors = {ProcessKey(pid, start) for pid, start, _ in acted}
+        acted = frozenset().union(*(each.actors for each in self._untold))
+        actors = {process for process, _ in acted}
         processes = self._facts.of({*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(shown))
-        gone = {uid for pid, start, uid in acted if uid is not None and ProcessKey(pid, start) not in processes}
+        gone = {uid for process, uid in acted if uid is not None and process not in processes}
         tables: dict[str, Any] = {table.member: table.records(processes) for _, table in self._tables}
-        measured = self._facts.measured(focus, {event.file for event in events})
+        measured = self._facts.measured(focus, frozenset().union(*(each.files for each in self._untold)))
         self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(
             since_ns=self._since_ns,
@@ -228,7 +225,7 @@ class BpfSource:
             wall_ns=wall_ns,
             source=self._describe(totals),
             cost=own_cost(),
-            events=events,
+            events=came if len(self._untold) == 1 else list(itertools.chain(*self._untold)),
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
             processes=processes,
@@ -236,7 +233,7 @@ class BpfSource:
             watches={file: each.watches for file, each in measured.items()},
             **tables,
         )
-        self._untold, self._uncounted = [], None
+        self._untold, self._uncounted = (), None
         return batch
 
     def close(self) -> None:

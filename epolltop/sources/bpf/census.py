@@ -6,9 +6,11 @@ walk through /proc with kcmp, which knows no addresses and learns them from the 
 
 from __future__ import annotations
 
+import bisect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from epolltop.bcc.iterator_pass import IteratorPass
@@ -207,9 +209,10 @@ class ScanCensus:
         if census is None:
             self._naming.learn(events)
             return None
-        self._naming.learn(event for event in events if event.time_ns < census.started_ns)
+        later_from = bisect.bisect_left(events, census.started_ns, key=attrgetter("time_ns"))
+        self._naming.learn(events[:later_from])
         self._naming.forget(self._is_over)
-        later = [event for event in events if event.time_ns >= census.started_ns]
+        later = events[later_from:]
         holdings = self._naming.named(census.holdings, later)
         self._naming.learn(later)
         return replace(census, holdings=holdings)

@@ -24,7 +24,7 @@ class Sizes:
     """Of the buffer, a power of two: 4 MB a CPU, if all of them stay within buffer_bytes."""
     buffer_bytes: int = 32 << 20
     records: int = 1 << 17
-    """Events that may wait to be taken in: 25 MB, and 0.7 s of work. More stay in the buffer."""
+    """Events that may wait to be taken in: 13 MB, and 0.7 s of work. More stay in the buffer."""
     detail_per_s: int = 20_000
     """Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
     burst_s: float = 0.25

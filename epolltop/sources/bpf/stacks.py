@@ -53,7 +53,7 @@ class _NamedFrame(NamedTuple):
 
 
 class Stacks:
-    """Gives the events of each poll their stacks."""
+    """Names the stacks of each poll's events."""
 
     def __init__(self) -> None:
         self.left_out = 0
@@ -64,8 +64,8 @@ class Stacks:
         self._kept = StackPool()
         self._time = Allowance(SHARE, POLL_S_MAX)
 
-    def give(self, events: Sequence[Event], stacks: Sequence[bytes]) -> list[Event]:
-        """The events with their stacks.
+    def named(self, events: Sequence[Event], stacks: Sequence[bytes]) -> list[NamedStack]:
+        """Of each event its stack, by names; empty if there is none, or no room for it.
 
         Args:
             events: of one poll.
@@ -77,19 +77,18 @@ class Stacks:
         with self._time.spend() as deadline:
             # Few first: who brings many does not take the time of others.
             for run, of_run in sorted(_by_run(events, stacks).items(), key=lambda item: len(item[1])):
-                for raw, stack in self._named(run, of_run, mount_lists, deadline):
+                for raw, stack in self._of_run(run, of_run, mount_lists, deadline):
                     kept = self._kept.keep(stack)
                     if kept is None:
                         break
                     named[run.pid, run.start, raw] = kept
-        given = []
-        for event, raw in zip(events, stacks, strict=True):
-            known = named.get((event.pid, event.start, raw)) if raw else ()
-            self.left_out += known is None
-            given.append(event._replace(stack=known) if known else event)
-        return given
+        told = [
+            named.get((event.pid, event.start, raw)) if raw else () for event, raw in zip(events, stacks, strict=True)
+        ]
+        self.left_out += told.count(None)
+        return [stack or () for stack in told]
 
-    def _named(
+    def _of_run(
         self, run: Run, stacks: Mapping[bytes, wire.Stack], mount_lists: MountLists, deadline: Deadline
     ) -> Iterator[tuple[bytes, NamedStack]]:
         """One after the other, so that no more are made than there is room for."""

@@ -26,10 +26,10 @@ STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
 _STACK_HEAD = struct.Struct("=QQI4x")
-_WHEN = struct.Struct("=QQQ")
 _ACTOR = struct.Struct("=QQIIII")
-_ACTED = struct.Struct("=iIBBB5x")
-"""The parts of struct event but its comm; what acts does so many times, so that equal ones are read once."""
+_HEAD = struct.Struct(f"=QQQ{_ACTOR.size}s")
+_EVENT = struct.Struct(f"{_HEAD.format}iIBBB5x16s")
+"""EVENT with the actor as bytes: who acts does so many times, so that equal ones are read once."""
 _HOLDING_TGID = 32 // 4
 """Where it stands in struct holding, counted in u32."""
 
@@ -118,12 +118,16 @@ class Calibration(NamedTuple):
         return self.freed_by != 0 and self.freed_by == self.caller
 
 
-def decode_event(raw: bytes) -> Event:
-    """One struct event; the perf buffer may have padded it."""
-    time_ns, file, created_ns = _WHEN.unpack_from(raw)
-    actor, acted = _WHEN.size, _WHEN.size + _ACTOR.size
-    ret, argument, kind, syscall, flags = _ACTED.unpack_from(raw, acted)
-    pid, tid, ppid, uid, start, cgroup, name = _actor(raw[actor:acted], raw[acted + _ACTED.size : EVENT.size])
+def decode_event(raw: bytes | bytearray, at: int = 0, stack: tuple[str, ...] = ()) -> Event:
+    """The struct event that begins at that place.
+
+    Args:
+        raw: the perf buffer may have padded it.
+        at: in bytes.
+        stack: what `stack_bytes` is made into.
+    """
+    time_ns, file, created_ns, actor, ret, argument, kind, syscall, flags, comm = _EVENT.unpack_from(raw, at)
+    pid, tid, ppid, uid, start, cgroup, name = _actor(actor, comm)
     release = kind == Kind.RELEASE
     return Event(
         _KINDS[kind],
@@ -144,7 +148,20 @@ def decode_event(raw: bytes) -> Event:
         bool(flags & _BY_KERNEL),
         bool(flags & _BY_CENSUS),
         created_ns,
+        stack,
     )
+
+
+def event_head(raw: bytes | bytearray, at: int = 0) -> tuple[int, int, bytes]:
+    """Of a struct event: time_ns, file, and what `decode_who` reads; in a fifth of the time that the whole takes."""
+    time_ns, file, _, actor = _HEAD.unpack_from(raw, at)
+    return time_ns, file, actor
+
+
+def decode_who(raw: bytes) -> tuple[ProcessKey, int | None]:
+    """The process and the user of what `event_head` answered."""
+    start_ns, _, tgid, _, _, uid = _ACTOR.unpack(raw)
+    return ProcessKey(tgid, start_ns // NS_PER_TICK), None if uid == _NO_UID else uid
 
 
 class _Actor(NamedTuple):

@@ -43,7 +43,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._kept: Any = None
-        self._encode = msgspec.msgpack.Encoder().encode
+        self._encode = msgspec.msgpack.Encoder(enc_hook=list).encode  # a source may have sequences of its own
 
     def encode(self, batch: Batch) -> bytes:
         """A batch, as what changed.
