@@ -15,9 +15,13 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+
+from tests.waiting import eventually
 
 COMMAND = (str(Path(sys.executable).parent / "epolltop"),)
 _PATIENCE_S = 30.0
@@ -53,8 +57,15 @@ class Watched:
 
     def peak_mb(self) -> float:
         """Of its resident memory, so far."""
+        return self._memory_mb("VmHWM")
+
+    def resident_mb(self) -> float:
+        """Its resident memory now."""
+        return self._memory_mb("VmRSS")
+
+    def _memory_mb(self, which: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii", errors="replace")
-        return int(status.split("VmHWM:", 1)[1].split()[0]) / 1024
+        return int(status.split(f"{which}:", 1)[1].split()[0]) / 1024
 
     def verdict(self, since: float, until: float) -> Verdict:
         """Ends it; about the time in between."""
@@ -143,6 +154,28 @@ def screen(*arguments: str, keys: Sequence[bytes] = (b"2", b"1", b"?", b"\x1b"))
         finally:
             with contextlib.suppress(OSError):
                 os.close(master)
+
+
+def wait_for_ticks(watched: Mapping[str, Watched], number: int = 2) -> None:
+    """Until each showed that often that it lives."""
+
+    def all_tick() -> bool:
+        for name, each in watched.items():
+            assert each.process.poll() is None, f"{name} ended with {each.process.returncode}"
+            assert len(each.ticks) >= number, f"{name} does not begin"
+        return True
+
+    eventually(all_tick, 45.0)
+
+
+def report(capsys: pytest.CaptureFixture[str], attack: str, verdicts: Mapping[str, Verdict]) -> None:
+    """Says what was measured."""
+    with capsys.disabled():
+        for name, verdict in verdicts.items():
+            sys.stdout.write(
+                f"\n  {attack:10} {name:7} longest wait {verdict.longest_s:5.2f} s, {verdict.ticks:3} ticks, "
+                f"peak {verdict.peak_mb:4.0f} MB, SIGTERM to end {verdict.left_s:4.2f} s"
+            )
 
 
 @contextlib.contextmanager
