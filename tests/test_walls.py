@@ -26,6 +26,7 @@ CALLS_C = {
     "proc/kcmp.py": "kcmp(2), which no library wraps",
     "runtime/privileges.py": "capget(2), capset(2) and prctl(2)",
     "runtime/invoker.py": "setfsuid(2), setfsgid(2) and setgroups(2) of a single thread",
+    "runtime/heap.py": "mallopt(3)",
 }
 """Modules outside bcc/ that may load ctypes, and why."""
 CALIBRATES = re.compile(r"sources/bpf/")
