@@ -281,6 +281,8 @@ class Snapshot:
     cost: Cost
     cpu_share: float
     """Own CPU time over the window, as a share of one core."""
+    dropped: int = 0
+    """Events that are in no news, because too many waited: since somebody looks who is told all."""
     lacking: bool = False
     """Some of what the processes did that totals are about may not be counted."""
     unseen: int = 0

@@ -15,6 +15,10 @@ from epolltop.model.rows import Evidence
 from epolltop.model.snapshot import ProcessRow
 from epolltop.model.tally import ByTable
 
+NEWS_MAX = 100_000
+"""Events that wait for a listener, who may be slow, or stalled by a full pipe: some 40 MB. The events of one batch all
+wait, because a recording hands over up to a million at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -50,11 +54,17 @@ class Window:
     rows: tuple[ProcessRow, ...] = ()
     """There, too."""
     news: list[Event] = field(default_factory=list)
+    dropped: int = 0
+    """Events that had no room among the news any more: the oldest, since the window was opened."""
 
     def hear(self, events: Sequence[Event]) -> None:
         """Notes what happened."""
-        if self.tell_all:
-            self.news += events
+        if not self.tell_all:
+            return
+        self.news += events
+        too_many = max(0, len(self.news) - max(NEWS_MAX, len(events)))
+        del self.news[:too_many]
+        self.dropped += too_many
 
     def take_news(self) -> tuple[Event, ...]:
         """The events since they were taken last, in a snapshot or here."""

@@ -199,6 +199,7 @@ class World:
             journal=self._journal,
             journal_end=self._journal_end,
             news=news,
+            dropped=window.dropped,
             cost=batch.cost,
             cpu_share=rate(batch.cost.cpu_ns - (since.cpu_ns or 0), window_s) / 1e9 if since.cpu_ns else 0.0,
             lacking=self._completeness.totals_lack

@@ -54,7 +54,7 @@ async def run_snapshot(
     await timeline.look_at_all()
     snapshot = await timeline.now()
     seen.extend(snapshot.news)
-    count += len(snapshot.news)
+    count += len(snapshot.news) + snapshot.dropped
     if not seconds:
         snapshot = dataclasses.replace(snapshot, window_s=0.0, observed_s=0.0)
     # A journal keeps the last events only: these are those of the whole observation.

@@ -90,6 +90,7 @@ def missing(snapshot: Snapshot) -> str:
     source = snapshot.source
     parts = (
         (source.lost, plural(source.lost, "event") + " lost"),
+        (snapshot.dropped, plural(snapshot.dropped, "event") + " dropped, because they were not taken in time"),
         (source.sampled_out, plural(source.sampled_out, "instance") + " sampled out"),
         (source.failed_sampled_out, plural(source.failed_sampled_out, "failure") + " sampled out"),
         (source.untold_releases, plural(source.untold_releases, "release") + " of older instances"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from epolltop.model.batch import Batch, Counts, ProcessKey
 from epolltop.model.snapshot import Snapshot
+from epolltop.model.window import NEWS_MAX, Window
 from epolltop.model.world import Selection, World
 from tests.support.records import SECOND_NS, A, P, Q, R, batch, census, create, holding
 
@@ -135,3 +136,21 @@ def test_news_are_told_to_each() -> None:
     assert [event.file for event in world.freeze(other).news] == [A, A + 1]
     assert [event.file for event in one.take_news()] == [A + 1]
     assert world.freeze(deaf).news == ()
+
+
+def test_of_the_news_that_nobody_takes_the_last_are_kept_and_the_others_counted() -> None:
+    window, many = Window(tell_all=True), NEWS_MAX // 2 + 1
+    for time_ns in range(1, 5):
+        window.hear([create(A, time_ns)] * many)
+    assert (len(window.news), window.dropped) == (NEWS_MAX, 4 * many - NEWS_MAX)
+    assert (window.news[0].time_ns, window.news[-1].time_ns) == (3, 4)
+    assert len(window.take_news()) == NEWS_MAX
+    window.hear([create(A, 5)])
+    assert (len(window.take_news()), window.dropped) == (1, 4 * many - NEWS_MAX)
+
+
+def test_the_news_of_one_batch_wait_however_many_they_are() -> None:
+    window = Window(tell_all=True)
+    window.hear([create(A, 1)])
+    window.hear([create(A, 2)] * (NEWS_MAX + 5))
+    assert (len(window.news), window.dropped) == (NEWS_MAX + 5, 1)

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.window import NEWS_MAX
 from epolltop.model.world import Selection
+from epolltop.query.headline import missing
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from epolltop.session.outage import Outage
 from epolltop.session.replay import Replay
 from epolltop.session.timeline import Playback, Timeline
+from epolltop.text.numbers import grouped
 from tests.support.fake_source import ScriptedSource, Task, batch_of, file_of
 from tests.support.records import NOW_NS, SECOND_NS, A, P, create
 
@@ -75,6 +78,23 @@ async def test_each_has_news_of_its_own() -> None:
     for news in told[:2]:
         assert len(news) > 4
         assert news == list(range(news[0], news[-1] + 1, SECOND_NS)), "each once, in order"
+
+
+async def test_who_stalls_is_told_the_last_events_and_how_many_are_dropped() -> None:
+    few = [create(A, NOW_NS + each, P) for each in range(40_000)]
+    observation = Observation(
+        lambda: ScriptedSource(batch_of(), *(batch_of(events=few) for _ in range(100))), Selection()
+    )
+    busy, stalled = Listener(observation, 0.02), Listener(observation, 60.0, tell_all=True)
+    with contextlib.closing(busy), contextlib.closing(stalled):
+        await busy.open()
+        await stalled.open()
+        await taken(busy, 4)
+        late = await stalled.now()
+    assert len(late.news) == NEWS_MAX
+    assert late.dropped >= 4 * len(few) - NEWS_MAX
+    assert (late.dropped + NEWS_MAX) % len(few) == 0, "each is told or counted"
+    assert f"{grouped(late.dropped)} events dropped" in missing(late)
 
 
 async def test_what_all_look_at_is_measured() -> None:
