@@ -330,6 +330,8 @@ class Process(NamedTuple):
     command_bytes: int | None = None
     """Length of the whole command line, of which `command` may be the beginning; None if not known."""
     command_truncated: bool = False
+    threads: int | None = None
+    """How many it has; None if not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,7 @@ class Procfs:
             static.compat,
             static.command.octets,
             static.command.truncated,
+            stat.threads,
         )
 
     def compat_pids(self) -> list[int]:

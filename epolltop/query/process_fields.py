@@ -138,6 +138,8 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("growth_over_s", "OVER", 7, "seconds", lambda row, snapshot: row.growth_over_s(snapshot.now_ns),
           "Time that NET/H covers: an hour, or the time since epolltop first saw the process.", shown=False,
           json_help="Seconds that `net_per_hour` covers: 3,600, or the time since epolltop first saw the process."),
+    Field("threads", "THREADS", 7, "count", lambda row, _: row.facts.threads,
+          "Threads of the process, from /proc/PID/stat.", shown=False),
     Field("ppid", "PPID", 7, "id", lambda row, _: row.facts.ppid, "Process id of the parent.", shown=False),
     Field("uid", "UID", 6, "id", lambda row, _: row.uid, "Number of the user that the process runs as.", shown=False),
     Field("cgroup", "CGROUP", 24, "text", lambda row, _: row.facts.cgroup, "Path of the control group.", shown=False),
