@@ -28,8 +28,9 @@ run: .venv/.run
 
 setup: .venv/.run
 
+# Three workers keep two processors busy: many tests wait. One by one, as debuggers want it: make test ARGS='-n 0'
 test: .venv/.test
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n 3 $(ARGS)
 
 fuzz: .venv/.test
 	.venv/bin/python -m tests.fuzz $(ARGS)
@@ -47,7 +48,7 @@ lint: .venv/.check
 	.venv/bin/lint-imports
 
 check: lint
-	.venv/bin/python -m pytest -m "not kernel and not programs and not terminal"
+	.venv/bin/python -m pytest -n 3 -m "not kernel and not programs and not terminal"
 
 docs: .venv/.test
 	.venv/bin/python -m tests.docs

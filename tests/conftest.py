@@ -16,7 +16,11 @@ from epolltop.errors import SourceUnavailable
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("shared")
 
-pytest_plugins = ("tests.support.shared_machine", "tests.support.interrupt")
+pytest_plugins = (
+    "tests.support.shared_machine",
+    "tests.support.workers",
+    "tests.support.interrupt",
+)
 
 # Who starts this by nohup ignores it; the programs under test would, too.
 if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:

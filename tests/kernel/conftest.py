@@ -11,7 +11,7 @@ from tests.workloads.client import Actor
 from .observing import Observing, observe
 
 
-@pytest.fixture(name="opened", scope="session")
+@pytest.fixture(name="opened", scope="package")
 def _opened() -> Iterator[Observing]:
     with observe() as observing:
         yield observing

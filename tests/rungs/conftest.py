@@ -29,13 +29,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", [int(one)] if one else range(first, first + int(count)))
 
 
-@pytest.fixture(name="puppets", scope="session")
+@pytest.fixture(name="puppets", scope="package")
 def _puppets() -> Iterator[Puppets]:
     with Puppets() as puppets:
         yield puppets
 
 
-@pytest.fixture(name="watcher", scope="session", params=RUNGS)
+@pytest.fixture(name="watcher", scope="package", params=RUNGS)
 def _watcher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
     rung = RUNGS[request.param]
     recording = tmp_path_factory.mktemp(request.param) / "recording"

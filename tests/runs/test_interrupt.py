@@ -21,6 +21,7 @@ BUSY = {
     "in a process": "subprocess.run(['sleep', '600'])",
     "in a thread": "threading.Thread(target=time.sleep, args=(600,)).start(); time.sleep(600)",
     "in a fixture": "",
+    "in a worker": "\n    while True:\n        try: time.sleep(600)\n        except BaseException: pass",
 }
 RUN = """
 import os, subprocess, sys, threading, time
@@ -68,6 +69,7 @@ def test_it_ends_at_once_with_all_that_it_started(busy: str, tmp_path: Path) -> 
     master, slave = pty.openpty()
     command = ["setsid", "--ctty", sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "-p"]
     command += ["tests.support.interrupt", "-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)]
+    command += ["-n", "2"] if busy == "in a worker" else []
     told = environment(PYTHONPATH=str(ROOT), A_RUN=mark)
     with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=told) as run:
         os.close(slave)
@@ -88,5 +90,6 @@ def test_it_ends_at_once_with_all_that_it_started(busy: str, tmp_path: Path) -> 
             os.close(master)
 
 
-def test_what_a_run_starts_is_marked() -> None:
-    assert os.environ[MARK] == str(os.getpid())
+def test_what_a_run_starts_is_marked(request: pytest.FixtureRequest) -> None:
+    run = os.getppid() if hasattr(request.config, "workerinput") else os.getpid()
+    assert os.environ[MARK] == str(run)

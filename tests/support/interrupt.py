@@ -2,7 +2,7 @@
 
 pytest ends fixtures in order, which may wait for what has died with the same Ctrl-C, or for what did not hear of it. So
 what is left after GRACE_S is killed, with this process. What the run started is known by a variable of the environment,
-and else by its parents: it may be in a session of its own, or given away to init.
+and else by its parents: it may be in a session of its own, or given away to init. Workers are started, too.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ def end_what_was_started() -> None:
         time.sleep(0.05)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """From here on; somebody who ignores Ctrl-C, as a job in the background of a script does, is asked, too."""
-    os.environ[MARK] = str(os.getpid())
+    if not hasattr(config, "workerinput"):  # what a worker starts is its run's
+        os.environ[MARK] = str(os.getpid())
     signal.signal(signal.SIGINT, _interrupted)
 
 

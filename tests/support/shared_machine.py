@@ -13,9 +13,10 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -122,11 +123,11 @@ class SharedMachine:
         self._how = None
 
     def _say(self, what: str) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter:
-            reporter.ensure_newline()
-            reporter.write_line(what, yellow=True)
-            reporter._tw.flush()
+        """On stderr: a worker has no other way to the terminal."""
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            sys.stderr.write(f"\n{what}\n")
+            sys.stderr.flush()
 
 
 def wanted(item: pytest.Item) -> int | None:

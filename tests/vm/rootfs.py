@@ -34,7 +34,9 @@ _LEFT_OUT = re.compile(r"debconf.*|perl.*|libperl.*|dpkg|install-info|tar|gcc-\d
 _USELESS = re.compile(r"/usr/share/(doc|man|locale|info|lintian|bug|doc-base)/|/__pycache__/")
 _MADE_FOR_ALL = ("passwd", "group", "nsswitch.conf")
 _MADE_HERE = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", *_MADE_FOR_ALL)
-_TOOLS = re.compile(r"(mypyc?|ruff|grimp|import_?linter|pip|setuptools|pkg_resources|epolltop)\b|.*\.pth|__pycache__")
+_TOOLS = re.compile(
+    r"(mypyc?|ruff|grimp|import_?linter|pip|setuptools|pkg_resources|epolltop|(pytest_)?xdist|execnet)\b|.*\.pth|__pycache__"
+)
 _TREES = ("bpf", "docs", "epolltop", "tests")
 
 
