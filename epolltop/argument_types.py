@@ -16,14 +16,14 @@ STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
 
 def positive(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 1 << 31:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
 
 
 def columns(text: str) -> int:
     columns = positive(text)
     if not MIN_COLUMNS <= columns <= MAX_COLUMNS:
-        raise argparse.ArgumentTypeError(f"{text}: text has {MIN_COLUMNS} to {MAX_COLUMNS} columns")
+        raise argparse.ArgumentTypeError(f"{text}: the width is {MIN_COLUMNS} to {MAX_COLUMNS} columns")
     return columns
 
 
@@ -33,7 +33,7 @@ def seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
     return seconds
 
 
@@ -88,7 +88,7 @@ def theme(text: str) -> str:
     from textual.theme import BUILTIN_THEMES  # who asks for none need not wait for it
 
     if text not in BUILTIN_THEMES:
-        raise argparse.ArgumentTypeError(f"there is no theme {text!r}, but {', '.join(sorted(BUILTIN_THEMES))}")
+        raise argparse.ArgumentTypeError(f"there is no theme {text!r}, only {', '.join(sorted(BUILTIN_THEMES))}")
     return text
 
 

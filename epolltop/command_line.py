@@ -14,24 +14,24 @@ from epolltop.sources.choose import KINDS
 _FRONT_ENDS = ("live", "snapshot", "events")
 
 _VIEWS = ", ".join(f"{id} (default)" if id == PROCESSES.id else id for id in SUBJECTS)
-_VIEW_HELP = f"rows of --batch and snapshot, and what filter and sort are about: {_VIEWS}"
+_VIEW_HELP = f"rows of --batch and snapshot, to which filter and sort apply: {_VIEWS}"
 _EPILOG = """\
 commands:
   snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text
   events       print creations, failed creations and releases as they happen
-  record       write FILE, to be looked at again later; until -d SECONDS or Ctrl-C
-  replay       look at FILE, a recording or a snapshot, as if it happened now
-  doctor       say what works here, what does not, and what to do about it
-Without a command: the live terminal UI, or --batch if stdout is no terminal.
+  record       write FILE for a later replay, until -d SECONDS or Ctrl-C
+  replay       show FILE, a recording or a snapshot, as if it happened now
+  doctor       say what works here, what does not, and how to fix it
+Without a command: the live terminal UI, or --batch if stdout is not a terminal.
 
 examples:
-  sudo epolltop                            who holds epoll instances, and who makes how many
-  sudo epolltop -F 'new/s>5'               only processes that create more than five a second
+  sudo epolltop                            which processes hold and create epoll instances
+  sudo epolltop -F 'new/s>5'               only processes that create more than five per second
   sudo epolltop snapshot -d 10 -o leak.json
   sudo epolltop events -p 4242 --json
   sudo epolltop record night.rec           then: epolltop replay night.rec
   ssh host sudo epolltop record - | epolltop replay -
-exit status: 0 done, 1 failed, 2 bad usage, 3 the source asked for cannot run, 128+N ended by signal N
+exit status: 0 done, 1 failed, 2 bad usage, 3 the requested source cannot run, 128+N ended by signal N
 """
 
 
@@ -70,13 +70,13 @@ def parser_of_all() -> Parser:
     snapshot = commands.add_parser("snapshot", help="observe, then write one snapshot", allow_abbrev=False)
     events = commands.add_parser("events", help="print events as they happen", allow_abbrev=False)
     doctor = commands.add_parser("doctor", help="check what works here", allow_abbrev=False)
-    record = commands.add_parser("record", help="write what is observed to a file", allow_abbrev=False)
-    record.add_argument("saved", type=argument_types.file_or_stdout, metavar="FILE", help="is replaced; - is stdout")
-    replay = commands.add_parser("replay", help="look at a recording or a snapshot", allow_abbrev=False)
+    record = commands.add_parser("record", help="record an observation to a file", allow_abbrev=False)
+    record.add_argument("saved", type=argument_types.file_or_stdout, metavar="FILE", help="file to write; - is stdout")
+    replay = commands.add_parser("replay", help="show a recording or a snapshot", allow_abbrev=False)
     replay.add_argument(
-        "saved", type=argument_types.file_or_stream, metavar="FILE", help="what record or snapshot wrote; - is stdin"
+        "saved", type=argument_types.file_or_stream, metavar="FILE", help="recording or snapshot; - is stdin"
     )
-    replay.add_argument("front_end", nargs="?", choices=_FRONT_ENDS, help="show it like this; live is the default")
+    replay.add_argument("front_end", nargs="?", choices=_FRONT_ENDS, help="how to show it; live is the default")
     _add_batch(replay, suppress=True)
     for command in (snapshot, replay):
         command.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
@@ -99,7 +99,7 @@ def _add_batch(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     )
     parser.add_argument(
         "-n", "--count", type=argument_types.positive, default=default(None), metavar="COUNT",
-        help="end after so many tables of --batch",
+        help="end after COUNT tables of --batch",
     )  # fmt: skip
 
 
@@ -115,9 +115,9 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         add(*names, default=[], action=action, **where, **described)
 
     add("--source", default="auto", choices=KINDS, help="bpf: exact; proc: no privileges; auto: the best that runs")
-    repeatable("-p", "--pid", type=argument_types.pids, metavar="PID", help="only these: 1,2 or '1 2'; repeatable")
-    repeatable("-u", "--user", type=argument_types.uids, metavar="USER", help="only these users'; likewise")
-    add("-F", "--filter", default="", metavar="EXPR", help="only what matches: words, open>10, user:www, !word")
+    repeatable("-p", "--pid", type=argument_types.pids, metavar="PID", help="only these pids: 1,2 or '1 2'; repeatable")
+    repeatable("-u", "--user", type=argument_types.uids, metavar="USER", help="only these users; repeatable")
+    add("-F", "--filter", default="", metavar="EXPR", help="only rows that match: words, open>10, user:www, !word")
     add("-s", "--sort", default=None, metavar="FIELD", help="sort by FIELD; -s help lists them")
     add("--reverse", default=False, action="store_true", help="sort the other way round")
     add("-r", "--rows", default=None, type=argument_types.positive, metavar="N", help="at most N rows")
@@ -127,7 +127,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         default=None,
         type=argument_types.seconds,
         metavar="SECONDS",
-        help="snapshot, events, record: how long; else refresh",
+        help="duration of snapshot, events and record; else the refresh",
     )
     add(
         "-w",
@@ -135,30 +135,30 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         default=WIDTH,
         type=argument_types.columns,
         metavar="N",
-        help=f"columns of text; {WIDTH} unless given",
+        help=f"columns of text; default {WIDTH}",
     )
     add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
-    add("--stacks", default=False, action="store_true", help="take the user stack of each creation (BPF; costs)")
+    add("--stacks", default=False, action="store_true", help="record the user stack of each creation (BPF; at a cost)")
     add(
         "--compat",
         default=False,
         action="store_true",
-        help="count 32-bit programs' creations where tracepoints do not (BPF; costs)",
+        help="count 32-bit creations that tracepoints do not see (BPF; at a cost)",
     )
     repeatable(
         "--attach",
         action="append",
         type=argument_types.probe_and_hook,
         metavar="PROBE=HOOK",
-        help="insist on a hook, as files_free=kprobe; repeatable",
+        help="force a hook, such as files_free=kprobe; repeatable",
     )
     repeatable(
         "--without",
         action="append",
         type=argument_types.probe,
         metavar="PROBE",
-        help="leave a probe out, as files_free, and its cost; repeatable",
+        help="leave out a probe and its cost, such as files_free; repeatable",
     )
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add(
@@ -166,9 +166,9 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         default=None,
         type=argument_types.theme,
         metavar="NAME",
-        help="of the screen; ansi-dark: the terminal's colours",
+        help="theme of the screen; ansi-dark: the terminal's colours",
     )
-    add("--ascii", default=False, action="store_true", help="nothing but ASCII characters")
+    add("--ascii", default=False, action="store_true", help="use only ASCII characters")
 
 
 def arguments(parser: Parser, argv: list[str]) -> argparse.Namespace:

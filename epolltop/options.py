@@ -94,13 +94,13 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         shown, column = pointed(given.filter, error.position, shutil.get_terminal_size().columns - len(_INDENT))
         raise BadUsage(f"filter: {error}\n{_INDENT}{shown}\n{_INDENT}{' ' * column}^") from None
     if command == "record" and given.filter:
-        parser.error("-F: a recording holds everything; filter what replay shows")
+        parser.error("-F: a recording contains everything; use -F with replay")
     duration = command in ("snapshot", "events", "record")
     if given.delay is not None and not duration:
         if given.command == "replay":
-            parser.error("-d: the refresh is the recording's; with snapshot and events it says how long")
+            parser.error("-d: a replay has the refresh of its recording; -d is for snapshot and events")
         if given.delay < MIN_DELAY_S:
-            parser.error(f"-d {given.delay:g}: the refresh is {MIN_DELAY_S:g} s at least")
+            parser.error(f"-d {given.delay:g}: the refresh is {MIN_DELAY_S:g} s or more")
     return Options(
         command=command,
         saved=getattr(given, "saved", None),

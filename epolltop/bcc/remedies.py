@@ -11,7 +11,7 @@ from epolltop.errors import MORE_DESCRIPTORS
 from epolltop.text.safe import printable
 
 _MEMORY = "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
-_REFUSED_BPF = "; or nothing that refuses bpf(2), as seccomp does in most containers"
+_REFUSED_BPF = "; or remove the filter that refuses bpf(2), such as seccomp in most containers"
 
 
 def as_root() -> str:

@@ -61,7 +61,7 @@ async def run_events(
     async for snapshot in timeline.ticks(math.inf if seconds is None else seconds):
         write(lines(snapshot.news, snapshot))
         if not said and (said := missing(snapshot)):
-            say(f"not all events are told from here on: {said}")
+            say(f"from here on some events are missing: {said}")
     snapshot = await timeline.now()
     write(lines(snapshot.news, snapshot))
     remarks.end(snapshot)

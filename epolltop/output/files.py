@@ -181,4 +181,4 @@ def _require_ordinary(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
             remedy = "give the name of a file, or send stdout there (> FILE)"
-            raise OSError(errno.EEXIST, f"exists and is no ordinary file; {remedy}", str(path))
+            raise OSError(errno.EEXIST, f"exists and is not an ordinary file; {remedy}", str(path))

@@ -26,4 +26,4 @@ class Remarks:
         """Says what could not be seen since, and how much is missing."""
         self.begin(snapshot)
         if said := missing(snapshot):
-            self._say(f"not told: {said}")
+            self._say(f"missing: {said}")

@@ -61,7 +61,7 @@ async def run_snapshot(
     snapshot = dataclasses.replace(snapshot, journal=tuple(seen), journal_end=count)
     if count > len(seen):
         left_out = plural(count - len(seen), "event")
-        say(f"not told: {left_out} before the last {grouped(EVENTS_MAX)}; `record` keeps all")
+        say(f"left out: {left_out} before the last {grouped(EVENTS_MAX)}; `record` keeps all")
     rows, told = look(snapshot, view), snapshot.journal if events else None
     report = Report(snapshot, view, rows, filter_text, events=told, width=width, ascii_only=ascii_only)
     write(FORMATS[format](report))

@@ -95,7 +95,7 @@ def missing(snapshot: Snapshot) -> str:
         (source.failed_sampled_out, plural(source.failed_sampled_out, "failure") + " sampled out"),
         (source.untold_releases, plural(source.untold_releases, "release") + " of older instances"),
         (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
-        (source.missed, plural(source.missed, "run") + " of probes left out"),
+        (source.missed, plural(source.missed, "run") + " of probes skipped"),
         (source.stacks_left_out, plural(source.stacks_left_out, "stack") + " left out"),
     )
     return ", ".join(text for number, text in parts if number)

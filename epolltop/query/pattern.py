@@ -59,7 +59,7 @@ def expression(source: str, position: int) -> Matches:
         raise _mistake(error, source, position) from None
     if max(compiled.programsize, compiled.reverseprogramsize) > MAX_PROGRAM:
         raise FilterError(
-            "the regular expression is too large: a repetition counts as often as it may repeat", position
+            "the regular expression is too large: a repetition counts as many times as it may repeat", position
         )
     search = compiled.search
     return lambda text: search(text.encode("utf-8", "backslashreplace")) is not None

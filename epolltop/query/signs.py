@@ -57,7 +57,7 @@ def about_word(word: str) -> str | None:
     if set(word) <= {"*"}:
         return None
     if all(char in string.punctuation for char in word):
-        return f"{word!r} is no word; put text that contains it in quotes"
+        return f"{word!r} is not a word; put text that contains it in quotes"
     if word[0] in "-+":
         return f"write !{word[1:]} to leave it out; put text that begins with {word[0]!r} in quotes"
     if word[0] == "^" or word[-1] == "$":
@@ -68,7 +68,7 @@ def about_word(word: str) -> str | None:
 def about_value(value: str) -> str | None:
     """What is wrong with text that is compared, without quotes; None if nothing is."""
     if value.lower() in _UNKNOWN:
-        return f"write ? for what is not known; put the text {value!r} in quotes"
+        return f"write ? for an unknown value; put the text {value!r} in quotes"
     if value.lower() in ("true", "false"):
         return f"write yes or no; put the text {value!r} in quotes"
     if value[0] == "%" or value[-1] == "%":

@@ -70,9 +70,9 @@ def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[StoryLine]:
     if event.pid:
         yield "who", _who(event, snapshot)
     if event.by_kernel:
-        yield "note", "a kernel thread did it, as for descriptors that were in flight when their socket was closed"
+        yield "note", "a kernel thread did it, as for descriptors in flight when their socket is closed"
     if event.by_census:
-        yield "note", "the census, or another look, held the last reference for a moment: who closed it is not known"
+        yield "note", "the census or another program held the last reference for a moment: who closed it is not known"
     if event.instance:
         yield "instance", event.instance
     if event.kind is not Kind.CREATE_FAILED:
@@ -158,7 +158,7 @@ def _who(event: Event, snapshot: Snapshot) -> str:
 def _standing(event: Event, snapshot: Snapshot) -> str:
     """Where the instance of an event stands now."""
     if not event.file or not event.since_ns:
-        return "it is not known which instance it was"
+        return "the instance is not known"
     end = event if event.kind in (Kind.RELEASE, Kind.GONE) else _end_of(event, snapshot)
     if end is None:
         instance = find_instance(snapshot, event.file, event.since_ns, likely=event.process)

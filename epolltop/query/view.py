@@ -150,13 +150,13 @@ def _nothing_yet(snapshot: Snapshot) -> str:
         if snapshot.source.kind == "replay" and (totals.created or totals.released or totals.failed):
             return "There are no events here of what was counted: a snapshot file has them only with --events."
         return "No instance was created or released yet."
-    return "Nothing came or went between two looks at /proc yet. What lives shorter than that is not seen."
+    return "No instance came or went between two scans of /proc yet. Those that live shorter are not seen."
 
 
 PROCESSES: Subject[ProcessRow] = Subject(
     id="processes",
     title="Processes",
-    help="Processes that hold, or just created or released, instances.",
+    help="Processes that hold instances, or just created or released some.",
     row_type=ProcessRow,
     fields=PROCESS_FIELDS,
     rows=_all_processes,

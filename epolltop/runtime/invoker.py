@@ -97,7 +97,7 @@ def _nobody(variable: str) -> OSError:
     shown = printable(os.environ[variable][:_SHOWN_MAX])[:_SHOWN_MAX]
     return OSError(
         errno.EINVAL,
-        f"{variable}={shown} names no user, so nobody knows who is to own the file; unset it, or correct it",
+        f"{variable}={shown} names no user, so the owner of the file is not known; unset or correct it",
     )
 
 

@@ -52,7 +52,7 @@ def reopened(raw: bytes, selection: Selection) -> Snapshot:
             raise Unplayable(f"a file of schema {schema[:40]}; this epolltop reads {SCHEMA}")
         snapshot = _snapshot(msgspec.json.decode(raw, type=DOCUMENT_TYPE))
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise Unplayable(f"no snapshot of epolltop: {error}") from None
+        raise Unplayable(f"not a snapshot of epolltop: {error}") from None
     return snapshot if selection.is_all else _selected(snapshot, selection)
 
 
@@ -127,7 +127,7 @@ def _key(process: Written, clocks: TwoClocks) -> ProcessKey:
         return ProcessKey(process.pid, 0)
     start = round(clocks.boot_ns_at(process.started_at) / NS_PER_TICK)
     if not 0 <= start < TICKS_BELOW:
-        raise ValueError("a process started when no process can have started")
+        raise ValueError("a start time that no process can have")
     return ProcessKey(process.pid, start)
 
 

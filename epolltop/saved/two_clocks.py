@@ -21,5 +21,5 @@ class TwoClocks(NamedTuple):
     def boot_ns_at(self, time: datetime.datetime) -> int:
         """The boot clock at a time of day, to the microsecond; ValueError: it has no zone, or no computer ran then."""
         if time.tzinfo is None or not 1900 < time.year < 2300:
-            raise ValueError("a time without its zone, or of no computer")
+            raise ValueError("a time without a zone, or out of range")
         return self.boot_ns((time - _EPOCH) // datetime.timedelta(microseconds=1) * 1000)

@@ -49,7 +49,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         *(Key(f"navigate.view('{view.id}')", (str(number),), str(number), view.title, view.help)
             for number, view in enumerate(SUBJECTS.values(), start=1)),
         Key("navigate.open_row", ("enter",), "Enter", "Open",
-            "Open a process, an instance, an event; last the whole detail."),
+            "Open the process, instance or event; then the detail alone."),
         Key("navigate.back", ("escape",), "Esc", "Back",
             "Close what is open, or clear the filter, or go back. Never quits.", footer=True),
         Key("navigate.up", ("backspace",), "Backspace", "Up", "Go back one level."),
@@ -73,7 +73,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
             "Choose a control group (container) to filter by."),
         Key("sorting.step(1)", ("greater_than_sign",), ">", "Sort →", "Sort by the next column.", footer=True),
         Key("sorting.step(-1)", ("less_than_sign",), "<", "Sort ←", "Sort by the previous column."),
-        Key("sorting.pick", ("s", "f6"), "s F6", "Sort by", "Choose what to sort by, also fields without a column."),
+        Key("sorting.pick", ("s", "f6"), "s F6", "Sort by", "Choose a field to sort by, even one without a column."),
         Key("sorting.reverse", ("r", "I"), "r I", "Reverse", "Sort the other way round."),
         Key("marking.follow", ("F",), "F", "Follow", "Keep the cursor on its row wherever the row moves. Again: stop."),
         Key("marking.mark", ("m",), "m", "Mark", "Mark or unmark the row. Copy and export then take only marked rows."),
@@ -81,7 +81,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
     )),
     ("Time", (
         Key("time_travel.pause", ("space", "p", "Z"), "Space p Z", "Pause",
-            "Hold what is shown; observing goes on. Again: go on.", footer=True),
+            "Hold the screen; epolltop goes on observing. Again: continue.", footer=True),
         Key("time_travel.step(-1)", ("left_square_bracket",), "[", "Earlier",
             "One refresh back; the last minutes are kept."),
         Key("time_travel.step(1)", ("right_square_bracket",), "]", "Later", "One refresh forward."),
@@ -106,7 +106,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("pages.help", ("question_mark", "h", "f1"), "? h F1", "Help", "Keys, columns and the filter.", footer=True),
         Key("command_palette", ("colon", "ctrl+p"), ": ^P", "Commands", "All actions by name."),
         Key("whole_screen.redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, and choose its columns anew."),
-        Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "Back to the shell; fg goes on.", everywhere=("ctrl+z",)),
+        Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "To the shell; fg continues.", everywhere=("ctrl+z",)),
         Key("quit", ("q", "ctrl+c", "f10"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
         # Textual's own would quit: who held the output of terminals by ^S lets it go on by ^Q.
         Key("whole_screen.go_on", ("ctrl+q",), "^Q", "Go on",

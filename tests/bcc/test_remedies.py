@@ -22,7 +22,7 @@ from epolltop.sources.bpf.probes.spec import Hook
         ("perf_event_open", errno.EPERM, ""),
         ("perf_event_open", errno.EMFILE, MORE_DESCRIPTORS),
         ("mmap", errno.EPERM, "to let it lock memory"),
-        ("bpf", errno.EPERM, "; or nothing that refuses bpf(2)"),
+        ("bpf", errno.EPERM, "; or remove the filter that refuses bpf(2)"),
         ("bpf", errno.EMFILE, MORE_DESCRIPTORS),
         ("bpf", errno.EINVAL, ""),
         ("", 0, ""),

@@ -453,7 +453,7 @@ def test_where_stacks_cannot_be_taken_it_is_said(source: tuple[str, ...]) -> Non
         ended = run(*arguments)
         assert (ended.returncode, ended.stderr) == (0, "")
         taken = "source: bpf" in ended.stdout
-        assert ("note: no stacks of who creates instances" in ended.stdout) != taken
+        assert ("note: no stacks of creations" in ended.stdout) != taken
     assert "no stacks" not in run(*source, "doctor").stdout
 
 

@@ -113,7 +113,7 @@ def test_an_old_file_is_replaced_and_nothing_else(tmp_path: Path) -> None:
     for name in ("link", "pipe", "."):
         ended = run(*PROC, "record", name, "-d", "0", cwd=tmp_path)
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert ": exists and is no ordinary file; " in ended.stderr
+        assert ": exists and is not an ordinary file; " in ended.stderr
     assert (tmp_path / "precious").read_text() == "precious"
 
 
@@ -257,7 +257,7 @@ def test_a_cut_is_told_once_and_what_stands_before_it_is_shown(path: Path, tmp_p
     [
         (b"", "empty"),
         (b"#!/bin/sh\n", "neither a recording nor a snapshot of epolltop"),
-        (b"{}", "no snapshot of epolltop: Object missing required field `schema`"),
+        (b"{}", "not a snapshot of epolltop: Object missing required field `schema`"),
         (b"epolltop.recording/7 {}\n", "a recording of version 7; this epolltop reads versions 1 and 2"),
     ],
 )
@@ -298,7 +298,7 @@ def threads(pid: int) -> str:
     [
         (("record",), "FILE"),
         (("record", ""), "the file needs a name"),
-        (("record", "file", "-F", "open>1"), "-F: a recording holds everything; filter what replay shows"),
+        (("record", "file", "-F", "open>1"), "-F: a recording contains everything; use -F with replay"),
         (("replay",), "FILE"),
         (("replay", "file", "doctor"), "invalid choice: 'doctor'"),
         (("replay", "file", "-b", "-d", "3"), "-d: the refresh is the recording's"),

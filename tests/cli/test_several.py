@@ -39,7 +39,7 @@ def test_users_likewise() -> None:
 
 @pytest.mark.parametrize("pids", ["1,x", "", ",", "1;2", "0", "-1", "1,,x"])
 def test_what_is_no_pid_is_refused(pids: str) -> None:
-    with pytest.raises(BadUsage, match="is no positive whole number"):
+    with pytest.raises(BadUsage, match="is not a positive whole number"):
         parse_options([f"-p{pids}"] if pids else ["-p", ""], no_color=True)
 
 

@@ -76,15 +76,15 @@ def test_sort_help_lists_the_fields_of_what_is_viewed(arguments: tuple[str, ...]
     [
         (("--nope",), "unrecognized arguments: --nope"),
         (("nope",), "invalid choice: 'nope'"),
-        (("-p", "abc"), "'abc' is no positive whole number"),
+        (("-p", "abc"), "'abc' is not a positive whole number"),
         (("-p", "-1"), "-p"),
         (("-u", "no-such-user"), "there is no user 'no-such-user'"),
-        (("-d", "soon"), "'soon' is no number of seconds"),
-        (("-d", "nan"), "'nan' is no number of seconds"),
-        (("-d", "0.01"), "the refresh is 0.1 s at least"),
-        (("-b", "-d", "0"), "the refresh is 0.1 s at least"),
-        (("-n", "0"), "'0' is no positive whole number"),
-        (("-r", "0"), "'0' is no positive whole number"),
+        (("-d", "soon"), "'soon' is not a number of seconds"),
+        (("-d", "nan"), "'nan' is not a number of seconds"),
+        (("-d", "0.01"), "the refresh is 0.1 s or more"),
+        (("-b", "-d", "0"), "the refresh is 0.1 s or more"),
+        (("-n", "0"), "'0' is not a positive whole number"),
+        (("-r", "0"), "'0' is not a positive whole number"),
         (("-s", "opem"), "there is no field 'opem', did you mean open?"),
         (("snapshot", "--view", "instances", "-s", "open"), "there is no field 'open'"),
         (("-b", "--view", "event"), "invalid choice: 'event'"),
@@ -162,7 +162,7 @@ def test_devices_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     ended = run("--source", "proc", "snapshot", "-d", "0", "-o", str(tmp_path / "pipe"))
     assert ended.returncode == 1
-    assert f"epolltop: {tmp_path / 'pipe'}: exists and is no ordinary file; " in ended.stderr
+    assert f"epolltop: {tmp_path / 'pipe'}: exists and is not an ordinary file; " in ended.stderr
     assert "send stdout there (> FILE)" in ended.stderr
 
 
@@ -306,7 +306,7 @@ def test_output_without_a_headline_says_beside_it_that_only_proc_is_read(command
     assert first.startswith(
         "epolltop: note: only /proc is read, since privileges: uid 65534, may not load BPF programs"
     )
-    assert "epolltop: note: who created an instance, when, and with which size or flags is not known" in others
+    assert "epolltop: note: the creator, the time, and the size or flags of a creation are not known" in others
     assert "note" not in ended.stdout
 
 
@@ -331,7 +331,7 @@ def test_doctor_about_a_source_that_cannot_run() -> None:
 def test_an_unknown_theme_is_refused_with_those_there_are() -> None:
     refused = run("--theme", "nonsense")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "there is no theme 'nonsense', but ansi-dark, ansi-light, " in refused.stderr
+    assert "there is no theme 'nonsense', only ansi-dark, ansi-light, " in refused.stderr
 
 
 def test_text_is_as_wide_as_is_asked_for() -> None:

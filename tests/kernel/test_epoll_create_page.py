@@ -207,7 +207,7 @@ def test_32_bit_calls_of_a_64_bit_program(actor: Actor) -> None:
         # The child that tried made one, too.
         assert snapshot.unseen >= before.unseen + 502
         assert not snapshot.exact
-        assert f"no probe saw {snapshot.unseen} instances being created" in " ".join(notes(snapshot))
+        assert f"no probe saw the creation of {snapshot.unseen} instances" in " ".join(notes(snapshot))
         row = observing.row(native.pid)
         assert (row.created, row.released, row.lacking) == (500, 500, False)
 

@@ -375,7 +375,7 @@ def test_output_that_has_no_line_for_it_says_what_is_missing(command: tuple[str,
             with suppress(subprocess.TimeoutExpired):
                 running.wait(0.2)
         assert running.stderr is not None
-        assert re.search(r"^epolltop: not told: .*\d instances sampled out", running.stderr.read(), re.MULTILINE)
+        assert re.search(r"^epolltop: missing: .*\d instances sampled out", running.stderr.read(), re.MULTILINE)
 
 
 def test_where_no_probe_sees_releases_there_is_room_for_ever_new_ones() -> None:

@@ -106,7 +106,7 @@ def test_runs_of_probes_that_the_kernel_left_out_are_in_no_total() -> None:
     world.apply(batch(20 * SECOND_NS, [], census(10, holding(A)), by=replace(source(), missed=3)))
     snapshot = _now(world)
     assert not snapshot.exact
-    assert notes(snapshot) == ("the kernel left out 3 runs of probes: up to so much is in no count (≥)",)
+    assert notes(snapshot) == ("the kernel skipped 3 runs of probes: counts may lack as many calls (≥)",)
     assert "created ≥0" in totals_line(snapshot)
     assert is_lossy(snapshot)
 

@@ -40,7 +40,7 @@ def test_the_end_of_what_no_census_met_was_a_creation_that_nobody_saw() -> None:
     snapshot = _shown(world)
     assert (snapshot.unseen, snapshot.exact) == (3, False)
     assert "created ≥0" in totals_line(snapshot)
-    assert notes(snapshot)[0].startswith("no probe saw 3 instances being created (≥, ?): they are from 32-bit calls")
+    assert notes(snapshot)[0].startswith("no probe saw the creation of 3 instances (≥, ?): 32-bit calls made them")
     world = _world(_tick(1), _tick(2, [release(B, 2 * SECOND_NS - 30, who=Q)]), selection=Selection(frozenset({P.pid})))
     assert (_shown(world).unseen, _shown(world).exact) == (0, True), "it is another's"
 

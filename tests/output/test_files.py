@@ -69,7 +69,7 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path, target: str) -> None:
     (tmp_path / "precious").write_text("precious")
     link = tmp_path / "link"
     link.symlink_to(tmp_path / target)
-    with pytest.raises(OSError, match="exists and is no ordinary file") as caught:
+    with pytest.raises(OSError, match="exists and is not an ordinary file") as caught:
         write_whole(link, "new")
     assert caught.value.filename == str(link)
     assert link.is_symlink()
@@ -79,13 +79,13 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path, target: str) -> None:
 
 def test_a_device_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="exists and is no ordinary file"):
+    with pytest.raises(OSError, match="exists and is not an ordinary file"):
         write_whole(tmp_path / "pipe", "new")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 def test_a_directory_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="exists and is no ordinary file"):
+    with pytest.raises(OSError, match="exists and is not an ordinary file"):
         write_whole(tmp_path, "new")
 
 
@@ -178,7 +178,7 @@ def test_a_successor_that_may_not_take_the_place_leaves_nothing(tmp_path: Path) 
 def test_asking_for_room_leaves_nothing(tmp_path: Path) -> None:
     require_room(tmp_path / ("x" * 255))
     assert os.listdir(tmp_path) == []
-    with pytest.raises(OSError, match="exists and is no ordinary file"):
+    with pytest.raises(OSError, match="exists and is not an ordinary file"):
         require_room(tmp_path)
 
 

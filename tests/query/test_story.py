@@ -81,7 +81,7 @@ def test_nobody_is_made_up() -> None:
     unknown = RELEASED._replace(pid=0, name="", file=0, since_ns=0)
     story = of(unknown, snapshot())
     assert story["headline"].startswith("nobody known dropped the last reference")
-    assert story["now"] == "it is not known which instance it was"
+    assert story["now"] == "the instance is not known"
 
 
 def test_the_history_of_a_live_instance() -> None:

@@ -141,13 +141,13 @@ def test_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (b"{", "no snapshot of epolltop: Input data was truncated"),
-        (b"{}", "no snapshot of epolltop: Object missing required field `schema`"),
-        (b'{"schema": 1}', "no snapshot of epolltop: Expected `str`, got `int` - at `$.schema`"),
+        (b"{", "not a snapshot of epolltop: Input data was truncated"),
+        (b"{}", "not a snapshot of epolltop: Object missing required field `schema`"),
+        (b'{"schema": 1}', "not a snapshot of epolltop: Expected `str`, got `int` - at `$.schema`"),
         (b'{"schema": "\\u001b[31m"}', r"a file of schema \x1b[31m; this epolltop reads epolltop.snapshot/1"),
         (b'{"schema": "epolltop.snapshot/2"}', "of schema epolltop.snapshot/2; this epolltop reads epolltop.snaps"),
-        (b'{"schema": "epolltop.snapshot/1"}', "no snapshot of epolltop: Object missing required field"),
-        (b'{"schema": ' + b"[" * 100_000, "no snapshot of epolltop: "),
+        (b'{"schema": "epolltop.snapshot/1"}', "not a snapshot of epolltop: Object missing required field"),
+        (b'{"schema": ' + b"[" * 100_000, "not a snapshot of epolltop: "),
     ],
 )
 def test_what_is_no_snapshot_is_said_in_a_sentence(raw: bytes, why: str) -> None:

@@ -211,10 +211,10 @@ def frame_ends(whole: bytes) -> list[int]:
         (b"epolltop.recordinG/1 {}\n", "neither a recording nor a snapshot of epolltop"),
         (b"epolltop.recording/3 {}\n", "a recording of version 3; this epolltop reads versions 1 and 2"),
         (b"epolltop.recording/\x1b[31m {}\n", "a recording of version unknown; this epolltop reads versions 1 and 2"),
-        (b"epolltop.recording/1\n", "a recording that is damaged in its first line"),
-        (b"epolltop.recording/1 {}\n", "a recording that is damaged in its first line"),
-        (b'epolltop.recording/1 {"epolltop":"1","pids":["x"]}\n', "a recording that is damaged in its first line"),
-        (b"epolltop.recording/1 " + b"[" * 60000 + b"\n", "a recording that is damaged in its first line"),
+        (b"epolltop.recording/1\n", "a recording with a damaged first line"),
+        (b"epolltop.recording/1 {}\n", "a recording with a damaged first line"),
+        (b'epolltop.recording/1 {"epolltop":"1","pids":["x"]}\n', "a recording with a damaged first line"),
+        (b"epolltop.recording/1 " + b"[" * 60000 + b"\n", "a recording with a damaged first line"),
         (b"epolltop.recording/" + b"1" * 100000, "neither a recording nor a snapshot of epolltop"),
         (b'epolltop.recording/1 {"epolltop":"1"}\n' + framed(b"", 0), "a recording without a tick"),
         (
@@ -223,7 +223,7 @@ def frame_ends(whole: bytes) -> list[int]:
         ),
         (
             b'epolltop.recording/2 {"epolltop":"1","records":{"x":[%s]}}\n' % b",".join([b'""'] * (MEMBERS_MAX + 1)),
-            "a recording that is damaged in its first line",
+            "a recording with a damaged first line",
         ),
     ],
 )

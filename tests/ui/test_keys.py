@@ -202,7 +202,7 @@ async def test_a_filter_goes_along_to_another_view_if_its_rows_have_the_fields()
         await screen.press("slash", *"name:redis", "enter", "2")
         await screen.sees("filter: name:redis")
         await screen.press("escape", "1", "slash", "end", *" open>0", "enter", "2")
-        await screen.sees("The filter stays behind: there is no field 'open'")
+        await screen.sees("The filter does not apply here: there is no field 'open'")
         assert "filter:" not in screen.text
         await screen.press("1")
         await screen.sees("filter: name:redis open>0")

@@ -99,7 +99,7 @@ class Recording:
         try:
             header = msgspec.json.decode(described, type=FileHeader)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise Unplayable("a recording that is damaged in its first line") from None
+            raise Unplayable("a recording with a damaged first line") from None
         self.selection = Selection(frozenset(header.pids), frozenset(header.uids))
         head = Head(header.records, header.kinds)
         decoder = _of_version_1() if version == b"1" else Decoder(head)

@@ -23,7 +23,7 @@ def view(screen: MainScreen, subject_id: str) -> None:
         try:
             place = place.filtered(left.filter_text)
         except FilterError as error:
-            said = f"The filter stays behind: {error.message}"
+            said = f"The filter does not apply here: {error.message}"
             screen.app.notify(said, severity="warning", markup=False)
     screen.go(Trail((place,)))
 

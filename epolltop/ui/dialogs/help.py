@@ -54,7 +54,7 @@ class Help(Page):
             [
                 ("nginx worker", "both words in PID, USER, NAME or COMMAND"),
                 ("open>10 age<5m", "compare a column; new/s>=1k, fds, created, failed ..."),
-                ("created>freed", "a number and another column of the same unit"),
+                ("created>freed", "compare two columns of the same unit"),
                 ("user:www !nginx", "contains; not"),
                 ("a or (b and c)", "and is the default; also && and ||"),
                 ("name=ng*", "* is any text, ? any character"),

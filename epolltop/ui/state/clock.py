@@ -64,7 +64,7 @@ class Clock(Protocol):
 class LiveClock:
     """Observing never stops; what is held is one of the snapshots of the last minutes."""
 
-    unseekable = "Only a replay goes to a time; [ and ] step through the last minutes."
+    unseekable = "Only a replay can go to a time; [ and ] step through the last minutes."
 
     def __init__(self, session: Timeline, ring: Ring) -> None:
         self._session, self._ring = session, ring
@@ -139,7 +139,7 @@ class ReplayClock:
             return ""
         at_ns = moment(text, self._session.begin_ns, self._session.end_ns, self._session.begin_wall_ns)
         if at_ns is None:
-            return f"{text!r} is no time: 12:03:20, 1m30s after the start, or 50%"
+            return f"{text!r} is not a time: 12:03:20, 1m30s after the start, or 50%"
         self._ring.restart(await self._session.seek(at_ns))
         return ""
 

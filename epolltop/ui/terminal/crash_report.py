@@ -39,5 +39,5 @@ def _write(what: str, lines: Iterable[str]) -> str:
             file.write(f"epolltop {__version__}, Python {platform.python_version()}, Linux {platform.release()}\n\n")
             file.writelines(lines)
     except OSError as unwritten:
-        return f"an error of its own ended epolltop: {what} (and no report could be written: {unwritten.strerror})"
-    return f"an error of its own ended epolltop: {what}; please report it with {path}"
+        return f"epolltop crashed: {what} (and no report could be written: {unwritten.strerror})"
+    return f"epolltop crashed: {what}; please report it with {path}"

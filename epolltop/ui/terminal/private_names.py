@@ -55,7 +55,7 @@ NAMES = (
 LOST = {
     "decoding": "A byte from the keyboard that is not UTF-8 ends the screen.",
     "driver": "Ctrl-C does not leave a busy screen, nor does a closed terminal; a huge COLUMNS takes memory.",
-    "own_terminal": "What the compiler and libbpf write appears on the screen, and a slow terminal holds up epolltop.",
+    "own_terminal": "Output of the compiler and libbpf appears on the screen, and a slow terminal delays epolltop.",
     "partial_update": "Each change sends the whole line to the terminal: several times the bytes.",
     "scrollbar": "The scroll bar of a table is painted at each refresh: more bytes to the terminal.",
     "suspend": "Ctrl-Z and fg at once may leave the screen stopped, or the terminal as the screen needs it.",
