@@ -31,7 +31,10 @@ STORM_PAIR_TRACEPOINTS = Budget("create+close pair, storm, shedding", 1500, "ns"
 STORM_PAIR_FUNCTIONS = Budget("create+close pair, storm, shedding", 1000, "ns", "by function probes")
 UNRELATED_TRACEPOINTS = Budget("unrelated syscall (getppid)", 70, "ns", "by tracepoints")
 UNRELATED_FUNCTIONS = Budget("unrelated syscall (getppid)", 0, "ns", "by function probes")
-WAIT = Budget("epoll_wait", 500, "ns", "by tracepoints; 250 by function probes")
+WAIT_TRACEPOINTS = Budget("epoll_wait, one ready descriptor", 500, "ns", "by tracepoints")
+WAIT_FUNCTIONS = Budget("epoll_wait, one ready descriptor", 250, "ns", "by function probes")
+CTL_TRACEPOINTS = Budget("epoll_ctl, EPOLL_CTL_MOD", 500, "ns", "by tracepoints")
+CTL_FUNCTIONS = Budget("epoll_ctl, EPOLL_CTL_MOD", 250, "ns", "by function probes")
 
 STORM_COUNTS = Budget("storm of 2 processes: counts", None, "", "every one exact")
 STORM_LOST = Budget("storm of 2 processes: events lost", 0, "events")

@@ -58,7 +58,15 @@ class Lab:
         if compiler:
             program = self.directory / "loops"
             # With frame pointers, so that there are stacks to be taken.
-            command = [compiler, "-O2", "-fno-omit-frame-pointer", "-o", str(program), str(HERE / "loops.c")]
+            command = [
+                compiler,
+                "-O2",
+                "-pthread",
+                "-fno-omit-frame-pointer",
+                "-o",
+                str(program),
+                str(HERE / "loops.c"),
+            ]
             built = subprocess.run(command, check=False, capture_output=True)
             if built.returncode == 0:
                 return [str(program)]
@@ -70,19 +78,19 @@ class Lab:
         return "C" if len(self.loops) == 1 else "Python with ctypes (no C compiler)"
 
     @functools.cached_property
-    def probes(self) -> str:
-        """What epolltop's probes are attached to here.
+    def hooks(self) -> dict[str, str]:
+        """What epolltop's probes are attached to here, by probe; those that trace nothing are left out.
 
         Raises:
             Unmeasurable: they cannot be attached.
         """
-        document = self.snapshot()
-        return "; ".join(f"{probe['name']} by {probe['attached_to']}" for probe in document["source"]["probes"])
+        probes = self.snapshot()["source"]["probes"]
+        return {probe["name"]: probe["attached_to"] for probe in probes if probe["traces"]}
 
     @property
-    def by_tracepoints(self) -> bool:
-        """Whether the budgets of tracepoints apply."""
-        return "tracepoint" in self.probes
+    def probes(self) -> str:
+        """The same in a line."""
+        return "; ".join(f"{name} by {hook}" for name, hook in self.hooks.items())
 
     def snapshot(self) -> dict[str, Any]:
         """What epolltop sees now.

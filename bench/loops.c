@@ -5,25 +5,35 @@
  *   loops pairs MS              create+close at full speed for MS, after as long unmeasured: COUNT MEAN_NS BEST_NS
  *   loops paced MS INTERVAL_NS  one pair every INTERVAL_NS, timed each:                     COUNT MEDIAN_NS BEST_NS
  *   loops getppid MS            an unrelated system call at full speed:                     COUNT MEAN_NS BEST_NS
+ *   loops wait MS               epoll_wait that finds one ready descriptor, likewise:       COUNT MEAN_NS BEST_NS
+ *   loops ctl MS                epoll_ctl that modifies a registration, likewise:           COUNT MEAN_NS BEST_NS
+ *   loops echo MS               a byte to an event loop in another process, and back:       COUNT MEAN_NS BEST_NS
  *   loops storm MS              one instance to keep, create+close for MS: COUNT; then lives on
  *   loops hold N                N instances: N; then lives on
+ *   loops loops N HZ            N threads, each an event loop, with HZ waits a second in all, which time out: N;
+ *                               then lives on
  *   loops churn PER_S N         so many children a second, each with N instances that go with it; lives on
  */
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BATCH	64		/* calls between two looks at the clock */
 #define SAMPLES	(1 << 20)
+#define STACK	(64 << 10)	/* of a thread that only waits */
 
 static uint64_t samples[SAMPLES];
+static int instance = -1, watched = -1;
 
 static uint64_t now_ns(void)
 {
@@ -33,20 +43,73 @@ static uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-static void pair(void)
+/* What a call returned, unless it failed. */
+static int did(const char *call, int returned)
 {
-	int fd = epoll_create1(EPOLL_CLOEXEC);
-
-	if (fd < 0) {
-		perror("epoll_create1");
+	if (returned < 0) {
+		perror(call);
 		exit(1);
 	}
-	close(fd);
+	return returned;
+}
+
+static int created(void)
+{
+	return did("epoll_create1", epoll_create1(EPOLL_CLOEXEC));
+}
+
+static void pair(void)
+{
+	close(created());
 }
 
 static void unrelated(void)
 {
 	syscall(SYS_getppid);
+}
+
+/* An instance that watches one descriptor. */
+static void watch(int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	instance = created();
+	watched = fd;
+	did("epoll_ctl", epoll_ctl(instance, EPOLL_CTL_ADD, fd, &event));
+}
+
+static void wait_ready(void)
+{
+	struct epoll_event events[8];
+
+	epoll_wait(instance, events, 8, 0);
+}
+
+static void modify(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	epoll_ctl(instance, EPOLL_CTL_MOD, watched, &event);
+}
+
+/* The loop of the echo ends with the socket's other end. */
+static void serve(int fd)
+{
+	struct epoll_event event;
+	char byte;
+
+	watch(fd);
+	while (epoll_wait(instance, &event, 1, -1) == 1 && read(fd, &byte, 1) == 1)
+		did("write", write(fd, &byte, 1));
+	_exit(0);
+}
+
+static void round_trip(void)
+{
+	char byte = 0;
+
+	did("write", write(watched, &byte, 1));
+	did("read", read(watched, &byte, 1));
 }
 
 static uint64_t run(void (*call)(void), uint64_t for_ns, int report)
@@ -105,8 +168,29 @@ static void live_on(void)
 static void create(long wanted)
 {
 	for (long i = 0; i < wanted; i++)
-		if (epoll_create1(EPOLL_CLOEXEC) < 0) {
-			perror("epoll_create1");
+		created();
+}
+
+static void *loop(void *timeout_ms)
+{
+	struct epoll_event event;
+	int fd = created();
+
+	while (epoll_wait(fd, &event, 1, (long)timeout_ms) <= 0)
+		;
+	return NULL;
+}
+
+static void start_loops(long wanted, long per_s)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK);
+	for (long i = 0; i < wanted; i++)
+		if (pthread_create(&thread, &small, loop, (void *)(wanted * 1000 / per_s))) {
+			perror("pthread_create");
 			exit(1);
 		}
 }
@@ -135,6 +219,19 @@ int main(int argc, char **argv)
 		paced(ns, strtoull(argv[3], NULL, 10));
 	} else if (!strcmp(mode, "getppid")) {
 		run(unrelated, ns, 1);
+	} else if (!strcmp(mode, "wait") || !strcmp(mode, "ctl")) {
+		watch(did("eventfd", eventfd(1, EFD_CLOEXEC)));
+		run(*mode == 'w' ? wait_ready : modify, ns, 1);
+	} else if (!strcmp(mode, "echo")) {
+		int ends[2];
+
+		did("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+		if (did("fork", fork()) == 0) {
+			close(ends[0]);
+			serve(ends[1]);
+		}
+		watched = ends[0];
+		run(round_trip, ns, 1);
 	} else if (!strcmp(mode, "storm")) {
 		epoll_create1(EPOLL_CLOEXEC);
 		printf("%llu\n", (unsigned long long)run(pair, ns, 0));
@@ -145,10 +242,15 @@ int main(int argc, char **argv)
 		create(wanted);
 		printf("%ld\n", wanted);
 		live_on();
+	} else if (!strcmp(mode, "loops") && argc > 3) {
+		start_loops(atol(argv[2]), atol(argv[3]));
+		printf("%s\n", argv[2]);
+		live_on();
 	} else if (!strcmp(mode, "churn") && argc > 3) {
 		churn(atol(argv[2]), atol(argv[3]));
 	} else {
-		fprintf(stderr, "usage: loops pairs|getppid|storm MS | paced MS INTERVAL_NS | hold N | churn PER_S N\n");
+		fprintf(stderr, "usage: loops pairs|getppid|wait|ctl|echo|storm MS | paced MS INTERVAL_NS | hold N | loops N HZ |"
+			" churn PER_S N\n");
 		return 2;
 	}
 	return 0;

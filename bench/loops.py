@@ -9,11 +9,15 @@ import ctypes
 import os
 import select
 import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 
 BATCH = 64
+STACK = 256 << 10
+"""Of a thread that only waits."""
 
 _libc = ctypes.CDLL(None)
 
@@ -55,6 +59,45 @@ def paced(for_ns: int, interval_ns: int) -> tuple[int, float, float]:
     return len(samples), float(samples[len(samples) // 2]), float(samples[0])
 
 
+def echo() -> Callable[[], object]:
+    """A byte to an event loop in another process, and back."""
+    ours, its = socket.socketpair()
+    if not os.fork():
+        ours.close()
+        instance = watching(its)
+        while instance.poll() and (byte := its.recv(1)):
+            its.send(byte)
+        os._exit(0)
+    return lambda: ours.send(b"x") and ours.recv(1)
+
+
+def watching(ready: socket.socket) -> select.epoll:
+    """An instance that watches one descriptor."""
+    instance = select.epoll()
+    instance.register(ready, select.EPOLLIN)
+    return instance
+
+
+def readable() -> socket.socket:
+    """A socket with a byte that nobody reads."""
+    ready, other = socket.socketpair()
+    other.send(b"x")
+    return ready
+
+
+def start_loops(wanted: int, per_s: int) -> None:
+    """Threads, each an event loop, with so many waits a second in all, which time out."""
+
+    def loop() -> None:
+        instance = select.epoll()
+        while not instance.poll(wanted / per_s, 1):
+            pass
+
+    threading.stack_size(STACK)
+    for _ in range(wanted):
+        threading.Thread(target=loop, daemon=True).start()
+
+
 def churn(per_s: int, each: int) -> None:
     """So many children a second, each with instances that go with it, until stdin ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
@@ -74,6 +117,19 @@ def main(mode: str, amount: int, second: int = 0) -> None:
         print(*paced(ns, second))
     elif mode == "getppid":
         print(*run(os.getppid, ns))
+    elif mode == "wait":
+        instance = watching(readable())
+        print(*run(lambda: instance.poll(0, 8), ns))
+    elif mode == "ctl":
+        ready = readable()
+        instance = watching(ready)
+        print(*run(lambda: instance.modify(ready, select.EPOLLIN), ns))
+    elif mode == "echo":
+        print(*run(echo(), ns))
+    elif mode == "loops":
+        start_loops(amount, second)
+        print(amount, flush=True)
+        sys.stdin.read()
     elif mode == "churn":
         churn(amount, second)
     else:
