@@ -61,6 +61,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	if (!instance.tgid || is_left_out(instance.tgid)) {
 		if (file)
 			live_instances.update(&file, &instance);
+		begin_generation();
 		return 0;
 	}
 	counts = counts_of(instance.tgid, instance.start_ns, all);
@@ -88,6 +89,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	instance.sampled_out = !detailed;
 	if (file && live_instances.update(&file, &instance))
 		add_one(&all->overflowed);
+	begin_generation();
 	if (!detailed)
 		return 0;
 	event.time_ns = now;
@@ -109,13 +111,6 @@ static __always_inline u32 current_argument(u64 register_offset)
 {
 	return read4(current_regs() + register_offset);
 }
-
-/* Layout of every syscalls:sys_exit_* record since 2.6.33 (kernel/trace/trace.h, struct syscall_trace_exit). */
-struct sys_exit {
-	u64 common;
-	s64 nr;
-	s64 ret;
-};
 
 int epoll_create_sys_exit(struct sys_exit *args)
 {

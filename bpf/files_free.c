@@ -79,6 +79,7 @@ static __always_inline int instance_released(void *ctx, u64 file)
 			known->freed_by = bpf_get_current_pid_tgid();
 		return 0;
 	}
+	begin_generation();
 	found = live_instances.lookup(&file);
 	if (found) {
 		instance = *found;

@@ -9,4 +9,7 @@
 /* Linux 5.15; unknown to BCC 0.18. Takes what bpf_get_current_task_btf() answers. */
 static u64 (*task_pt_regs)(void *task) = (void *)175;
 
+/* Linux 5.11: the current task, of which the verifier knows the type. */
+static void *(*typed_task)(void) = (void *)158;
+
 #endif

@@ -21,6 +21,7 @@ _OFFSETS: _Members = {
     "TASK_MM": ("task_struct", "mm"),
     "TASK_REAL_PARENT": ("task_struct", "real_parent"),
     "TASK_STACK": ("task_struct", "stack"),
+    "TASK_SE": ("task_struct", "se"),
     "TASK_START": ("task_struct", "start_boottime"),
     "TASK_TGID": ("task_struct", "tgid"),
     "TASK_THREAD_PID": ("task_struct", "thread_pid"),
@@ -28,6 +29,7 @@ _OFFSETS: _Members = {
     "PID_NUMBERS": ("pid", "numbers"),
     "UPID_NR": ("upid", "nr"),
     "UPID_NS": ("upid", "ns"),
+    "SE_EXEC_RUNTIME": ("sched_entity", "sum_exec_runtime"),
     "FILES_FDT": ("files_struct", "fdt"),
     "FDTABLE_CLOSE_ON_EXEC": ("fdtable", "close_on_exec"),
     "FDTABLE_FD": ("fdtable", "fd"),
@@ -59,7 +61,10 @@ def layout() -> dict[str, int]:
     for name, (_, into) in THIS.registers.items():
         constants[name] += into
     constants |= THIS.constants
-    if "BPF_FUNC_task_pt_regs" not in btf.enumerators("bpf_func_id"):
+    helpers = btf.enumerators("bpf_func_id")
+    if "BPF_FUNC_get_current_task_btf" in helpers:
+        constants["TYPED_TASK"] = 1
+    if "BPF_FUNC_task_pt_regs" not in helpers:
         # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the calibration finds out if it is not.
         constants["KERNEL_STACK_SIZE"] = max(16384, os.sysconf("SC_PAGE_SIZE"))
     return constants
