@@ -1,70 +1,301 @@
 // SPDX-License-Identifier: MIT
 /*
- * Probe epoll_wait: a thread waited on an instance.
+ * Probe epoll_wait: the turns of event loops. A turn is a wait and the time away until the same thread waits again.
  *
- * Hook: the return of do_epoll_wait by fexit; else the syscall tracepoints of epoll_wait(2), epoll_pwait(2) and
- * epoll_pwait2(2). No kretprobe: a thread sleeps inside, and kretprobes of sleepers run out, so that returns are missed.
+ * Hook: entry and return of do_epoll_wait, through which epoll_wait(2), epoll_pwait(2) and epoll_pwait2(2) go, by fentry
+ * and fexit; else the syscall tracepoints of the three. No kretprobe: a thread sleeps inside, and kretprobes of sleepers
+ * run out, so that returns are missed.
  *
- * Waits are summed by loop, which is a thread with an instance it waits on. Nothing is streamed a call.
+ * Nothing is streamed a call. The map threads has the present turn of each thread, the map loops what each thread did
+ * with each instance that it waits on: a wait is added at its return, the time away at the next entry.
  *
  * Cost: see the benchmark table in README.md. As tracepoints it adds some 50 ns to every system call of the machine,
  * unless another tracepoint on system calls already does.
  *
- * Blind spots: as tracepoints, waits by 32-bit calls. A wait through io_uring (IORING_OP_EPOLL_WAIT, Linux 6.15). A wait
- * whose descriptor another thread closes or replaces meanwhile counts for what the descriptor is at the return.
+ * Blind spots: as tracepoints, waits by 32-bit calls. As functions, calls that a seccomp filter refuses, and the return
+ * of a wait that began before the probe was attached. A wait through io_uring (IORING_OP_EPOLL_WAIT, Linux 6.15). A wait
+ * counts for what its descriptor was at the entry. The time of the probe itself is in what it measures.
  */
+#include "wait.h"
+#include "loop_counts.h"
 
-#define LOOPS_MAX 16384		/* more than 10,000 loops, and those of processes not yet known to be gone; 1 MB */
+#define IMMEDIATE_NS	20000	/* nothing sleeps so briefly: such a wait found events, or did not wait for any */
+#define HOT_RUN		64	/* immediate returns in a row, from which on it is looked at what they return */
+#define NS_PER_TICK	10000000	/* USER_HZ is 100 wherever BPF runs */
 
+BPF_TABLE("hash", u32, struct turn, threads, THREADS_MAX);	/* by the number that the kernel has for the thread */
 BPF_TABLE("hash", struct loop, struct loop_counts, loops, LOOPS_MAX);
 BPF_ARRAY(loops_refused, u64, 1);
+BPF_ARRAY(nothing, struct loop_counts, 1);	/* too large for the stack */
+BPF_ARRAY(tick, u64, 1);	/* user space adds one before it reads */
 
-static __always_inline int wait_returned(int epfd)
+/* include/uapi/linux/eventpoll.h */
+struct epoll_event {
+	u32 mask;
+	u64 data;
+#ifdef MACHINE_X86_64
+} __attribute__((packed));
+#else
+};
+#endif
+
+/* A wait that found a map full is in no count. */
+static __always_inline void refuse_wait(void)
 {
-	u64 task = bpf_get_current_task();
-	struct loop_counts *counts, none = {};
-	struct live_instance *instance;
-	struct calibration *known;
-	struct loop key = {};
 	u64 *refused;
 	int zero = 0;
 
-	known = calibration.lookup(&zero);
 	refused = loops_refused.lookup(&zero);
-	if (!known || !refused)
-		return 0;
-	key.file = file_of(epfd);
-	if (!key.file || read8(key.file + FILE_F_OP) != known->f_op)
-		return 0;
-	if (known->token) {
-		if (key.file == known->file)
-			known->waited_by = bpf_get_current_pid_tgid();
-		return 0;
-	}
-	key.tgid = current_tgid(known);
-	/* Outside of the PID namespace it is nobody's here. */
-	if (!key.tgid || is_left_out(key.tgid))
-		return 0;
-	key.tid = current_tid(known);
-	key.start_ns = leader_start_ns(task);
-	key.thread_start_ns = read8(task + TASK_START);
-	instance = live_instances.lookup(&key.file);
-	if (instance)
-		key.created_ns = instance->created_ns;
-	counts = loops.lookup_or_try_init(&key, &none);
-	if (counts)
-		add_one(&counts->waits);
-	else
+	if (refused)
 		add_one(refused);
+}
+
+/* During the calibration: which thread entered a wait on its instance, and returned. */
+static __always_inline void calibrate_wait(struct calibration *known, struct wait *wait, u64 now)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+
+	if (!known->file || file_of(wait->fd) != known->file)
+		return;
+	if (now != UNSEEN)
+		known->entered_by = tid;
+	else if (known->entered_by == tid)
+		known->waited_by = tid;
+}
+
+/* NULL if this thread's waits are not counted, or there is no room. */
+static __always_inline struct turn *first_turn(u64 task, struct wait *wait, u64 now)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct calibration *known;
+	struct turn turn = {};
+	int zero = 0;
+
+	known = calibration.lookup(&zero);
+	if (!known)
+		return NULL;
+	if (known->token) {
+		calibrate_wait(known, wait, now);
+		return NULL;
+	}
+	turn.loop.tgid = current_tgid(known);
+	/* Outside of the PID namespace it is nobody's here. */
+	if (!turn.loop.tgid || is_left_out(turn.loop.tgid))
+		return NULL;
+	turn.loop.tid = current_tid(known);
+	turn.thread_start_ns = load8(task + TASK_START);
+	turn.loop.thread_start_ns = turn.thread_start_ns / NS_PER_TICK * NS_PER_TICK;
+	turn.loop.start_ns = leader_start_ns(task) / NS_PER_TICK * NS_PER_TICK;
+	turn.generation = -1;	/* none: look the instance up */
+	bpf_get_current_comm(&turn.comm, sizeof(turn.comm));
+	if (threads.update(&tid, &turn) && now == UNSEEN)
+		refuse_wait();
+	return threads.lookup(&tid);
+}
+
+/* Whether an entry is about the current thread, and not about one before it that had the same number. */
+static __always_inline bool is_its(struct turn *turn, u64 start_ns)
+{
+	return turn->thread_start_ns == start_ns ||
+	       (!turn->thread_start_ns && turn->loop.thread_start_ns == start_ns / NS_PER_TICK * NS_PER_TICK);
+}
+
+/* The instance that a wait is about: file, unless that is none. Answers whether it is another loop than before. */
+static __always_inline bool set_instance(struct turn *turn, u64 file, u64 now)
+{
+	struct live_instance *instance = NULL;
+	struct calibration *known;
+	u64 created_ns;
+	int zero = 0;
+
+	turn->generation = now;
+	known = calibration.lookup(&zero);
+	if (file && known && read8(file + FILE_F_OP) == known->f_op)
+		instance = live_instances.lookup(&file);
+	else
+		file = 0;
+	created_ns = instance ? instance->created_ns : 0;
+	if (file == turn->loop.file && created_ns == turn->loop.created_ns)
+		return false;
+	turn->loop.file = file;
+	turn->loop.created_ns = created_ns;
+	turn->run = 0;
+	turn->hot_run = 0;
+	return true;
+}
+
+/* NULL if there is no room. */
+static __always_inline struct loop_counts *first_counts(struct turn *turn)
+{
+	struct loop_counts *counts;
+	int zero = 0;
+
+	counts = nothing.lookup(&zero);
+	if (!counts || loops.update(&turn->loop, counts))
+		return NULL;
+	return loops.lookup(&turn->loop);
+}
+
+/*
+ * The current thread enters a wait at now; or, if that is UNSEEN, it has done so and is about to return. NULL if nothing
+ * is to be counted.
+ */
+static __always_inline struct turn *enter(struct wait *wait, u64 now)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct turn *turn = threads.lookup(&tid);
+	struct loop_counts *counts = NULL;
+	u64 task = current_task(), start_ns = load8(task + TASK_START);
+	u64 cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME), file;
+	u64 *of_instances, *of_reader;
+	int zero = 0;
+
+	of_instances = generation.lookup(&zero);
+	of_reader = tick.lookup(&zero);
+	if (!of_instances || !of_reader)
+		return NULL;
+	if (turn && is_its(turn, start_ns)) {
+		counts = loops.lookup(&turn->loop);
+		if (counts)
+			count_away(counts, turn, now, cpu_ns, *of_reader);
+	} else {
+		turn = first_turn(task, wait, now);
+		if (!turn)
+			return NULL;
+	}
+	file = file_of(wait->fd);
+	if ((file != turn->loop.file || turn->generation != *of_instances) && set_instance(turn, file, *of_instances))
+		counts = loops.lookup(&turn->loop);
+	if (!counts)
+		first_counts(turn);
+	turn->timeout_ns = wait->timeout_ns;
+	turn->events = wait->events;
+	turn->maxevents = wait->maxevents;
+	turn->call = wait->call;
+	turn->thread_start_ns = start_ns;
+	turn->cpu_ns = cpu_ns;
+	turn->entered_ns = now;
+	turn->returned_ns = 0;
+	return turn;
+}
+
+static __always_inline void note_hot(struct turn *turn)
+{
+	struct epoll_event event = {};
+
+	if (bpf_probe_read_user(&event, sizeof(event), (void *)turn->events))
+		return;
+	if (event.data != turn->hot_data || event.mask != turn->hot_mask) {
+		turn->hot_data = event.data;
+		turn->hot_mask = event.mask;
+		turn->hot_run = 0;
+	}
+	turn->hot_run++;
+}
+
+/* The current thread's turn, if it waits. */
+static __always_inline struct turn *waiting(void)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct turn *turn = threads.lookup(&tid);
+
+	return turn && !turn->returned_ns ? turn : NULL;
+}
+
+static __always_inline void leave(struct turn *turn, s32 ret)
+{
+	u64 now = bpf_ktime_get_boot_ns(), *of_reader;
+	struct loop_counts *counts = loops.lookup(&turn->loop);
+	int zero = 0;
+
+	if (!counts)
+		counts = first_counts(turn);
+	of_reader = tick.lookup(&zero);
+	if (counts && of_reader)
+		count_wait(counts, turn, now, ret, *of_reader);
+	else
+		refuse_wait();
+	turn->returned_ns = now;
+	if (turn->entered_ns != UNSEEN && now - turn->entered_ns < IMMEDIATE_NS) {
+		if (++turn->run >= HOT_RUN && ret > 0)
+			note_hot(turn);
+		return;
+	}
+	turn->run = 0;
+	turn->hot_run = 0;
+	bpf_get_current_comm(&turn->comm, sizeof(turn->comm));
+	if (!turn->thread_start_ns) {
+		turn->thread_start_ns = load8(current_task() + TASK_START);
+		turn->cpu_ns = load8(current_task() + TASK_SE + SE_EXEC_RUNTIME);
+	}
+}
+
+/* Layout of every syscalls:sys_enter_* record since 2.6.33 (kernel/trace/trace.h, struct syscall_trace_enter). */
+struct wait_sys_enter {
+	u64 common;
+	s32 number;
+	s64 fd;
+	u64 events;
+	s64 maxevents;
+	u64 fourth;
+};
+
+int epoll_wait_sys_enter(struct wait_sys_enter *args)
+{
+	struct wait wait = { .fd = args->fd, .events = args->events, .maxevents = args->maxevents };
+
+	set_call(&wait, args->number, args->fourth);
+	enter(&wait, bpf_ktime_get_boot_ns());
 	return 0;
 }
 
 int epoll_wait_sys_exit(struct sys_exit *args)
 {
-	return wait_returned(current_argument(REGS_ARGUMENT));
+	struct turn *turn = waiting();
+	struct wait wait = {};
+	u64 regs;
+
+	if (!turn) {
+		regs = current_regs();
+		wait.fd = read4(regs + REGS_ARGUMENT);
+		wait.events = read8(regs + REGS_SECOND);
+		wait.maxevents = read4(regs + REGS_THIRD);
+		set_call(&wait, args->nr, read8(regs + REGS_FOURTH));
+		turn = enter(&wait, UNSEEN);
+	}
+	if (turn)
+		leave(turn, args->ret);
+	return 0;
 }
 
-KRETFUNC_PROBE(do_epoll_wait, int epfd, void *events, int maxevents, void *to, int ret)
+/* The type of the function's fourth argument depends on the kernel, that of the system call's does not. */
+static __always_inline void set_call_by_registers(struct wait *wait)
 {
-	return wait_returned(epfd);
+	u64 regs = current_regs();
+	bool compat = load4(current_task() + COMPAT_FLAGS) & COMPAT_FLAG;
+
+	set_call(wait, read4(regs + REGS_NUMBER), read8(regs + (compat ? REGS_FOURTH_COMPAT : REGS_FOURTH)));
+}
+
+KFUNC_PROBE(do_epoll_wait, int fd, u64 events, int maxevents)
+{
+	struct wait wait = { .fd = fd, .events = events, .maxevents = maxevents };
+
+	set_call_by_registers(&wait);
+	enter(&wait, bpf_ktime_get_boot_ns());
+	return 0;
+}
+
+KRETFUNC_PROBE(do_epoll_wait, int fd, u64 events, int maxevents, u64 timeout, int ret)
+{
+	struct wait wait = { .fd = fd, .events = events, .maxevents = maxevents };
+	struct turn *turn = waiting();
+
+	if (!turn) {
+		set_call_by_registers(&wait);
+		turn = enter(&wait, UNSEEN);
+	}
+	if (turn)
+		leave(turn, ret);
+	return 0;
 }

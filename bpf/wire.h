@@ -83,9 +83,9 @@ struct process {
 	u64 start_ns;
 };
 
-/* A loop: a thread, and an instance that it waits on. */
+/* A loop: a thread, and an instance that it waits on. The starts are rounded down to clock ticks, as /proc tells them. */
 struct loop {
-	u64 file;
+	u64 file;		/* 0: the descriptor names no instance */
 	u64 created_ns;		/* of the instance; 0 if it is older than the trace */
 	u64 start_ns;		/* of the thread's group leader */
 	u64 thread_start_ns;
@@ -93,9 +93,72 @@ struct loop {
 	u32 tid;
 };
 
+/* Which of the calls a wait is. */
+enum wait_call {
+	WAIT_UNKNOWN = 0,
+	WAIT_EPOLL_WAIT = 1,
+	WAIT_EPOLL_PWAIT = 2,
+	WAIT_EPOLL_PWAIT2 = 3,
+};
+
+#define TIMEOUT_INFINITE -1
+#define TIMEOUT_UNKNOWN -2	/* it could not be read, or the kernel takes none like it */
+
+/* Where a thread is now: in a wait, or away after one. User space adds it for a thread that waits since before the trace. */
+struct turn {
+	struct loop loop;
+	u64 thread_start_ns;	/* to the nanosecond; 0 if user space added it */
+	u64 entered_ns;		/* 0: that was not seen, so the wait is counted and not timed */
+	u64 returned_ns;	/* 0: it waits */
+	s64 timeout_ns;		/* asked for, or TIMEOUT_ */
+	u64 events;		/* where the program wants them */
+	u64 cpu_ns;		/* used by the thread until it entered */
+	u64 generation;		/* when the instance was looked up */
+	u64 hot_data;		/* of the first event of the last wait, in a run of immediate returns */
+	u32 hot_mask;
+	u32 hot_run;		/* waits in a row that returned it first */
+	u32 run;		/* immediate returns in a row */
+	s32 maxevents;
+	u32 call;
+	u32 pad;
+	char comm[COMM_LEN];	/* after the last wait that was no immediate return */
+};
+
+/* The longest times of one tick of user space. */
+struct maxima {
+	u64 tick;
+	u64 waiting_ns;
+	u64 away_ns;
+	u64 poll_delay_ns;
+};
+
+/* A histogram of times: below 1,024 ns, then each bucket up to twice as much, the last one all from 2^36 ns (69 s) on. */
+#define TIME_BUCKETS 28
+
 /* What a loop did since the probes were attached. */
 struct loop_counts {
 	u64 waits;		/* that returned */
+	u64 events;		/* that they returned */
+	u64 wakes;		/* waits that returned events */
+	u64 full;		/* waits that returned as many events as they asked for */
+	u64 zero_timeouts;	/* waits by the timeout that they asked for */
+	u64 finite_timeouts;
+	u64 infinite_timeouts;
+	u64 timeouts_met;	/* waits that returned no events: a finite timeout was over */
+	u64 zero_empty;		/* it was zero */
+	u64 early;		/* it was not over */
+	u64 interrupted;	/* EINTR */
+	u64 bad_descriptor;	/* EBADF */
+	u64 invalid;		/* EINVAL */
+	u64 bad_address;	/* EFAULT */
+	u64 other_errors;
+	u64 waiting_ns;
+	u64 away_ns;		/* from each return until the thread's next wait on whatever instance */
+	u64 cpu_ns;		/* used by the thread from each entry until the next one */
+	struct maxima maxima[2];	/* of the present tick and the one before, at the number's last bit */
+	u64 waiting[TIME_BUCKETS];
+	u64 away[TIME_BUCKETS];
+	u64 poll_delay[TIME_BUCKETS];	/* how long after its timeout a wait returned */
 };
 
 /* Of all processes, kernel threads and what no map had room for included. */
@@ -175,7 +238,9 @@ struct calibration {
 	u32 caller;		/* thread */
 	u32 freed_by;		/* thread that gave file back: the caller, or release by slab is not prompt here */
 	u32 registered_by;	/* thread that called epoll_ctl(2) for file */
-	u32 waited_by;		/* thread whose wait on file returned */
+	u32 entered_by;		/* thread that entered a wait on file */
+	u32 waited_by;		/* and returned */
+	u32 pad;
 };
 
 #endif

@@ -31,6 +31,9 @@ MACHINES = {
             "REGS_ARGUMENT": ("di", 0),
             "REGS_ARGUMENT_COMPAT": ("bx", 0),
             "REGS_SECOND": ("si", 0),
+            "REGS_THIRD": ("dx", 0),
+            "REGS_FOURTH": ("r10", 0),
+            "REGS_FOURTH_COMPAT": ("si", 0),
             "REGS_RET": ("ax", 0),
             "REGS_IP": ("ip", 0),
             "REGS_SP": ("sp", 0),
@@ -42,6 +45,7 @@ MACHINES = {
             "COMPAT_FLAG": 0x2,  # TS_COMPAT, arch/x86/include/asm/thread_info.h
             "COMPAT_EPOLL_CREATE": 254,  # arch/x86/entry/syscalls/syscall_32.tbl
             "COMPAT_EPOLL_CREATE1": 329,
+            "COMPAT_EPOLL_PWAIT": 319,
             "X32_EPOLL_CREATE": 0x4000_0000 | 213,  # __X32_SYSCALL_BIT and arch/x86/entry/syscalls/syscall_64.tbl
             "X32_EPOLL_CREATE1": 0x4000_0000 | 291,
             "CALL_READ": 0,  # arch/x86/entry/syscalls/syscall_64.tbl, down to CALL_READLINK
@@ -50,8 +54,10 @@ MACHINES = {
             "CALL_OPENAT": 257,
             "CALL_NEWFSTATAT": 262,
             "CALL_READLINKAT": 267,
+            "CALL_EPOLL_PWAIT": 281,
             "CALL_KCMP": 312,
             "CALL_STATX": 332,
+            "CALL_EPOLL_PWAIT2": 441,
             "CALL_OPEN": 2,
             "CALL_STAT": 4,
             "CALL_LSTAT": 6,
@@ -66,6 +72,9 @@ MACHINES = {
             "REGS_ARGUMENT": ("orig_x0", 0),
             "REGS_ARGUMENT_COMPAT": ("orig_x0", 0),
             "REGS_SECOND": ("regs", 8 * 1),
+            "REGS_THIRD": ("regs", 8 * 2),
+            "REGS_FOURTH": ("regs", 8 * 3),
+            "REGS_FOURTH_COMPAT": ("regs", 8 * 3),
             "REGS_RET": ("regs", 8 * 0),
             "REGS_IP": ("pc", 0),
             "REGS_LR": ("regs", 8 * 30),
@@ -77,14 +86,17 @@ MACHINES = {
             "COMPAT_FLAG": 1 << 22,  # TIF_32BIT, arch/arm64/include/asm/thread_info.h
             "COMPAT_EPOLL_CREATE": 250,  # arch/arm/tools/syscall.tbl
             "COMPAT_EPOLL_CREATE1": 357,
+            "COMPAT_EPOLL_PWAIT": 346,
             "CALL_READ": 63,  # include/uapi/asm-generic/unistd.h
             "CALL_PREAD64": 67,
             "CALL_GETDENTS64": 61,
             "CALL_OPENAT": 56,
             "CALL_NEWFSTATAT": 79,
             "CALL_READLINKAT": 78,
+            "CALL_EPOLL_PWAIT": 22,
             "CALL_KCMP": 272,
             "CALL_STATX": 291,
+            "CALL_EPOLL_PWAIT2": 441,
         },
     ),
 }

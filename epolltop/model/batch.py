@@ -178,13 +178,13 @@ class LoopKey(NamedTuple):
     """A loop: a thread, and an instance that it waits on."""
 
     file: int
-    """As in Event."""
+    """As in Event; 0 if the descriptor names no instance."""
     created_ns: int
     """Of the instance; 0 if it is older than the trace."""
     process: ProcessKey
     tid: int
     thread_start_ns: int
-    """With the tid, the identity of the thread."""
+    """To a clock tick, as /proc tells it. With the tid, the identity of the thread."""
 
 
 class LoopCounts(NamedTuple):

@@ -101,11 +101,13 @@ def rungs(name: str) -> list[list[tuple[str, str, bool]]]:
     for number, kind in re.findall(r"^### (\d)\. (\w+)$", section(name, "Hooks"), re.MULTILINE):
         items = bullets(section(name, "Hooks", f"{number}. {kind}"))
         assert number == str(len(found) + 1)
-        assert items[-2] == f"Type: `{kind}`"
+        types = re.findall(r"`(\w+)`", items[-2])
+        assert items[-2] == "Type: " + " and ".join(f"`{each}`" for each in types)
+        assert kind in types
         assert items[-1].startswith("Purpose: ")
         names = [re.fullmatch(r"Name: `(.+?)`(, if it is there)?", item) for item in items[:-2]]
         assert all(names)
-        found.append([(kind, one[1], one[2] is not None) for one in names if one])
+        found.append([(each, one[1], one[2] is not None) for one in names if one for each in types])
     return found
 
 

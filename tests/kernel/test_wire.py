@@ -13,8 +13,8 @@ import pytest
 
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import bpf_directory
-from epolltop.model.batch import Counts, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.sources.bpf import wire
+from epolltop.model.batch import Counts, Event, Holding, Kind, ProcessKey, Syscall, WaitCall
+from epolltop.sources.bpf import loop_wire, wire
 from epolltop.sources.bpf.probes import PROBES
 
 pytestmark = pytest.mark.kernel
@@ -27,6 +27,8 @@ LAYOUTS = {
     "live_instance": wire.LIVE_INSTANCE,
     "calibration": wire.CALIBRATION,
     "pass": wire.PASS,
+    "turn": loop_wire.TURN,
+    "maxima": loop_wire.MAXIMA,
     **{part.name: part.layout for probe in PROBES for table in probe.tables for part in (table.key, table.value)},
 }
 
@@ -219,7 +221,10 @@ def test_the_words_of_the_header_are_those_of_the_model() -> None:
                 assert Kind[name].value == value
             case "SYSCALL":
                 assert Syscall[name].value == value
+            case "WAIT":
+                assert WaitCall[name].value == value
             case _:
                 assert value == {"EVENT_BY_KERNEL": wire._BY_KERNEL, "EVENT_BY_CENSUS": wire._BY_CENSUS}[word]
     assert {f"KIND_{kind.name}" for kind in Kind if kind < Kind.FOUND} < words.keys()
     assert {f"SYSCALL_{syscall.name}" for syscall in Syscall} < words.keys()
+    assert {f"WAIT_{call.name}" for call in WaitCall} < words.keys()

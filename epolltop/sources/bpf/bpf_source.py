@@ -51,7 +51,7 @@ WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
-_NOBODY = {"caller": 0, "freed_by": 0, "registered_by": 0, "waited_by": 0}
+_NOBODY = {"caller": 0, "freed_by": 0, "registered_by": 0, "entered_by": 0, "waited_by": 0}
 _LIFECYCLE = (epoll_create.PROBE.name, files_free.PROBE.name)
 _NOT_TRACED = "not traced"
 """What a probe is attached to that is not wanted. For another one without a hook the census stands in."""

@@ -20,6 +20,10 @@ class Sizes:
     """Instances that are alive and were created under our eyes: 16 MB in the kernel."""
     processes: int = 32_768
     """Processes that acted and are not yet known to be gone: 4 MB in the kernel."""
+    threads: int = 16_384
+    """Threads that waited and are not yet known to be gone: 4 MB in the kernel."""
+    loops: int = 16_384
+    """Pairs of thread and instance, likewise; more than 10,000 loops, with those that are gone: 16 MB in the kernel."""
     pages_per_cpu: int = 1024
     """Of the buffer, a power of two: 4 MB a CPU, if all of them stay within buffer_bytes."""
     buffer_bytes: int = 32 << 20
@@ -56,10 +60,12 @@ class Sizes:
         return replace(self, records=records, detail_per_s=detail_per_s, burst_s=burst_s)
 
     def defines(self) -> dict[str, int]:
-        """What bpf/common.c is compiled with."""
+        """What the C side is compiled with."""
         return {
             "LIVE_INSTANCES_MAX": self.live_instances,
             "PROCESSES_MAX": self.processes,
+            "THREADS_MAX": self.threads,
+            "LOOPS_MAX": self.loops,
             "EVENT_INTERVAL_NS": 1_000_000_000 // self.detail_per_s,
             "EVENT_BURST_NS": int(self.burst_s * 1e9),
         }

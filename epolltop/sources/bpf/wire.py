@@ -20,7 +20,7 @@ HOLDING = struct.Struct("=QQQQIIIIIBB2x")
 LIVE_INSTANCE = struct.Struct("=QQIIIBB2x")
 FILE = struct.Struct("=Q")
 """Key of the map live_instances."""
-CALIBRATION = struct.Struct("=QQQQIIIIII")
+CALIBRATION = struct.Struct("=QQQQIIIIIII4x")
 PASS = struct.Struct("=QQQQQQQQQIBB2x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
@@ -110,6 +110,7 @@ class Calibration(NamedTuple):
     caller: int
     freed_by: int
     registered_by: int
+    entered_by: int
     waited_by: int
 
     @property

@@ -1,42 +1,25 @@
-"""Waits on instances, summed by loop: a thread, and an instance that it waits on."""
+"""The turns of event loops: how threads wait on instances, and how long they are away in between."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable
-
 from epolltop.bcc.machine import Machine
-from epolltop.model.batch import NS_PER_TICK, LoopCounts, LoopKey, ProcessKey
 from epolltop.model.limits import UNTRACED
-from epolltop.sources.bpf.probes.spec import WITHOUT, CStruct, Hook, KernelTable, MapEntry, ProbeSpec, Rung
+from epolltop.sources.bpf import loop_wire
+from epolltop.sources.bpf.probes.spec import WITHOUT, CStruct, Hook, KernelTable, ProbeSpec, Rung
 
-LOOP = struct.Struct("=QQQQII")
-LOOP_COUNTS = struct.Struct("=Q")
+_CALLS = ("epoll_pwait", "epoll_wait", "epoll_pwait2")
+"""The first is on each machine."""
 
 
 def ladder(_machine: Machine | None) -> dict[str, Rung]:
     """Best rung first, the same on each machine."""
-    calls = ("epoll_pwait", "epoll_wait", "epoll_pwait2")
-    return {
-        "fexit": (Hook("fexit", "do_epoll_wait", compat=True),),
-        "tracepoint": tuple(
-            Hook("tracepoint", f"syscalls:sys_exit_{call}", "epoll_wait_sys_exit", optional=call != "epoll_pwait")
-            for call in calls
-        ),
-        WITHOUT: (),
-    }
-
-
-def decode(entries: Iterable[MapEntry]) -> dict[LoopKey, LoopCounts]:
-    """Entries of the map loops, as (struct loop, struct loop_counts) pairs."""
-    return {
-        LoopKey(file, created_ns, _process(start_ns, tgid), tid, thread_start_ns): LoopCounts(*counts)
-        for (file, created_ns, start_ns, thread_start_ns, tgid, tid), counts in entries
-    }
-
-
-def _process(start_ns: int, tgid: int) -> ProcessKey:
-    return ProcessKey(tgid, start_ns // NS_PER_TICK)
+    function = (Hook("fentry", "do_epoll_wait", compat=True), Hook("fexit", "do_epoll_wait", compat=True))
+    tracepoint = tuple(
+        Hook("tracepoint", f"syscalls:sys_{end}_{call}", f"epoll_wait_sys_{end}", optional=call != _CALLS[0])
+        for call in _CALLS
+        for end in ("enter", "exit")
+    )
+    return {"fentry": function, "tracepoint": tracepoint, WITHOUT: ()}
 
 
 PROBE = ProbeSpec(
@@ -48,10 +31,10 @@ PROBE = ProbeSpec(
         KernelTable(
             member="loops",
             map="loops",
-            key=CStruct("loop", LOOP),
-            value=CStruct("loop_counts", LOOP_COUNTS),
-            decode=decode,
-            process_of=lambda key: _process(key[2], key[4]),
+            key=CStruct("loop", loop_wire.LOOP),
+            value=CStruct("loop_counts", loop_wire.LOOP_COUNTS),
+            decode=loop_wire.decode_loops,
+            process_of=loop_wire.process_of,
             refused="loops_refused",
         ),
     ),

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a wait, and the time away after it, are added to what their loop did. Only the thread of the loop does so, and so
+ * nothing here is atomic.
+ */
+#ifndef EPOLLTOP_LOOP_COUNTS_H
+#define EPOLLTOP_LOOP_COUNTS_H
+
+#include "wire.h"
+
+#define UNSEEN		0		/* in place of a time */
+#define SLACK_NS	1000000		/* less than a timeout by that much is as good: programs have milliseconds */
+#define FULL_MIN	8		/* who takes fewer events at once does not want them all */
+#define EINTR		4		/* include/uapi/asm-generic/errno-base.h */
+#define EBADF		9
+#define EFAULT		14
+#define EINVAL		22
+
+/* The binary logarithm from 2^9 on. */
+static __always_inline u64 bucket_of(u64 ns)
+{
+	u64 rest = ns >> 10, bucket = 0;
+
+	if (rest >> (TIME_BUCKETS - 2))
+		return TIME_BUCKETS - 1;
+	if (rest >> 16) {
+		rest >>= 16;
+		bucket += 16;
+	}
+	if (rest >> 8) {
+		rest >>= 8;
+		bucket += 8;
+	}
+	if (rest >> 4) {
+		rest >>= 4;
+		bucket += 4;
+	}
+	if (rest >> 2) {
+		rest >>= 2;
+		bucket += 2;
+	}
+	return bucket + (rest >> 1 ? 2 : rest);
+}
+
+static __always_inline void count_time(u64 *histogram, u64 *longest, u64 ns)
+{
+	u64 bucket = bucket_of(ns);
+
+	if (bucket < TIME_BUCKETS)	/* for the verifier */
+		histogram[bucket]++;
+	if (ns > *longest)
+		*longest = ns;
+}
+
+/* Those of a tick. The other ones, of the tick before, stay as they are for user space to read. */
+static __always_inline struct maxima *maxima_of(struct loop_counts *counts, u64 tick)
+{
+	struct maxima *maxima = &counts->maxima[tick & 1];
+
+	if (maxima->tick != tick) {
+		maxima->tick = tick;
+		maxima->waiting_ns = 0;
+		maxima->away_ns = 0;
+		maxima->poll_delay_ns = 0;
+	}
+	return maxima;
+}
+
+static __always_inline void count_error(struct loop_counts *counts, s32 error)
+{
+	switch (error) {
+	case -EINTR:
+		counts->interrupted++;
+		break;
+	case -EBADF:
+		counts->bad_descriptor++;
+		break;
+	case -EINVAL:
+		counts->invalid++;
+		break;
+	case -EFAULT:
+		counts->bad_address++;
+		break;
+	default:
+		counts->other_errors++;
+	}
+}
+
+static __always_inline void count_timeout(struct loop_counts *counts, s64 timeout_ns)
+{
+	if (!timeout_ns)
+		counts->zero_timeouts++;
+	else if (timeout_ns > 0)
+		counts->finite_timeouts++;
+	else if (timeout_ns == TIMEOUT_INFINITE)
+		counts->infinite_timeouts++;
+}
+
+/* A wait of which both ends are known returned no events although it was asked to wait for them. */
+static __always_inline void count_in_vain(struct loop_counts *counts, struct maxima *maxima, s64 timeout_ns, s64 waited)
+{
+	if (timeout_ns == TIMEOUT_UNKNOWN)
+		return;
+	if (timeout_ns == TIMEOUT_INFINITE || waited < timeout_ns - SLACK_NS) {
+		counts->early++;
+		return;
+	}
+	counts->timeouts_met++;
+	if (waited >= timeout_ns)
+		count_time(counts->poll_delay, &maxima->poll_delay_ns, waited - timeout_ns);
+}
+
+static __always_inline void count_wait(struct loop_counts *counts, struct turn *turn, u64 now, s32 ret, u64 tick)
+{
+	struct maxima *maxima = maxima_of(counts, tick);
+	u64 waited = now - turn->entered_ns;
+
+	counts->waits++;
+	count_timeout(counts, turn->timeout_ns);
+	if (turn->entered_ns != UNSEEN) {
+		counts->waiting_ns += waited;
+		count_time(counts->waiting, &maxima->waiting_ns, waited);
+	}
+	if (ret < 0) {
+		count_error(counts, ret);
+	} else if (ret) {
+		counts->wakes++;
+		counts->events += ret;
+		if (ret == turn->maxevents && ret >= FULL_MIN)
+			counts->full++;
+	} else if (!turn->timeout_ns) {
+		counts->zero_empty++;
+	} else if (turn->entered_ns != UNSEEN) {
+		count_in_vain(counts, maxima, turn->timeout_ns, waited);
+	}
+}
+
+/* The next wait begins at now, which may be UNSEEN. If the return of the last one was not seen, it returned all the same. */
+static __always_inline void count_away(struct loop_counts *counts, struct turn *turn, u64 now, u64 cpu_ns, u64 tick)
+{
+	u64 away = now - turn->returned_ns;
+
+	if (turn->cpu_ns)
+		counts->cpu_ns += cpu_ns - turn->cpu_ns;
+	if (turn->returned_ns == UNSEEN) {
+		counts->waits++;
+		count_timeout(counts, turn->timeout_ns);
+	} else if (now != UNSEEN) {
+		counts->away_ns += away;
+		count_time(counts->away, &maxima_of(counts, tick)->away_ns, away);
+	}
+}
+
+#endif
