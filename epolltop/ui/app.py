@@ -108,9 +108,10 @@ class EpolltopApp(TerminalApp[Exception]):
         screen.ring.add(message.snapshot)
         if screen.is_gone:
             return
-        screen.draw_header()
         if screen.ring.held is None:
             screen.draw()
+        else:
+            screen.draw_header()  # its banner tells of now
 
     def _tell_outage(self, outage: Outage | None) -> None:
         self.main_screen.trouble = "" if outage is None else f"NOT READ: {outage}"

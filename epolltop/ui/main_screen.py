@@ -101,7 +101,6 @@ class MainScreen:
             self.glow = Glow(trail.here.subject.key)
         self.trail = trail
         self.app.refresh_bindings()
-        self.draw_header()
         self.draw()
 
     def move_to(self, place: Place) -> None:
@@ -120,13 +119,12 @@ class MainScreen:
     def jump(self) -> None:
         """Time did not pass as usual: nothing is new or gone for that."""
         self.glow = Glow(self.trail.here.subject.key)
-        self.draw_header()
         self.draw()
 
     # What is shown.
 
     def draw(self) -> None:
-        """Looks again and shows what there is, soon."""
+        """Looks again and shows what there is, soon: the header with the rows that it is about."""
         self._is_stale = True
         if self._settled.is_set():
             self._settled.clear()
@@ -150,6 +148,7 @@ class MainScreen:
                 self._is_stale = False
                 snapshot, trail = self.ring.shown, self.trail
                 if snapshot is None:
+                    self.draw_header()
                     continue
                 order, is_held = self._order(trail.here), self.ring.held is not None
                 looked = await asyncio.to_thread(look, trail.here, snapshot, self.glow, order, is_held=is_held)

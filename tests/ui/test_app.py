@@ -21,6 +21,7 @@ from textual.widgets import Input
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch, Kind, Totals
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
@@ -44,6 +45,7 @@ from epolltop.ui.table.virtual_table import VirtualTable
 from epolltop.ui.terminal import partial_update
 from epolltop.ui.terminal.partial_update import Spans, narrowed
 from epolltop.ui.widgets.filter_bar import FilterBar
+from epolltop.ui.widgets.header import Header
 from tests.support.fake_source import START, ScriptedSource, Task, batch_of, file_of
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import process_row, snapshot
@@ -562,6 +564,41 @@ async def test_the_header_tells_the_filter_of_the_rows_below(monkeypatch: pytest
             may_look.set()
             await screen.sees("filter: nginx")
             assert screen.rows() == ["42"]
+
+
+async def test_the_header_tells_the_totals_of_the_rows_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_screen() as screen:
+        may_look = threading.Event()
+
+        def late(*asked: Any) -> Any:
+            may_look.wait(10)
+            return arranged(*asked)
+
+        with monkeypatch.context() as patched:
+            patched.setattr("epolltop.ui.state.look.arranged", late)
+            screen.source.then(batch_of(*ALL, Task(5, "late", open=50)))
+            screen.session.steps.release()
+            latest = screen.app.main_screen.ring.latest
+            await screen.until(lambda: screen.app.main_screen.ring.latest is not latest)
+            await screen.pilot.pause()
+            assert ("24 instances" in screen.text, screen.rows()) == (True, ["77", "42", "99"])
+            may_look.set()
+            await screen.sees("74 instances")
+            assert screen.rows() == ["5", "77", "42", "99"]
+
+
+async def test_a_tick_describes_the_header_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[Snapshot | None] = []
+    describe = Header.describe
+
+    def told(header: Header, shown: Snapshot | None, *others: str) -> None:
+        described.append(shown)
+        describe(header, shown, *others)
+
+    async with on_screen() as screen:
+        monkeypatch.setattr(Header, "describe", told)
+        await screen.tick()
+        assert described == [screen.app.main_screen.ring.latest]
 
 
 async def test_half_of_a_comparison_is_no_word_that_nothing_matches() -> None:
