@@ -24,16 +24,16 @@ async def run_batch(
     ascii_only: bool,
     width: int = WIDTH,
 ) -> None:
-    """Writes a table after each delay until count is reached or it is told to stop.
+    """Writes a table after each delay until it has written count tables or is stopped.
 
     Args:
-        timeline: tells all if the view is of events.
-        view: of which rows; of events those since the table before.
+        timeline: keeps all events if the view is of events.
+        view: which rows; for events, those since the table before.
         filter_text: the view's filter as typed.
         write: takes each table.
-        count: of tables; None: endless.
-        json: a document a line instead.
-        ascii_only: no other characters.
+        count: number of tables; None: endless.
+        json: write one document per line instead.
+        ascii_only: use no other characters.
         width: columns of a table.
     """
     news = (await timeline.open()).news

@@ -16,7 +16,7 @@ from epolltop.text.glyphs import in_ascii
 
 
 def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> Parts:
-    """RFC 4180 with raw values, true and false, nothing for unknown; a line each."""
+    """RFC 4180 with raw values, true and false, and an empty cell if unknown; yields a line at a time."""
     out = io.StringIO()
     writer = csv.writer(out)
     for row in itertools.chain((heading,), rows):
@@ -29,7 +29,7 @@ def comma_separated(heading: Sequence[str], rows: Iterable[Sequence[Value]]) -> 
 def markdown(
     rows: Iterable[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False
 ) -> Parts:
-    """A table for an issue or a report, a line each."""
+    """A table for an issue or a report; yields a line at a time."""
     columns = shown(fields, snapshot)
 
     def cell(field: Field[Row], row: Row) -> str:
@@ -54,7 +54,7 @@ _HARMLESS = re.compile("[A-Za-z ?-]*|[0-9.:,]*")
 
 
 def literal(text: str) -> str:
-    """Text of a stranger's that Markdown shows as it is, and that no site makes a link, a mention or a reference of.
+    """Text of a stranger that Markdown shows as it is, and that no site turns into a link, a mention or a reference.
 
     A code span does that; but a bar ends the cell of a table there, too.
     """
@@ -70,14 +70,14 @@ def _code_span(text: str) -> str:
 
 
 _SIGNS = "=+@\\-\uff1d\uff0b\uff20\uff0d\ufe66\ufe62\ufe6b\ufe63\u207c\u207a\u207b\u208c\u208a\u208b\u2212"
-"""What formulas begin with, and the same full-width, small, raised and lowered; Unicode's minus."""
+"""First characters of formulas, and their full-width, small, raised and lowered forms; Unicode's minus."""
 _FORMULA = re.compile(f'(?:^|(?<=[;,|\t]))(?=[ "]*[{_SIGNS}])')
-"""Where a spreadsheet would begin a formula: at the beginning, and behind whatever its locale takes for the end of a
-cell, quoted or not. In East Asian ones full-width signs will do."""
+"""Places where a spreadsheet would begin a formula: at the beginning, and after any character that its locale takes for
+the end of a cell, quoted or not. East Asian locales accept full-width characters."""
 
 
 def _cell(value: Value) -> Value:
-    """As JSON spells it; but a spreadsheet must not take another program's name for a formula."""
+    """The value as JSON spells it, changed so that a spreadsheet does not take a stranger's name for a formula."""
     if isinstance(value, str):
         return _FORMULA.sub("'", value)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What works on this machine, what does not, and what to do about it."""
+"""The doctor's report: what works on this machine, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Kept(NamedTuple):
     """Of the thread that polls."""
     no_new_privs: bool
     files_of: tuple[int, str]
-    """Whose rights files are made with, a user's id, and the variable that says so; empty: our own."""
+    """The user whose rights files are created with, by id, and the variable that says so; empty: our own."""
 
 
 def doctor_report(
@@ -35,17 +35,17 @@ def doctor_report(
     json: bool,
     ascii_only: bool,
 ) -> str:
-    """All requirements with their state and remedy, then what would be used.
+    """All requirements with their state and remedy, then the source that would be used.
 
     Args:
         needs: each requirement of the BPF source.
-        source: what opening the source gave; None if none could be opened.
-        why: the reason, if none could.
-        compat: how many processes run 32-bit programs.
-        unlisted: which references to instances no census shows.
-        kept: with which rights it observes and makes files.
-        json: as one object.
-        ascii_only: no other characters.
+        source: the opened source; None if none could be opened.
+        why: the reason, if none could be opened.
+        compat: number of processes that run 32-bit programs.
+        unlisted: references to instances that no census shows.
+        kept: the rights with which epolltop observes and creates files.
+        json: return one JSON object.
+        ascii_only: use no other characters.
     """
     found = limits_of_machine(source, compat, unlisted) if source else ()
     if json:

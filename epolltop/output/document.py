@@ -1,4 +1,4 @@
-"""What of a snapshot stands in its file, as data; `query/document_members.py` declares each member."""
+"""The content of a snapshot file as data; `query/document_members.py` declares each member."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 
 
 def snapshot_document(report: Report[Any]) -> Json:
-    """One snapshot, its long arrays as generators; if it has no window, its counts and rates are unknown."""
+    """One snapshot with generators for its long arrays; without a window, its counts and rates are unknown."""
     contents = _contents(report)
     structure = DOCUMENT if _holders(contents) <= HOLDERS_MAX else with_first_holders(FIRST_HOLDERS)
     return structure.written(contents, report.snapshot)
 
 
 def _holders(contents: Contents) -> int:
-    """Of all instances, under each process that holds them."""
+    """All instances, under each process that holds them."""
     return sum(len(instance.holders) for row in contents.processes for instance in row.instances)
 
 
 def _contents(report: Report[Any]) -> Contents:
-    """The rows, and for context what they belong to."""
+    """The rows, and for context the processes and instances that they belong to."""
     snapshot, view = report.snapshot, report.view
     if view.subject.id == EVENTS.id:
         whole = _telling(report, PROCESSES.rows(snapshot), snapshot.unheld)
@@ -60,7 +60,7 @@ def _chosen(report: Report[Any]) -> Contents:
 
 
 def _about(chosen: Contents) -> Callable[[Event], bool]:
-    """Whether one of these processes acted, or one of these instances is meant."""
+    """Whether one of these processes acted, or the event is about one of these instances."""
     processes = {row.key for row in chosen.processes}
     files = {(each.file, each.since_ns) for row in chosen.processes for each in row.instances}
     files.update((each.file, each.since_ns) for each in chosen.in_flight)
@@ -68,14 +68,14 @@ def _about(chosen: Contents) -> Callable[[Event], bool]:
 
 
 def _is_everything(contents: Contents, report: Report[Any]) -> bool:
-    """Whether nothing was chosen: what has ended is in no row, and its events go along only then."""
+    """Whether no rows were chosen: only then the file also has events of processes that have ended and have no row."""
     held = sum(len(row.instances) for row in contents.processes) + len(contents.in_flight)
     there = sum(len(row.instances) for row in report.snapshot.processes) + report.snapshot.in_flight
     return report.view.filter is everything and held == there
 
 
 def _holding(rows: Iterable[InstanceOf]) -> tuple[list[ProcessRow], list[Instance]]:
-    """Each holder with those of its instances that are among the rows, and what nobody holds, in the order of rows."""
+    """Each holder with its instances among the rows, and instances without a holder, in the order of the rows."""
     processes: dict[ProcessKey, tuple[ProcessRow, list[Instance]]] = {}
     in_flight = []
     for instance, process in rows:
@@ -87,5 +87,5 @@ def _holding(rows: Iterable[InstanceOf]) -> tuple[list[ProcessRow], list[Instanc
 
 
 def _holding_only(row: ProcessRow, told: Sequence[Instance]) -> ProcessRow:
-    """It holds as many as before, of which only these are told."""
+    """The process with only these instances listed; the number that it holds is unchanged."""
     return dataclasses.replace(row, instances=tuple(told), more_instances=row.open - len(told))

@@ -19,7 +19,7 @@ from epolltop.query.headline import missing
 from epolltop.session.timeline import Timeline
 
 WIDTH = 120
-"""Cells of a line: an instance's id is long, and a line that is cut cannot be searched for."""
+"""Cells of a line: an instance's id is long, and a search does not find an id that is cut."""
 
 
 async def run_events(
@@ -32,16 +32,16 @@ async def run_events(
     json: bool,
     ascii_only: bool,
 ) -> None:
-    """Writes each event that matches, until the time is over or it is told to stop.
+    """Writes each event that matches, until the time is over or it is stopped.
 
     Args:
-        timeline: tells all.
+        timeline: keeps all events.
         predicate: which events.
         write: takes the lines.
-        say: is told what cannot be seen; that events are missing, when that begins, and how many, in the end.
-        seconds: how long; None: endless.
-        json: a record a line.
-        ascii_only: no other characters.
+        say: takes notes: what cannot be seen, when events begin to be missing, and in the end how many are missing.
+        seconds: duration; None: endless.
+        json: write one record per line.
+        ascii_only: use no other characters.
     """
 
     def lines(events: Iterable[Event], snapshot: Snapshot) -> Parts:

@@ -1,4 +1,4 @@
-"""What a screen shows as a file beside wherever epolltop was started; the name sorts by time."""
+"""Writes what a screen shows to a file in the working directory; the names of files sort by time."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def export(
     """Writes rows of a view.
 
     Args:
-        snapshot: the one on screen; JSON tells its journal, too.
-        view: what was asked.
-        rows: what answers it, or those of them that are marked.
+        snapshot: the one on screen; JSON has its journal, too.
+        view: the view on screen.
+        rows: its rows, or those of them that are marked.
         filter_text: the view's filter as typed.
         format: a key of FORMATS.
-        halted: whether nobody waits for it any more; then it is given up.
-        ascii_only: no other characters.
+        halted: whether nobody waits for the file any more; then writing stops.
+        ascii_only: use no other characters.
 
     Returns:
-        Where it stands, absolute.
+        The absolute path of the file.
 
     Raises:
         OSError: with the path that could not be written.

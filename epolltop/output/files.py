@@ -1,4 +1,4 @@
-"""Files for their owner only, made with the rights of who called sudo; most of them whole or not there at all."""
+"""Creates files for their owner only, with the rights of the user who called sudo; most are complete or do not exist."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from epolltop.runtime.descriptors import can_be_named, give_name
 from epolltop.runtime.invoker import invoker, rights
 
 NAMES_MAX = 1000
-"""Tried for a new file; somebody else may have taken them all."""
+"""Number of names tried for a new file; somebody else may have taken them all."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAMELESS = os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC
 
 
 def require_room(path: Path) -> None:
-    """Asks whether `write_whole` may make a file there, before there is anything that could be lost.
+    """Checks that `write_whole` may create a file there, before there is anything to lose.
 
     Raises:
         OSError: as `write_whole`.
@@ -39,10 +39,11 @@ def require_room(path: Path) -> None:
 def write_whole(path: Path, content: Parts) -> None:
     """Replaces path by a new file with that content, mode 0600.
 
-    A file beside it is written and then renamed over it, so that a full disk or a crash leaves the old one or none; the
-    file beside it is made anew and never followed, since root may be writing into somebody's directory. For the same
-    reason what is replaced must be an ordinary file: no link, no device (-o /dev/null). Where the file system has files
-    without a name (ext4, XFS, Btrfs, tmpfs and others), it gets one when it is whole: whoever is killed leaves nothing.
+    It writes a file beside path and renames it over path, so that a full disk or a crash leaves the old file or none.
+    It creates the file beside path anew and never follows a link, since root may be writing into somebody's directory.
+    For the same reason it only replaces an ordinary file: no link, no device (-o /dev/null). If the file system has
+    files without a name (ext4, XFS, Btrfs, tmpfs and others), the file gets its name when it is complete, so a killed
+    process leaves nothing.
 
     Raises:
         OSError: with the path that could not be written.
@@ -54,10 +55,10 @@ def write_whole(path: Path, content: Parts) -> None:
 
 
 def write_new(path: Path, content: Parts) -> Path:
-    """Writes it as write_whole does, but where nothing is: -2, -3, … goes behind the stem of a name that is taken.
+    """Writes a new file like write_whole; if the name is taken, it adds -2, -3, … to the stem.
 
     Returns:
-        Where it stands.
+        The path of the file.
 
     Raises:
         OSError: with the path that could not be written.
@@ -73,7 +74,7 @@ def write_new(path: Path, content: Parts) -> Path:
 
 @contextlib.contextmanager
 def _beside(path: Path, content: Parts) -> Iterator[Path]:
-    """A file beside it with that content, to be moved; it is gone afterwards. OSError is about the path."""
+    """A file beside path with that content, to be moved; removed at the end. OSError names path."""
     with _about(path), rights():
         beside, descriptor = _made_beside(path)
         try:
@@ -89,9 +90,9 @@ def _beside(path: Path, content: Parts) -> Iterator[Path]:
 
 
 def _made_beside(path: Path) -> tuple[Path, int]:
-    """The name of a new file in the same directory, short however long that of path is; and a descriptor of it.
+    """A short name for a new file in the same directory, and a descriptor of the file.
 
-    It bears that name at once, or when `_name` gives it one.
+    The file has that name at once, or when `_name` gives it one.
     """
     beside = path.with_name(f".epolltop-{secrets.token_hex(8)}")
     if can_be_named():
@@ -101,14 +102,14 @@ def _made_beside(path: Path) -> tuple[Path, int]:
 
 
 def _name(descriptor: int, beside: Path) -> None:
-    """Gives a name to what has none yet."""
+    """Gives a name to a file without one."""
     if not os.fstat(descriptor).st_nlink:
         give_name(descriptor, beside)
 
 
 @contextlib.contextmanager
 def _about(path: Path) -> Iterator[None]:
-    """Any OSError is about this path, and says whose rights it was that did not suffice."""
+    """Makes any OSError name this path, and the user whose rights did not suffice."""
     try:
         yield
     except OSError as error:
@@ -126,7 +127,7 @@ def _whose() -> str:
 
 
 def _move(beside: Path, free: Path) -> None:
-    """To a name that is free; FileExistsError if it is not. Nobody sees it half there, where there are hard links."""
+    """Moves to a free name; FileExistsError if it is taken. With hard links, nobody sees a partial file."""
     try:
         os.link(beside, free, follow_symlinks=False)
     except OSError as error:
@@ -137,7 +138,7 @@ def _move(beside: Path, free: Path) -> None:
 
 
 class Successor:
-    """A file to be read while it is written: beside path at first, maybe without a name, then in its place."""
+    """A file that others may read while it is written: first beside path, maybe without a name, then at path."""
 
     def __init__(self, path: Path) -> None:
         """Makes it, mode 0600. What stands at path must be an ordinary file, as in `write_whole`.
@@ -154,7 +155,7 @@ class Successor:
         """Unbuffered."""
 
     def succeed(self) -> None:
-        """Puts it in the place of what stood at path; until then that is as it was. Its file must be open.
+        """Moves the file to path, where the old file stays until then. The file must be open.
 
         Raises:
             OSError: with the path that could not be written.
@@ -170,7 +171,7 @@ class Successor:
                     raise
 
     def resign(self) -> None:
-        """It is gone, unless it has succeeded."""
+        """Removes the file unless it was moved to path."""
         beside, self._beside = self._beside, None
         if beside is not None:
             with contextlib.suppress(OSError), rights():

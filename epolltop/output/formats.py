@@ -1,4 +1,4 @@
-"""A report in parts: JSON, CSV, Markdown or text."""
+"""The formats of a report, in parts: JSON, CSV, Markdown or text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from epolltop.text.safe import safe
 
 
 def as_json(report: Report[Any]) -> Parts:
-    """The contract, indented, a process, an instance and an event a line; non-ASCII characters as they are."""
+    """The snapshot as indented JSON with one line per process, instance and event; non-ASCII characters as they are."""
     yield from _readable(indented(snapshot_document(report), ascii_only=report.ascii_only))
     yield "\n"
 
@@ -37,12 +37,12 @@ def as_json_line(report: Report[Any]) -> Parts:
 
 
 def _readable(document: Parts) -> Parts:
-    """No more than can be read again: OSError at the place where it gets too long."""
+    """The same parts; OSError where they get longer than replay can read."""
     return within(SNAPSHOT_BYTES_MAX - 1, document, "JSON", "a filter, or fewer rows (--rows), make it shorter")
 
 
 def as_csv(report: Report[Any]) -> Parts:
-    """A row of all fields for each row; of processes one for each of its instances, or one if it has none."""
+    """All fields of each row; a process has a row for each of its instances, or one if it has none."""
     if report.view.subject.id == PROCESSES.id:
         heading, lines = _with_instances(report)
     else:
@@ -87,7 +87,7 @@ def as_text(report: Report[Row]) -> Parts:
 
 
 def _headline(report: Report[Any]) -> list[str]:
-    """What is above the table: that rows may be missing, too."""
+    """The lines above the table; they also say that rows may be missing."""
     return headline(report.snapshot) + [f"filter: {typed}" for typed in _typed(report)]
 
 

@@ -1,4 +1,4 @@
-"""JSON in parts: a generator inside a document becomes an array, an item a line, written as the items come."""
+"""JSON in parts: a generator inside a document becomes an array with one item per line, written as items come."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Json = dict[str, Any]
 
 
 def indented(document: Json, *, ascii_only: bool) -> Parts:
-    """Members on lines of their own; an item of an array that comes in parts on one line, but for such arrays in it."""
+    """Members on lines of their own; an item of a generated array on one line, except for generated arrays in it."""
     return _Writer(": ", indent=2, ascii_only=ascii_only).parts(document, "\n")
 
 
 def on_one_line(document: Json, *, ascii_only: bool) -> Parts:
-    """Without a blank that is not inside a text."""
+    """JSON without blanks outside texts."""
     return _Writer(":", indent=None, ascii_only=ascii_only).parts(document, "")
 
 
@@ -36,7 +36,7 @@ class _Writer:
         self._lines = self._line if indent is None else json.JSONEncoder(indent=indent, ensure_ascii=ascii_only).encode
 
     def parts(self, document: Json, margin: str) -> Parts:
-        """An object; the line that it ends on begins with the margin, empty if there is one line."""
+        """An object; its last line begins with the margin, which is empty for a single line."""
         inner = margin and f"{margin}  "
         return _enclosed("{", (self._member(name, each, inner) for name, each in document.items()), "}", margin, inner)
 

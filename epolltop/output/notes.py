@@ -1,4 +1,4 @@
-"""What is said beside output that has no place for it: what cannot be seen, and of what there is no event."""
+"""Notes on stderr for output without a place for them: what cannot be seen, and what has no event."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from epolltop.query.headline import missing, notes
 
 
 class Remarks:
-    """Each is made once."""
+    """Says each note once."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
@@ -23,7 +23,7 @@ class Remarks:
                 self._say(f"note: {note}")
 
     def end(self, snapshot: Snapshot) -> None:
-        """Says what could not be seen since, and how much is missing."""
+        """Says what could not be seen meanwhile, and how much is missing."""
         self.begin(snapshot)
         if said := missing(snapshot):
             self._say(f"missing: {said}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from epolltop.text.numbers import size
 
 Parts = Iterable[str]
-"""Text, of which no part need be a whole line."""
+"""Parts of a text; a part need not be a whole line."""
 
 Write = Callable[[Parts], object]
 """Takes the parts of one output, in order; raises OSError if they cannot all be written."""
@@ -17,7 +17,7 @@ _BLOCK = 1 << 16  # characters: as much as a pipe takes at once
 
 
 def blocks(parts: Parts) -> Iterator[str]:
-    """The same text in parts of 64 Ki characters or more, but for the last: a system call each is cheap then."""
+    """The same text in parts of at least 64 Ki characters, except the last, so that a system call for each is cheap."""
     gathered: list[str] = []
     length = 0
     for part in parts:
@@ -41,10 +41,10 @@ def by_blocks(write: Callable[[str], object]) -> Write:
 
 
 def within(most: int, parts: Parts, what: str, remedy: str) -> Iterator[str]:
-    """The same text, if it has at most so many bytes.
+    """The same text, if it has at most that many bytes.
 
     Raises:
-        OSError: it has more; with what it is and the remedy. What comes before was yielded.
+        OSError: it has more; the message names it and the remedy. The parts before were yielded.
     """
     left = most
     for part in parts:

@@ -1,4 +1,4 @@
-"""Observing for a file: nothing is shown, every tick is written down by the source."""
+"""The command record: it shows nothing; the source writes every tick to a file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ MEASURED = 200
 async def run_record(
     timeline: Timeline, begun: Callable[[], object], *, say: Callable[[str], object], seconds: float | None
 ) -> None:
-    """Goes on until the time is over or it is told to stop; says what cannot be seen, and of what there is no event.
+    """Goes on until the time is over or it is stopped; says what cannot be seen, and what has no event.
 
     Args:
-        timeline: not opened yet; its source writes down what it yields.
+        timeline: not opened yet; its source writes the ticks that it yields.
         begun: called when the first tick is written.
-        say: takes what is to be said, a line each.
-        seconds: how long; None: until it stops.
+        say: takes notes, one line each.
+        seconds: duration; None: until it is stopped.
     """
     snapshot = await timeline.open()
     begun()
@@ -36,7 +36,7 @@ async def run_record(
 
 
 def _next(snapshot: Snapshot, measured: Sequence[Instance]) -> tuple[Instance, ...]:
-    """Those that come after the last that was measured, in the order of their files; then the first again."""
+    """The instances after the last measured one, in the order of their files; after the end, the first again."""
     held = {instance.file: instance for row in snapshot.processes for instance in row.instances}
     files = sorted(held)
     begin = bisect.bisect_right(files, measured[-1].file) if measured else 0

@@ -1,4 +1,4 @@
-"""What a file is made of: what somebody looked at, and when."""
+"""The content of an exported file: a snapshot, a view and its rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from epolltop.query.member import Row
 from epolltop.query.view import View
 
 WIDTH = 80
-"""Columns of text, as terminals and mails have them, unless more are asked for."""
+"""Default columns of text, as in terminals and mails."""
 
 
 @dataclass(frozen=True)  # no slots: with them Report[Row](...) raises in Python 3.11
@@ -23,11 +23,11 @@ class Report(Generic[Row]):
     view: View[Row]
     """What was asked."""
     rows: Sequence[Row]
-    """What answers it, in that order; or those of them that were chosen."""
+    """Its rows, in that order; or those of them that were chosen."""
     filter_text: str = ""
     """The view's filter as it was typed."""
     events: Sequence[Event] | None = None
-    """What JSON tells beside the rows, unless they are events themselves."""
+    """Events that JSON has beside the rows, unless the rows are events."""
     width: int = WIDTH
     """Columns of text."""
     ascii_only: bool = False

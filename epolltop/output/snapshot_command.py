@@ -1,4 +1,4 @@
-"""One snapshot about an observation of some seconds."""
+"""The command snapshot: one snapshot after an observation of some seconds."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ async def run_snapshot(
     ascii_only: bool,
     width: int = WIDTH,
 ) -> None:
-    """Writes what was seen, also if the session is stopped before the time is over.
+    """Writes the snapshot, even if the session is stopped before the time is over.
 
     Args:
-        timeline: tells all if events are asked for, by the view or beside it.
-        view: of which rows.
+        timeline: keeps all events if the view or `events` needs them.
+        view: which rows.
         filter_text: the view's filter as typed.
-        write: takes it all.
-        say: is told what is missing, and what cannot be seen where the format has no place for it.
-        seconds: how long to observe; 0: only what is there now.
+        write: takes the text.
+        say: takes notes: what is missing, and what cannot be seen if the format has no place for it.
+        seconds: how long to observe; 0: only what exists now.
         format: a key of FORMATS.
-        events: JSON tells the events of the observation, too.
-        ascii_only: no other characters.
+        events: JSON has the events of the observation, too.
+        ascii_only: use no other characters.
         width: columns of text.
     """
     snapshot = await timeline.open()
@@ -57,7 +57,7 @@ async def run_snapshot(
     count += len(snapshot.news) + snapshot.dropped
     if not seconds:
         snapshot = dataclasses.replace(snapshot, window_s=0.0, observed_s=0.0)
-    # A journal keeps the last events only: these are those of the whole observation.
+    # A journal keeps only the last events; these are the events of the whole observation.
     snapshot = dataclasses.replace(snapshot, journal=tuple(seen), journal_end=count)
     if count > len(seen):
         left_out = plural(count - len(seen), "event")

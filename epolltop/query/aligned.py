@@ -1,4 +1,4 @@
-"""Rows as aligned lines of text, for whoever has no table widget."""
+"""Rows as aligned lines of text, for output without a table widget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the creation of an instance reads: what it was called with, from where, and why it failed."""
+"""The creation of an instance in words: its argument, its stack, and why it failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ERRNOS = {name: number for number, name in errno.errorcode.items()}
 
 
 def flag_names(argument: int) -> tuple[str, ...]:
-    """Flags of epoll_create1: EPOLL_CLOEXEC, and what no kernel knows in hexadecimal."""
+    """Flags of epoll_create1: EPOLL_CLOEXEC, and other bits in hexadecimal."""
     rest = argument & 0xFFFFFFFF & ~_EPOLL_CLOEXEC
     return ("EPOLL_CLOEXEC",) * bool(argument & _EPOLL_CLOEXEC) + (f"{rest:#x}",) * bool(rest)
 
@@ -27,7 +27,7 @@ def argument_text(syscall: Syscall, argument: int | None) -> str | None:
 
 
 def flags_of(names: Iterable[str]) -> int:
-    """What flag_names made them of; ValueError: it made none of them."""
+    """The inverse of flag_names; ValueError if the names are not its result."""
     return sum(_EPOLL_CLOEXEC if name == "EPOLL_CLOEXEC" else int(name, 16) for name in names) & 0xFFFFFFFF
 
 
@@ -37,7 +37,7 @@ def signed(argument: int | None) -> int | None:
 
 
 def unsigned(argument: int | None) -> int | None:
-    """The reverse: its 32 bits."""
+    """The inverse of signed: the 32 bits of that int."""
     return None if argument is None else argument & 0xFFFFFFFF
 
 
@@ -52,5 +52,5 @@ def error_name(event: Event) -> str | None:
 
 
 def error_number(name: str) -> int:
-    """What error_name made it of; ValueError: it made none of it."""
+    """The inverse of error_name; ValueError if the name is not its result."""
     return _ERRNOS.get(name) or int(name[:9])

@@ -1,4 +1,4 @@
-"""Which limits hold of a snapshot: those its source tells, and those that follow from its numbers."""
+"""The limits of a snapshot: those that its source reports, and those that follow from its numbers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _PIDS = 8
 
 
 def limits_of(snapshot: Snapshot) -> tuple[Limit, ...]:
-    """What cannot be seen here, the most important first."""
+    """Everything that epolltop cannot see here, the most important first."""
     source = snapshot.source
     return (*_absent(snapshot), *_no_room(source), *_uncounted(snapshot), *limits_of_source(source))
 
 
 def limits_of_source(source: Source) -> Iterator[Limit]:
-    """What a source does not see of this machine, whatever happens on it."""
+    """What a source cannot see on this machine, whatever happens there."""
     yield from (limit for limit in source.limits if limit.id == limits.ONLY_PROC)
     if source.unreadable:
         yield Limit.of(limits.UNREADABLE, processes=source.unreadable)
@@ -31,7 +31,7 @@ def limits_of_machine(source: Source, compat: int, unlisted: Unlisted) -> tuple[
     """What the doctor finds that a source would not see.
 
     Args:
-        source: that would be used.
+        source: the one that would be used.
         compat: how many processes run 32-bit programs.
         unlisted: which references to instances no census shows.
     """
@@ -53,7 +53,7 @@ def limits_of_machine(source: Source, compat: int, unlisted: Unlisted) -> tuple[
 
 
 def _absent(snapshot: Snapshot) -> Iterator[Limit]:
-    """Who was asked for in vain."""
+    """Processes that were asked for and do not exist."""
     if snapshot.absent:
         which = limits.NOT_RECORDED if snapshot.source.kind == "replay" else limits.ABSENT
         few = ", ".join(map(str, snapshot.absent[:_PIDS]))
@@ -61,7 +61,7 @@ def _absent(snapshot: Snapshot) -> Iterator[Limit]:
 
 
 def _no_room(source: Source) -> Iterator[Limit]:
-    """What had no room, and what that means for what is shown."""
+    """Limits from full maps and buffers, and their effect on what is shown."""
     unnoted = source.overflowed - source.unattributed
     if source.unattributed:
         yield Limit.of(limits.UNATTRIBUTED, calls=source.unattributed)
@@ -72,7 +72,7 @@ def _no_room(source: Source) -> Iterator[Limit]:
 
 
 def _uncounted(snapshot: Snapshot) -> Iterator[Limit]:
-    """What is in no count, although the probes are there."""
+    """Calls that are in no count although the probes are attached."""
     source, programs = snapshot.source, sum(row.facts.compat for row in snapshot.processes)
     if source.missed:
         yield Limit.of(limits.MISSED, runs=source.missed)

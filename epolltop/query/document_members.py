@@ -1,4 +1,4 @@
-"""What stands in a snapshot file as a whole, schema epolltop.snapshot/1. A member is declared here once.
+"""All members of a snapshot file, schema epolltop.snapshot/1. Each is declared here once.
 
 From a declaration follow what is written, what a reader accepts (`saved/snapshot_form.py`), the file
 docs/snapshot.schema.json and the tables of docs/snapshot.md. Numbers are raw, with their SI unit in the name; null is
@@ -35,10 +35,10 @@ class Contents(NamedTuple):
     filter_text: str
     """The view's filter as it was typed."""
     processes: Sequence[ProcessRow]
-    """With those of their instances that are told."""
+    """With those of their instances that the file lists."""
     in_flight: Sequence[Instance]
     events: Sequence[Event] | None = None
-    """None: none are told, and not how many there are."""
+    """None: the file has no events, and does not say how many there are."""
 
 
 def _extent(snapshot: Snapshot) -> Extent:
@@ -162,5 +162,5 @@ DOCUMENT = document(INSTANCE)
 
 
 def with_first_holders(most: int) -> Structure[Contents]:
-    """A document that lists so many holders of each instance at most."""
+    """A document that lists at most that many holders of each instance."""
     return document(instance(most))

@@ -1,4 +1,4 @@
-"""The fields of an event. To add a column, add it here: all that shows, sorts, filters or exports rows reads it.
+"""The fields of an event. A column that is added here appears in tables, sorting, filters and exports.
 
 The field that takes the rest of the line comes last.
 """
@@ -32,12 +32,12 @@ EVENT_NAMES = tuple(dict.fromkeys((*(call.name.lower() for call in Syscall if ca
 
 
 def event_name(event: Event) -> str:
-    """Its name in records and of its page in docs/events: the system call, else the probe or what a census inferred."""
+    """Its name in records, and the name of its page in docs/events: the system call, the probe, or a census event."""
     return event.syscall.name.lower() if is_call(event) and event.syscall else _EVENT_NAMES[event.kind]
 
 
 def is_call(event: Event) -> bool:
-    """Whether a program called, and something was returned."""
+    """Whether the event is a call that returned."""
     return event.kind in (Kind.CREATE, Kind.CREATE_FAILED)
 
 

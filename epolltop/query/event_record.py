@@ -1,4 +1,4 @@
-"""An event as a record with the names that Tracee gave its fields; what it does not know stands in "epoll"."""
+"""An event as a record with the names of Tracee's fields; members without such a name are in "epoll"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a field is: one thing that is known about a row, with everything a front end needs to offer it."""
+"""A field: one fact about a row, with everything that a front end needs to offer it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MetricKind: TypeAlias = Literal["gauge", "counter", "histogram", "label"]
 
 
 class Metric(NamedTuple):
-    """What a field is to a program that collects metrics."""
+    """The form of a field for a program that collects metrics."""
 
     kind: MetricKind
     unit: str
-    """Base unit, as names of metrics end: seconds, per_second, or empty."""
+    """Base unit, the suffix of a metric's name: seconds, per_second, or empty."""
     factor: float
-    """What makes a raw value one in the base unit."""
+    """Factor from the raw value to the base unit."""
 
 
 class _BucketUnit(NamedTuple):
@@ -66,12 +66,12 @@ def _calm(_row: object) -> None:
 
 
 def _always(_snapshot: Snapshot) -> bool:
-    """When most columns are worth their room."""
+    """Most columns are worth their room in every snapshot."""
     return True
 
 
 def _may_lack(row: object) -> bool:
-    """Whether what was counted for this row may lack something."""
+    """Whether the counts of this row may be incomplete."""
     return isinstance(row, ProcessRow) and row.lacking
 
 
@@ -84,7 +84,7 @@ class Field(Shape, Generic[Row]):
     title: str
     """Column heading."""
     width: int
-    """Cells; 0 takes what is left."""
+    """Cells; 0 takes the remaining cells."""
     unit: Unit
     """Of the raw value."""
     get: Callable[[Row, Snapshot], Raw]
@@ -93,32 +93,32 @@ class Field(Shape, Generic[Row]):
     """One sentence: what it is, how it is measured, in what unit."""
     aliases: tuple[str, ...] = ()
     text: Callable[[Row, Snapshot], str] | None = None
-    """In place of the readable form that follows from the unit."""
+    """Replaces the readable form that follows from the unit."""
     least: Callable[[Row, Snapshot], Value] | None = None
-    """What > and >= compare in place of the value: a lower bound, which may be known where the value is not."""
+    """> and >= compare this in place of the value: a lower bound, which may be known when the value is not."""
     order: Callable[[Row, Snapshot], Value] | None = None
-    """What rows sort by in place of the value."""
+    """Sort key in place of the value."""
     observed: str = ""
-    """The counter that it comes from: unknown before the first window, and where neither a probe nor the census tells
-    of it; a lower bound where only the census does."""
+    """The counter that it comes from: unknown before the first window, and if neither a probe nor the census reports
+    it; a lower bound if only the census does."""
     shown: bool = True
-    """Among the columns unless others are chosen."""
+    """Whether it is a column by default."""
     worth: Callable[[Snapshot], bool] = _always
-    """Asked of those shown: whether the column of this snapshot has anything to tell. If not, it is left out."""
+    """Whether a shown column has anything to show for this snapshot. If not, it is left out."""
     spare: int = 0
-    """Where there is no room for all columns, those with the highest are left out first, of equals the last."""
+    """Without room for all columns, those with the highest number are left out first; of equals, the last."""
     severity: Callable[[Row], Severity | None] = _calm
     """How alarming the cell is."""
     kind: MetricKind | None = None
-    """To metrics, where it does not follow: what is counted while watching is a counter, text is a label."""
+    """Kind of metric, unless it follows: a count of the observation is a counter, text is a label."""
     in_json: bool = True
     """Whether the row's object in a snapshot file has it."""
     json: Callable[[Row, Snapshot], Any] | None = None
-    """What stands there in place of the value; not asked while the value is not observed."""
+    """Makes the JSON value in place of the raw one; not called while the value is not observed."""
     json_help: str = ""
-    """Help about the member, where it differs."""
+    """Help about the member, if it differs."""
     form: Form | None = None
-    """Of what stands there, where it does not follow from the unit."""
+    """Form of the JSON value, if it does not follow from the unit."""
 
     @property
     def right(self) -> bool:
@@ -132,7 +132,7 @@ class Field(Shape, Generic[Row]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that lookup takes for it, in lower case, the id first."""
+        """All names that lookup accepts for it, in lower case, the id first."""
         return (self.id, self.title.lower(), *self.aliases)
 
     def value(self, row: Row, snapshot: Snapshot) -> Value:
@@ -152,14 +152,14 @@ class Field(Shape, Generic[Row]):
 
     @property
     def metric(self) -> Metric:
-        """What it is to metrics."""
+        """Its form for metrics."""
         label = self.unit in ("id", "text")
         kind = self.kind or ("label" if label else "counter" if self.observed and self.unit == "count" else "gauge")
         return Metric(kind, *_BASE.get(self.unit, ("", 1)))
 
     @property
     def member(self) -> Member[Row]:
-        """What a snapshot file has of it."""
+        """Its member in a snapshot file."""
         form = _STEPS[self.unit].form if self.kind == "histogram" else self.form or _FORMS.get(self.unit, "number")
         shape = {each.name: getattr(self, each.name) for each in dataclasses.fields(Shape)}
         return Member(self.id, form, self.json_help or self.help, self._written, **shape)
@@ -197,17 +197,17 @@ class Field(Shape, Generic[Row]):
 GAP = 1
 """Blank cells between columns."""
 FLEXIBLE_MIN = 16
-"""The column that takes what is left has at least so many cells, else columns before it are dropped."""
+"""Least width of the column that takes the remaining cells; columns before it are dropped to reach it."""
 
 
 def shown(fields: Sequence[Field[Row]], snapshot: Snapshot | None) -> list[Field[Row]]:
-    """Those shown by default that are worth it; before there is a snapshot, those that always are."""
+    """The default columns that are worth their room; without a snapshot, those that always are."""
     by_default = (field for field in fields if field.shown)
     return [field for field in by_default if (field.worth(snapshot) if snapshot else field.worth is _always)]
 
 
 def fitting(fields: Sequence[Field[Row]], width: int, snapshot: Snapshot | None) -> tuple[Field[Row], ...]:
-    """The fields that fit in so many cells: those shown, without the most spare ones; COMMAND always stays."""
+    """The shown fields that fit in that many cells, without the most spare ones; COMMAND always stays."""
     columns = dict(enumerate(shown(fields, snapshot)))
     for _, at in sorted(
         ((field.spare, at) for at, field in columns.items() if field.width or field.spare), reverse=True
@@ -219,7 +219,7 @@ def fitting(fields: Sequence[Field[Row]], width: int, snapshot: Snapshot | None)
 
 
 def _least(columns: Collection[Field[Row]]) -> int:
-    """The cells that columns need."""
+    """How many cells columns need."""
     return sum(field.width or FLEXIBLE_MIN for field in columns) + GAP * (len(columns) - 1)
 
 
@@ -243,5 +243,5 @@ def lookup(fields: Sequence[Field[Row]], name: str) -> Field[Row]:
 
 
 def as_text(value: Value) -> str:
-    """A raw value as filters compare it: nothing rounded."""
+    """A raw value in the form that filters compare, not rounded."""
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -12,8 +12,8 @@
     !nginx  not nginx          negation
     a or b and (c or d)        and binds tighter than or, and may be left out; also && and ||, & and |
 
-An unknown value matches no comparison but with ?, so its negation does; what is known to be at least so much matches >
-and >=. Signs that mean something in other tools and nothing here are refused: signs.py.
+An unknown value matches only a comparison with ?, so a negated comparison matches it. A lower bound matches > and >=.
+signs.py refuses operators of other tools that have no meaning here.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ Predicate: TypeAlias = Callable[[Row, Snapshot], bool]
 _Get: TypeAlias = Callable[[Any, Snapshot], Value]
 
 MAX_LENGTH = 4000
-"""Characters of a filter: a text of MAX_QUOTED, as a cell gives it, with what is typed beside it."""
+"""Characters of a filter: a text of MAX_QUOTED from a cell, and more that is typed."""
 MAX_QUOTED = 1000
-"""Characters of a value that the filter of a cell asks for: of a longer one only that it contains its beginning."""
+"""Characters of a value in the filter of a cell; for a longer value, the filter only compares its beginning."""
 MAX_TERMS = 100
-"""Words and comparisons of a filter: each is asked of each row, of 10,000 in some milliseconds."""
+"""Words and comparisons of a filter. Each is tested on each row: 10,000 rows take some milliseconds."""
 MAX_PATTERNS = 10
 """Regular expressions of a filter, and words with *: each takes memory, see pattern.MAX_MEMORY."""
 MAX_DEPTH = 30
 """Levels of not, and, or within each other: predicates call each other that deep."""
 
 WORD_FIELDS = ("pid", "user", "name", "command")
-"""What a bare word is looked for in, of the fields that the rows have."""
+"""The fields that a bare word searches, if the rows have them."""
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ":": operator.eq,
@@ -73,12 +73,12 @@ def everything(_row: object, _snapshot: Snapshot) -> bool:
 
 
 def parse(text: str) -> Predicate[ProcessRow]:
-    """What processes the text asks for; FilterError if it is no filter."""
+    """The predicate over processes for the text; FilterError if it is not a filter."""
     return parse_over(PROCESS_FIELDS, text)
 
 
 def parse_over(fields: Sequence[Field[Row]], text: str) -> Predicate[Row]:
-    """What rows with these fields the text asks for; FilterError if it is no filter."""
+    """The predicate over rows with these fields for the text; FilterError if it is not a filter."""
     if len(text) > MAX_LENGTH:
         raise FilterError(f"a filter has at most {MAX_LENGTH} characters", MAX_LENGTH)
     if not text.strip():
@@ -87,13 +87,13 @@ def parse_over(fields: Sequence[Field[Row]], text: str) -> Predicate[Row]:
 
 
 def has_alternatives(text: str) -> bool:
-    """Whether a filter is a choice, so that it goes in parentheses before more is asked; FilterError if it is none."""
+    """Whether a filter is a choice (or), which needs parentheses before another part; FilterError if not a filter."""
     top = tree_of(text).children[0] if text.strip() else ""
     return not isinstance(top, str) and top.data == "any"
 
 
 def comparison(field: Field[Row], value: Value, *, negate: bool) -> str:
-    """The filter for rows with this value, of numbers that measure for at least so much; negated, for all others."""
+    """The filter for rows with this value, or with at least this quantity; negated, for all other rows."""
     if value is None:
         return f"{field.id}{'!=' if negate else '='}?"
     if field.unit == "text":
@@ -109,7 +109,7 @@ def comparison(field: Field[Row], value: Value, *, negate: bool) -> str:
 
 
 class _Reading(Generic[Row]):
-    """Of one filter: what its words and comparisons have in common."""
+    """The state that words and comparisons of one filter share."""
 
     def __init__(self, fields: Sequence[Field[Row]]) -> None:
         self._fields = fields
@@ -122,7 +122,7 @@ class _Reading(Generic[Row]):
         self._terms = self._patterns = 0
 
     def predicate(self, node: Tree[Token], depth: int = 0) -> Predicate[Row]:
-        """What a part of the tree asks for."""
+        """The predicate for a part of the tree."""
         if depth > MAX_DEPTH:
             raise FilterError(f"more than {MAX_DEPTH} levels of not, and, or", node.meta.start_pos)
         tokens = [child for child in node.children if isinstance(child, str)]
@@ -174,7 +174,7 @@ class _Reading(Generic[Row]):
         return any_matches
 
     def _finder(self, token: Token, complaint: Callable[[str], str | None], *, whole: bool = False) -> Matches | None:
-        """Of text without quotes: a pattern if it has * or ?; FilterError if it looks like something else."""
+        """For text without quotes: a pattern if it has * or ?; FilterError if it looks like something else."""
         if token.type == "STRING":
             return None
         wrong = complaint(str(token))
@@ -212,7 +212,7 @@ class _Reading(Generic[Row]):
         return lambda row, snapshot: (value := get(row, snapshot)) is not None and compare(float(value), wanted)
 
     def _field_named(self, field: Field[Row], operand: Token) -> Field[Row] | None:
-        """The field that a number is compared with, if the value is the name of one."""
+        """The field to compare a number with, if the value names one."""
         if operand.type == "STRING" or str(operand).lower() not in self._names:
             return None
         other = lookup(self._fields, str(operand))

@@ -37,7 +37,7 @@ _GRAMMAR = r"""
 
 
 def tree_of(text: str) -> Tree[Token]:
-    """What the text says, whatever the fields; FilterError if it says nothing."""
+    """The tree for the text, whatever the fields; FilterError if the text is not a filter."""
     from lark import UnexpectedCharacters, UnexpectedToken
 
     try:

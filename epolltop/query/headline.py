@@ -1,4 +1,4 @@
-"""What stands above every table: where the numbers come from, what they add up to, what is missing."""
+"""The lines above every table: the source of the numbers, their totals, and what is missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from epolltop.query.limit_catalogue import words
 from epolltop.text.numbers import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
 
 STALE_S = 5.0
-"""From then on the age of the census is shown: among 100,000 descriptors one is taken every two to three seconds."""
+"""From this age on the age of the census is shown. With 100,000 descriptors there is one every two to three seconds."""
 
 
 def attachment(probe: Probe) -> str:
@@ -19,7 +19,7 @@ def attachment(probe: Probe) -> str:
 
 
 def source_lines(snapshot: Snapshot, width: int) -> list[str]:
-    """The source and what each probe is really attached to: one line, or one a probe where that is too long."""
+    """The source and the actual hook of each probe: one line, or one line per probe if that is too long."""
     kind = snapshot.source.kind
     probes = [f"{probe.name}={attachment(probe)}" for probe in snapshot.source.probes]
     line = "  ".join([kind, *probes])
@@ -27,7 +27,7 @@ def source_lines(snapshot: Snapshot, width: int) -> list[str]:
 
 
 def brief_lines(snapshot: Snapshot) -> list[str]:
-    """The least that a screen of 60 columns says: source, probes by kind of hook, what there is, what is lost."""
+    """The lines for a screen of 60 columns: source, kind of hook of each probe, instances, losses."""
     probes = [f"{probe.name}={probe.attached_to.split(':', 1)[0]}" for probe in snapshot.source.probes]
     return [
         " ".join([snapshot.source.kind, *probes]),
@@ -56,7 +56,7 @@ def totals_line(snapshot: Snapshot) -> str:
 
 
 def _found(snapshot: Snapshot) -> str:
-    """What is listed, of how much it is a part, and how old that is."""
+    """How much is listed, of how much in all, and how old the census is."""
     here, whole = snapshot.extent, snapshot.of
     holding = plural(here.holding or 0, "process")
     if snapshot.source.unreadable:
@@ -86,7 +86,7 @@ def _full(snapshot: Snapshot) -> str:
 
 
 def missing(snapshot: Snapshot) -> str:
-    """What there is no event of, for output that has no such line; empty if nothing is missing."""
+    """Everything without an event, for output that has no such line; empty if nothing is missing."""
     source = snapshot.source
     parts = (
         (source.lost, plural(source.lost, "event") + " lost"),
@@ -112,18 +112,18 @@ def is_lossy(snapshot: Snapshot) -> bool:
 
 
 def notes(snapshot: Snapshot) -> tuple[str, ...]:
-    """What cannot be seen here, a sentence each; the most important first."""
+    """What epolltop cannot see here, one sentence for each limit, the most important first."""
     return tuple(map(words, limits_of(snapshot)))
 
 
 def machine(snapshot: Snapshot) -> str:
-    """Which one is watched, and its kernel."""
+    """The observed machine and its kernel."""
     host = snapshot.source.host
     return f"{host.hostname}  Linux {host.kernel}"
 
 
 def headline(snapshot: Snapshot) -> list[str]:
-    """All of it, a line each, for text without a screen."""
+    """All these lines, for text without a screen."""
     probes = [f"  {probe.name} at {attachment(probe)}" for probe in snapshot.source.probes]
     return [
         f"epolltop {date(snapshot.wall_ns)} {timestamp(snapshot.wall_ns)}  {machine(snapshot)}"

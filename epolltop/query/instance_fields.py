@@ -1,4 +1,4 @@
-"""The fields of an instance. To add a column, add it here: all that shows, sorts, filters or exports rows reads it.
+"""The fields of an instance. A column that is added here appears in tables, sorting, filters and exports.
 
 The field that takes the rest of the line comes last.
 """
@@ -40,7 +40,7 @@ def _descriptors(row: InstanceOf, width: int = 8) -> str:
 
 
 def _cloexec(row: InstanceOf) -> bool | None:
-    """No, if one of them is known to stay open: that leaks."""
+    """False if one of them is known to stay open, because that leaks."""
     told = row.cloexec
     return False if False in told else None if None in told or not told else True
 

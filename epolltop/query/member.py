@@ -1,4 +1,4 @@
-"""What a member of a JSON object is. Documents, their schema, their page and their reader are derived from members."""
+"""A member of a JSON object. Documents, their schema, their page and their reader are derived from members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Form: TypeAlias = Literal["integer", "number", "text", "truth", "time", "histogr
 and texts by name."""
 
 DIGITS = 3
-"""Behind the point of a number, unless a member gives more."""
+"""Digits after the decimal point, unless a member has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Events and instances as a person tells them: labelled lines, all from one snapshot."""
+"""Stories of events and instances in words: labelled lines, all from one snapshot."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from epolltop.query.view import events_of
 from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
 
 StoryLine: TypeAlias = tuple[str | None, str]
-"""A label and what is said. No label: it goes on with the line before. None: it is a headline."""
+"""A label and its text. An empty label continues the line before; None marks a headline."""
 
 _TOLD = 8
-"""Holders, and descriptors of one, that are told one by one: each is looked up among all processes."""
+"""Holders, and descriptors of a holder, that are listed one by one: each is looked up among all processes."""
 _HEADLINES = {
     Kind.CREATE: "{who} created an epoll instance",
     Kind.CREATE_FAILED: "{who} could not create an epoll instance",
@@ -31,12 +31,12 @@ _HEADLINES = {
 
 
 def event_story(event: Event, snapshot: Snapshot) -> list[StoryLine]:
-    """What happened, to which instance, by whom, and where the instance stands now."""
+    """What happened, to which instance, who did it, and the present state of the instance."""
     return list(_event_lines(event, snapshot))
 
 
 def raw_story(event: Event, snapshot: Snapshot) -> list[StoryLine]:
-    """Its record, a line a field, as JSON has them; arguments by their names."""
+    """The record of the event, one line per field with the names of JSON; arguments by their names."""
     record = event_record(event, snapshot)
     ours = {f"epoll.{name}": value for name, value in record.pop("epoll").items()}
     arguments = {f"args.{each['name']}": each["value"] for each in record.pop("args")}
@@ -91,7 +91,7 @@ def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[StoryLin
 
 
 def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[StoryLine]:
-    """Of an instance that is no longer: what the journal still has."""
+    """The lines for an instance that is no longer open, from the journal."""
     about = events_of(file, since_ns).rows(snapshot)[::-1]
     yield None, f"epoll instance {instance_id(file, since_ns)}, no longer open"
     for event in about:
@@ -123,7 +123,7 @@ def _thread(thread: Thread) -> str:
 
 
 def _held_over_time(instance: Instance, snapshot: Snapshot) -> Iterator[tuple[int, str]]:
-    """What each change of holders was, at the census that showed it."""
+    """Each change of holders, at the time of the census that showed it."""
     states = [held.holders for held in instance.past] + [instance.holders]
     for held, before, after in zip(instance.past, states, states[1:], strict=False):
         then, now = set(before), set(after)
@@ -156,7 +156,7 @@ def _who(event: Event, snapshot: Snapshot) -> str:
 
 
 def _standing(event: Event, snapshot: Snapshot) -> str:
-    """Where the instance of an event stands now."""
+    """The present state of the instance of an event."""
     if not event.file or not event.since_ns:
         return "the instance is not known"
     end = event if event.kind in (Kind.RELEASE, Kind.GONE) else _end_of(event, snapshot)

@@ -1,4 +1,4 @@
-"""What a person looks at: which rows of a snapshot, in which order, how many.
+"""A view: which rows of a snapshot, in which order, and how many.
 
 A view is one declaration, a `Subject` in `SUBJECTS`: its key, help, table, detail and choice of --view follow from it.
 """
@@ -35,20 +35,20 @@ class Subject(Generic[Row]):
     help: str
     """What its rows are, in a sentence."""
     row_type: type[Row]
-    """No other subject has rows of it."""
+    """The type of its rows; no other subject has it."""
     fields: tuple[Field[Row], ...]
     rows: Callable[[Snapshot], Sequence[Row]]
     """All of them, in the order that equal rows keep."""
     key: Callable[[Row], Hashable]
-    """What a row is the same by, from one snapshot to the next."""
+    """The identity of a row from one snapshot to the next."""
     sort: str
     """Name of the field that rows are sorted by unless others are chosen."""
     empty: Callable[[Snapshot], str]
     """Why there are no rows."""
     ordered: bool = False
-    """A journal: rows come sorted by that field already, and those of before come again."""
+    """Whether it is a journal: its rows are already sorted by that field, and earlier rows stay."""
     companions: tuple[str, ...] = ()
-    """Ids of subjects whose tables stand below its own, of the row under the cursor; else its detail stands beside."""
+    """Ids of subjects with a table below this one, for the row under the cursor; if empty, its detail is beside it."""
 
 
 class NewestFirst(Sequence[Event]):
@@ -76,7 +76,7 @@ class NewestFirst(Sequence[Event]):
 
 
 def processes_of(rows: Iterable[Any]) -> frozenset[ProcessKey]:
-    """Whom rows of whatever subject are about."""
+    """The processes that rows of any subject are about."""
     keys = (row.key if isinstance(row, ProcessRow) else getattr(row, "process", None) for row in rows)
     return frozenset(key.key if isinstance(key, ProcessRow) else key for key in keys if key is not None)
 
@@ -99,7 +99,7 @@ def instances_of(process: ProcessKey) -> Subject[InstanceOf]:
 
 
 def events_of(file: int, since_ns: int) -> Subject[Event]:
-    """What the journal has about one instance, by its identity."""
+    """The events of one instance in the journal, by its identity."""
 
     def rows(snapshot: Snapshot) -> Sequence[Event]:
         return [event for event in NewestFirst(snapshot) if event.file == file and event.since_ns == since_ns]
@@ -108,9 +108,9 @@ def events_of(file: int, since_ns: int) -> Subject[Event]:
 
 
 class _AllInstances:
-    """One row for each process that holds it; those that nobody holds come last.
+    """One row for each holder of each instance; instances without a holder come last.
 
-    Rows of a process that is the same object as last time are, too: of 100,000 few change between two snapshots.
+    If a process is the same object as last time, so are its rows: of 100,000 few change between two snapshots.
     """
 
     def __init__(self) -> None:
@@ -190,7 +190,7 @@ EVENTS: Subject[Event] = Subject(
 )
 
 SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS)}
-"""In the order of their keys, from 1 on; the first one is shown unless another is asked for."""
+"""In the order of their keys, from 1 on; the first is the default."""
 
 
 @dataclass(frozen=True)
@@ -200,15 +200,15 @@ class View(Generic[Row]):
     subject: Subject[Row]
     filter: Predicate[Row] = everything
     sort: str = ""
-    """A name that lookup takes in the subject's fields; empty: the subject's own."""
+    """A name that lookup accepts in the subject's fields; empty: the subject's default."""
     reverse: bool = False
     """Against the natural direction of the field."""
     rows: int | None = None
-    """At most so many; None: all."""
+    """Maximum number of rows; None: all."""
 
     @property
     def field(self) -> Field[Row]:
-        """What rows are sorted by; UnknownField if there is no such field."""
+        """The field that rows are sorted by; UnknownField if there is no such field."""
         return lookup(self.subject.fields, self.sort or self.subject.sort)
 
     @property
@@ -230,7 +230,7 @@ def look(snapshot: Snapshot, view: View[Row]) -> Sequence[Row]:
 
 
 def arranged(rows: Sequence[Row], snapshot: Snapshot, view: View[Row]) -> Sequence[Row]:
-    """As look does it with all rows of the subject."""
+    """Filters and sorts the given rows, as look does with all rows of the subject."""
     if view.filter is not everything:
         matches = view.filter
         rows = [row for row in rows if matches(row, snapshot)]
@@ -245,7 +245,7 @@ def _sorted(rows: Sequence[Row], snapshot: Snapshot, view: View[Any]) -> list[Ro
     value = view.field.order or view.field.value
     values: list[Any] = [value(row, snapshot) for row in rows]
     known = [at for at, value in enumerate(values) if value is not None]
-    # Other threads stand still while a list is sorted: half as long if it consists of parts that are sorted.
+    # Other threads wait while a list is sorted: half as long if it consists of sorted parts.
     for at in range(0, len(known), _PART):
         known[at : at + _PART] = sorted(known[at : at + _PART], key=values.__getitem__, reverse=view.descending)
     known.sort(key=values.__getitem__, reverse=view.descending)  # stable in reverse, too
