@@ -1,4 +1,4 @@
-"""Creates files for their owner only, with the rights of the user who called sudo; most are complete or do not exist."""
+"""Creates files for their owner only, with the rights of the user who called sudo; most are complete or absent."""
 
 from __future__ import annotations
 
