@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from epolltop.text.safe import printable
@@ -10,9 +11,26 @@ from epolltop.text.safe import printable
 class SourceUnavailable(Exception):
     """A source cannot run here. The message says why; the remedy says what a person can do about it."""
 
-    def __init__(self, why: str, remedy: str) -> None:
+    def __init__(self, why: str, remedy: str, *, cause: str = "", number: int = 0) -> None:
+        """Not raised yet.
+
+        Args:
+            why: for people.
+            remedy: for people, too.
+            cause: the same as `why` for programs, an id of docs/snapshot.md; empty if it has none.
+            number: the errno with which the kernel refused; 0 if it is not known, or nothing was asked.
+        """
         super().__init__(why)
         self.remedy = remedy
+        self.cause = cause
+        self.errno = number
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """All of it by name, as the evidence of a limit: the errno as EPERM, and nothing that is not known."""
+        name = errno.errorcode.get(self.errno, "")
+        known = {"why": str(self), "remedy": self.remedy, "cause": self.cause, "errno": name}
+        return {each: text for each, text in known.items() if text}
 
 
 class SourceEnded(Exception):

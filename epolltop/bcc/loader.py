@@ -63,8 +63,9 @@ def load_bcc(places: Sequence[str] = PLACES) -> Any:
         raise SourceUnavailable(
             f"the Python package bcc at {other} is not BCC, the BPF compiler collection, but an unrelated one",
             f"pip uninstall bcc, then: {install_hint()}",
+            cause="bcc",
         )
-    raise SourceUnavailable("BCC's Python module is not installed", install_hint())
+    raise SourceUnavailable("BCC's Python module is not installed", install_hint(), cause="bcc")
 
 
 def install_hint(os_release: str = "/etc/os-release") -> str:
@@ -122,9 +123,10 @@ class _explained:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise SourceUnavailable(f"BCC's library cannot be loaded: {error}", install_hint()) from None
+            raise SourceUnavailable(f"BCC's library cannot be loaded: {error}", install_hint(), cause="bcc") from None
         if isinstance(error, AttributeError):
             raise SourceUnavailable(
                 f"BCC's Python module and its library are of different versions: {error}",
                 f"remove copies of BCC that the distribution did not install, then: {install_hint()}",
+                cause="bcc",
             ) from None

@@ -61,6 +61,8 @@ class PerfBuffer:
             raise SourceUnavailable(
                 f"the kernel refused the perf buffer: {error}",
                 remedy(call, error.errno or 0) or "use --source proc",
+                cause="perf_buffer",
+                number=error.errno or 0,
             ) from None
 
     def listen_again(self, cpu: int) -> None:

@@ -102,10 +102,12 @@ class Program:
                 finally:
                     said = printed()
         except Exception as error:
+            number = number_in(f"{error}{said}")
             raise SourceUnavailable(
                 f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
-                remedy("bpf", number_in(f"{error}{said}"))
-                or "please report this message together with the output of epolltop doctor",
+                remedy("bpf", number) or "please report this message together with the output of epolltop doctor",
+                cause="programs",
+                number=number,
             ) from None
         finally:
             os.environ.pop("BCC_KERNEL_SOURCE")

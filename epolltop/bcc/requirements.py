@@ -91,7 +91,7 @@ def require() -> None:
     for check in (privileges, lockdown, btf):
         need = check()
         if not need.met:
-            raise SourceUnavailable(f"{need.name}: {need.detail}", need.remedy)
+            raise SourceUnavailable(f"{need.name}: {need.detail}", need.remedy, cause=need.name.lower())
 
 
 def kernel() -> str:

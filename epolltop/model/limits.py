@@ -54,7 +54,7 @@ TOLD = "told"
 """A sentence; see `Limit.told`."""
 
 # A source tells these. The comment gives the evidence.
-ONLY_PROC = "only_proc"  # why, remedy
+ONLY_PROC = "only_proc"  # why, remedy; cause, and errno as EPERM, where they are known
 SHORT_LIVED_UNSEEN = "short_lived_unseen"
 CREATION_UNKNOWN = "creation_unknown"
 UNHELD_UNSEEN = "unheld_unseen"

@@ -20,7 +20,9 @@ def levels_up(procfs: Procfs) -> int | None:
     numbers = procfs.own_ns_pids()
     if not numbers:
         raise SourceUnavailable(
-            "/proc does not show epolltop itself", "mount the /proc of its PID namespace: mount -t proc proc /proc"
+            "/proc does not show epolltop itself",
+            "mount the /proc of its PID namespace: mount -t proc proc /proc",
+            cause="foreign_proc",
         )
     up = len(numbers) - 1
     return up if up or not procfs.shows_machine() else None
@@ -36,4 +38,5 @@ def require_machine_clock() -> None:
         raise SourceUnavailable(
             "epolltop is in a time namespace whose boot clock is shifted",
             "run it in the machine's own: nsenter --time --target 1 epolltop",
+            cause="time_namespace",
         )

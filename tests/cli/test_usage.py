@@ -311,6 +311,13 @@ def test_output_without_a_headline_says_beside_it_that_only_proc_is_read(command
 
 
 @as_root
+def test_a_program_learns_in_one_word_why_only_proc_is_read() -> None:
+    ended = run("snapshot", "-d", "0", **NOBODY)
+    (only_proc,) = [limit for limit in json.loads(ended.stdout)["limits"] if limit["id"] == "only_proc"]
+    assert only_proc["evidence"]["cause"] == "privileges"
+
+
+@as_root
 def test_doctor_without_privileges_says_what_is_missing() -> None:
     ended = run("doctor", **NOBODY)
     assert (ended.returncode, ended.stderr) == (0, "")

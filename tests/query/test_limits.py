@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
 from epolltop.model.batch import Unlisted
 from epolltop.model.limits import DERIVED, Limit
@@ -34,7 +36,7 @@ BLIND = replace(
 
 def test_each_id_has_an_entry_and_a_line_of_the_page() -> None:
     assert CATALOGUE.keys() == IDS
-    told, derived = PAGE.read_text().split("## Limits")[1].split("| id |")[1:]
+    told, derived = PAGE.read_text().split("## Limits")[1].split("\n## ")[0].split("| id |")[1:]
     lines = [re.findall(r"^\| `(\w+)` \|", group, re.MULTILINE) for group in (told, derived)]
     assert ({*lines[0]}, {*lines[1]}) == (IDS - DERIVED, {*DERIVED})
     assert len(lines[0]) + len(lines[1]) == len(IDS)
@@ -50,6 +52,21 @@ def test_words_need_no_evidence(which: str) -> None:
 def test_an_id_of_tomorrow_is_shown_as_it_is() -> None:
     unknown = Limit.of("of_tomorrow", threads=7, who="nginx")
     assert (words(unknown), severity(unknown), remedy(unknown)) == ("of_tomorrow threads=7 who=nginx", "warn", "")
+
+
+def test_each_cause_of_a_refusal_has_a_line_of_the_page() -> None:
+    package = Path(__file__).parents[2] / "epolltop"
+    raised = {cause for path in package.rglob("*.py") for cause in re.findall(r'cause="(\w+)"', path.read_text())}
+    required = {"privileges", "lockdown", "btf"}  # requirements give their name
+    _, _, table = PAGE.read_text(encoding="utf-8").partition("| cause | ")
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == raised | required
+
+
+def test_the_evidence_of_a_refusal_is_what_is_known_of_it() -> None:
+    known = SourceUnavailable("no room", "more", cause="perf_buffer", number=errno.ENOMEM).evidence
+    assert known == {"why": "no room", "remedy": "more", "cause": "perf_buffer", "errno": "ENOMEM"}
+    assert SourceUnavailable("no room", "more").evidence == {"why": "no room", "remedy": "more"}
+    assert words(Limit.of(limits.ONLY_PROC, **known)) == "only /proc is read, since no room; remedy: more"
 
 
 def test_a_sentence_of_an_earlier_epolltop_stays_as_it_was() -> None:
