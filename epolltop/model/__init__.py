@@ -1,1 +1,1 @@
-"""What is known: batches of facts come in, a world is kept, frozen snapshots go out. No clock, no files, no probes."""
+"""The model: it takes batches of facts, keeps a world, and makes frozen snapshots. No clock, no files, no probes."""

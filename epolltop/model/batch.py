@@ -1,4 +1,4 @@
-"""The vocabulary of observation: what a source yields each tick.
+"""The records of observation: a source yields a batch of them each tick.
 
 Times named ``*_ns`` are nanoseconds of the boot clock (CLOCK_BOOTTIME), which goes on during suspend; ``wall_ns`` is
 nanoseconds since the epoch. Counts are cumulative since the source was opened. Names are text already made safe
@@ -43,7 +43,7 @@ class ProcessKey(NamedTuple):
 
 
 class Kind(enum.IntEnum):
-    """What happened to an instance; the first three are the probes' words (bpf/wire.h), the others the census'."""
+    """What happened to an instance. The first three come from probes (bpf/wire.h), the others from a census."""
 
     CREATE = 1
     CREATE_FAILED = 2
@@ -70,7 +70,8 @@ class Syscall(enum.IntEnum):
 class Event(NamedTuple):
     """One creation, failed creation or release.
 
-    The actor (pid to name) is the task in whose context it happened: for a release, whoever dropped the last reference.
+    The actor (pid to name) is the task in whose context it happened: for a release, the one that dropped the last
+    reference.
     """
 
     kind: Kind
@@ -99,12 +100,12 @@ class Event(NamedTuple):
     by_kernel: bool
     """The actor is a kernel thread (descriptors in flight are dropped by one)."""
     by_census: bool = False
-    """The census, or who else looked, held the last reference for a moment: pid and start are the creator's, and who
-    closed it is not known."""
+    """The census, or another program that looked, held the last reference for a moment: pid and start are the
+    creator's, and who closed it is not known."""
     since_ns: int = 0
     """With file, the identity of the instance: its creation, else when it was first seen. 0 if unknown."""
     stack: Annotated[tuple[Frame, ...], Meta(max_length=FRAMES_MAX)] = ()
-    """Of creations: the actor's user stack, a readable frame each, innermost first; empty if not taken or not known."""
+    """For a creation: the actor's user stack as readable frames, innermost first; empty if not taken or not known."""
 
     @property
     def process(self) -> ProcessKey:
@@ -139,7 +140,7 @@ class Holding(NamedTuple):
     argument: int
     syscall: int
     creator: int = 0
-    """Pid of who created the instance; 0 if that is not known."""
+    """Pid of the creator of the instance; 0 if that is not known."""
     creator_start: Ticks = 0
     """As in ProcessKey."""
     cloexec: bool | None = None
@@ -159,7 +160,7 @@ class Census:
     by_address: bool
     """Files are named by kernel addresses, as in events; else by numbers, which no release can be matched with."""
     cut: frozenset[ProcessKey] = frozenset()
-    """Processes that may hold more than it tells: there was more than one census may take."""
+    """Processes that may hold more than the census has, because there was more than one census may take."""
 
 
 class Counts(NamedTuple):
@@ -291,15 +292,15 @@ SEEN_BY: Mapping[str, str] = {
     "failed_sampled_out": "epoll_create",
     **dict.fromkeys(LoopCounts._fields, "epoll_wait"),
 }
-"""By counter, the name of the probe that sees what it counts."""
+"""The name of the probe for each counter."""
 
 
 DERIVED_COUNTERS = frozenset(("created", "released"))
-"""Those of which censuses give a lower bound where no probe sees them. Others are unknown there."""
+"""Counters for which censuses give a lower bound without a probe. Without a probe, others are unknown."""
 
 
 class Totals(NamedTuple):
-    """What all processes did since the source was opened, kernel threads included in released."""
+    """What all processes did since the source was opened; released includes kernel threads."""
 
     created: int = 0
     failed: int = 0
@@ -322,11 +323,11 @@ class Process(NamedTuple):
     fd_limit: int | None
     """Soft RLIMIT_NOFILE; None if unlimited or unreadable."""
     container: Name | None = None
-    """Id of the innermost container, or its name with runtimes that have no ids; None if its cgroup tells of none."""
+    """Id of the innermost container, or its name with runtimes without ids; None if its cgroup names no container."""
     ns_pid: int | None = None
-    """What the process is called in its own PID namespace: the pid itself if that is the one observed from."""
+    """The pid of the process in its own PID namespace; equal to its pid if epolltop observes from that namespace."""
     compat: bool = False
-    """It is known to run a 32-bit program on a 64-bit kernel."""
+    """Whether it is known to run a 32-bit program on a 64-bit kernel."""
     command_bytes: int | None = None
     """Length of the whole command line, of which `command` may be the beginning; None if not known."""
     command_truncated: bool = False
@@ -336,12 +337,12 @@ class Process(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A logical probe and what it is really attached to."""
+    """A logical probe and its actual hook."""
 
     name: Name
     attached_to: Note
     traces: bool
-    """False: nothing fires when it happens; changes are derived from one census to the next."""
+    """False: no hook fires; changes are derived from the difference between two censuses."""
 
 
 class Host(NamedTuple):
@@ -363,49 +364,49 @@ class Source:
     census_by: Note
     """How existing instances are found."""
     limits: Annotated[tuple[Limit, ...], Meta(max_length=NOTES_MAX)] = ()
-    """What this source cannot see here and now; `ONLY_PROC` among them if a better one could not run."""
+    """Limits of this source here and now; `ONLY_PROC` is among them if a better source could not run."""
     unreadable: int = 0
     """Processes whose descriptors could not be read."""
     events: int = 0
     """Records delivered since the source was opened."""
     lost: int = 0
-    """Records that the kernel could not hand over, because they came quicker than they were taken in: loss."""
+    """Records that the kernel could not hand over, because they came faster than epolltop read them: loss."""
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
     failed_sampled_out: int = 0
     """Failures likewise."""
     untold_releases: int = 0
-    """Releases without an event, of instances older than the trace: left out likewise, or done outside of the PID
-    namespace. Only a census tells which."""
+    """Releases without an event, of instances older than the trace: above the detail rate, or made outside the PID
+    namespace. Only a census tells which instances."""
     overflowed: int = 0
-    """Entries refused by a full kernel map: those processes' own counts, or instances' times of birth, are missing."""
+    """Entries refused by a full kernel map: counts of processes, or times of creation of instances, are missing."""
     unattributed: int = 0
     """Of created, failed and released: counted in totals only, because the map of processes was full."""
     missed: int = 0
-    """Runs of the probes on creations and releases that the kernel left out, because one was running on that CPU: so
-    much is in no count. Of other probes a limit tells it."""
+    """Runs of the probes on creations and releases that the kernel skipped, because a probe was running on that CPU:
+    counts may lack as many. For other probes there is a limit."""
     sees_compat: bool = True
-    """Whether what 32-bit programs create is counted like what others create."""
+    """Whether creations by 32-bit programs are counted like others."""
     stacks_left_out: int = 0
-    """Creations without the stack that was asked for, because there were too many different ones."""
+    """Creations without the requested stack, because there were too many different ones."""
     sees_all_releases: bool = True
-    """Whether each release is told, or counted as one that is not. Otherwise a census decides what has ended."""
+    """Whether each release has an event or is counted as one without. Otherwise a census decides what has ended."""
 
     @property
     def exact(self) -> bool:
-        """Whether both creations and releases are seen. Other probes have no say in this."""
+        """Whether probes see both creations and releases. Other probes do not matter."""
         return self.sees("created") and self.sees("released")
 
     def sees(self, counter: str) -> bool:
-        """Whether a probe sees what is counted there. Otherwise the counter is a lower bound, if it is known at all."""
+        """Whether a probe sees what the counter counts. Otherwise it is a lower bound, if it is known at all."""
         return self.traces(SEEN_BY[counter])
 
     def traces(self, name: str) -> bool:
-        """Whether the probe of that name fires at the moment it stands for; every source gives its probes one name."""
+        """Whether the probe of that name has a hook that fires; all sources use the same names."""
         return any(probe.name == name and probe.traces for probe in self.probes)
 
     def knows(self, counter: str) -> bool:
-        """Whether a probe or the census tells anything of what is counted there."""
+        """Whether a probe or the census tells anything about the counter."""
         return counter in DERIVED_COUNTERS or self.sees(counter)
 
 
@@ -422,7 +423,7 @@ class CounterTable(NamedTuple):
     none: Any
     """The record of what did nothing."""
     process_of: Callable[[Any], ProcessKey]
-    """Who did what is counted under a key."""
+    """The process whose activity is counted under a key."""
 
 
 def _its_own(key: ProcessKey) -> ProcessKey:
@@ -445,7 +446,7 @@ class Batch:
     cost: Cost
     events: Sequence[Event] = ()
     counts: Mapping[ProcessKey, Counts] = _table(Counts)
-    """Whole each time: a process that is missing has neither acted nor is kept."""
+    """Complete each time: a missing process has not acted, or is no longer kept."""
     loops: Mapping[LoopKey, LoopCounts] = _table(LoopCounts, attrgetter("process"))
     """Whole each time, too."""
     loop_times: Mapping[LoopKey, LoopTimes] = field(default_factory=dict)
@@ -470,7 +471,7 @@ TABLES: Mapping[str, CounterTable] = {
 
 
 class Unlisted(NamedTuple):
-    """References to files that no descriptor table shows: at least so many, as far as we may look."""
+    """References to files that no descriptor table shows: lower bounds, as far as epolltop may look."""
 
     in_flight: int
     """Descriptors of any kind, sent over Unix sockets and not yet received."""

@@ -1,4 +1,4 @@
-"""How much a saved file holds at most: sources and whoever writes keep to it, so whoever reads may refuse more.
+"""Bounds of saved files: sources and writers keep them, so a reader may refuse more.
 
 The bounds of a record's members stand in their types. Recordings derive from these what to refuse.
 """
@@ -15,12 +15,12 @@ HOLDERS_MAX = 100_000
 """Holders that all instances of a snapshot file list together; where there are more, each lists the first few. Else 200
 processes that share 1,000 instances would be 40 million."""
 FIRST_HOLDERS = 8
-"""So few; what else is told of them is their number."""
+"""Holders that such an instance lists; of the others the file has only the number."""
 EVENTS_MAX = 100_000
 """Events of a snapshot file, the last ones; without stacks they take half of it."""
 
 NOTES_MAX, NOTE_CHARS_MAX = 100, 1000
-"""Of what a source cannot see, and of its probes: a dozen in practice, a sentence each."""
+"""Limits of a source, and its probes: a dozen in practice, one sentence each."""
 EVIDENCE_MAX = 8
 """Numbers and names that one of these limits has; three in practice."""
 NAME_CHARS_MAX = 256

@@ -1,9 +1,9 @@
-"""Whose counts may lack something.
+"""Which processes may have incomplete counts.
 
-The kernel's map of processes may have been full for a while: what finds it full is counted in the totals, but for no
-process. Who had an entry before, or came when there was room again, is counted wholly all the same.
+The kernel's map of processes may have been full for a while. Then the totals count a call, but no process does. A
+process that had an entry before, or started when there was room again, still has complete counts.
 
-What 32-bit programs create may not be counted at all.
+Creations by 32-bit programs may not be counted at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Completeness:
         self._whole: frozenset[ProcessKey] = frozenset()  # of those: counted from their first act on
         self._unseen: frozenset[ProcessKey] = frozenset()  # 32-bit programs
         self.totals_lack = False
-        """Whether the totals, too, may lack something: what a 32-bit program did, or what no probe was run for."""
+        """Whether the totals may be incomplete, too: calls of a 32-bit program, or calls for which no probe ran."""
 
     def apply(self, batch: Batch, met: Container[ProcessKey], covers: Callable[[ProcessKey], bool]) -> None:
         """Takes in one batch; batches come in order.
@@ -46,7 +46,7 @@ class Completeness:
         if not batch.source.sees_compat:
             compat = frozenset(key for key, process in batch.processes.items() if process.compat)
             self.totals_lack = self.totals_lack or any(map(covers, compat))
-            # Who was gone before /proc was asked, and released what nobody saw it create, may have been one.
+            # A process that ended before /proc was read may have been one, if it released more than it created.
             gone = (key for key, own in batch.counts.items() if key not in met and own.released > own.created)
             self._unseen = compat.union(gone)
 
@@ -55,7 +55,7 @@ class Completeness:
         self._whole = self._whole.intersection(kept)
 
     def may_lack(self, process: ProcessKey) -> bool:
-        """Whether something that it did may be counted for nobody."""
+        """Whether some of its calls may be counted for no process."""
         if process in self._unseen:
             return True
         return self._full_ns is not None and process not in self._whole and not self._came_later(process)

@@ -1,7 +1,7 @@
-"""How the open instances and the descriptors of each process grow: over the last minute, and over the last hour.
+"""Growth of the open instances and the descriptors of each process, over the last minute and over the last hour.
 
-What grows slowly is seen against what was there long before, so levels are kept, and not rates: as steps, thinned with
-their age. A process whose levels do not change costs one step.
+Slow growth shows only against a level of long ago. So this keeps levels, not rates: as steps, fewer with age. A process
+whose levels do not change costs one step.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ MINUTE_S, HOUR_S = 60, 3600
 SLOT_NS, OLD_SLOT_NS = 5_000_000_000, 300_000_000_000
 """A step is kept for each slot of the last minute, and for each old slot before."""
 STEPS = MINUTE_S * 1_000_000_000 // SLOT_NS + HOUR_S * 1_000_000_000 // OLD_SLOT_NS + 3
-"""So many at most for each process: some 2 KB."""
+"""Maximum for each process: about 2 KB."""
 _SHORTEST_S = 1.0
-"""Less tells nothing about a minute."""
+"""A shorter time says nothing about a minute."""
 
 
 class Levels(NamedTuple):
-    """What a process has at an instant."""
+    """The instances and descriptors of a process at an instant."""
 
     open: int
     fds: int | None
 
 
 class Step(NamedTuple):
-    """From this instant on it had so much."""
+    """The levels from this instant on."""
 
     at_ns: int
     levels: Levels
@@ -56,7 +56,7 @@ class Levelled:
         alive: Collection[ProcessKey],
         levels: Callable[[ProcessKey], Levels],
     ) -> None:
-        """Takes in what holders have, and those who held something and live; forgets all others."""
+        """Adds the levels of holders, and of living processes that held something; forgets all others."""
         before_ns = self._looked_ns
         self._steps = {
             key: thinned(self._steps.get(key) or _first(key, before_ns, now, now_ns), Step(now_ns, now))
@@ -78,7 +78,7 @@ class Levelled:
 
 
 def thinned(steps: _Steps, newest: Step) -> _Steps:
-    """The steps with another one, if it is one; of each slot the last, and of all before the hour."""
+    """The steps with another one, if levels changed; keeps the last of each slot, and of all before the hour."""
     if steps and steps[-1].levels == newest.levels:
         return steps
     now_ns = newest.at_ns
@@ -91,7 +91,7 @@ def thinned(steps: _Steps, newest: Step) -> _Steps:
 
 
 def _first(process: ProcessKey, before_ns: int | None, now: Levels, now_ns: int) -> _Steps:
-    """Who lived at the look before, and held nothing then, came from nothing; others may have inherited."""
+    """A process that lived at the last look and held nothing starts from zero; others may have inherited instances."""
     if before_ns is None or not process.start or process.start * NS_PER_TICK >= before_ns:
         return (Step(now_ns, now),)
     return (Step(before_ns, Levels(0, None)),)

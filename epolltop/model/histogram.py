@@ -9,7 +9,7 @@ BUCKETS_MAX = 65
 
 
 class Histogram(NamedTuple):
-    """Of values in whole steps. Whoever declares it says what a step is: a nanosecond, or one."""
+    """A distribution of values in whole steps. Its declaration says what a step is: a nanosecond, or one."""
 
     counts: tuple[int, ...]
     """counts[0]: zeros; counts[n]: from 2**(n-1) to below 2**n steps."""
@@ -22,7 +22,7 @@ class Histogram(NamedTuple):
         return sum(self.counts)
 
     def quantile(self, share: float) -> int | None:
-        """What that share of the values does not exceed, in steps, to a power of two; None if there are none."""
+        """The value that this share of the values does not exceed, in steps, to a power of two; None without values."""
         left = share * self.total
         for n, count in enumerate(self.counts):
             left -= count
@@ -31,7 +31,7 @@ class Histogram(NamedTuple):
         return None
 
     def as_json(self, steps: int, suffix: str) -> dict[str, Any]:
-        """Numbers in units of so many steps: the median, the 99th percentile, the largest, the buckets in use."""
+        """The median, the 99th percentile, the largest and the buckets in use, in units of that many steps."""
         median, high = (self.quantile(share) for share in (0.5, 0.99))
         return {
             f"p50{suffix}": _in_units(median, steps),
@@ -42,7 +42,7 @@ class Histogram(NamedTuple):
 
 
 def from_json(buckets: list[tuple[float, int]], largest: float, steps: int) -> Histogram:
-    """The reverse.
+    """The histogram with these buckets.
 
     Raises:
         ValueError: no histogram has such a bucket.

@@ -1,4 +1,4 @@
-"""Who holds what a census shows."""
+"""The holders of instances in a census."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SINGLE: dict[tuple[bool | None, ...], tuple[bool | None, ...]] = {(flag,): (fla
 
 
 class Shown(NamedTuple):
-    """What a census shows of one file."""
+    """The holdings of one file in a census."""
 
     first: Holding
     holders: tuple[Holder, ...]
@@ -26,10 +26,10 @@ _OF_ONE: dict[bool | None, Cloexec] = {None: (), True: ((True,),), False: ((Fals
 
 
 def by_file(holdings: Sequence[Holding], files: Collection[int] | None) -> dict[int, Sequence[Holding]]:
-    """What is told of each of some files, or of all.
+    """The holdings of each of some files, or of all.
 
-    Addresses are bad hashes, their low bits being the same: a look into a large dictionary costs 0.1 us, so that a
-    census of 100,000 takes as few as it can.
+    Addresses are bad hashes, because their low bits are the same: a look into a large dictionary costs 0.1 us. So a
+    census of 100,000 makes as few looks as it can.
     """
     told: dict[int, Sequence[Holding]] = {}
     several: dict[int, list[Holding]] = {}
@@ -61,7 +61,7 @@ def shown(told: Sequence[Holding], processes: dict[ProcessKey, ProcessKey]) -> S
 
 
 def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Holder, ...]:
-    """Whoever is in one of them, with the descriptors of both."""
+    """The holders of both, with all their descriptors."""
     if not others:
         return holders
     fds: dict[ProcessKey, set[int]] = {}

@@ -1,14 +1,14 @@
-"""Which epoll instances exist and who holds them, from events and censuses.
+"""Which epoll instances exist and which processes hold them, from events and censuses.
 
 An event is exact but may be missing (lost, left out in a storm, older than the trace) or late (each CPU delivers on its
 own). A census is complete but a moment old. Rules that reconcile them:
 
 - A file address is reused as soon as it is free: an instance is (address, time of creation or first sight).
 - A census cannot refute what happened after it began: later creations may be missing in it, later releases present.
-- What a census no longer shows is gone, unless its release would have been told: then only descriptors in flight or a
-  waiting thread keep it, and it stays, held by nobody.
-- A census that is cut short refutes nothing that the processes may hold of which it told a part only: what these were
-  known to hold they go on holding, and nothing is gone.
+- An instance that a census no longer shows is gone, unless its release would have had an event. In that case only
+  descriptors in flight or a waiting thread keep it, and it stays without a holder.
+- A census that is cut short shows only a part of some processes. They keep the instances that they were known to hold,
+  and nothing is gone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNCERTAIN_MAX = 10_000
 """Instances that are kept although a census that was cut short did not show them: 10 MB. More are forgotten, and found
 again by a census that reaches them."""
 LIVE_MAX = 160_000
-"""Instances that are known one by one: 160 MB. A census tells fewer; creations that find no room wait for the next."""
+"""Instances known one by one: 160 MB. A census has fewer; creations without room wait for the next census."""
 
 
 class Instances:
@@ -68,7 +68,7 @@ class Instances:
         return len(self._held.get(process, ()))
 
     def unheld(self) -> tuple[Instance, ...]:
-        """Those that nobody has a descriptor for."""
+        """The instances for which no process has a descriptor."""
         return tuple(map(self.live.__getitem__, sorted(self._unheld)))
 
     def apply_event(self, event: Event) -> Event:
@@ -92,7 +92,7 @@ class Instances:
             self._put(instance._replace(watches=watches))
 
     def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
-        """Heals: adds what was missed, drops what is gone, and knows all holders afterwards.
+        """Adds instances that events missed, drops those that are gone, and updates all holders.
 
         Looks only at files that changed since the last census or had an event since; the rest is unchanged.
 
@@ -106,7 +106,7 @@ class Instances:
         Returns:
             FOUND and GONE for each change that no event had announced.
         """
-        # What comes later than two censuses ends up right all the same: the next one heals it.
+        # Events that come later than two censuses do no lasting harm: the next census corrects their effect.
         self._released = {file: last_ns for file, last_ns in self._released.items() if last_ns >= self.looked_ns}
         release_told = release_told and self._told_whole
         self._told_whole = release_told or not census.cut
@@ -244,7 +244,7 @@ class Instances:
         return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
 
     def _meet_again(self, live: Instance, met: Shown, started_ns: int) -> None:
-        """Takes in who holds one that is known."""
+        """Updates the holders of a known instance."""
         self._uncertain.discard(live.file)
         holders = joined(met.holders, self._believed(live))
         cloexec = met.cloexec if holders == met.holders else ()  # of whom it did not show, it told nothing
@@ -261,7 +261,7 @@ class Instances:
         return instance._replace(holders=holders, past=past, cloexec=cloexec)
 
     def _believed(self, instance: Instance) -> tuple[Holder, ...]:
-        """Those of its holders whom the last census cannot refute."""
+        """Those of its holders that the last census cannot refute."""
         return tuple(holder for holder in instance.holders if holder.process in self.cut)
 
     def _put(self, instance: Instance) -> None:
@@ -271,7 +271,7 @@ class Instances:
         self._add(instance)
 
     def _add(self, instance: Instance) -> None:
-        """One of which nothing was known."""
+        """A new instance of which nothing was known."""
         file, holders = instance.file, instance.holders
         self.live[file] = instance
         for process, fds in holders:
@@ -340,7 +340,7 @@ def _traced(
 
 
 def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:
-    """What a census tells, charged to the first holder: who acted, and when exactly, is not known."""
+    """A census event for the first holder: who acted, and when exactly, is not known."""
     process = instance.holders[0].process if instance.holders else ProcessKey(0, 0)
     fds = instance.holders[0].fds if instance.holders else ()
     return Event(

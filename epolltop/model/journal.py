@@ -30,7 +30,7 @@ class Journal(Sequence[Event]):
         self._tail: tuple[Event, ...] = ()
 
     def followed_by(self, events: Iterable[Event]) -> Journal:
-        """A journal with these events at the end; this very one if there are none."""
+        """A journal with these events at the end; the same object if there are none."""
         end = (*self._tail, *events)
         if len(end) == len(self._tail):
             return self

@@ -1,7 +1,7 @@
-"""What cannot be seen, as data: which limit it is, and the numbers and names that show how far it goes.
+"""Limits of what epolltop can see, as data: the id of a limit, and the numbers and names that show its extent.
 
-Whoever meets a limit gives its id and the evidence. `query.limit_catalogue` has the words, the severity and the remedy
-of each id; only front ends ask it.
+The code that meets a limit gives its id and the evidence. `query.limit_catalogue` has the words, the severity and the
+remedy of each id; only front ends use it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Limit(NamedTuple):
 
     @classmethod
     def told(cls, sentence: str, which: str = "told") -> Limit:
-        """What an epolltop that knew no ids wrote down in words."""
+        """A limit that an early epolltop, without ids, recorded in words."""
         return cls.of(which, sentence=sentence)
 
     def number(self, name: str) -> int:
@@ -109,4 +109,4 @@ DERIVED = frozenset(
         UNLISTED_UNKNOWN,
     )
 )
-"""Those of the second group: who reads a snapshot again leaves them out, and they are derived anew."""
+"""Those of the second group: a reader of a snapshot leaves them out and derives them anew."""

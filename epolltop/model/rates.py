@@ -1,4 +1,4 @@
-"""Counters of any table: what they add up to, and how fast they rise.
+"""Counters of any table: their sums and rates.
 
 A record of counters is a NamedTuple of numbers. One more member in it has a total and a rate without further code.
 """
@@ -49,12 +49,12 @@ def added(left: Record, right: Record) -> Record:
 
 
 def fell(now: Record, then: Record) -> bool:
-    """Whether a counter is less than it was: it was counted anew since."""
+    """Whether a counter fell: then counting began anew."""
     return any(map(operator.lt, now, then))
 
 
 def risen(now: Record, then: Record | None) -> Record:
-    """What was counted in between. One that fell, or was not there, began anew from 0."""
+    """The increase in between. A counter that fell, or did not exist, began anew from 0."""
     if then is None or fell(now, then):
         return now
     return now._make(map(operator.sub, now, then))

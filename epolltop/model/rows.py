@@ -27,7 +27,7 @@ class Evidence(NamedTuple):
 
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
-    """What front ends see of it."""
+    """The row for front ends."""
     return ProcessRow(
         key=key,
         facts=known.facts or _told(key, known),
@@ -43,6 +43,6 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
 
 
 def _told(key: ProcessKey, known: Evidence) -> Process:
-    """What is known of a process that was gone before /proc was asked."""
+    """The facts about a process that ended before /proc was read."""
     ppid, name = (known.actor.ppid, known.actor.name) if known.actor else (None, "")
     return Process(key, ppid, name, f"[{name}]", known.uid, known.user, cgroup=None, fds=None, fd_limit=None)

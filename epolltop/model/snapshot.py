@@ -44,7 +44,7 @@ class Thread(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Who held an instance up to an instant; a census at that instant showed others."""
+    """The holders of an instance up to an instant, when a census showed others."""
 
     until_ns: int
     """Boot clock."""
@@ -74,7 +74,7 @@ class Instance(NamedTuple):
     thread: Thread | None = None
     """Which created it; None if that is not known."""
     more_holders: int = 0
-    """Besides these: of them a snapshot file told only the number."""
+    """Number of further holders, which a snapshot file did not list."""
 
     @property
     def id(self) -> str:
@@ -104,13 +104,13 @@ class Instance(NamedTuple):
         return self.cloexec[at] if self.cloexec else (None,) * len(self.holders[at].fds)
 
     def _place_of(self, process: ProcessKey) -> int | None:
-        """Among the holders. Every row asks, so a walk would be the square of their number."""
+        """Its position among the holders. Every row asks, so a linear search would take quadratic time."""
         at = bisect.bisect_left(self.holders, (process,))
         return at if at < len(self.holders) and self.holders[at].process == process else None
 
 
 class Growth(NamedTuple):
-    """How what a process has grows, see growth.py; negative if it shrinks."""
+    """Growth of the instances and descriptors of a process, see growth.py; negative if they shrink."""
 
     net_per_min: float
     """Open instances a minute: over the last minute, or since the process is known if that is shorter."""
@@ -138,11 +138,11 @@ class ProcessRow:
     """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
     instances: tuple[Instance, ...]
     lacking: bool = False
-    """Some of what it did may be counted for nobody, see completeness.py: its counts are lower bounds."""
+    """Some of its calls may be counted for no process, see completeness.py: its counts are lower bounds."""
     partly_listed: bool = False
-    """It may hold more instances than those, which are all that is known one by one."""
+    """It may hold more instances than these, which are all that are known one by one."""
     more_instances: int = 0
-    """It holds so many besides these: a snapshot file did not list them."""
+    """Number of further instances that it holds and that a snapshot file did not list."""
     growth: Growth | None = None
     """None before it was known for a second."""
 
@@ -226,7 +226,7 @@ class ProcessRow:
 
     @property
     def fd_limit_in_s(self) -> float | None:
-        """When it has as many descriptors as it may have: 0 if it has, else None unless they grow."""
+        """Seconds until it reaches its limit of descriptors: 0 if reached, otherwise None unless they grow."""
         fds, limit = self.facts.fds, self.facts.fd_limit
         if fds is None or limit is None:
             return None
@@ -236,7 +236,7 @@ class ProcessRow:
         return (limit - fds) / per_s if per_s and per_s > 0 else None
 
     def known(self, count: Count) -> Count | None:
-        """One of its counts or rates; None if it is 0 because something may not have been counted."""
+        """One of its counts or rates; None if it is 0 and may be incomplete."""
         return count if count or not self.lacking else None
 
 
@@ -255,20 +255,20 @@ class Extent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known at now_ns."""
+    """The state at now_ns."""
 
     now_ns: int
     wall_ns: int
     observed_s: float
-    """How long counts have run."""
+    """Time over which epolltop has counted."""
     window_s: float
-    """Over which rates are taken; 0: nothing was observed yet, counts and rates are unknown."""
+    """Time over which rates are computed; 0: nothing was observed yet, counts and rates are unknown."""
     source: Source
     totals: Totals
     open: int
     """Distinct instances of the selected processes, as far as they are listed."""
     unheld: tuple[Instance, ...]
-    """Of these, instances that no process has a descriptor for: sent but not received, or kept by a waiting thread."""
+    """Of these, instances without a descriptor in any process: sent but not received, or kept by a waiting thread."""
     create_per_s: float
     release_per_s: float
     processes: tuple[ProcessRow, ...]
@@ -284,17 +284,17 @@ class Snapshot:
     dropped: int = 0
     """Events that are in no news, because too many waited: since somebody looks who is told all."""
     lacking: bool = False
-    """Some of what the processes did that totals are about may not be counted."""
+    """Some calls of the processes in the totals may not be counted."""
     unseen: int = 0
-    """Of that: creations by these processes that no probe saw, at least so many."""
+    """Of these calls, creations that no probe saw: a lower bound."""
     partly_listed: bool = False
-    """There may be more instances than are known one by one."""
+    """There may be more instances than epolltop knows one by one."""
     absent: tuple[int, ...] = ()
-    """Pids that were selected and of which nothing is known: there is no such process, or no longer."""
+    """Selected pids without a process: it does not exist, or no longer exists."""
     looked_ns: int = 0
-    """When the last census began: who holds what is not known any later, but for who created it. 0: there was none."""
+    """Start of the last census. Of holders, only creators are known for a later time. 0: there was no census."""
     of: Extent | None = None
-    """What there was in all, if this is a snapshot file that lists only some of it. Totals and rates are about all."""
+    """The extent of everything, if this is a snapshot file that lists only a part. Totals and rates are about all."""
 
     @property
     def exact(self) -> bool:
@@ -324,7 +324,7 @@ class Snapshot:
     def net_of(self, row: ProcessRow) -> int | None:
         """Instances that a process created less those it released; None if some of either may not be counted.
 
-        Where no probe fires both are what two censuses show, and so is the difference.
+        Without a probe, both numbers come from the difference between two censuses.
         """
         alike = self.source.sees("created") == self.source.sees("released")
         return row.created - row.released if self.window_s and alike and not row.lacking else None

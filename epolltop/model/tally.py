@@ -1,7 +1,7 @@
-"""What each process did since the start, from the entries that kernel maps have of it, whatever their keys.
+"""The counts of each process since the start, from its entries in the kernel's maps, whatever their keys.
 
-A source frees the entry of what it cannot see, which may live all the same: what happens then is counted in a new one,
-from 0 on.
+A source frees the entry of a process that it cannot see, but the process may still be alive. Its later calls are then
+counted in a new entry, from 0 on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Tally:
 
     def __init__(self, table: CounterTable) -> None:
         self.counts: dict[ProcessKey, Any] = {}
-        """Of all that were not forgotten."""
+        """The counts of all processes that were not forgotten."""
         self.none = table.none
         """The record of what did nothing."""
         self._past = table.none  # of those that were forgotten and count
@@ -45,7 +45,7 @@ class Tally:
         return self.counts.get(process, self.none)
 
     def sum(self, covers: Callable[[ProcessKey], bool]) -> Any:
-        """What selected processes did, and those that are forgotten."""
+        """The sum for selected processes, including forgotten ones."""
         total = self._past
         for process, counts in self.counts.items():
             if covers(process):
@@ -53,7 +53,7 @@ class Tally:
         return total
 
     def forget(self, process: ProcessKey, *, covered: bool) -> None:
-        """Drops one of which there is no entry; if it is covered, what it did stays in the sum."""
+        """Forgets a process without an entry; if it is covered, its counts stay in the sum."""
         counts = self.counts.pop(process, None)
         if counts is not None and covered:
             self._past = added(self._past, counts)
@@ -85,7 +85,7 @@ class Tallies:
         return {name: dict(tally.counts) for name, tally in self._tallies.items()}
 
     def acted(self, since: ByTable) -> set[ProcessKey]:
-        """Who did something since then."""
+        """The processes whose counts rose since then."""
         none: Mapping[ProcessKey, Any] = {}
         return {
             process
@@ -96,7 +96,7 @@ class Tallies:
         }
 
     def counted(self, process: ProcessKey, since: ByTable, window_s: float) -> tuple[Counted[Any], ...]:
-        """What a process did, with the rates since then, in the order of the tables."""
+        """The counts of a process and their rates since then, in the order of the tables."""
         return tuple(
             [
                 counted(tally.of(process), since[name].get(process, tally.none) if since else tally.none, window_s)
@@ -105,7 +105,7 @@ class Tallies:
         )
 
     def rates(self, table: str, counter: str, since: ByTable, window_s: float) -> dict[ProcessKey, float]:
-        """Of one counter, by those of whom it rose since then."""
+        """The rates of one counter since then, by the processes for which it rose."""
         then, tally = since.get(table, {}), self._tallies[table]
         rises = (
             (process, getattr(counts, counter) - getattr(then.get(process, tally.none), counter))

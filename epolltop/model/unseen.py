@@ -1,7 +1,7 @@
-"""Creations that no probe saw: known by what came of them.
+"""Creations that no probe saw, inferred from later events.
 
-Where only the calls of 64-bit programs are traced, others make instances all the same (int $0x80, x32). One that no
-census met ends in a release of something unknown; one that lives is found by a census that is not the first.
+If only 64-bit calls are traced, other calls (int $0x80, x32) still create instances. If such an instance ends before a
+census, there is a release of something unknown. If it lives on, a census after the first one finds it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from epolltop.model.batch import Batch, Census, Event, Kind, ProcessKey
 
 
 class Unseen:
-    """Lower bounds: what a storm left out of the events, or a kernel thread dropped, is not among them."""
+    """Lower bounds: they lack instances whose event was left out in a storm, or that a kernel thread dropped."""
 
     def __init__(self) -> None:
         self._number: collections.Counter[ProcessKey] = collections.Counter()

@@ -1,7 +1,7 @@
-"""What one listener sees the world through: where its window begins, what it was shown, what it was not told yet.
+"""The window of one listener: where it begins, what it has shown, and the news that it has not handed out yet.
 
-Several may look at one world, each at a pace of its own. History belongs to the window and not to the world: it is a
-rate for each window that was closed, and 0.3 s make other rates than 1 s.
+Several listeners may look at one world, each at its own pace. History belongs to the window, not to the world: it has
+one rate for each closed window, and windows of 0.3 s have other rates than windows of 1 s.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Mark:
     cpu_ns: int | None
 
     def without(self, forgotten: Collection[ProcessKey]) -> Mark:
-        """The same, as if these had done nothing: one that comes back is counted from 0 on."""
+        """The same without these processes: one that comes back is counted from 0 on."""
         if not any(key in counts for counts in self.counts.values() for key in forgotten):
             return self
         kept = {
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass
 class Window:
-    """One listener's. Only the world and who opened it touch it."""
+    """The window of one listener. Only the world and its opener touch it."""
 
     tell_all: bool
     """Snapshots carry every event since the one before, not only what the journal keeps."""
@@ -55,7 +55,7 @@ class Window:
     """There, too."""
     news: list[Event] = field(default_factory=list)
     dropped: int = 0
-    """Events that had no room among the news any more: the oldest, since the window was opened."""
+    """The oldest news, dropped because there was no room, since the window was opened."""
 
     def hear(self, events: Sequence[Event]) -> None:
         """Notes what happened."""

@@ -1,7 +1,7 @@
-"""The reducer: applies batches, live or recorded, and freezes what it knows into snapshots.
+"""The reducer: applies batches, live or recorded, and makes frozen snapshots.
 
-Counts run since the start; rates are taken since a window's mark. A live view marks every tick; one that reports on a
-whole observation marks once, at its start.
+Counts run from the start; rates are computed since a window's mark. A live view sets a mark every tick; a report on a
+whole observation sets one mark, at its start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PART = 1024
 """Events that are taken in at once. A source may make them as they are asked for, and a flood is large."""
 _LIFECYCLE = list(TABLES).index("counts")
 _COUNTER = {"released_by_kernel": "released"}
-"""Of the totals that are no counter of a process, the one they are part of."""
+"""For totals without a counter of a process: the total that includes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class World:
         """
         self._selection = selection or Selection()
         self.windows: list[Window] = []
-        """Through which somebody looks."""
+        """The windows of all listeners."""
         self._instances = Instances()
         self._held: dict[ProcessKey, tuple[Instance, ...]] = {}
         self._facts: dict[ProcessKey, Process] = {}
@@ -87,7 +87,7 @@ class World:
         self._cpu_ns: int | None = None  # own CPU time at the first batch
 
     def copy(self) -> World:
-        """A world that knows the same and goes on by itself, with windows of its own in the same order."""
+        """An independent world with the same state, with windows of its own in the same order."""
         return copied(self)
 
     def journal_since(self, number: int) -> Sequence[Event]:
@@ -135,7 +135,7 @@ class World:
             self._levelled.look(batch.now_ns, self._instances.holders(), self._alive, self._levels)
 
     def open_window(self, *, tell_all: bool = False) -> Window:
-        """Another look at this world; its rates run from the start until it is marked.
+        """A new window on this world; its rates run from the start until it is marked.
 
         Args:
             tell_all: its snapshots carry every event since the one before, not only what the journal keeps.
@@ -144,11 +144,11 @@ class World:
         return self.windows[-1]
 
     def close_window(self, window: Window) -> None:
-        """Nobody looks through it any more."""
+        """Closes a window."""
         self.windows = [other for other in self.windows if other is not window]
 
     def mark(self, window: Window) -> Mark:
-        """Begins a window anew here, and forgets who is gone and in no window any more."""
+        """Begins a window anew here, and forgets processes that are gone and in no window any more."""
         batch = self._require_batch()
         counted = (table.process_of(key) for name, table in TABLES.items() for key in getattr(batch, name))
         present = {*counted, *self._instances.holders(), *self._alive}
@@ -164,11 +164,11 @@ class World:
         return Mark(self._require_batch().since_ns, {}, Totals(), self._cpu_ns)
 
     def freeze(self, window: Window, since: Mark | None = None) -> Snapshot:
-        """What is known now. What did not change is the same object as in the window's last snapshot.
+        """The present state. Unchanged parts are the same objects as in the window's last snapshot.
 
         Args:
-            window: whoever looks.
-            since: rates are since then; None: since the window's mark.
+            window: the window of the caller.
+            since: start of the rates; None: the window's mark.
         """
         batch, since = self._require_batch(), since or window.mark or self.begin()
         window_s = _elapsed_s(batch, since)
@@ -217,10 +217,10 @@ class World:
         return tuple({one.file: one for key in holders for one in self._instances.of(key)}.values())
 
     def _keep_what_may_be_listed(self, gone: Collection[ProcessKey]) -> None:
-        """In a window of hours very many come and go: nothing is kept of those who held instances and did no more.
+        """Forgets processes that held instances and did nothing else: very many come and go in a window of hours.
 
         Args:
-            gone: who was alive at the last batch, and is not now.
+            gone: processes that were alive at the last batch, and are not now.
         """
         holders = self._instances.holders()
         left = {key for key in self._leaving if key in self._alive or key not in holders}
@@ -232,7 +232,7 @@ class World:
         self._instances.changed = {key for key in self._instances.changed if key in holders or key in self._held}
 
     def _forget(self, present: Collection[ProcessKey], others: Sequence[Window]) -> None:
-        """Processes that are gone, but for those of which another window may still show what they did."""
+        """Processes that are gone, except those whose activity another window may still show."""
         gone = self._tallies.processes().difference(present)
         acted = (self._tallies.acted(other.mark.counts if other.mark else {}) for other in others)
         shown = gone.intersection(set().union(*acted))
@@ -295,7 +295,7 @@ class World:
         totals = Totals(counts.created, counts.failed, counts.released)
         if not everything:
             return totals
-        # What a probe sees needs no sum, which lacks what the kernel had no room to count for a process.
+        # With a probe, the kernel's total is better than a sum: the sum lacks calls without room in the map.
         seen = {name: value for name, value in batch.totals._asdict().items() if source.sees(_COUNTER.get(name, name))}
         return totals._replace(**seen)
 

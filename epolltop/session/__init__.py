@@ -1,1 +1,1 @@
-"""One observation or replay, in a thread of its own, for whoever awaits snapshots."""
+"""One observation or replay, in a thread of its own, for front ends that await snapshots."""

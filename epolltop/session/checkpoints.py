@@ -1,7 +1,7 @@
-"""What a replay remembers to go back: the world after some of the ticks.
+"""Checkpoints of a replay, to go back in time: the world after some of the ticks.
 
-They are dense near where we are and sparse elsewhere, within a bound of memory. The journal is most of a world where
-much happens, so it is packed, in parts that neighbours share.
+They are dense near the present tick and sparse elsewhere, within a bound of memory. In a busy world the journal is the
+largest part, so it is packed, in parts that neighbours share.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from epolltop.sources.recording.reader import FilePosition
 EVERY = 16
 """Ticks between two checkpoints, where we are."""
 BYTES_MAX = 128 << 20
-"""About what all may take."""
+"""Approximate bound for all of them."""
 _FACT, _HOLDING, _REST = 1200, 120, 64 << 10  # bytes for each, and besides
 
 

@@ -1,4 +1,4 @@
-"""One who listens to an observation: a window, a focus, a pace and news of its own."""
+"""A listener of an observation: it has a window, a focus, a pace and news of its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from epolltop.session.outage import Outage
 from epolltop.session.timeline import Playback
 
 POLL_S = 1.0
-"""At least so often the source is asked, however seldom somebody wants to know: until then events wait in a buffer of a
-bound, and of processes that ended /proc tells nothing."""
+"""Longest time between two polls of the source, even if nobody wants a snapshot: events wait in a bounded buffer, and
+/proc says nothing about processes that have ended."""
 
 
 class Listener:
@@ -48,7 +48,7 @@ class Listener:
         self._opening = self._observation.submit(self._begin)
 
     async def open(self) -> Snapshot:
-        """See Timeline. Who comes later than others learns what they know; its window begins here."""
+        """See Timeline. A later listener starts with the present state of the world; its window begins here."""
         if self._opening is None:
             self.prepare()
         assert self._opening is not None
@@ -57,7 +57,7 @@ class Listener:
     async def ticks(self, seconds: float = math.inf) -> AsyncIterator[Snapshot]:
         """See Timeline. The first comes a delay after `open`.
 
-        In between the source is polled all the same, as often as POLL_S says.
+        In between, the source is still polled, at intervals of POLL_S.
         """
         loop = asyncio.get_running_loop()
         ends, due = loop.time() + seconds, loop.time() + self.delay_s
@@ -92,14 +92,14 @@ class Listener:
         self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
 
     async def now(self) -> Snapshot:
-        """See Timeline. What could be read last, if we stop and no more can be."""
+        """See Timeline. When stopping, the last state that could be read."""
         while (snapshot := await self._observation.attempt(self._whole)) is None:
             if await self.sleep(POLL_S):
                 return await self._observation.call(self._told)
         return snapshot
 
     async def sleep(self, seconds: float) -> bool:
-        """Waits; True if it was cut short because we stop."""
+        """Waits; True if a stop cut it short."""
         try:
             await asyncio.wait_for(self.stopping.wait(), max(0.0, seconds))
         except asyncio.TimeoutError:

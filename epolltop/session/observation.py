@@ -1,8 +1,8 @@
 """One observation: a source and the world it feeds, in a thread of their own, for all who listen.
 
-Source and world are only ever touched by that thread, so neither needs a lock and no front end's event loop waits for
-the kernel. What comes out is frozen. Whoever wants a snapshot has the source asked first, so that its window ends
-there; what comes is in the windows of all others, too.
+Only that thread touches source and world, so neither needs a lock, and no front end's event loop waits for the kernel.
+Results are frozen. Before a snapshot the source is polled, so that the window ends there; the windows of all other
+listeners get that batch, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from epolltop.sources import FactSource
 Result = TypeVar("Result")
 
 OpenSource = Callable[[], FactSource]
-"""Opens the source that was asked for, or the best that can run; raises SourceUnavailable."""
+"""Opens the requested source, or the best that can run; raises SourceUnavailable."""
 
 
 class Listening(Protocol):
@@ -34,7 +34,7 @@ class Listening(Protocol):
 
 
 class Observation:
-    """From opening the source, for the first who listens, to closing it after the last."""
+    """Opens the source for the first listener, and closes it after the last."""
 
     def __init__(self, open_source: OpenSource, selection: Selection) -> None:
         """Opens nothing yet.
@@ -44,7 +44,7 @@ class Observation:
             selection: which processes count.
         """
         self.world = World(selection)
-        """Only for steps that are called here."""
+        """For the steps of the thread only."""
         self._open_source = open_source
         self._source: FactSource | None = None
         self._listening: tuple[Listening, ...] = ()
@@ -53,11 +53,11 @@ class Observation:
         self._polled_s = 0.0  # when, on the clock of time.monotonic
 
     def join(self, listening: Listening) -> None:
-        """One more listens; what it wants is asked for from the next poll on."""
+        """Adds a listener; its wishes count from the next poll on."""
         self._listening = (*self._listening, listening)
 
     def leave(self, listening: Listening, step: Callable[[], object]) -> None:
-        """One listens no more. The last waits until the source is closed, after the steps under way.
+        """Removes a listener. The last one waits until the source is closed, after the steps under way.
 
         Args:
             listening: may have left before.
@@ -82,7 +82,7 @@ class Observation:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step)
 
     async def attempt(self, step: Callable[[], Result]) -> Result | None:
-        """The same, or None where it fails for a reason that may pass; all who listen are told of that.
+        """The same, or None if it fails for a reason that may pass; all listeners are told.
 
         Raises:
             Exception: it does not pass, or has not for long.
@@ -107,7 +107,7 @@ class Observation:
         self._polled_s = time.monotonic()
 
     def follow(self, within_s: float) -> None:
-        """Asks the source, unless it was asked that recently, for whomever."""
+        """Polls the source, unless any listener had it polled that recently."""
         if time.monotonic() - self._polled_s >= within_s:
             self.poll()
 

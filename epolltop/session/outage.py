@@ -1,4 +1,4 @@
-"""Times in which nothing can be read: steps that fail for a reason that may pass are tried again, and that is told."""
+"""Outages: steps that fail for a reason that may pass are tried again, and front ends are told."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRIES, PATIENCE_S = 3, 30.0
 forks or a full table of files passes in seconds; who waits for output that never comes deserves to be told."""
 
 LATE_S = 10.0
-"""A source that has not answered for so long is told of: who looks at the screen must not take old numbers for new."""
+"""After this time without an answer front ends are told, so that nobody takes old numbers for new ones."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Attempts:
         self._lasting(Outage("there is no answer", begin_s, time.time_ns() - round(LATE_S * 1e9)))
 
     def _lasting(self, now: Outage) -> Outage:
-        """Tells of it as it is now; it may have begun before."""
+        """Tells front ends its present state; it may have begun before."""
         before = self._outage
         self._outage = (
             now if before is None else dataclasses.replace(before, what=now.what, tries=before.tries + now.tries)

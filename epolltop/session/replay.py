@@ -1,4 +1,4 @@
-"""A timeline of what was saved: the same snapshots as when it happened, at any pace and in either direction.
+"""A timeline of a saved file: the same snapshots as when it happened, at any pace and in either direction.
 
 The world is reduced anew from the recorded batches. To go back, it is copied now and then on the way
 (`epolltop.session.checkpoints`); from the nearest copy it goes forward again.
@@ -33,12 +33,12 @@ from epolltop.text.safe import safe
 Result = TypeVar("Result")
 
 REFRESH_S = 0.1
-"""Snapshots come no quicker to somebody who looks at them."""
+"""Shortest time between snapshots for a person."""
 _AT_ONCE = 64  # ticks that are taken in between two looks whether others want the thread
 
 
 class Replay:
-    """A Timeline, and its own Playback: yields what was recorded, or the one snapshot of a file."""
+    """A Timeline and its own Playback: yields recorded snapshots, or the one snapshot of a file."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class Replay:
             path: of the file; None: stdin.
             selection: which processes count; if it selects all, what was selected when it was recorded.
             tell_all: snapshots carry every event, for who writes them down.
-            paced: somebody looks: `ticks` follow the clock and wait at the end, and one may go back. Otherwise each
-                tick comes once, as soon as it is asked for.
+            paced: for a screen: `ticks` follow the clock and wait at the end, and one may go back. Otherwise each
+                tick comes once, as soon as it is requested.
             descriptor: of the file, if it is open already; it is closed here.
         """
         self.delay_s = 1.0
@@ -297,7 +297,7 @@ class Replay:
             )
 
     def _on_time(self, at: int, head_ns: float) -> Snapshot | None:
-        """The tick that recorded time has come to; None if somebody went elsewhere meanwhile."""
+        """The tick that recorded time has reached; None after a jump meanwhile."""
         if at != self._shown_at:
             return None
         snapshot = self._show(max(at + 1, bisect.bisect_right(self._times, head_ns) - 1))

@@ -1,4 +1,4 @@
-"""What front ends ask of a session: snapshots, whether they are taken now or were saved."""
+"""The interface of a session for front ends: snapshots, live or saved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from epolltop.session.outage import Outage
 
 
 class Playback(Protocol):
-    """Time that was saved, which goes as one likes. Its times are the recorded machine's boot clock."""
+    """Controls of saved time. Its times are on the boot clock of the recorded machine."""
 
     speed: float
     """Recorded seconds per second, above 0; infinite: to the end without waiting."""
@@ -46,14 +46,14 @@ class Playback(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why it ends early, a sentence; empty if it does not, as far as is known by now."""
+        """Why it ends early, as a sentence; empty if it does not, as far as is known."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether what was asked for is being read from the file; that may take seconds."""
+        """Whether a requested tick is being read from the file; that may take seconds."""
 
     async def step(self, ticks: int) -> Snapshot:
-        """So many ticks onwards, or back; at most to the end or the beginning."""
+        """Goes that many ticks forward or back, at most to the end or the beginning."""
 
     async def seek(self, at_ns: int) -> Snapshot:
         """The last tick at or before a time, or the first."""
@@ -65,9 +65,9 @@ class Timeline(Protocol):
     delay_s: float
     """Between two snapshots; may be changed at any time. A replay keeps to its recording instead."""
     focus: tuple[Instance, ...]
-    """Instances somebody looks at: their interest lists are measured, where that is still possible."""
+    """Instances in focus: their interest lists are measured, if that is still possible."""
     shown: Collection[ProcessKey]
-    """Processes somebody looks at: what is known about them is never old."""
+    """Processes in focus: facts about them are always current."""
     on_outage: Callable[[Outage | None], object]
     """Called in the event loop when nothing can be read: when that begins, lasts and is over."""
 
@@ -77,13 +77,13 @@ class Timeline(Protocol):
 
     @property
     def playback(self) -> Playback | None:
-        """Of what was saved, which has an end and can be gone back in; None: it is observed now."""
+        """The controls of a saved file; None: this is a live observation."""
 
     def prepare(self) -> None:
-        """Starts opening, for who has other things to do meanwhile."""
+        """Starts opening, so that the caller can do other things meanwhile."""
 
     async def open(self) -> Snapshot:
-        """What is there at the start.
+        """The first snapshot.
 
         Raises:
             SourceUnavailable: no source can run.
@@ -104,7 +104,7 @@ class Timeline(Protocol):
         """Has every interest list measured and all holders read again before `now`, where that is still possible."""
 
     async def now(self) -> Snapshot:
-        """What is known now, about the whole observation."""
+        """The present snapshot, about the whole observation."""
 
     def close(self) -> None:
         """Ends it, after the step under way. May be called twice, and without open."""
