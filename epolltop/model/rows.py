@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from epolltop.model.batch import NS_PER_TICK, Event, Process, ProcessKey
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Growth, Instance, ProcessRow
 
@@ -24,6 +25,7 @@ class Evidence(NamedTuple):
     lacking: bool
     partly_listed: bool
     growth: Growth | None
+    loops: tuple[LoopRow, ...]
 
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
@@ -39,6 +41,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         lacking=known.lacking,
         partly_listed=known.partly_listed,
         growth=known.growth,
+        loops=known.loops,
     )
 
 

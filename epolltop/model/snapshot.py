@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from epolltop.model.batch import TABLES, Cost, Event, Process, ProcessKey, Source, Syscall, Totals, instance_id
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.rates import Counted
 
 Count = TypeVar("Count", int, float)
@@ -145,6 +146,8 @@ class ProcessRow:
     """Number of further instances that it holds and that a snapshot file did not list."""
     growth: Growth | None = None
     """None before it was known for a second."""
+    loops: tuple[LoopRow, ...] = ()
+    """Of its threads, by thread."""
 
     @property
     def pid(self) -> int:
@@ -309,6 +312,16 @@ class Snapshot:
     def census_age_s(self) -> float | None:
         """How old the last census is; None if there was none."""
         return max(0, self.now_ns - self.looked_ns) / 1e9 if self.looked_ns else None
+
+    @property
+    def begin_ns(self) -> int:
+        """Boot clock: when the window began."""
+        return self.now_ns - round(self.window_s * 1e9)
+
+    @property
+    def loops(self) -> tuple[LoopRow, ...]:
+        """Of the selected processes."""
+        return tuple(loop for row in self.processes for loop in row.loops)
 
     @property
     def in_flight(self) -> int:

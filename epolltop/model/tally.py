@@ -7,54 +7,63 @@ counted in a new entry, from 0 on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from epolltop.model.batch import TABLES, Batch, CounterTable, ProcessKey
 from epolltop.model.rates import Counted, added, counted, fell, rate, risen
+
+Key = TypeVar("Key")
 
 ByTable = Mapping[str, Mapping[ProcessKey, Any]]
 """Records of counters by table and process."""
 
 
-class Tally:
-    """The counters of a table by process. They never fall."""
+class Tally(Generic[Key]):
+    """The counters of a table by what they are about, nearly always a process. They never fall."""
 
     def __init__(self, table: CounterTable) -> None:
-        self.counts: dict[ProcessKey, Any] = {}
-        """The counts of all processes that were not forgotten."""
+        self.counts: dict[Key, Any] = {}
+        """The counts of all that were not forgotten."""
         self.none = table.none
         """The record of what did nothing."""
         self._past = table.none  # of those that were forgotten and count
         self._entries: Mapping[Any, Any] = {}  # in the last batch
 
-    def apply(self, entries: Mapping[Any, Any], process_of: Callable[[Any], ProcessKey]) -> None:
-        """Takes in the entries of a batch."""
+    def apply(self, entries: Mapping[Any, Any], about: Callable[[Any], Key]) -> set[Key]:
+        """Takes in the entries of a batch.
+
+        Returns:
+            What counters rose of.
+        """
         before, self._entries = self._entries, entries
+        changed = set()
         for key, entry in entries.items():
             last = before.get(key)
             if entry != last:
-                process = process_of(key)
-                known = self.counts.get(process)
+                who = about(key)
+                changed.add(who)
+                known = self.counts.get(who)
                 if known == last and (last is None or not fell(entry, last)):
-                    self.counts[process] = entry  # as nearly always: nothing more to add up
+                    self.counts[who] = entry  # as nearly always: nothing more to add up
                 else:
-                    self.counts[process] = risen(entry, last) if known is None else added(known, risen(entry, last))
+                    self.counts[who] = risen(entry, last) if known is None else added(known, risen(entry, last))
+        return changed
 
-    def of(self, process: ProcessKey) -> Any:
-        """What a process did."""
-        return self.counts.get(process, self.none)
+    def of(self, who: Key) -> Any:
+        """What one did."""
+        return self.counts.get(who, self.none)
 
-    def sum(self, covers: Callable[[ProcessKey], bool]) -> Any:
-        """The sum for selected processes, including forgotten ones."""
+    def sum(self, covers: Callable[[Key], bool]) -> Any:
+        """The sum for those that are selected, including forgotten ones."""
         total = self._past
-        for process, counts in self.counts.items():
-            if covers(process):
+        for who, counts in self.counts.items():
+            if covers(who):
                 total = added(total, counts)
         return total
 
-    def forget(self, process: ProcessKey, *, covered: bool) -> None:
-        """Forgets a process without an entry; if it is covered, its counts stay in the sum."""
-        counts = self.counts.pop(process, None)
+    def forget(self, who: Key, *, covered: bool) -> None:
+        """Forgets one without an entry; if it is covered, its counts stay in the sum."""
+        counts = self.counts.pop(who, None)
         if counts is not None and covered:
             self._past = added(self._past, counts)
 
@@ -63,9 +72,9 @@ class Tallies:
     """One for each table of a batch."""
 
     def __init__(self) -> None:
-        self._tallies = {name: Tally(table) for name, table in TABLES.items()}
+        self._tallies: dict[str, Tally[ProcessKey]] = {name: Tally(table) for name, table in TABLES.items()}
 
-    def __getitem__(self, table: str) -> Tally:
+    def __getitem__(self, table: str) -> Tally[ProcessKey]:
         return self._tallies[table]
 
     def __contains__(self, process: ProcessKey) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from epolltop.model.batch import Event, ProcessKey, Totals
+from epolltop.model.batch import Event, LoopKey, ProcessKey, Totals
 from epolltop.model.history import History
+from epolltop.model.loops_window import LoopsMark, LoopsWindow
 from epolltop.model.rows import Evidence
 from epolltop.model.snapshot import ProcessRow
 from epolltop.model.tally import ByTable
@@ -28,6 +29,7 @@ class Mark:
     counts: ByTable
     totals: Totals
     cpu_ns: int | None
+    loops: LoopsMark
 
     def without(self, forgotten: Collection[ProcessKey]) -> Mark:
         """The same without these processes: one that comes back is counted from 0 on."""
@@ -38,6 +40,11 @@ class Mark:
             for table, counts in self.counts.items()
         }
         return replace(self, counts=kept)
+
+    def without_loops(self, forgotten: Collection[LoopKey]) -> Mark:
+        """The same, as if these had done nothing."""
+        loops = self.loops.without(forgotten)
+        return self if loops is self.loops else replace(self, loops=loops)
 
 
 @dataclass
@@ -53,6 +60,7 @@ class Window:
     """In the last snapshot."""
     rows: tuple[ProcessRow, ...] = ()
     """There, too."""
+    loops: LoopsWindow = field(default_factory=LoopsWindow)
     news: list[Event] = field(default_factory=list)
     dropped: int = 0
     """The oldest news, dropped because there was no room, since the window was opened."""

@@ -11,12 +11,15 @@ import operator
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from epolltop.model.batch import TABLES, Batch, Event, Kind, Process, ProcessKey, Totals
+from epolltop.model.batch import TABLES, Batch, Event, Kind, LoopKey, Process, ProcessKey, Totals
 from epolltop.model.completeness import Completeness
 from epolltop.model.copied import copied
 from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
+from epolltop.model.loop_row import LoopRow
+from epolltop.model.loops import Loops
+from epolltop.model.loops_window import LoopsMark
 from epolltop.model.rates import rate
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
@@ -76,6 +79,7 @@ class World:
             ProcessKey, Event
         ] = {}  # gone before /proc was asked: their last event speaks for them
         self._tallies = Tallies()
+        self._loops = Loops()
         self._completeness = Completeness()
         self._unseen = Unseen()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
@@ -130,6 +134,8 @@ class World:
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
         self._count(batch)
+        self._loops.apply(batch, [window.loops for window in self.windows], self._instances.changed | gone)
+        self._forget_loops(self._loops.crowded_out())
         self._keep_what_may_be_listed(gone)
         if self._levelled.is_due(batch.now_ns) and not (self._instances.cut or self._instances.crowded):
             self._levelled.look(batch.now_ns, self._instances.holders(), self._alive, self._levels)
@@ -155,13 +161,20 @@ class World:
         if window.mark is not None:
             created = self._tallies.rates("counts", "created", window.mark.counts, _elapsed_s(batch, window.mark))
             window.history.close(created, present)
-        self._forget(present, [other for other in self.windows if other is not window])
-        window.mark = Mark(batch.now_ns, self._tallies.marked(), self._totals(), batch.cost.cpu_ns)
+        others = [other for other in self.windows if other is not window]
+        self._forget(present, others)
+        marks = [(other.mark or self.begin()).loops for other in others]
+        self._forget_loops(self._loops.unseen(marks))
+        window.loops.peaks = {}
+        window.mark = Mark(
+            batch.now_ns, self._tallies.marked(), self._totals(), batch.cost.cpu_ns, self._loops.marked()
+        )
         return window.mark
 
     def begin(self) -> Mark:
         """The mark of the start of counting."""
-        return Mark(self._require_batch().since_ns, {}, Totals(), self._cpu_ns)
+        began_ns = self._require_batch().since_ns
+        return Mark(began_ns, {}, Totals(), self._cpu_ns, LoopsMark(began_ns))
 
     def freeze(self, window: Window, since: Mark | None = None) -> Snapshot:
         """The present state. Unchanged parts are the same objects as in the window's last snapshot.
@@ -173,7 +186,9 @@ class World:
         batch, since = self._require_batch(), since or window.mark or self.begin()
         window_s = _elapsed_s(batch, since)
         self._gather()
-        window.shown = {key: self._row(key, window, since, window_s) for key in self._listed(since)}
+        listed = self._listed(since)
+        loops = self._loops.rows(listed, window.loops, since.loops, self._instances.live)
+        window.shown = {key: self._row(key, window, since, window_s, loops.get(key, ())) for key in listed}
         rows = tuple(row for _, row in window.shown.values())
         if len(rows) == len(window.rows) and all(map(operator.is_, rows, window.rows)):
             rows = window.rows
@@ -250,6 +265,15 @@ class World:
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
 
+    def _forget_loops(self, keys: Collection[LoopKey]) -> None:
+        """In all windows."""
+        if keys:
+            self._loops.forget(keys)
+            for window in self.windows:
+                window.mark = window.mark and window.mark.without_loops(keys)
+                for key in keys:
+                    window.loops.peaks.pop(key, None)
+
     def _require_batch(self) -> Batch:
         assert self._batch is not None, "nothing applied yet"
         return self._batch
@@ -321,7 +345,9 @@ class World:
         acted = self._tallies.acted(since.counts)
         return sorted(key for key in {*self._instances.holders(), *acted} if self._covers(key))
 
-    def _row(self, key: ProcessKey, window: Window, since: Mark, window_s: float) -> tuple[Evidence, ProcessRow]:
+    def _row(
+        self, key: ProcessKey, window: Window, since: Mark, window_s: float, loops: tuple[LoopRow, ...]
+    ) -> tuple[Evidence, ProcessRow]:
         counted = self._tallies.counted(key, since.counts, window_s)
         facts, uid = self._facts.get(key), self._uid(key, None)
         partly_listed = key in self._instances.cut or self._instances.crowded
@@ -337,6 +363,7 @@ class World:
             self._completeness.may_lack(key) or self._unseen.of(key),
             partly_listed,
             None if partly_listed else self._levelled.of(key, self._require_batch().now_ns, self._levels(key)),
+            loops,
         )
         shown = window.shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))

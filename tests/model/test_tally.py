@@ -26,8 +26,8 @@ TWO: Key = (0xA00, 101, P)
 OTHER: Key = (0xB00, 200, Q)
 
 
-def _applied(*ticks: dict[Key, Waits]) -> Tally:
-    tally = Tally(CounterTable(Waits(), itemgetter(2)))
+def _applied(*ticks: dict[Key, Waits]) -> Tally[ProcessKey]:
+    tally: Tally[ProcessKey] = Tally(CounterTable(Waits(), itemgetter(2)))
     for entries in ticks:
         tally.apply(entries, itemgetter(2))
     return tally

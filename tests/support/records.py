@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from epolltop.model.batch import (
+    NS_PER_TICK,
+    TIME_BUCKETS,
     Batch,
     Census,
     Cost,
@@ -14,12 +16,17 @@ from epolltop.model.batch import (
     Holding,
     Host,
     Kind,
+    LoopCounts,
+    LoopKey,
+    LoopTimes,
     Probe,
     Process,
     ProcessKey,
     Source,
     Syscall,
     Totals,
+    Turn,
+    WaitCall,
 )
 
 P, Q, R = ProcessKey(100, 1000), ProcessKey(200, 2000), ProcessKey(300, 3000)
@@ -128,6 +135,22 @@ def source(*, created: bool = True, released: bool = True, **changes: object) ->
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def loop(file: int = A, who: ProcessKey = P, tid: int = 0, created: int = 0, start: int = 0) -> LoopKey:
+    """Of the main thread, unless another tid is given; created is 0 for an instance that is older than the trace."""
+    return LoopKey(file, created, who, tid or who.pid, start or who.start * NS_PER_TICK)
+
+
+def turn(entered: int, returned: int = 0, **changes: object) -> Turn:
+    """Of a thread that waits, unless it returned; entered is 0 for a wait that began before the trace."""
+    made = Turn(entered, returned, timeout_ns=None, maxevents=512, call=WaitCall.EPOLL_WAIT, name="worker")
+    return made._replace(**changes)  # type: ignore[arg-type]
+
+
+def buckets(**counts: int) -> tuple[int, ...]:
+    """Of times: how many in each, by name: b0, b1 and so on."""
+    return tuple(counts.get(f"b{at}", 0) for at in range(TIME_BUCKETS))
+
+
 def batch(
     now: int,
     events: Iterable[Event] = (),
@@ -139,6 +162,9 @@ def batch(
     totals: Totals | None = None,
     cpu_ns: int = 0,
     watches: Mapping[int, int] | None = None,
+    loops: Mapping[LoopKey, LoopCounts] | None = None,
+    loop_times: Mapping[LoopKey, LoopTimes] | None = None,
+    turns: Mapping[LoopKey, Turn] | None = None,
 ) -> Batch:
     """One tick. Counting began at 0."""
     return Batch(
@@ -153,4 +179,7 @@ def batch(
         census=taken,
         processes={key: process(key) for key in alive},
         watches=watches or {},
+        loops=loops or {},
+        loop_times=loop_times or {},
+        turns=turns or {},
     )

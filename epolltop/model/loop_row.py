@@ -1,0 +1,87 @@
+"""The row of a loop. It tells what has ended and when the rest began, so it stays as it is while nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from epolltop.model.batch import LoopCounts, LoopKey, Turn, instance_id
+from epolltop.model.histogram import Histogram
+from epolltop.model.rates import Counted
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRow:
+    """A thread, and an instance that it waits on."""
+
+    key: LoopKey
+    since_ns: int | None
+    """With the file, the identity of the instance; None: it is not known, or no longer there."""
+    thread: str
+    """Name of the thread; empty if it is not known."""
+    counted: Counted[LoopCounts]
+    """Since the observation began, with rates over the window."""
+    waiting: Histogram
+    """Waits that ended in the window, by nanoseconds."""
+    away: Histogram
+    """Times away that ended in the window, likewise."""
+    poll_delay: Histogram
+    """By how much waits of the window exceeded their timeouts."""
+    waited_ns: int
+    """In the window, without the wait in progress."""
+    was_away_ns: int
+    """In the window, without the time away in progress."""
+    turn: Turn | None = None
+    """What the thread is in now; None: a turn of another loop, or it is not known."""
+    is_elsewhere: bool = False
+    """The thread is in a turn of another loop."""
+    shared: bool = False
+    """Another thread waits on the instance, or did in the window: how long this one is away tells nothing then."""
+    unattended_since_ns: int | None = None
+    """Of a shared instance, since when none of its threads waits; None while one does."""
+
+    @property
+    def instance(self) -> str | None:
+        """Id of the instance; None if it is not known, or no longer there."""
+        return None if self.since_ns is None else instance_id(self.key.file, self.since_ns)
+
+    @property
+    def is_waiting(self) -> bool | None:
+        """Whether the thread waits on the instance now; None if that is not known."""
+        if self.turn is None:
+            return False if self.is_elsewhere else None
+        return not self.turn.returned_ns
+
+    @property
+    def waiting_since_ns(self) -> int | None:
+        """Boot clock: when the present wait began; 0: before the trace; None: it does not wait, or is not known to."""
+        return self.turn.entered_ns if self.turn and not self.turn.returned_ns else None
+
+    def lag_ns(self, now_ns: int) -> int | None:
+        """How long the thread has been away from the instance, which it waited on last.
+
+        Returns:
+            0 while it waits, or is away from another one. None if that is not known, or other threads wait, too.
+        """
+        known = not self.shared and self.is_waiting is not None
+        return self.turn_away_ns(0, now_ns) if known else None
+
+    def turn_waiting_ns(self, begin_ns: int, now_ns: int) -> int:
+        """What of the wait in progress lies between these."""
+        since_ns = self.waiting_since_ns
+        return 0 if since_ns is None else max(0, now_ns - max(since_ns, begin_ns))
+
+    def turn_away_ns(self, begin_ns: int, now_ns: int) -> int:
+        """What of the time away in progress lies between these."""
+        since_ns = self.turn.returned_ns if self.turn else 0
+        return max(0, now_ns - max(since_ns, begin_ns)) if since_ns else 0
+
+    def busy(self, begin_ns: int, now_ns: int) -> float | None:
+        """The share that it was away for; None if it neither waited nor was away.
+
+        Args:
+            begin_ns: when the window began that the row was made for.
+            now_ns: when it ends.
+        """
+        away = self.was_away_ns + self.turn_away_ns(begin_ns, now_ns)
+        whole = away + self.waited_ns + self.turn_waiting_ns(begin_ns, now_ns)
+        return away / whole if whole > 0 else None
