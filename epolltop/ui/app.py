@@ -1,4 +1,4 @@
-"""The App: what it is composed of, what arrives, how it begins and ends. `epolltop.ui.commands` has what keys do."""
+"""The App: its widgets and messages, how it begins and ends. `epolltop.ui.commands` has the functions of keys."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from epolltop.ui.terminal.suspend import survive_stops
 from epolltop.ui.terminal.terminal_app import TerminalApp
 
 WORKS_S = 0.5
-"""After so long it is said that work is under way."""
+"""After this time a message says that work is under way."""
 
 
 class EpolltopApp(TerminalApp[Exception]):
-    """The live screen. Its result is why there was nothing to show, or None after an ordinary end."""
+    """The live screen. Its result is the reason why there was nothing to show, or None after an ordinary end."""
 
     TITLE = "epolltop"
     CSS_PATH = "epolltop.tcss"
@@ -82,7 +82,7 @@ class EpolltopApp(TerminalApp[Exception]):
 
     @work
     async def _observe(self) -> None:
-        """The one worker: awaits what the session's thread makes of the perf buffer."""
+        """The one worker: awaits snapshots from the session's thread."""
         screen = self.main_screen
         screen.session.on_outage = self._tell_outage
         try:
@@ -103,7 +103,7 @@ class EpolltopApp(TerminalApp[Exception]):
     # What arrives.
 
     def on_epolltop_app_arrived(self, message: Arrived) -> None:
-        """The latest, which is shown unless another one is held."""
+        """Takes the latest snapshot, which is shown unless another one is held."""
         screen = self.main_screen
         screen.ring.add(message.snapshot)
         if screen.is_gone:
@@ -119,7 +119,7 @@ class EpolltopApp(TerminalApp[Exception]):
             self.main_screen.draw_header()
 
     def _tell_of_work(self) -> None:
-        """A time that takes long to reach is no reason to believe that nothing happens."""
+        """Says that a jump to another time is under way if it takes long."""
         if self.main_screen.clock.works and not self.main_screen.is_gone:
             self.main_screen.draw_header()
 
@@ -138,7 +138,7 @@ class EpolltopApp(TerminalApp[Exception]):
         await super().on_event(typed or event)
 
     def on_mouse_down(self) -> None:
-        """Whoever reaches for something else has typed all."""
+        """A click elsewhere ends typing."""
         if not self.main_screen.filter_bar.has_focus_within:
             self.main_screen.filter_bar.close()
 

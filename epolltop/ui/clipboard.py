@@ -24,13 +24,13 @@ MAX_BYTES = 74_994
 _LINE = 1000
 """Cells of a line: a command goes on for longer than anybody reads."""
 _MOST_ROWS = 1000
-"""Laid out at once: no more fit, and a key must not take a second."""
+"""Rows laid out at once: no more fit, and a key must not take a second."""
 _NOTE_BYTES = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What to send, for App.copy_to_clipboard."""
+    """A text for App.copy_to_clipboard."""
 
     text: str
     """Printable lines without an end of line at the end, which would send the message or run the command pasted."""
@@ -41,7 +41,7 @@ class Clip:
 
     @property
     def message(self) -> str:
-        """What happened. No terminal says whether it took the text, so no more is claimed."""
+        """A message that the text was sent; no terminal reports whether it took the text."""
         rest = f", {grouped(self.left_out)} left out: it takes {grouped(MAX_BYTES)} bytes" if self.left_out else ""
         return f"{plural(self.rows, 'row')} sent to the terminal{rest}"
 
@@ -63,7 +63,7 @@ def clip_rows(
 
 
 def clip_row(row: Row, fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False) -> Clip:
-    """All fields of one row, a line each, those that are no columns too; text and times in full."""
+    """All fields of one row, one line each, even those without a column; text and times in full."""
 
     def line(field: Field[Row]) -> str:
         value = field.value(row, snapshot) if field.unit == "text" else None
@@ -94,6 +94,6 @@ def _block(lines: Sequence[str], left_out: int, noun: str) -> str:
 
 
 def _fence(lines: Sequence[str]) -> str:
-    """Longer than whatever looks like one in between."""
+    """A fence longer than any run of backquotes in the text."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     return "`" * max(3, longest + 1)

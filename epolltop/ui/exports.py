@@ -1,4 +1,4 @@
-"""Ways out of the screen, given by whoever starts it: the screen itself writes no files."""
+"""Exports that the caller gives to the screen: the screen itself writes no files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.view import View
 
 Halted = Callable[[], bool]
-"""Whether nobody waits for it any more."""
+"""Whether nobody waits for the export any more."""
 
 
 class ExportRows(Protocol):
-    """Writes rows of a view of a snapshot, its filter as typed, in one of the formats, unless nobody waits for it."""
+    """Writes rows of a view of a snapshot, with its filter as typed, in a format, unless nobody waits any more."""
 
     def __call__(
         self, snapshot: Snapshot, view: View[Any], rows: Sequence[Any], filter_text: str, format: str, *, halted: Halted
@@ -23,7 +23,7 @@ class ExportRows(Protocol):
 
 
 class Exports(NamedTuple):
-    """Each writes a file, says where it stands, and raises OSError with the path if it cannot."""
+    """Each writes a file, returns its path, and raises OSError with the path if it cannot."""
 
     rows: ExportRows
     """A table."""

@@ -1,7 +1,7 @@
-"""What is typed: each key acts in its turn, on the rows that the keys before it led to.
+"""The order of keys: each key acts in its turn, on the rows that the keys before it led to.
 
-Keys are handled in one task, the app's: what they open takes all that come after, until it closes. So what they open is
-there when `push_screen` was awaited. (The palette is Textual's, and has its own ways.)
+One task, the app's, handles keys. A page or dialog that a key opens takes all later keys until it closes. So it must be
+open when `push_screen` has been awaited. (The palette is Textual's, and behaves in its own way.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from epolltop.ui.widgets.line_input import TakesKeys
 
 
 def typed(event: events.Event) -> events.Key | events.Paste | None:
-    """What a person typed; None: the event is something else, or has been here."""
+    """The key that a person typed; None: the event is something else, or was handled before."""
     if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
         return None
     if isinstance(event, events.Key) and event.key == "ctrl+j":
@@ -26,7 +26,7 @@ def typed(event: events.Event) -> events.Key | events.Paste | None:
 
 
 async def take(screen: MainScreen, typed: events.Key | events.Paste) -> bool:
-    """Hands it to what is open; False if nothing is, so that it goes Textual's way."""
+    """Hands it to the open page or dialog; False if there is none, so that Textual handles it."""
     if screen.is_gone or (isinstance(typed, events.Key) and typed.key in EVERYWHERE):
         return False
     taker = _taker(screen)

@@ -28,7 +28,7 @@ class Key:
     help: str
     footer: bool = False
     everywhere: tuple[str, ...] = ()
-    """Those of the keys that are good in the filter bar and in dialogs, too."""
+    """Those of the keys that also work in the filter bar and in dialogs."""
 
     @property
     def action(self) -> str:
@@ -108,7 +108,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         Key("whole_screen.redraw", ("ctrl+l",), "^L", "Redraw", "Draw the screen again, and choose its columns anew."),
         Key("suspend_process", ("ctrl+z",), "^Z", "Suspend", "To the shell; fg continues.", everywhere=("ctrl+z",)),
         Key("quit", ("q", "ctrl+c", "f10"), "q ^C F10", "Quit", "Leave.", footer=True, everywhere=("f10", "ctrl+c")),
-        # Textual's own would quit: who held the output of terminals by ^S lets it go on by ^Q.
+        # Textual's own ^Q would quit; but people press it to continue output that they stopped with ^S.
         Key("whole_screen.go_on", ("ctrl+q",), "^Q", "Go on",
             "Does nothing: ^S does not hold the screen. Space does, and q quits.", everywhere=("ctrl+q",)),
     )),
@@ -132,7 +132,7 @@ MOVES = (
 
 
 def at_tables() -> Iterator[Binding]:
-    """For what holds the tables and panes.
+    """Bindings of the widget that contains the tables and panes.
 
     They have priority: without it a key acts only after it has come up from the focused widget to the app, when keys
     that were typed later may have gone where it takes the focus from.
@@ -144,7 +144,7 @@ def at_tables() -> Iterator[Binding]:
 
 
 def in_app() -> Iterator[Binding]:
-    """For the app: those that are good everywhere, and the others for when nothing has the focus."""
+    """Bindings of the app: keys that work everywhere, and the others for when nothing has the focus."""
     for key in KEYS:
         for bound, display in key.displays:
             if bound in key.everywhere:

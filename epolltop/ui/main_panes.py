@@ -1,4 +1,4 @@
-"""The tables and detail panes: which of them a place shows, with which columns."""
+"""The tables and detail panes of the main screen: which of them a place shows, with which columns."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Board(Vertical):
         """Whether events are shown field by field."""
 
     def compose(self) -> ComposeResult:
-        """Tables from the general to the particular; each detail pane beside what it is about."""
+        """Tables from the general to the particular, each detail pane beside its table."""
         ascii_only = self._readable is not str
 
         def table(subject: Any) -> VirtualTable[Any]:
@@ -110,7 +110,7 @@ class Board(Vertical):
         return (focused if isinstance(focused, VirtualTable) else self.main).cursor_row
 
     def fields_of(self, row: Any) -> Sequence[Field[Any]]:
-        """What is known about a row of one of the tables."""
+        """The detail of a row of one of the tables."""
         return self._fields(_SUBJECT_OF[type(row)])
 
     @property
@@ -135,10 +135,10 @@ class Board(Vertical):
 
         Args:
             place: where we are.
-            snapshot: what is known.
+            snapshot: the one to draw.
             rows: of the main table.
-            glow: what is new among them, and what is gone.
-            empty: said if there are no rows.
+            glow: which of them are new or gone.
+            empty: the message if there are no rows.
         """
         moved = self._place is None or place.subject != self._place.subject
         sorted_anew = self._place is not None and (place.sort, place.reverse) != (self._place.sort, self._place.reverse)
@@ -162,7 +162,7 @@ class Board(Vertical):
         self.describe()
 
     def _arrange(self, subject: Subject[Any]) -> None:
-        """What is no companion of the main table goes away; epolltop.tcss has what is drawn where."""
+        """Hides tables that are no companions of the main table; epolltop.tcss has the layout."""
         self.set_class(bool(subject.companions), "-accompanied")
         self.set_class(not subject.companions, "-alone")
         shown = {subject.id, *subject.companions}

@@ -1,7 +1,7 @@
 """The state of the main screen and how it is shown: what every command reads and changes.
 
-It shows the place one is at, of the latest snapshot or of the one that is held. Rows are chosen and sorted in a thread,
-so that a key is answered while 100,000 of them are.
+It shows the present place in the latest snapshot, or in the held one. A thread chooses and sorts rows, so that keys act
+while 100,000 rows are sorted.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from epolltop.ui.widgets.filter_bar import FilterBar
 from epolltop.ui.widgets.header import Header
 
 ORDER_HELD_S = 2.0
-"""How long rows keep their order after the cursor moved: what one reaches for must not run away."""
+"""How long rows keep their order after the cursor moved: a row must not move away while one reaches for it."""
 KEY_WAITS_S = 0.5
-"""So long a key waits for what an earlier one asked for; then that comes when it comes."""
+"""How long a key waits for the result of an earlier one."""
 
 
 class MainScreen:
@@ -59,7 +59,7 @@ class MainScreen:
         """By subject: the view of all its rows, as it was left."""
         self.glow = Glow(start.subject.key)
         self.trouble = ""
-        """Why nothing new comes; empty: it does."""
+        """Why there are no new snapshots; empty: there are."""
         self.is_exporting = False
         self._looked: Looked | None = None
         self._is_stale = False
@@ -117,14 +117,14 @@ class MainScreen:
         return None
 
     def jump(self) -> None:
-        """Time did not pass as usual: nothing is new or gone for that."""
+        """Marks a jump in time: no row is new or gone because of it."""
         self.glow = Glow(self.trail.here.subject.key)
         self.draw()
 
     # What is shown.
 
     def draw(self) -> None:
-        """Looks again and shows what there is, soon: the header with the rows that it is about."""
+        """Looks again and shows the result soon, the header together with its rows."""
         self._is_stale = True
         if self._settled.is_set():
             self._settled.clear()
@@ -132,7 +132,7 @@ class MainScreen:
 
     @property
     def is_settled(self) -> bool:
-        """Whether what is on screen is what was asked for."""
+        """Whether the screen shows what was requested."""
         return self._settled.is_set()
 
     async def there(self) -> None:
@@ -142,7 +142,7 @@ class MainScreen:
                 await asyncio.wait_for(self._settled.wait(), KEY_WAITS_S)
 
     async def _look(self) -> None:
-        """The last wish wins: what was wished for while rows were sorted is looked at next."""
+        """The last request wins: a request that arrives while rows are sorted is handled next."""
         try:
             while self._is_stale:
                 self._is_stale = False
@@ -199,7 +199,7 @@ class MainScreen:
         self._crumbs.describe(self.trail, len(looked.rows), looked.of, badges)
 
     def redraw(self) -> None:
-        """Draws all of the screen again, with the columns that are of use by now."""
+        """Draws the whole screen again, with the columns that are useful now."""
         if self.ring.shown is not None:
             self.board.choose_columns()
         self.app.refresh(layout=True)

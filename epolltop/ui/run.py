@@ -37,13 +37,13 @@ def run_ui(
         session: not opened yet.
         start: what to show first.
         exports: write what is shown.
-        leaving: has the screen end.
+        leaving: ends the screen.
         color: whether colours may be used.
         theme: of Textual's; None: its own choice.
         readable: applied to every text of a cell; str leaves it as it is.
 
     Returns:
-        Exit code, and what went wrong if anything did.
+        Exit code, and the error if there was one.
 
     Raises:
         Exception: what the session raised before there was anything to show.

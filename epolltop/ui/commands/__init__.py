@@ -1,4 +1,4 @@
-"""What keys do: functions of the main screen, a module for each kind. `epolltop.ui.keys` names them."""
+"""The functions of keys: they act on the main screen, a module for each kind. `epolltop.ui.keys` names them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OFFERED: dict[str, Callable[[MainScreen], bool]] = {
     "navigate.back": navigate.can_go_back,
     "filtering.type_filter": filtering.can_type,
 }
-"""Of the commands that do nothing in some places, when they do something."""
+"""For commands that do nothing in some places: the condition under which they act."""
 
 
 def command(name: str) -> Callable[..., Any]:

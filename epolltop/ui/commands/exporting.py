@@ -1,4 +1,4 @@
-"""Out: files, and the terminal's clipboard."""
+"""Commands that export to files and to the terminal's clipboard."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def export_as(screen: MainScreen) -> None:
 
 
 def copy_row(screen: MainScreen) -> None:
-    """The selected row to the terminal's clipboard; where rows are marked, those."""
+    """Copies the selected row to the terminal's clipboard, or the marked rows if there are some."""
     row, snapshot = screen.board.selected, screen.ring.shown
     if screen.board.main.marked:
         copy_table(screen)
@@ -58,7 +58,7 @@ def copy_row(screen: MainScreen) -> None:
 
 
 def copy_table(screen: MainScreen) -> None:
-    """The marked rows, or all of them, to the terminal's clipboard."""
+    """Copies the marked rows, or all rows, to the terminal's clipboard."""
     snapshot = screen.ring.shown
     if snapshot is not None:
         fields = screen.trail.here.subject.fields
@@ -76,7 +76,7 @@ def _start(screen: MainScreen, write: Callable[[Halted], Path]) -> None:
 
 
 async def _write(screen: MainScreen, write: Callable[[Halted], Path]) -> None:
-    """In a thread: 100,000 rows take seconds, and keys are answered meanwhile. Who leaves waits for nothing."""
+    """Exports in a thread: 100,000 rows take seconds, and keys still act. Leaving does not wait for it."""
     left = threading.Event()
     late = screen.app.set_timer(_LATE_S, lambda: screen.app.notify("Writing …", timeout=_LATE_S))
     try:

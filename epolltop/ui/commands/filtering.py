@@ -1,4 +1,4 @@
-"""Which rows: a filter as a person types it, or as the cells of a row give it."""
+"""Commands that filter rows, by a typed filter or by the cells of a row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from epolltop.ui.main_screen import MainScreen
 
 
 def can_type(screen: MainScreen) -> bool:
-    """Where a filter is typed, and in dialogs, no other one is opened."""
+    """While a filter is typed, and in dialogs, no other filter bar opens."""
     return screen.is_in_front and not screen.filter_bar.is_open
 
 

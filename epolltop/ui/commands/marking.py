@@ -1,4 +1,4 @@
-"""Which rows: marked for copying and exporting, or followed wherever they go."""
+"""Commands that mark rows for copying and exporting, or follow a row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from epolltop.ui.main_screen import MainScreen
 
 
 def follow(screen: MainScreen) -> None:
-    """Keeps the cursor on its row, or no longer."""
+    """Starts or stops keeping the cursor on its row."""
     screen.board.main.follow = not screen.board.main.follow
     screen.draw_crumbs()
 
@@ -21,17 +21,17 @@ def tell_lost(screen: MainScreen) -> None:
 
 
 def mark(screen: MainScreen) -> None:
-    """Marks the row under the cursor, or no longer."""
+    """Marks or unmarks the row under the cursor."""
     screen.board.main.toggle_mark()
     screen.draw_crumbs()
 
 
 def unmark(screen: MainScreen) -> None:
-    """No row is marked."""
+    """Removes all marks."""
     screen.board.main.unmark_all()
     screen.draw_crumbs()
 
 
 def chosen(screen: MainScreen) -> Sequence[Any]:
-    """What to export or copy: the marked rows, else all that are shown."""
+    """The rows to export or copy: the marked rows, or else all that are shown."""
     return screen.board.main.marked_rows() or screen.board.main.rows

@@ -1,4 +1,4 @@
-"""Where: other views, into what a row is about, and back."""
+"""Commands that navigate: to other views, into a row, and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from epolltop.ui.table.virtual_table import VirtualTable
 
 
 def view(screen: MainScreen, subject_id: str) -> None:
-    """All rows of a subject, as one left it; a filter comes along where its rows have these fields, too."""
+    """Shows all rows of a subject in its last state, with the present filter if its rows have these fields."""
     left, table = screen.trail.places[0], screen.board.main
     if screen.trail.is_root and table.sticks_to_row:
         left = replace(left, cursor=table.cursor_key)
@@ -29,14 +29,14 @@ def view(screen: MainScreen, subject_id: str) -> None:
 
 
 def open_row(screen: MainScreen) -> None:
-    """Goes to what the row under the cursor is about."""
+    """Opens the row under the cursor."""
     table = screen.app.screen.focused or screen.board.main
     if isinstance(table, VirtualTable) and table.cursor_row is not None:
         drill(screen, table.cursor_row)
 
 
 def drill(screen: MainScreen, row: Any) -> None:
-    """Goes to what a row is about; where that is all there is, shows its detail in full."""
+    """Opens a row; if there is nothing below it, shows its detail in full."""
     left = screen.trail.at(replace(screen.trail.here, cursor=screen.board.main.cursor_key))
     deeper = left.into(row)
     if deeper is left:
@@ -68,7 +68,7 @@ def up(screen: MainScreen) -> None:
 
 
 def row(screen: MainScreen, rows: int) -> None:
-    """Moves the main table's cursor from wherever one is."""
+    """Moves the main table's cursor, whatever has the focus."""
     screen.board.main.action_move(rows)
 
 

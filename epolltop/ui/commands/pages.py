@@ -1,4 +1,4 @@
-"""Pages over all else: one opens in place of another one, too."""
+"""Commands that open a page over the screen, or in place of another page."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ async def manual(screen: MainScreen) -> None:
 
 
 async def help(screen: MainScreen) -> None:
-    """Keys and columns, and what cannot be seen."""
+    """Opens the help: keys, columns, and what cannot be seen."""
     shown = screen.ring.shown
     await screen.app.push_screen(Help(screen.readable, notes(shown) if shown else ()))

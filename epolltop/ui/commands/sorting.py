@@ -1,4 +1,4 @@
-"""In which order."""
+"""Commands that sort."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from epolltop.ui.main_screen import MainScreen
 
 
 def by_column(screen: MainScreen, column_id: str) -> None:
-    """Sorts by a column; the other way round if rows are sorted by it already."""
+    """Sorts by a column; reverses the order if rows are already sorted by it."""
     here = screen.trail.here
     same = column_id == here.view.field.id
     screen.move_to(replace(here, sort=column_id, reverse=same and not here.reverse))
 
 
 def step(screen: MainScreen, columns: int) -> None:
-    """Sorts by a column so many to the right."""
+    """Sorts by the column that many to the right."""
     here, shown = screen.trail.here, screen.board.main.column_ids
     at = shown.index(here.view.field.id) if here.view.field.id in shown else 0
     screen.move_to(replace(here, sort=shown[(at + columns) % len(shown)], reverse=False))
@@ -35,6 +35,6 @@ async def pick(screen: MainScreen) -> None:
 
 
 def reverse(screen: MainScreen) -> None:
-    """Turns the order round."""
+    """Reverses the order."""
     here = screen.trail.here
     screen.move_to(replace(here, reverse=not here.reverse))

@@ -1,4 +1,4 @@
-"""When: holding still, stepping and seeking, and how quickly time goes."""
+"""Commands for time: hold, step, seek, and change the refresh or the speed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from epolltop.ui.main_screen import KEY_WAITS_S, MainScreen
 
 
 def pause(screen: MainScreen) -> None:
-    """Time stands on the screen, or goes on; observing never stops."""
+    """Holds or releases the screen; epolltop goes on observing."""
     screen.clock.pause()
     screen.jump()
 

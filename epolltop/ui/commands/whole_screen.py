@@ -1,4 +1,4 @@
-"""The screen as a whole, as the terminal has it."""
+"""Commands for the whole screen."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from epolltop.ui.main_screen import MainScreen
 
 
 def redraw(screen: MainScreen) -> None:
-    """Draws all of it again."""
+    """Draws the whole screen again."""
     screen.redraw()
 
 
 def go_on(screen: MainScreen) -> None:
-    """Says what to do instead of ^Q, which others take for leaving."""
+    """Says what to use instead of ^Q, which quits other programs."""
     screen.app.notify("^Q does not quit; q does.", timeout=3)

@@ -1,1 +1,1 @@
-"""What is shown over the main screen until a key closes it."""
+"""Pages and dialogs over the main screen, until a key closes them."""

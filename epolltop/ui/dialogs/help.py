@@ -18,14 +18,14 @@ SIGNS = (
     ("-", "Does not apply."),
     ("≥", "A lower bound: at least this much, or at least this old."),
 )
-"""What cells have beside values."""
+"""Signs in cells beside values."""
 
 
 class Help(Page):
     """Any of its keys closes it."""
 
     def __init__(self, readable: Callable[[str], str], unseen: Sequence[str]) -> None:
-        """With what cannot be seen here, a sentence each."""
+        """Takes sentences about what epolltop cannot see here."""
         super().__init__(("question_mark", "h", "f1"))
         self._readable = readable
         self._unseen = unseen

@@ -1,4 +1,4 @@
-"""The manual: the page of an event, docs/events as a reader of the screen sees it.
+"""The manual: a page of docs/events about an event, on the screen.
 
 Drawn by Rich as one text: Textual's Markdown widget makes a widget of every paragraph, which takes ten times as long.
 """

@@ -1,4 +1,4 @@
-"""A text that is scrolled, with the keys of a pager; and one that is shown over all else until a key closes it."""
+"""A scrolled text with the keys of a pager, and a page with such a text, until a key closes it."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Pager(VerticalScroll, can_focus=True):
         self._scroll_by(lambda: -1)
 
     def action_page_down(self) -> None:
-        """What fits on, on."""
+        """Scrolls down a page."""
         self._scroll_by(lambda: self.scrollable_content_region.height)
 
     def action_page_up(self) -> None:
-        """What fits on, back."""
+        """Scrolls up a page."""
         self._scroll_by(lambda: -self.scrollable_content_region.height)
 
     def action_half_page(self, halves: int) -> None:
-        """So many halves of what fits on, on."""
+        """Scrolls down that many half pages."""
         self._scroll_by(lambda: halves * self.scrollable_content_region.height // 2)
 
     def action_scroll_home(self) -> None:
@@ -66,7 +66,7 @@ class Pager(VerticalScroll, can_focus=True):
         self._once_drawn(lambda: self.scroll_relative(y=lines(), animate=False, immediate=True))
 
     def _once_drawn(self, scroll: Callable[[], None]) -> None:
-        """Before, nobody knows how long the text is."""
+        """Waits until the length of the text is known."""
         self.call_after_refresh(scroll)
 
 
@@ -74,9 +74,9 @@ _BOUND = BindingsMap(Pager.BINDINGS).key_to_bindings
 
 
 class Page(ModalScreen[None]):
-    """A pager over all else. Space goes on by a page, as in less; a key that it does not know does nothing.
+    """A pager over the whole screen. Space scrolls a page, as in less; unknown keys do nothing.
 
-    Those that open other pages are left to the app.
+    The app handles keys that open other pages.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back", key_display="Esc")]

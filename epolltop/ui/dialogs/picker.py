@@ -1,4 +1,4 @@
-"""One of many, chosen from a list that narrows while one types; and a line of text, asked for."""
+"""A dialog to choose from a list that narrows while one types, and a dialog that asks for a line of text."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class _Dialog(ModalScreen[str | None]):
 
 
 class Question(_Dialog):
-    """What was typed, None if nothing was."""
+    """Returns the typed text; None if there is none."""
 
     def _answer(self) -> None:
         self._end(self._entry.value.strip() or None)
 
 
 class _Choices(OptionList):
-    """Those that are left: a click on one that was narrowed away meanwhile is none."""
+    """The remaining entries; a click on an entry that is no longer listed is ignored."""
 
     def on_click(self, event: events.Click) -> None:
         """Textual's own comes next, unless it is prevented."""
@@ -80,7 +80,7 @@ class _Choices(OptionList):
 
 
 class Picker(_Dialog):
-    """The id of what was chosen, None if nothing was."""
+    """Returns the id of the chosen entry; None if there is none."""
 
     def __init__(
         self, title: str, choices: Sequence[Choice], readable: Callable[[str], str], current: str = ""

@@ -1,4 +1,4 @@
-"""A row with all its fields, none of them cut, also those without a column here, and its whole command line."""
+"""A page with all fields of a row in full, even those without a column, and its whole command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from epolltop.ui.dialogs.pager import Page, Pager
 
 
 def whole(row: Any, fields: Sequence[Field[Any]], snapshot: Snapshot) -> list[tuple[str, str]]:
-    """Titles and what stands under them, the command line first; texts are as they are, where columns shorten them."""
+    """Titles and texts, the command line first; texts are in full where columns shorten them."""
 
     def told(field: Field[Any]) -> str:
         value = field.value(row, snapshot)

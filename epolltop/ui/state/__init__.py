@@ -1,1 +1,1 @@
-"""What the screen is at, apart from how it looks."""
+"""The state of the screen, apart from its looks."""

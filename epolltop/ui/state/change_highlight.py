@@ -1,4 +1,4 @@
-"""What has just come is bold and what has just gone stays, dim, for three seconds: a change that nobody saw is lost."""
+"""New rows are bold and gone rows stay, dim, for three seconds, so that nobody misses a change."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How time passes on the screen: live, where it only stands for who looks, or replayed, where it goes as one likes.
+"""Time on the screen: live, where it can only be held, or replayed, where one can go anywhere.
 
-Each step answers with what a person should be told, if anything.
+Each step returns a message for the person, or an empty text.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _NAME = 32
 """Cells of a file's name."""
 
 Notice = str
-"""Said in passing; empty: nothing."""
+"""A passing message; empty: none."""
 
 
 class Clock(Protocol):
-    """What the keys of time ask for."""
+    """The interface for the keys of time."""
 
     unseekable: Notice
-    """Why it goes to no time that one names; empty: it does."""
+    """Why it cannot go to a named time; empty: it can."""
 
     def pause(self) -> None:
-        """Stands, or goes on."""
+        """Holds, or goes on."""
 
     def now(self) -> None:
         """Goes along with the newest, or to the end."""
 
     async def step(self, steps: int) -> Notice:
-        """So many refreshes later, or earlier."""
+        """Goes that many refreshes forward or back."""
 
     async def seek(self, text: str) -> Notice:
-        """To a time as a person types it."""
+        """Goes to a time in the form that a person types."""
 
     def plus(self) -> None:
         """More: a longer refresh, or a higher speed."""
@@ -51,7 +51,7 @@ class Clock(Protocol):
         """Less of it."""
 
     def banner(self) -> str:
-        """What must be known about the time that is shown; empty: it is now."""
+        """A banner about the time that is shown; empty: it is now."""
 
     @property
     def works(self) -> bool:
@@ -62,7 +62,7 @@ class Clock(Protocol):
 
 
 class LiveClock:
-    """Observing never stops; what is held is one of the snapshots of the last minutes."""
+    """The clock of a live observation, which never stops; the screen may hold a snapshot of the last minutes."""
 
     unseekable = "Only a replay can go to a time; [ and ] step through the last minutes."
 
@@ -110,7 +110,7 @@ class LiveClock:
 
 
 class ReplayClock:
-    """Time is the recording's; nothing is missed while it stands."""
+    """The clock of a replay: time is the recording's, and nothing is missed while it stands."""
 
     unseekable = ""
 
@@ -193,7 +193,7 @@ _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 
 
 def moment(text: str, begin_ns: int, end_ns: int, begin_wall_ns: int) -> int | None:
-    """The boot clock of what a person typed: a local time of day, so long after the start, or a part of the whole.
+    """The boot clock for a typed time: a local time of day, a time since the start, or a part of the whole.
 
     Args:
         text: 12:03, 12:03:20, 1m30s, 90, 50%.
@@ -209,7 +209,7 @@ def moment(text: str, begin_ns: int, end_ns: int, begin_wall_ns: int) -> int | N
     parts = _PARTS.findall(text)
     if parts and _PARTS.sub("", text).strip() == "":
         return begin_ns + round(sum(float(number) * _SECONDS[unit] for number, unit in parts) * 1e9) + _NEAREST_NS
-    # A second is meant whole: what is shown as 12:03:20 may have been taken any time in it.
+    # A typed second means the whole second: a snapshot shown as 12:03:20 may be from any time in it.
     for form, meant_ns in (("%H:%M:%S", 999_999_999), ("%H:%M", 0)):
         try:
             time_of_day = datetime.strptime(text, form).time()

@@ -1,4 +1,4 @@
-"""A look at a place: which rows it has, in which order, and what is new among them. Runs in a thread."""
+"""A look at a place: its rows, their order, and which are new. Runs in a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from epolltop.ui.state.navigation import Place
 
 
 class Looked(NamedTuple):
-    """What a look at a place gave."""
+    """The result of a look at a place."""
 
     place: Place
     snapshot: Snapshot
@@ -45,7 +45,7 @@ def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | No
 
 
 def steady(rows: Sequence[Any], order: Sequence[Any], key: Callable[[Any], Hashable]) -> Sequence[Any]:
-    """Rows in the order of earlier ones, those that were not there at the end."""
+    """Rows in the order of earlier ones, with new rows at the end."""
     if len(rows) == len(order) and all(
         now is was or key(now) == key(was) for now, was in zip(rows, order, strict=True)
     ):

@@ -35,9 +35,9 @@ class Place:
     """In the breadcrumb."""
     filter_text: str = ""
     filter: Predicate[Any] = everything
-    """What filter_text means."""
+    """The predicate of filter_text."""
     narrowings: tuple[Narrowing, ...] = ()
-    """What of it cells gave, as long as it is not typed anew."""
+    """The parts of it that came from cells, until it is typed anew."""
     sort: str = ""
     reverse: bool = False
     rows: int | None = None
@@ -60,9 +60,9 @@ class Place:
         return replace(self, filter_text=text.strip(), narrowings=(), filter=parse_over(self.subject.fields, text))
 
     def narrowed(self, field: Field[Any], value: Value, *, negate: bool) -> Place:
-        """The same with a condition more: the value of a cell, or all others.
+        """The same with one more condition: the value of a cell, or all others.
 
-        It takes the place of the opposite that was asked of that field in this way before; FilterError if it is none.
+        It replaces an earlier opposite condition from a cell of that field; FilterError if it is not a filter.
         """
         text = self.filter_text
         alternatives = has_alternatives(text)
@@ -76,7 +76,7 @@ class Place:
         return replace(self.filtered(whole), narrowings=narrowings)
 
     def drilled(self, row: Any) -> Place | None:
-        """What Enter on one of its rows leads to; None: nothing more to see."""
+        """The place that Enter on one of its rows opens; None: there is none."""
         match row:
             case ProcessRow():
                 return Place(instances_of(row.key), f"{row.name} ({row.pid})", process=row.key)

@@ -1,4 +1,4 @@
-"""The last minutes, kept to step back into without having asked for a recording."""
+"""Snapshots of the last minutes, to step back without a recording."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Ring:
         return (self._kept[-1].now_ns - self._kept[0].now_ns) / 1e9 if self._kept else 0.0
 
     def restart(self, snapshot: Snapshot) -> None:
-        """Time did not pass as usual: this one is the newest, and there is none before it."""
+        """Restarts after a jump in time: this snapshot is the newest, and there is none before it."""
         self._kept.clear()
         self._sizes.clear()
         self._size = 0
@@ -83,12 +83,12 @@ class Ring:
         self.held = None
 
     def step(self, steps: int) -> bool:
-        """Holds the snapshot so many steps later, or earlier if negative; False if there is none so far away."""
+        """Holds the snapshot that many steps later, or earlier if negative; False if there is none that far."""
         if not self._kept:
             return False
         times = [snapshot.now_ns for snapshot in self._kept]
         shown = self.held or self._kept[-1]
-        # What is held may have left the ring: then it stands before the oldest.
+        # The held snapshot may have left the ring: then it is before the oldest.
         at = times.index(shown.now_ns) if shown.now_ns in times else -1
         wanted = max(0, min(at + steps, len(times) - 1))
         self.held = self._kept[wanted]
@@ -96,7 +96,7 @@ class Ring:
 
 
 def _size(snapshot: Snapshot, later: Snapshot) -> int:
-    """About how many bytes it does not share with the next: so much goes with it. The newest is there anyway."""
+    """About how many bytes it does not share with the next snapshot, and would free. The newest stays anyway."""
     if snapshot.processes is later.processes:
         rows = 0
     else:

@@ -1,1 +1,1 @@
-"""A table of many rows that costs what is on screen of it."""
+"""A table of many rows whose cost depends only on the rows on screen."""

@@ -1,6 +1,6 @@
-"""How a table looks: rows in columns under a header that stays, one row and maybe one cell of it under the cursor.
+"""The drawing of a table: rows in columns under a fixed header, with one row and maybe one cell under the cursor.
 
-Texts are drawn as they are, never read as markup; who makes them makes them safe.
+Texts are drawn as they are, never read as markup; the caller makes them safe.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ VirtualTable {
 
 
 class Looks(Protocol):
-    """What the widget that a sheet is drawn on answers."""
+    """The interface of the widget on which a sheet is drawn."""
 
     has_focus: bool
 

@@ -1,4 +1,4 @@
-"""The columns of a table and where each of them is."""
+"""The columns of a table and their positions."""
 
 from __future__ import annotations
 

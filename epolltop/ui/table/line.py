@@ -16,10 +16,10 @@ from epolltop.ui.table.layout import Layout
 
 
 class Line(NamedTuple):
-    """What one line shows. Two that are equal look the same in the same layout."""
+    """The content of one line. Equal lines look the same in the same layout."""
 
     lead: str
-    """What stands before the columns and does not scroll with them: the mark, or all of a line without cells."""
+    """The text before the columns, which does not scroll with them: the mark, or a whole line without cells."""
     style: Style
     """Of the lead and of what is between and behind the cells."""
     cells: Sequence[tuple[str, Style]] = ()

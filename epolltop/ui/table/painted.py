@@ -1,4 +1,4 @@
-"""What was painted last, so that only what differs is painted again: the terminal may be far away."""
+"""The lines painted last, so that only differences are painted again: the terminal may be far away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Painted:
         self._ready: dict[int, Line] = {}  # those of them that are painted next
 
     def forget(self) -> None:
-        """What is painted next is made anew."""
+        """Forgets the painted lines, so that the next ones are made anew."""
         self._ready.clear()
 
     def differing(self, make: Callable[[int], Line], height: int, layout: Layout[Any], left: int) -> Iterator[Region]:

@@ -13,14 +13,14 @@ _NEAR = 64
 
 
 class Rows(Generic[Row]):
-    """Knows rows by their keys and no screen. Until the cursor is moved it is on the first row, whichever that is."""
+    """Rows by their keys, without a screen. Until the cursor is moved it stays on the first row, whichever that is."""
 
     def __init__(self, key: Callable[[Row], Hashable]) -> None:
         self._key = key
         self.forget()
 
     def forget(self) -> None:
-        """What comes is another list."""
+        """Prepares for another list of rows."""
         self.shown: Sequence[Row] = ()
         self.at = 0
         """The index of the cursor."""

@@ -1,6 +1,6 @@
-"""A table of many rows that costs what is on screen of it: its keys, its mouse and what it reports.
+"""The widget of a table of many rows: its keys, its mouse and its messages.
 
-It knows nothing of what its rows mean.
+Its cost depends only on the rows on screen. It does not know the meaning of its rows.
 """
 
 from __future__ import annotations
@@ -311,7 +311,7 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
             self._scroll_to_row(min(max(self.scroll_offset.y, at - self._page + 1), at))
 
     def _move(self, at: int) -> None:
-        """As somebody at the keyboard or the mouse wants it."""
+        """Moves the cursor for a person at the keyboard or the mouse."""
         self.moved_at = time.monotonic()
         self._go(at)
 

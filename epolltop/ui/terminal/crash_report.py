@@ -1,4 +1,4 @@
-"""What is left of an error of our own: a file that a person can send, and one line that says where it is."""
+"""Crash reports: a file that a person can send, and one line that names it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from epolltop.runtime.invoker import rights
 
 
 def report(error: BaseException) -> str:
-    """Writes it, for who asked for this run alone; what happened, in a line."""
+    """Writes a report that only the user of this run can read; returns a line about the crash."""
     if isinstance(error, WorkerFailed):
         error = error.error  # where it happened; a worker's own traceback says nothing
     return _write(f"{type(error).__name__}: {error}".splitlines()[0], traceback.format_exception(error))

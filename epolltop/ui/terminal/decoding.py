@@ -1,4 +1,4 @@
-"""Bytes from the terminal that are not UTF-8: of another locale, or of a Meta key that sets the eighth bit."""
+"""Bytes from the terminal that are not UTF-8: from another locale, or from a Meta key that sets the eighth bit."""
 
 from __future__ import annotations
 

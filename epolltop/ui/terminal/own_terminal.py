@@ -14,7 +14,7 @@ from epolltop.ui.terminal.stream import Terminal
 
 @contextlib.contextmanager
 def own_terminal(leaving: Leaving) -> Iterator[tuple[Terminal, Callable[[], str]]]:
-    """Keeps everybody but Textual from writing to the terminal; yields it, and what others wrote.
+    """Keeps everything but Textual from writing to the terminal; yields the terminal, and the text of others.
 
     Textual draws on sys.__stderr__, which may be a file (2>log), and on which libbpf and the compiler write too. So it
     gets a stream of its own on the terminal that stdout is; descriptors 1 and 2 go to a file until the screen is gone.

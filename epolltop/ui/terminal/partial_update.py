@@ -1,4 +1,4 @@
-"""What goes to the terminal when some cells changed: these cells. Textual writes the line from its widget's left on."""
+"""Sends only changed cells to the terminal. Textual sends the line from the left edge of its widget on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What we use of Textual that it does not promise, and what is lost where a release of it changes that.
+"""The private names of Textual that we use, and what is lost if a release changes them.
 
-A module of this folder asks `as_known` before it relies on such a name; where the name has changed it leaves the matter
-to Textual. Nobody outside this folder uses any.
+A module of this folder asks `as_known` before it relies on such a name. If the name has changed, the module leaves the
+behaviour to Textual. No module outside this folder uses such names.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ LOST = {
     "suspend": "Ctrl-Z and fg at once may leave the screen stopped, or the terminal as the screen needs it.",
     "terminal_app": "An error of our own prints a long traceback over the shell, with no file to send.",
 }
-"""What a person loses, by the module that leaves the matter to Textual then."""
+"""What a person loses if a module leaves the behaviour to Textual, by module."""
 
 
 def changed(name: PrivateName) -> str:

@@ -1,7 +1,7 @@
-"""The terminal: a stream that keeps nobody waiting, and that is given back whatever became of the screen.
+"""The terminal as a stream that never blocks, and that is always given back, whatever happens to the screen.
 
-A terminal whose other end nobody reads (a network that is down, a window that is stopped) takes no more after some
-kilobytes. What is drawn then is left out, and all is drawn anew when it takes something again.
+If nobody reads the other end of a terminal (the network is down, the window is stopped), it takes no more after some
+kilobytes. Then frames are left out, and the screen is drawn anew when the terminal takes data again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from epolltop.runtime.descriptors import opened_anew
 
 STALLED_S = 0.25
-"""A terminal that took nothing for so long takes nothing."""
+"""A terminal that took nothing for this long counts as stalled."""
 _LITTLE_ROOM_S = 0.01
 """Then it is asked again: it has room, as poll(2) says, but less than a line feed takes."""
 _CANCEL = "\x18"  # ends whatever escape sequence was cut off
@@ -58,7 +58,7 @@ class Terminal(io.TextIOBase):
         return True
 
     def write(self, text: str, /) -> int:
-        """Draws, or leaves it out."""
+        """Draws the text, or leaves it out."""
         with self._lock:
             if not (self._is_stalled or self._is_over):
                 self._is_drawn_on = True

@@ -1,4 +1,4 @@
-"""Stops and goes on as the kernel would do it, with the terminal given back meanwhile.
+"""Stops and continues as the kernel would, with the terminal given back meanwhile.
 
 Textual stops itself once the terminal is given back, some 50 ms later, whatever became of the stop by then: a SIGCONT
 in between is lost, and nobody sends another one. Its handler of SIGCONT enters the terminal again, also after SIGSTOP,
@@ -55,7 +55,7 @@ def survive_stops(app: App[Any]) -> None:
             loop.call_soon_threadsafe(enter_again)
 
     def enter_again() -> None:
-        """Whatever somebody, such as a shell, did to the terminal meanwhile."""
+        """Restores the terminal, whatever a shell did to it meanwhile."""
         nonlocal entering
         entering = False
         with app.suspend():

@@ -1,4 +1,4 @@
-"""Textual's App where it meets the terminal: what it paints, and how an error of our own ends it."""
+"""Textual's App at the terminal: what it paints, and how a crash ends it."""
 
 from __future__ import annotations
 
