@@ -3,18 +3,17 @@
  * Census: every descriptor of every process that refers to an epoll instance.
  *
  * Hook: BPF iterator task_file (Linux 5.8). It visits the descriptors of one thread after the other, and yields struct
- * holding records. The kernel leaves out threads that share their leader's table. A leader that has exited has none, so
- * then all its threads come, with one and the same table: that is told by the first of them only.
+ * holding records. The kernel leaves out threads that share their leader's table. A leader that has exited has no table,
+ * so the kernel visits all its threads, with one and the same table: only the first of them reports it.
  *
- * Bounds: user space says how many holdings a pass may tell, of all tables and of each. A table that has more than were
- * told says so, with a record that has no file. TELLERS_MAX: of more tables that belong to no leader, some are told
- * again.
+ * Bounds: user space sets how many holdings a pass may report, in all and per table. A table with more holdings says so,
+ * with a record that has no file. TELLERS_MAX: if more tables belong to no leader, some are reported again.
  *
- * Cost: some 0.3 us a descriptor of the machine, epoll or not. One read(2) visits up to a million.
+ * Cost: about 0.3 us per descriptor of the machine, epoll or not. One read(2) visits up to a million.
  *
- * Blind spots: references outside descriptor tables (in flight over a socket, io_uring's fixed files), processes
- * outside the reader's PID namespace. A thread's own table that is made while the pass goes on, at the address of one
- * that was told and freed meanwhile in the same process, is left out of that pass.
+ * Blind spots: references outside descriptor tables (in flight over a socket, io_uring's fixed files); processes
+ * outside the reader's PID namespace. A pass leaves out a thread's own table if it is created during the pass at the
+ * address of a table of the same process that was reported and freed meanwhile.
  */
 
 #define TELLERS_MAX	16384	/* 2 MB in the kernel */

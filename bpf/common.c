@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Maps and steps that the probes share. BCC rewrites only the file it is given, so the loader hands it this file and
- * the probes as one translation unit; they are read in that order.
+ * Maps and steps that the probes share. BCC rewrites only the file that it is given, so the loader passes this file and
+ * the probes as one translation unit, in that order.
  *
  * Maps are preallocated, because the probes run where allocating is not safe (the release may come from inside the slab
  * allocator).
  *
- * -D: OWN_TGID (0: it has no number here), INCLUDE_SELF (leave nobody out), the structure offsets FILE_F_OP ... and
- * sizes UPID_SIZE ... from BTF, and what sizes.py says: LIVE_INSTANCES_MAX (instances that are alive and were created
- * under our eyes), PROCESSES_MAX (processes that acted and are not yet known to be gone), EVENT_INTERVAL_NS,
- * EVENT_BURST_NS. PID_NAMESPACE_UP, if pids are to be shown as a PID namespace numbers them: how many levels that one
- * is above epolltop's own. KERNEL_STACK_SIZE, where bpf_task_pt_regs is missing (before Linux 5.15).
+ * -D: OWN_TGID (0: epolltop has no pid here), INCLUDE_SELF (leave out no process), the structure offsets FILE_F_OP ...
+ * and sizes UPID_SIZE ... from BTF, and the values of sizes.py: LIVE_INSTANCES_MAX (live instances whose creation a
+ * probe saw), PROCESSES_MAX (processes that acted and are not yet known to be gone), EVENT_INTERVAL_NS, EVENT_BURST_NS.
+ * PID_NAMESPACE_UP, to show the pids of another PID namespace: how many levels it is above epolltop's own.
+ * KERNEL_STACK_SIZE, if bpf_task_pt_regs is missing (before Linux 5.15).
  */
 #include "wire.h"
 #include "helpers.h"

@@ -9,14 +9,14 @@
  * Cost: see the benchmark table in README.md. A syscall tracepoint adds some 50 ns to every system call of the machine;
  * the function probes add nothing to others.
  *
- * Blind spots: as a tracepoint, creations by 32-bit calls, which 64-bit programs can make, too (int $0x80, x32). A
- * descriptor that another thread closes before the call returns leaves a creation without an instance (file 0).
+ * Blind spots: a tracepoint does not see creations by 32-bit calls, which 64-bit programs can make, too (int $0x80,
+ * x32). If another thread closes the descriptor before the call returns, the creation has no instance (file 0).
  *
- * With -DSTACKS each event carries the user stack (stack.c); what is left out in a storm has none. Cost: some 1.5 us a
- * creation that is told, and 0.1 us a frame; none without -DSTACKS.
+ * With -DSTACKS each event has the user stack (stack.c); creations left out in a storm have none. Cost: about 1.5 us per
+ * creation with an event, and 0.1 us per frame; none without -DSTACKS.
  *
  * Blind spots of stacks: the kernel follows frame pointers, so a stack ends, or lacks a caller, at code that was compiled
- * without them. It does not wait for pages that are not in memory: there a stack ends, too.
+ * without them. The kernel does not wait for pages that are not in memory; a stack ends there, too.
  */
 
 static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument, int ret)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Probe files_free: an instance was released, because the last reference to its file went.
+ * Probe files_free: an instance was released, because the last reference to its file was dropped.
  *
  * Hook: ep_eventpoll_release(inode, file) by fentry, else kprobe; else raw tracepoint kmem_cache_free, where the file
  * goes back to its slab cache: an object of the filp cache whose f_op is eventpoll_fops is an instance that ends.
  *
- * Cost: see the benchmark table in README.md. The slab hook adds some 40 ns to whatever frees slab objects, the
- * function probes nothing.
+ * Cost: see the benchmark table in README.md. The slab hook adds about 40 ns to every free of a slab object; the
+ * function probes add nothing.
  *
- * Blind spots: the actor is whoever dropped the last reference, which may be a kernel thread (descriptors in flight), or
- * somebody who only looks: the iterator, and each call about /proc/PID/fd, holds a file while it looks at it. Such a
- * release is counted for the creator, as far as that is known, because who closed the last descriptor is not.
- * The slab hook is prompt only where files are freed in place (verified on 6.18); the loader tries it on an instance of
- * its own and goes without if the file comes back late or from another task.
+ * Blind spots: the actor is the task that dropped the last reference. It may be a kernel thread (descriptors in flight)
+ * or a task that only looks: the iterator, and each call about /proc/PID/fd, holds a file while it looks at it. Then it
+ * is not known who closed the last descriptor, and the release counts for the creator, if that is known.
+ * The slab hook is prompt only if files are freed in place (verified on 6.18). The loader tries it on an instance of its
+ * own, and does not use it if the file comes back late or from another task.
  */
 
 #define PF_EXITING		0x00000004	/* include/linux/sched.h, unchanged since 2.6 */

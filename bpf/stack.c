@@ -2,14 +2,14 @@
 /*
  * The user stack of the task that creates an instance, or fails to: `submit_with_stack` in place of `submit`.
  *
- * The stack travels in the event's record (bpf_get_stack), not as the id of a stack map: an id may be refused because of
- * a collision, a full map takes no more, and an id that user space frees may name another stack by the time it is read.
+ * The stack is in the event's record (bpf_get_stack), not in a stack map with an id: a collision may refuse an id, a full
+ * map takes no more, and an id that user space frees may name another stack by the time it is read.
  *
- * Blind spots: 32-bit programs on arm64, whose calls look otherwise; their stacks end after the first frame. Data that by
- * chance looks like code behind a call (one random word in 150) passes for a frame; of a program that still runs,
- * user space leaves it out.
+ * Blind spots: 32-bit programs on arm64, whose calls look different; their stacks end after the first frame. Data that by
+ * chance looks like an address behind a call (one random word in 150) passes for a frame. If the program still runs,
+ * user space leaves such a frame out.
  *
- * Memory in the kernel: a record of 0.7 kB a CPU. Only the frames there are go into the perf buffer, 8 bytes each.
+ * Memory in the kernel: a record of 0.7 kB per CPU. Only existing frames go into the perf buffer, 8 bytes each.
  *
  * Without -DSTACKS nothing of this is compiled.
  */

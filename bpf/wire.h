@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What crosses from the kernel side to user space. The one owner of these layouts; epolltop/sources/bpf/wire.py reads
- * them and a test compares sizes and offsets with what the compiler made of this file.
+ * The layout of all data from the probes to user space, declared only here. epolltop/sources/bpf/wire.py reads it, and a
+ * test compares sizes and offsets with the compiler's.
  *
  * Times are nanoseconds of the boot clock. Addresses are the kernel's, used as names only.
  */
@@ -24,7 +24,7 @@ enum syscall {
 
 enum event_flag {
 	EVENT_BY_KERNEL = 1,	/* the actor is a kernel thread */
-	EVENT_BY_CENSUS = 2,	/* who only looked held the last reference; told of the creator, without thread and name */
+	EVENT_BY_CENSUS = 2,	/* a task that only looked held the last reference: names the creator, no thread or name */
 };
 
 /* Of a descriptor, when its process executes another program. */

@@ -1,1 +1,1 @@
-"""Recordings: every tick written down, and yielded again."""
+"""Recordings: a writer of every tick, and a reader that yields the ticks again."""

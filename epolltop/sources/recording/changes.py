@@ -1,7 +1,7 @@
-"""How one batch stands after another: of what is there each tick, only what changed is written.
+"""The difference between batches: of data that is in every tick, only changes are written.
 
-Mappings, and sequences that are marked as standing, seldom change from one tick to the next. What the next value is
-compared with is kept apart from the batch: a census is compared with the last one, whichever tick had it.
+Mappings, and sequences that are marked as standing, seldom change from one tick to the next. The last value is kept
+apart from the batch: a census is compared with the last census, whichever tick had it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ kernel side counts for."""
 
 
 class Change(NamedTuple):
-    """How values of one type stand in a file after those of the tick before.
+    """The form of values of one type in a file, relative to those of the tick before.
 
     Both functions take what was kept, None at first, and return what is to be kept now.
     """
@@ -100,7 +100,7 @@ def _whole(hint: Any, inner: ValueForm) -> Change:
 
 
 def _cutter(hint: Any) -> Callable[[Any], Any] | None:
-    """Takes of texts and tuples as much as is read again: an error may be as long as it likes."""
+    """Cuts texts and tuples to the length that a reader accepts: an error may have any length."""
     limit, plain = most(hint), bare(hint)
     origin, args = get_origin(plain), get_args(plain)
     if plain is str:
@@ -131,7 +131,7 @@ def _same(value: Any) -> Any:
 
 
 def _is_keyed(hint: Any) -> bool:
-    """Whether a record knows the key that it stands under."""
+    """Whether a record has the key under which it is stored."""
     return is_record(hint) and any(member.name == "key" for member in members(hint))
 
 
@@ -181,7 +181,7 @@ def _mapping(limit: int | None, key: ValueForm, inner: ValueForm | Change, *, ke
 
 
 def _standing(inner: ValueForm) -> Change:
-    """Nil for the very object of before; else the whole, or what is gone, by position there, and what came, here."""
+    """Nil for the same object as before; otherwise all items, or old positions of gone items and new ones of others."""
 
     def read(told: Any, kept: Any) -> tuple[Any, Any]:
         before, shown = kept or ((), ())

@@ -1,7 +1,7 @@
-"""Batches as bytes: what one tick says that the tick before did not.
+"""Batches as bytes: the difference of each tick to the tick before.
 
-The types of the model give the form; docs/recording.md describes it. What is read back may come from anyone: types,
-sizes and ranges are checked here, and text is made safe again, so that nobody further on need ask.
+The types of the model give the form; docs/recording.md describes it. A file may come from anyone: this module checks
+types, sizes and ranges, and makes text safe again, so that no later code needs to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The form of a recording file, of which docs/recording.md tells more: a line of text, then frames."""
+"""The form of a recording file: a line of text, then frames. docs/recording.md describes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How values stand in a recording that say everything themselves, derived from the types of the model.
+"""The form of complete values in a recording, derived from the types of the model.
 
 A record is an array of its members in the order that the head of the file gives. Where that order is the model's,
 msgspec makes the record itself, in C. Otherwise, and to make text safe again, values are read by columns: all values
@@ -30,11 +30,11 @@ Values = list[Any]
 
 
 class Damaged(Exception):
-    """What was read is not what an Encoder writes."""
+    """The data read is not what an Encoder writes."""
 
 
 class ValueForm(NamedTuple):
-    """How values of one type stand in a file."""
+    """The form of values of one type in a file."""
 
     wire: Any
     """As msgspec decodes it."""

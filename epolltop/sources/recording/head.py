@@ -72,12 +72,12 @@ def members(record: type) -> tuple[RecordMember, ...]:
 
 @functools.cache
 def own_head() -> Head:
-    """What a file has that is written now."""
+    """The head of a file that is written now."""
     return head_of(Batch)
 
 
 def head_of(batch: type) -> Head:
-    """What a file has that is written of such batches."""
+    """The head of a file with such batches."""
     records, kinds = {}, {}
     for each in _reached(batch):
         if is_record(each):
@@ -103,7 +103,7 @@ def bare(hint: Any) -> Any:
 
 
 def most(hint: Any) -> int | None:
-    """How long its values may be, if it says so."""
+    """The maximum length of its values, if the type has one."""
     notes = getattr(hint, "__metadata__", ())
     return next((note.max_length for note in notes if getattr(note, "max_length", None) is not None), None)
 

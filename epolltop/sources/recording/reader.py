@@ -1,4 +1,4 @@
-"""Yields again what a Recorder wrote down, up to where the file was cut off or damaged."""
+"""The reader: yields the ticks that a Recorder wrote, up to the point where the file was cut off or damaged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from epolltop.text.safe import printable
 
 @dataclass(frozen=True, slots=True)
 class FilePosition:
-    """Between two ticks of a recording: what is needed to go on from there."""
+    """A position between two ticks of a recording, with everything needed to continue there."""
 
     offset: int
     ticks: int
@@ -49,7 +49,7 @@ class Readable(Protocol):
     """A binary file that reads as much as is asked for, but at its end; io.FileIO on an ordinary file is one."""
 
     def read(self, octets: int, /) -> bytes:
-        """So many bytes, or what there is before the end."""
+        """That many bytes, or the rest of the file if it is shorter."""
 
     def seekable(self) -> bool:
         """Whether it is an ordinary file."""
@@ -82,7 +82,7 @@ class Recording:
         self.times: Sequence[int] = ()
         """The boot clock at each tick that can be read; empty if the file cannot seek."""
         self.ends_early: Limit | None = None
-        """Why, as far as is known by now."""
+        """Why it ends early, as far as is known."""
         self._limits: tuple[Limit, ...] = ()  # of the whole recording
 
     def open(self) -> None:
@@ -227,7 +227,7 @@ def _of_version_1() -> Decoder:
 
 
 def _unplayable(why: str) -> Unplayable:
-    """What has no tick at all, for one of the reasons to end early."""
+    """The error for a file without a complete tick, for one of the reasons to end early."""
     ends = {RECORDING_CUT: "was cut off", RECORDING_DAMAGED: "is damaged"}
     return Unplayable(f"a recording that {ends[why]} before the end of its first tick")
 

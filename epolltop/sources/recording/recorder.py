@@ -1,4 +1,4 @@
-"""Writes down what a source yields, as it comes: cut off anywhere, the file tells what stands before the cut."""
+"""The writer: writes the ticks of a source as they come. If the file is cut off, all before the cut is readable."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _deflate(level: int) -> Any:  # zlib does not name the type
 
 
 class Recorder:
-    """A source that writes down what another one yields."""
+    """A source that writes every batch of another source to a file."""
 
     def __init__(self, source: FactSource, file: BinaryIO, name: str, selection: Selection) -> None:
         """Writes nothing yet.

@@ -1,4 +1,4 @@
-"""Recordings of version 1, which knew members by their places: its records as they were, and how they stand now.
+"""Recordings of version 1, which identified members by position: its old records, and their conversion.
 
 Nothing else needs this module but `Recording.open`, so it can go when no file of that version is left.
 """

@@ -1,4 +1,4 @@
-"""Creations and failed creations, at the return of the system calls. It also learns this kernel for all probes."""
+"""Creations and failed creations, at the return of the system calls. Its calibration also serves the other probes."""
 
 from __future__ import annotations
 

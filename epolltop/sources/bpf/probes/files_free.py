@@ -1,4 +1,4 @@
-"""Releases, when the last reference to an instance's file goes."""
+"""Releases, when the last reference to an instance's file is dropped."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from epolltop.model.limits import RELEASES_DERIVED
 from epolltop.sources.bpf.probes.spec import Calibrate, Hook, ProbeSpec, Rung
 
 _CALIBRATIONS, _SEEN = 9, 7
-"""Instances of epolltop's own by which it finds out whether a probe sees releases at once, some 25 us each; and of how
-many it must, because whoever looks at one as it is closed, such as another epolltop, takes its release over."""
+"""Instances of epolltop's own that test whether a probe sees releases at once, about 25 us each; and how many of them
+it must see, because another epolltop's census may hold the last reference of some."""
 
 
 def ladder(machine: Machine | None) -> dict[str, Rung]:
@@ -23,7 +23,7 @@ def ladder(machine: Machine | None) -> dict[str, Rung]:
 
 
 def _is_prompt(calibrate: Calibrate) -> bool:
-    """Whether releases are seen when they happen, and from whoever closed last. Once may be luck."""
+    """Whether the probe sees releases when they happen, by the task that closed last. One test may succeed by luck."""
     return sum(calibrate().was_prompt for _ in range(_CALIBRATIONS)) >= _SEEN
 
 

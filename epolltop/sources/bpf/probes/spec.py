@@ -1,4 +1,4 @@
-"""What a probe is made of."""
+"""The parts of a probe."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ProbeSpec:
     tables: tuple[KernelTable, ...] = ()
     """What it counts."""
     limit: str = ""
-    """What holds without it, an id of `model.limits`; empty if it cannot be left out."""
+    """The limit without it, an id of `model.limits`; empty if it cannot be left out."""
     compat: Hook | None = None
     """Sees the 32-bit tasks that its other hooks may leave out, at a cost."""
 
