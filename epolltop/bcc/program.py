@@ -12,6 +12,7 @@ import ctypes
 import functools
 import importlib.resources
 import io
+import mmap
 import os
 import re
 import struct
@@ -277,8 +278,11 @@ class HashMap:
 
     @functools.cached_property
     def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
-        """For all keys and values; made at the first read, since live instances take 6 MB and are seldom read."""
-        make = ctypes.create_string_buffer
+        """For all keys and values: pages that take no memory until something is read into them."""
+
+        def make(size: int) -> ctypes.Array[ctypes.c_char]:
+            return (ctypes.c_char * size).from_buffer(mmap.mmap(-1, size))
+
         return make(self._key.size * self._most), make(self._value.size * self._most)
 
     def items(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -287,10 +291,26 @@ class HashMap:
         Raises:
             OSError: the kernel refused.
         """
+        keys, values = self._read()
+        return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
+
+    def raw_items(self) -> Iterator[tuple[bytes, bytes]]:
+        """The same as bytes, for who knows what most of them mean.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        keys, values = self._read()
+        key_size, value_size = self._key.size, self._value.size
+        for number in range(len(keys) // key_size):
+            key_at, value_at = number * key_size, number * value_size
+            yield bytes(keys[key_at : key_at + key_size]), bytes(values[value_at : value_at + value_size])
+
+    def _read(self) -> tuple[memoryview, memoryview]:
+        """Keys and values, one behind the other, until the next call."""
         keys, values = self._room
         count = syscalls.read_batch(self._fd, keys, values, self._most)
-        read = memoryview(keys)[: count * self._key.size], memoryview(values)[: count * self._value.size]
-        return zip(self._key.iter_unpack(read[0]), self._value.iter_unpack(read[1]), strict=True)
+        return memoryview(keys)[: count * self._key.size], memoryview(values)[: count * self._value.size]
 
     def get(self, key: bytes) -> tuple[int, ...] | None:
         """The value of an entry; None if there is none."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import select
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from epolltop.model.batch import LoopCounts, LoopKey
+from tests.waiting import eventually
+from tests.workloads.client import Actor
 
+from .calls import SIZED, waits
 from .observing import Observing, observe
 
 pytestmark = pytest.mark.kernel
 
 PROGRAM = Path(__file__).parent.parent / "workloads" / "waits.c"
+CALLS = [call for call in ("epoll_wait", "epoll_pwait", "epoll_pwait2") if call != "epoll_wait" or SIZED]
 TIMES = {"waiting_ns", "away_ns", "cpu_ns"}
 
 
@@ -66,3 +74,169 @@ def test_at_full_speed_each_wait_is_counted_as_the_program_saw_it_end(
             assert its.waiting_ns + its.away_ns < own["span_ns"]
             assert its.cpu_ns > 0
             assert sum(key.tid == own["tid"] for key in counted) == 4, "one, many, none, and no instance"
+
+
+def one(observing: Observing, pid: int) -> tuple[LoopKey, LoopCounts]:
+    (loop,) = loops(observing, pid).items()
+    return loop
+
+
+def of_file(observing: Observing, pid: int) -> dict[int, LoopCounts]:
+    return {key.file: counts for key, counts in loops(observing, pid).items()}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_timeouts_are_met_and_timed_as_the_program_times_them(observing: Observing, actor: Actor, call: str) -> None:
+    own = actor.do("wait", fd=actor.create(), count=3, timeout_ms=40, call=call)
+    if own["returned"] != {"0": 3}:
+        pytest.skip(f"this kernel has no {call}")
+    key, counts = one(observing, actor.pid)
+    asked = (counts.zero_timeouts, counts.finite_timeouts, counts.infinite_timeouts)
+    assert (asked, counts.timeouts_met, counts.early, counts.wakes) == ((0, 3, 0), 3, 0, 0)
+    assert 3 * 40_000_000 <= counts.waiting_ns < own["inside_ns"]
+    assert counts.waiting_ns + counts.away_ns < own["ended_ns"] - own["began_ns"]
+    times = observing.batch.loop_times[key]
+    assert (sum(times.waiting), sum(times.away), sum(times.poll_delay)) == (3, 2, 3)
+    assert sum(times.waiting[:15]) == 0, "16,777,216 ns and more"
+    assert 40_000_000 <= times.waiting_max_ns < own["inside_ns"]
+    assert times.poll_delay_max_ns <= times.waiting_max_ns - 40_000_000
+    turn = observing.batch.turns[key]
+    assert (turn.timeout_ns, turn.maxevents, turn.call.name.lower()) == (40_000_000, 64, call)
+
+
+def test_the_longest_times_are_those_of_a_tick(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    actor.do("wait", fd=fd, timeout_ms=60)
+    actor.do("wait", fd=fd)
+    key, _ = one(observing, actor.pid)
+    assert observing.batch.loop_times[key].waiting_max_ns >= 60_000_000
+    assert observing.batch.loop_times[key].away_max_ns > 0
+    actor.do("wait", fd=fd, timeout_ms=5)
+    one(observing, actor.pid)
+    assert observing.batch.loop_times[key].waiting_max_ns >= 5_000_000
+    one(observing, actor.pid)
+    one(observing, actor.pid)
+    times = observing.batch.loop_times[key]
+    assert (times.waiting_max_ns, times.away_max_ns, times.poll_delay_max_ns, sum(times.waiting)) == (0, 0, 0, 3)
+
+
+def test_the_time_away_is_that_of_the_instance_that_was_waited_on(observing: Observing, actor: Actor) -> None:
+    first, second = actor.create(), actor.create()
+    own = [actor.do("wait", fd=fd) for fd in (first, second, first)]
+    counted = of_file(observing, actor.pid)
+    instances = observing.instances(actor.pid)
+    for fd, before, after in ((first, own[0], own[1]), (second, own[1], own[2])):
+        away = counted[instances[fd].file].away_ns
+        assert after["began_ns"] - before["ended_ns"] <= away <= after["ended_ns"] - before["began_ns"]
+
+
+def test_a_turn_says_where_its_thread_is(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    actor.do("name", octets=b"first".hex())
+    own = actor.do("wait", fd=fd, timeout_ms=1)
+    key, _ = one(observing, actor.pid)
+    turn = observing.batch.turns[key]
+    assert own["began_ns"] <= turn.entered_ns <= turn.returned_ns <= own["ended_ns"]
+    assert (turn.name, turn.hot_data, turn.hot_run) == ("first", None, 0)
+
+    tid = actor.do("wait_in_thread", fd=fd)["tid"]
+    eventually(lambda: waits(actor.pid, tid))
+    (key,) = (key for key in loops(observing, actor.pid) if key.tid == tid)
+    turn = observing.batch.turns[key]
+    assert (turn.returned_ns, turn.timeout_ns, turn.name) == (0, None, "first")
+    assert turn.entered_ns > own["ended_ns"]
+    assert {each.tid for each in observing.batch.turns if each.process.pid == actor.pid} == {actor.pid, tid}
+    actor.do("wake")
+
+
+def test_a_turn_is_listed_under_the_loop_of_the_last_wait(observing: Observing, actor: Actor) -> None:
+    first, second = actor.create(), actor.create()
+    for fd in (first, second):
+        actor.do("wait", fd=fd)
+        instances = observing.instances(actor.pid)
+        loops(observing, actor.pid)
+        listed = [key.file for key in observing.batch.turns if key.process.pid == actor.pid]
+        assert listed == [instances[fd].file]
+
+
+def test_what_a_loop_spins_on_is_told(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    _, writable = actor.do("watch", fd=fd, count=1)["targets"][0]
+    actor.do("register", fd=fd, target=writable, events=select.EPOLLOUT)
+
+    def spins() -> bool:
+        """Unless something else had the processor for a while, in one of the last waits."""
+        actor.do("wait", fd=fd, count=1_000)
+        key, _ = one(observing, actor.pid)
+        turn = observing.batch.turns[key]
+        assert turn.hot_data is not None
+        assert (turn.hot_data & 0xFFFFFFFF, turn.hot_mask) == (writable, select.EPOLLOUT)
+        assert 1 <= turn.hot_run <= turn.run - 63
+        return True
+
+    eventually(spins)
+    actor.do("wait", fd=actor.create(), timeout_ms=1)
+    loops(observing, actor.pid)
+    (turn,) = (turn for key, turn in observing.batch.turns.items() if key.process.pid == actor.pid)
+    assert (turn.run, turn.hot_data, turn.hot_run) == (0, None, 0)
+
+
+def test_a_signal_ends_a_wait_and_no_more_is_known_of_it(observing: Observing, actor: Actor) -> None:
+    own = actor.do("wait_for_signal", fd=actor.create(), seconds=0.05)
+    assert own["returned"] == {str(-errno.EINTR): 1}
+    _, counts = one(observing, actor.pid)
+    assert (counts.waits, counts.interrupted, counts.infinite_timeouts, counts.wakes, counts.early) == (1, 1, 1, 0, 0)
+    assert 0 < counts.waiting_ns < own["inside_ns"]
+
+
+def test_threads_that_share_an_instance_are_loops_of_their_own(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    tids = {actor.do("wait_in_thread", fd=fd)["tid"] for _ in range(3)}
+    eventually(lambda: all(waits(actor.pid, tid) for tid in tids))
+    counted = loops(observing, actor.pid)
+    assert {key.tid for key in counted} == tids
+    assert len({(key.file, key.created_ns) for key in counted}) == 1
+    for _ in tids:
+        actor.do("wake")
+
+
+def test_what_is_over_is_told_once_more_and_then_forgotten(observing: Observing, actor: Actor) -> None:
+    kept, closed = actor.create(), actor.create()
+    instances = observing.instances(actor.pid)
+    actor.do("wait", fd=closed, count=5)
+    actor.do("wait", fd=kept)
+    tid = actor.do("wait_in_thread", fd=kept)["tid"]
+    actor.do("wake")
+    actor.do("close", fds=[closed])
+    told = {(key.file, key.tid): counts.waits for key, counts in loops(observing, actor.pid).items()}
+    file, other = (instances[fd].file for fd in (kept, closed))
+    assert told == {(other, actor.pid): 5, (file, actor.pid): 1, (file, tid): 1}
+    eventually(lambda: [(key.file, key.tid) for key in loops(observing, actor.pid)] == [(file, actor.pid)])
+    assert [key.tid for key in observing.batch.turns if key.process.pid == actor.pid] == [actor.pid]
+    actor.kill()
+    eventually(lambda: not loops(observing, actor.pid))
+    assert not any(key.process.pid == actor.pid for key in observing.batch.turns)
+
+
+def test_a_thread_id_that_is_used_again_is_another_loop(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    first = actor.do("fork")["pid"]
+    actor.child(first, "wait", fd=fd, count=3)
+    (former,) = loops(observing, first)
+    actor.do("reap", pid=first)
+    eventually(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) > (former.process.start + 2) / os.sysconf("SC_CLK_TCK"))
+    assert actor.do("clone_as", pid=first).get("pid") == first, "somebody else got that pid"
+    actor.child(first, "wait", fd=fd, count=5)
+    counted = loops(observing, first)
+    (heir,) = counted.keys() - {former}
+    assert (heir.tid, counted[heir].waits, counted.get(former, LoopCounts(3)).waits) == (former.tid, 5, 3)
+    assert heir.thread_start_ns > former.thread_start_ns
+    (turn_of,) = (key for key in observing.batch.turns if key.tid == first)
+    assert turn_of == heir
+
+
+def test_epolltops_own_waits_are_left_out(observing: Observing) -> None:
+    with select.epoll() as own:
+        own.poll(0)
+        assert not loops(observing, os.getpid())
+        assert not any(key.process.pid == os.getpid() for key in observing.batch.turns)

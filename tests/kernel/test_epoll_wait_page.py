@@ -90,8 +90,8 @@ def test_a_loop_is_a_thread_and_an_instance(waits: Observing, actor: Actor) -> N
         actor.do("wait", fd=second, count=1)
     thread = actor.do("wait_in_thread", fd=first)["tid"]
     actor.do("wake")
-    files = {fd: waits.instances(actor.pid)[fd].file for fd in (first, second)}
     told = {(key.file, key.tid): count for key, count in loops(waits, actor.pid).items()}
+    files = {fd: waits.instances(actor.pid)[fd].file for fd in (first, second)}
     assert told == {(files[first], actor.pid): 5, (files[second], actor.pid): 2, (files[first], thread): 1}
 
 

@@ -27,6 +27,8 @@ LAYOUTS = {
     "live_instance": wire.LIVE_INSTANCE,
     "calibration": wire.CALIBRATION,
     "pass": wire.PASS,
+    "loop": loop_wire.LOOP,
+    "loop_counts": loop_wire.LOOP_COUNTS,
     "turn": loop_wire.TURN,
     "maxima": loop_wire.MAXIMA,
     **{part.name: part.layout for probe in PROBES for table in probe.tables for part in (table.key, table.value)},

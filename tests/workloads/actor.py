@@ -248,7 +248,7 @@ def collect() -> Reply:
 
 
 def wait(fd: int, count: int = 1, call: str = "epoll_pwait", timeout_ms: int = 0) -> Reply:
-    """Waits so often; what the calls returned, -errno where they failed.
+    """Waits so often; what the calls returned, -errno where they failed, and when the first began and the last ended.
 
     By number, because older C libraries have no epoll_pwait2.
     """
@@ -256,11 +256,22 @@ def wait(fd: int, count: int = 1, call: str = "epoll_pwait", timeout_ms: int = 0
     timespec = struct.pack("qq", timeout_ms // 1000, timeout_ms % 1000 * 1_000_000)
     until = timespec if call == "epoll_pwait2" else ctypes.c_long(timeout_ms)
     returned: dict[int, int] = {}
+    inside, began = 0, _now_ns()
     for _ in range(count):
+        before = _now_ns()
         told = _libc.syscall(_WAITS[call], fd, events, 64, until, None, 8)
         told = -ctypes.get_errno() if told < 0 else told
+        inside += _now_ns() - before
         returned[told] = returned.get(told, 0) + 1
-    return {"returned": returned, "tid": threading.get_native_id()}
+    when = {"began_ns": began, "ended_ns": _now_ns(), "inside_ns": inside}
+    return {"returned": returned, "tid": threading.get_native_id(), **when}
+
+
+def wait_for_signal(fd: int, seconds: float) -> Reply:
+    """A wait without end, which a signal ends after some time."""
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    return wait(fd, timeout_ms=-1)
 
 
 def wait_in_thread(fd: int) -> Reply:
@@ -390,10 +401,10 @@ def watch(fd: int, count: int) -> Reply:
     return {"targets": targets}
 
 
-def register(fd: int, target: int) -> Reply:
+def register(fd: int, target: int, events: int = select.EPOLLIN) -> Reply:
     """Has an instance watch a descriptor."""
     instance = select.epoll.fromfd(fd)
-    instance.register(target, select.EPOLLIN)
+    instance.register(target, events)
     _kept.append(instance)
     return {}
 
@@ -428,7 +439,8 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         create1, create_legacy, hold, close, close_range, pairs, fail, churn_until_told, brief, create_without_room,
         dup, dup2, dup_to, set_cloexec, execute, fork, clone_as, child, reap, ready_to_send, send, receive,
         drop_sockets,
-        send_in_circle, collect, wait, wait_in_thread, wake, create_in_thread, outlive_leader, own_table_in_thread,
+        send_in_circle, collect, wait, wait_for_signal, wait_in_thread, wake, create_in_thread, outlive_leader,
+        own_table_in_thread,
         create_compat, pairs_compat, wait_compat, watch, register, refuse_creation, name, become,
     )
 }  # fmt: skip

@@ -40,7 +40,7 @@ from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Attached, Ladders, climb, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
-from epolltop.sources.bpf.probes.spec import WITHOUT
+from epolltop.sources.bpf.probes.spec import WITHOUT, ProbeSpec, TableReader
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.bpf.wire_events import WireEvents
@@ -124,10 +124,10 @@ class BpfSource:
             self.close()
             raise
         self._tables = [
-            (probe.name, CounterMap(program, table, self._procfs.has_ended))
+            (probe.name, reader)
             for probe in PROBES
             if self._attached[probe.name].hooks
-            for table in probe.tables
+            for reader in self._readers(program, probe)
         ]
         self._freed_at = 0  # creations until then
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
@@ -182,6 +182,10 @@ class BpfSource:
         self._preempted = (Limit(limits.PREEMPTED),) * bool(misses)
         self._sees_all_releases = files_free.PROBE.name not in misses
 
+    def _readers(self, program: Program, probe: ProbeSpec) -> list[TableReader]:
+        tables = [CounterMap(program, table, self._procfs.has_ended) for table in probe.tables]
+        return [*tables, *(reader(program, self._procfs) for reader in probe.readers)]
+
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
         program = self._program
         assert program is not None, "poll before open"
@@ -198,7 +202,7 @@ class BpfSource:
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         self._tide.note(len(came), len(self._holdings))
         for _, table in self._tables:
-            table.read()
+            table.read(census)
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
         self._listen_again(wire.no_buffer(per_cpu))
@@ -216,7 +220,9 @@ class BpfSource:
         actors = {process for process, _ in acted}
         processes = self._facts.of({*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(shown))
         gone = {uid for process, uid in acted if uid is not None and process not in processes}
-        tables: dict[str, Any] = {table.member: table.records(processes) for _, table in self._tables}
+        tables: dict[str, Any] = {}
+        for _, table in self._tables:
+            tables |= table.members(processes)
         measured = self._facts.measured(focus, frozenset().union(*(each.files for each in self._untold)))
         self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(

@@ -7,40 +7,35 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from epolltop.bcc.program import Program
-from epolltop.model.batch import ProcessKey
+from epolltop.model.batch import Census, ProcessKey
 from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
 
 _ONE = struct.Struct("=Q")
 
 
 class CounterMap:
-    """Reads the map once a poll, and deletes the entries of processes that have ended."""
+    """Implements TableReader: deletes the entries of processes that have ended."""
 
     def __init__(self, program: Program, table: KernelTable, has_ended: Callable[[ProcessKey], bool]) -> None:
-        self.member = table.member
-        """Of the batch."""
         self._table, self._has_ended = table, has_ended
         self._program = program
         self._map = program.table(table.map, table.key.layout, table.value.layout)
         self._entries: list[MapEntry] = []
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
 
-    def read(self) -> None:
-        """Takes in the map as it is now."""
+    def read(self, _census: Census | None) -> None:
         self._entries = list(self._map.items())
 
     def refused(self) -> int:
-        """What is counted nowhere, because the map was full."""
         return self._program.element(self._table.refused, _ONE)[0] if self._table.refused else 0
 
     def processes(self) -> set[ProcessKey]:
-        """Who has entries in what was read."""
         return {self._table.process_of(key) for key, _ in self._entries}
 
-    def records(self, alive: Container[ProcessKey]) -> Mapping[Any, Any]:
-        """What was read, as the batch has it, after `_forget_the_gone`."""
+    def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
         freed = self._forget_the_gone(alive)  # what is missing once is counted anew when it comes back
-        return self._table.decode(entry for entry in self._entries if entry[0] not in freed)
+        records = self._table.decode(entry for entry in self._entries if entry[0] not in freed)
+        return {self._table.member: records}
 
     def _forget_the_gone(self, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
         """Deletes the entries of processes that were gone a poll ago and have done nothing since.

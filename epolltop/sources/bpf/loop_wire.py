@@ -1,33 +1,81 @@
-"""Bytes of loops and turns in bpf/wire.h to records. The only module that knows their layout."""
+"""Bytes of loops and turns in bpf/wire.h to records, and back. The only module that knows their layout."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 
-from epolltop.model.batch import NS_PER_TICK, TIME_BUCKETS, LoopCounts, LoopKey, ProcessKey
-from epolltop.sources.bpf.probes.spec import MapEntry
+from epolltop.model.batch import (
+    NS_PER_TICK,
+    TIME_BUCKETS,
+    LoopCounts,
+    LoopKey,
+    LoopTimes,
+    ProcessKey,
+    Turn,
+    WaitCall,
+)
+from epolltop.text.safe import safe
 
 LOOP = struct.Struct("=QQQQII")
-TURN = struct.Struct("=QQQQIIQQQqQQQQIIIiI4x16s")
+THREAD = struct.Struct("=I")
+"""Key of the map threads."""
+TURN = struct.Struct(f"={LOOP.size}s8xQQq24xQIIIiI4x16s")
 MAXIMA = struct.Struct("=QQQQ")
-_COUNTERS = len(LoopCounts._fields)
-LOOP_COUNTS = struct.Struct(f"={_COUNTERS}Q{2 * MAXIMA.size + 3 * TIME_BUCKETS * 8}x")
+_COUNTERS = struct.Struct(f"={len(LoopCounts._fields)}Q")
+_BUCKETS = struct.Struct(f"={TIME_BUCKETS}Q")
+LOOP_COUNTS = struct.Struct(f"={_COUNTERS.size + 2 * MAXIMA.size + 3 * _BUCKETS.size}s")
+_MAXIMA_AT = _COUNTERS.size
+_WAITING_AT = _MAXIMA_AT + 2 * MAXIMA.size
+_AWAY_AT = _WAITING_AT + _BUCKETS.size
+_POLL_DELAY_AT = _AWAY_AT + _BUCKETS.size
+NUMBER = struct.Struct("=Q")
+"""Of a tick; of what was refused."""
+
+_TIMEOUT_INFINITE = -1
 
 
-def decode_loops(entries: Iterable[MapEntry]) -> dict[LoopKey, LoopCounts]:
-    """Entries of the map loops, as (struct loop, struct loop_counts) pairs."""
-    return {
-        LoopKey(file, created_ns, _process(start_ns, tgid), tid, thread_start_ns): LoopCounts._make(counts)
-        for (file, created_ns, start_ns, thread_start_ns, tgid, tid), counts in entries
-    }
+def loop_key(raw: bytes) -> LoopKey:
+    """A struct loop."""
+    file, created_ns, start_ns, thread_start_ns, tgid, tid = LOOP.unpack(raw)
+    return LoopKey(file, created_ns, ProcessKey(tgid, start_ns // NS_PER_TICK), tid, thread_start_ns)
 
 
-def process_of(fields: tuple[int, ...]) -> ProcessKey:
-    """Whose a struct loop is."""
-    _, _, start_ns, _, tgid, _ = fields
-    return _process(start_ns, tgid)
+def counted(raw: bytes, tick: int) -> tuple[LoopCounts, LoopTimes]:
+    """A struct loop_counts.
+
+    Args:
+        raw: its bytes.
+        tick: whose maxima are wanted, one that is over.
+    """
+    longest_of, *longest = MAXIMA.unpack_from(raw, _MAXIMA_AT + MAXIMA.size * (tick & 1))
+    times = LoopTimes(
+        _BUCKETS.unpack_from(raw, _WAITING_AT),
+        _BUCKETS.unpack_from(raw, _AWAY_AT),
+        _BUCKETS.unpack_from(raw, _POLL_DELAY_AT),
+        *(longest if longest_of == tick else ()),
+    )
+    return LoopCounts._make(_COUNTERS.unpack_from(raw)), times
 
 
-def _process(start_ns: int, tgid: int) -> ProcessKey:
-    return ProcessKey(tgid, start_ns // NS_PER_TICK)
+def turn_loop(raw: bytes) -> bytes:
+    """The struct loop in a struct turn."""
+    return raw[: LOOP.size]
+
+
+def turn(raw: bytes) -> Turn:
+    """A struct turn."""
+    (
+        _, entered_ns, returned_ns, timeout_ns, hot_data, hot_mask, hot_run, run, maxevents, call, comm,
+    ) = TURN.unpack(raw)  # fmt: skip
+    return Turn(
+        entered_ns,
+        returned_ns,
+        None if timeout_ns == _TIMEOUT_INFINITE else timeout_ns,
+        maxevents,
+        WaitCall(call),
+        safe(comm.split(b"\0", 1)[0]),
+        run,
+        hot_data if hot_run else None,
+        hot_mask if hot_run else 0,
+        hot_run,
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from epolltop.bcc.machine import Machine
 from epolltop.model.limits import UNTRACED
-from epolltop.sources.bpf import loop_wire
-from epolltop.sources.bpf.probes.spec import WITHOUT, CStruct, Hook, KernelTable, ProbeSpec, Rung
+from epolltop.sources.bpf.loop_maps import LoopMaps
+from epolltop.sources.bpf.probes.spec import WITHOUT, Hook, ProbeSpec, Rung
 
 _CALLS = ("epoll_pwait", "epoll_wait", "epoll_pwait2")
 """The first is on each machine."""
@@ -27,16 +27,6 @@ PROBE = ProbeSpec(
     sees="threads waiting on instances",
     ladder=ladder,
     proof=lambda calibrate: calibrate().waited_by != 0,
-    tables=(
-        KernelTable(
-            member="loops",
-            map="loops",
-            key=CStruct("loop", loop_wire.LOOP),
-            value=CStruct("loop_counts", loop_wire.LOOP_COUNTS),
-            decode=loop_wire.decode_loops,
-            process_of=loop_wire.process_of,
-            refused="loops_refused",
-        ),
-    ),
+    readers=(LoopMaps,),
     limit=UNTRACED,
 )

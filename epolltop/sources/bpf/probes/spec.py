@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from epolltop.bcc.machine import Machine
-from epolltop.model.batch import Kind, ProcessKey
+from epolltop.bcc.program import Program
+from epolltop.model.batch import Census, Kind, ProcessKey
+from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf.wire import Calibration
 
 
@@ -62,6 +64,26 @@ class KernelTable:
     """The name in C of an array of one u64 that counts what found the map full; empty if struct totals has that."""
 
 
+class TableReader(Protocol):
+    """Reads what a probe counts."""
+
+    def read(self, census: Census | None) -> None:
+        """Takes in the maps as they are now.
+
+        Args:
+            census: the one of this poll; None if none was taken.
+        """
+
+    def processes(self) -> set[ProcessKey]:
+        """Who did something of what was read."""
+
+    def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
+        """Members of the batch by name. What is over, of processes that are not alive and others, is deleted."""
+
+    def refused(self) -> int:
+        """What is counted nowhere, because a map was full."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
     """A probe: what it sees, where it may be attached, and what is missing without it."""
@@ -78,6 +100,8 @@ class ProbeSpec:
     """The kinds of events it submits."""
     tables: tuple[KernelTable, ...] = ()
     """What it counts."""
+    readers: tuple[Callable[[Program, Procfs], TableReader], ...] = ()
+    """What reads maps that are more than such tables."""
     limit: str = ""
     """The limit without it, an id of `model.limits`; empty if it cannot be left out."""
     compat: Hook | None = None

@@ -1,0 +1,172 @@
+"""What the probe epoll_wait keeps of loops: read once a poll, decoded where it changed, deleted when it is over.
+
+Most loops do nothing from one poll to the next. Comparing the bytes of one takes 0.5 us, decoding it 8 us.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Container, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from epolltop.bcc.program import Program
+from epolltop.model.batch import NS_PER_TICK, Census, Holding, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
+from epolltop.proc.procfs import Procfs
+from epolltop.sources.bpf import loop_wire
+from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE
+
+_THREADS, _INSTANCES = 200, 2000
+"""Threads, and instances, of which it is asked a poll whether they are there still: 2 ms, and 4 ms."""
+
+Key = TypeVar("Key")
+
+
+class _LoopEntry(NamedTuple):
+    raw: bytes
+    key: LoopKey
+    counts: LoopCounts
+    times: LoopTimes
+    is_quiet: bool
+    """It was so a poll ago."""
+
+
+class _TurnEntry(NamedTuple):
+    raw: bytes
+    loop: bytes
+    key: LoopKey
+    turn: Turn
+    is_quiet: bool
+
+
+class LoopMaps:
+    """Implements TableReader."""
+
+    def __init__(self, program: Program, procfs: Procfs) -> None:
+        self._program = program
+        self._has_ended = procfs.has_ended
+        self._loop_map = program.table("loops", loop_wire.LOOP, loop_wire.LOOP_COUNTS)
+        self._thread_map = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
+        self._live_instances = program.table("live_instances", FILE, LIVE_INSTANCE)
+        self._loops: dict[bytes, _LoopEntry] = {}
+        self._threads: dict[bytes, _TurnEntry] = {}
+        self._tick = 0
+        self._old = _OldInstances()
+        self._generation: int | None = None
+        """Of instances, up to which all loops were looked at whether theirs are released."""
+        self._next_threads, self._next_instances = _InTurn[bytes](_THREADS), _InTurn[bytes](_INSTANCES)
+
+    def read(self, census: Census | None) -> None:
+        over, self._tick = self._tick, self._tick + 1
+        self._program.set_element("tick", loop_wire.NUMBER.pack(self._tick))
+        # A thread that has a loop has a turn, so that turns are read later.
+        self._loops = {key: self._loop(key, raw, over) for key, raw in self._loop_map.raw_items()}
+        self._threads = {tid: self._thread(tid, raw) for tid, raw in self._thread_map.raw_items()}
+        if census is not None:
+            self._old.note(census)
+
+    def processes(self) -> set[ProcessKey]:
+        return {each.key.process for each in self._threads.values()}
+
+    def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
+        self._forget_threads(alive)
+        self._forget_loops()
+        loops, threads = self._loops.values(), self._threads.values()
+        none = LoopCounts()
+        return {
+            "loops": {each.key: none for each in threads} | {each.key: each.counts for each in loops},
+            "loop_times": {each.key: each.times for each in loops},
+            "turns": {each.key: each.turn for each in threads},
+        }
+
+    def refused(self) -> int:
+        return self._program.element("loops_refused", loop_wire.NUMBER)[0]
+
+    def _loop(self, key: bytes, raw: bytes, tick: int) -> _LoopEntry:
+        before = self._loops.get(key)
+        if before is None or before.raw != raw:
+            counts, times = loop_wire.counted(raw, tick)
+            return _LoopEntry(raw, before.key if before else loop_wire.loop_key(key), counts, times, False)
+        if before.is_quiet:
+            return before
+        times = before.times._replace(waiting_max_ns=0, away_max_ns=0, poll_delay_max_ns=0)
+        return before._replace(times=times, is_quiet=True)
+
+    def _thread(self, tid: bytes, raw: bytes) -> _TurnEntry:
+        before = self._threads.get(tid)
+        if before is not None and before.raw == raw:
+            return before if before.is_quiet else before._replace(is_quiet=True)
+        loop = loop_wire.turn_loop(raw)
+        known = self._loops.get(loop)
+        return _TurnEntry(raw, loop, known.key if known else loop_wire.loop_key(loop), loop_wire.turn(raw), False)
+
+    def _forget_threads(self, alive: Container[ProcessKey]) -> None:
+        """Deletes the turns of threads that have ended and did nothing since the last poll.
+
+        A thread that waits has not ended, unless its process has.
+        """
+        quiet = {tid: each.key for tid, each in self._threads.items() if each.is_quiet}
+        absent = {key.process for key in quiet.values() if key.process not in alive}
+        ended = {process for process in absent if self._has_ended(process)}
+        gone = [tid for tid, key in quiet.items() if key.process in ended]
+        away = [tid for tid, each in self._threads.items() if each.is_quiet and each.turn.returned_ns]
+        asked = self._next_threads.of([tid for tid in away if quiet[tid].process not in absent])
+        gone += [tid for tid in asked if self._has_ended(_thread_as_process(quiet[tid]))]
+        for tid in gone:
+            self._thread_map.delete(tid)
+            del self._threads[tid]
+
+    def _forget_loops(self) -> None:
+        """Deletes what did nothing since the last poll, and will not: its thread or its instance is gone."""
+        threads = {(each.key.tid, each.key.thread_start_ns) for each in self._threads.values()}
+        present = {each.loop for each in self._threads.values()}
+        quiet = [(raw, each.key) for raw, each in self._loops.items() if each.is_quiet and raw not in present]
+        gone = [raw for raw, key in quiet if (key.tid, key.thread_start_ns) not in threads]
+        left = [raw for raw, key in quiet if (key.tid, key.thread_start_ns) in threads]
+        (generation,) = self._program.element("generation", loop_wire.NUMBER)
+        if generation != self._generation:
+            gone += [raw for raw in self._next_instances.of(left) if self._is_released(self._loops[raw].key)]
+            self._generation = generation if len(left) <= _INSTANCES else None
+        for raw in gone:
+            self._loop_map.delete(raw)
+            del self._loops[raw]
+
+    def _is_released(self, key: LoopKey) -> bool:
+        noted = self._live_instances.get(FILE.pack(key.file))
+        if key.created_ns:
+            return noted is None or noted[0] != key.created_ns
+        return key.file != 0 and (noted is not None or self._old.has_gone(key.file))
+
+
+def _thread_as_process(key: LoopKey) -> ProcessKey:
+    """A thread has a directory in /proc, too."""
+    return ProcessKey(key.tid, key.thread_start_ns // NS_PER_TICK)
+
+
+class _InTurn(Generic[Key]):
+    """Some of a list, others each time."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._begin = most, 0
+
+    def of(self, keys: Collection[Key]) -> Iterator[Key]:
+        begin = self._begin if self._begin < len(keys) else 0
+        self._begin = begin + self._most
+        return itertools.islice(keys, begin, self._begin)
+
+
+class _OldInstances:
+    """Files of instances that are older than the trace, by the last census that names files by address."""
+
+    def __init__(self) -> None:
+        self._holdings: Collection[Holding] = ()
+        self._files: frozenset[int] | None = None
+
+    def note(self, census: Census) -> None:
+        if census.by_address and not census.cut and census.holdings is not self._holdings:
+            self._holdings, self._files = census.holdings, None
+
+    def has_gone(self, file: int) -> bool:
+        """Whether no descriptor shows it. If it is in flight, what it does later is counted anew."""
+        if self._files is None:
+            self._files = frozenset(each.file for each in self._holdings if not each.created_ns)
+        return bool(self._holdings) and file not in self._files
