@@ -239,7 +239,7 @@ def _ui(timeline: Timeline, options: Options, stdout: Stdout, leaving: Leaving) 
 
 
 async def _headless(timeline: Timeline, front_end: Coroutine[None, None, None], leaving: Leaving) -> int:
-    """Runs a front end that writes lines; whoever asks it to leave has it end in order."""
+    """Runs a front end that writes lines, and ends it in order when it is asked to leave."""
     loop = asyncio.get_running_loop()
     leaving.tell(lambda _: loop.call_soon_threadsafe(timeline.stopping.set))
     timeline.on_outage = _teller()

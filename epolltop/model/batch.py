@@ -172,7 +172,7 @@ class Counts(NamedTuple):
     sampled_out: int = 0
     """Instances created above the detail rate: counted, but without an event."""
     failed_sampled_out: int = 0
-    """Failures likewise."""
+    """Failures above the detail rate: counted, but without an event."""
 
 
 class LoopKey(NamedTuple):
@@ -239,7 +239,7 @@ class LoopTimes(NamedTuple):
     waiting: tuple[int, ...] = ()
     """Waits by duration, TIME_BUCKETS of them."""
     away: tuple[int, ...] = ()
-    """Times away by duration, likewise."""
+    """Times away by duration, TIME_BUCKETS of them."""
     poll_delay: tuple[int, ...] = ()
     """By how much waits that met their timeout came back after it."""
     waiting_max_ns: int = 0
@@ -374,7 +374,7 @@ class Source:
     sampled_out: int = 0
     """Instances whose events were left out on purpose, above the detail rate: not loss."""
     failed_sampled_out: int = 0
-    """Failures likewise."""
+    """Failures whose events were left out on purpose, above the detail rate: not loss."""
     untold_releases: int = 0
     """Releases without an event, of instances older than the trace: above the detail rate, or made outside the PID
     namespace. Only a census tells which instances."""

@@ -82,7 +82,7 @@ RECORDING_NEWER = "recording_newer"  # epolltop: the version of that one
 # These follow from other numbers of a snapshot or of the doctor, so nobody need keep them.
 LEFT_OUT = "left_out"  # processes
 ABSENT = "absent"  # pids, the first few; more
-NOT_RECORDED = "not_recorded"  # likewise
+NOT_RECORDED = "not_recorded"  # pids, the first few; more
 UNREADABLE = "unreadable"  # processes
 UNATTRIBUTED = "unattributed"  # calls
 BIRTHS_UNNOTED = "births_unnoted"  # creations

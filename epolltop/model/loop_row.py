@@ -23,7 +23,7 @@ class LoopRow:
     waiting: Histogram
     """Waits that ended in the window, by nanoseconds."""
     away: Histogram
-    """Times away that ended in the window, likewise."""
+    """Times away that ended in the window, by nanoseconds."""
     poll_delay: Histogram
     """By how much waits of the window exceeded their timeouts."""
     waited_ns: int

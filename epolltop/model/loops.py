@@ -123,7 +123,7 @@ class Loops:
 
         Args:
             processes: whose.
-            window: whoever looks; what it is shown is noted there.
+            window: the window of the caller; it notes the rows that it is shown.
             mark: where it begins.
             live: the instances that there are, by file.
         """

@@ -183,7 +183,7 @@ class Scan:
         return self._files.file(place)
 
     def _uncompared(self, foreign: int) -> Iterator[Limit]:
-        """What kcmp did not tell, where holders in no PID namespace of ours are so many."""
+        """The limits of kcmp, with that many holders in no PID namespace of ours."""
         if not self._pids.known:
             yield Limit(limits.FOREIGN_PROC)
         elif not self.compares:

@@ -71,7 +71,7 @@ def _ordered(fields: Iterable[Field[Row]], others: Iterable[Member[Row]], order:
 
 
 def instance(most_holders: int | None = None) -> Structure[InstanceOf]:
-    """An instance in the list of one holder, with at most so many entries in `holders`."""
+    """An instance in the list of one holder, with at most `most_holders` entries in `holders`."""
     others = (_first_holders(most_holders), *_OF_INSTANCE)
     return Structure("instance", _ordered(HELD_FIELDS, others, _INSTANCE_ORDER))
 

@@ -8,9 +8,9 @@ from epolltop.text.cells import cut
 from epolltop.text.safe import printable
 
 MESSAGE_CELLS_MAX = 300
-"""Of why a text is no filter."""
+"""Cells of a message that says why a text is not a filter."""
 _LEAD = 0.6
-"""Of the room that a long text has: so much of it stands before the mistake."""
+"""Share of the room for a long text that is before the mistake."""
 
 
 class FilterError(ValueError):

@@ -1,1 +1,1 @@
-"""What was saved, opened again: a recording or a snapshot file."""
+"""Opens a saved file again: a recording or a snapshot file."""

@@ -124,7 +124,7 @@ class _Stream:
         self._closed = False
 
     def read(self, octets: int, /) -> bytes:
-        """So many, or what there is before the end.
+        """That many bytes, or the rest before the end.
 
         Raises:
             SourceEnded: waiting was to end.

@@ -37,7 +37,7 @@ class Checkpoint(NamedTuple):
     """The journal."""
     place: FilePosition
     octets: int
-    """It takes about so many."""
+    """About how many bytes it takes."""
 
     def restored(self) -> World:
         """A world to go on with."""

@@ -14,8 +14,8 @@ from epolltop.text.numbers import timestamp
 Result = TypeVar("Result")
 
 TRIES, PATIENCE_S = 3, 30.0
-"""A source that fails for want of something is asked again: so often, and so long, before that is its end. A burst of
-forks or a full table of files passes in seconds; who waits for output that never comes deserves to be told."""
+"""How many times, and for how long, a source that fails for want of something is tried again before that is its end. A
+burst of forks or a full table of files passes in seconds; nobody should wait for output that never comes."""
 
 LATE_S = 10.0
 """After this time without an answer front ends are told, so that nobody takes old numbers for new ones."""
@@ -38,7 +38,7 @@ class Outage:
 
 
 class Attempts:
-    """At steps of one source, whoever asked for them."""
+    """Attempts at the steps of one source, for all its listeners."""
 
     def __init__(self, tell: Callable[[Outage | None], object]) -> None:
         """Nothing fails yet.

@@ -172,7 +172,7 @@ class Replay:
             yield snapshot
 
     async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
-        """The events of the first so many recorded seconds, some ticks at a time."""
+        """The events of the first recorded seconds, some ticks at a time."""
         if self._recording is not None:
             while await self._call(lambda: self._take_in(self.begin_ns + seconds * 1e9)):
                 yield await self._call(self._window.take_news)

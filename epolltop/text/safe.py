@@ -72,7 +72,7 @@ def narrated(text: str) -> str:
 
 
 def clipped(text: str, most: int) -> str:
-    """Text of at most so many characters; an ellipsis replaces the end."""
+    """Text of at most that many characters; an ellipsis replaces the end."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

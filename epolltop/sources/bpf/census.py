@@ -49,7 +49,7 @@ class CensusTaker(Protocol):
     """Processes whose descriptors the last one could not read."""
 
     def take(self) -> Census | None:
-        """A census of this moment; None if there is so much to look at that it goes on when it is asked again."""
+        """A census of this moment; None if there is too much for one call, and the next call continues."""
 
     def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
         """Takes in, for the next census, of which descriptors it was read since whether they are closed on exec."""

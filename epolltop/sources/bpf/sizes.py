@@ -23,7 +23,7 @@ class Sizes:
     threads: int = 16_384
     """Threads that waited and are not yet known to be gone: 4 MB in the kernel."""
     loops: int = 16_384
-    """Pairs of thread and instance, likewise; more than 10,000 loops, with those that are gone: 16 MB in the kernel."""
+    """Pairs of thread and instance: room for over 10,000 loops and those that are gone, 16 MB in the kernel."""
     pages_per_cpu: int = 1024
     """Of the buffer, a power of two: 4 MB a CPU, if all of them stay within buffer_bytes."""
     buffer_bytes: int = 32 << 20

@@ -29,7 +29,7 @@ _STACK_HEAD = struct.Struct("=QQI4x")
 _ACTOR = struct.Struct("=QQIIII")
 _HEAD = struct.Struct(f"=QQQ{_ACTOR.size}s")
 _EVENT = struct.Struct(f"{_HEAD.format}iIBBB5x16s")
-"""EVENT with the actor as bytes: who acts does so many times, so that equal ones are read once."""
+"""EVENT with the actor as bytes: an actor acts many times, so that equal ones are read once."""
 _HOLDING_TGID = 32 // 4
 """Where it stands in struct holding, counted in u32."""
 

@@ -35,9 +35,9 @@ def unpacked_max(packed: int, octets: int, ticks: int, unpacked: int) -> int:
 
     Args:
         packed: length of its content.
-        octets: of the file up to its end.
-        ticks: likewise, it included.
-        unpacked: of all frames before it.
+        octets: length of the file up to the end of the frame.
+        ticks: number of ticks up to this one.
+        unpacked: unpacked length of all frames before it.
     """
     of_file = _FILE_BYTES + _FILE_RATIO * octets + _TICK_BYTES * ticks - unpacked
     return min(UNPACKED_BYTES_MAX, _FRAME_BYTES + _FRAME_RATIO * packed, of_file)

@@ -53,11 +53,11 @@ class Recorder:
         self._deflate = _deflate(_LEVEL)
         self._unpacked = 0
         self._last_ns = 0
-        self._whole = True  # nothing stands half written
+        self._whole = True  # no tick is half written
         self.ticks = 0
-        """Written so far."""
+        """Ticks written so far."""
         self.octets = 0
-        """Likewise."""
+        """Bytes written so far."""
 
     def open(self) -> None:
         self._source.open()
@@ -98,7 +98,7 @@ class Recorder:
                 self._write(framed(b"", self._last_ns))
 
     def _packed(self, raw: bytes) -> bytes:
-        """Deflated, or stored if it would unpack to more than a reader takes from so few bytes."""
+        """Deflated, or stored if it would unpack to more than a reader accepts for that many bytes."""
         packed: bytes = self._deflate.compress(raw) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
         end = self.octets + FRAME.size + len(packed)
         if len(raw) <= unpacked_max(len(packed), end, self.ticks + 1, self._unpacked):

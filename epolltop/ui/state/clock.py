@@ -198,7 +198,7 @@ def moment(text: str, begin_ns: int, end_ns: int, begin_wall_ns: int) -> int | N
     Args:
         text: 12:03, 12:03:20, 1m30s, 90, 50%.
         begin_ns: of the recording, boot clock.
-        end_ns: likewise.
+        end_ns: of the recording, boot clock.
         begin_wall_ns: the beginning, since the epoch: a time of day before its own is on the next day.
     """
     text = text.strip().lower()

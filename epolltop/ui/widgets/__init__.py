@@ -1,1 +1,1 @@
-"""What surrounds the tables on the main screen."""
+"""Widgets around the tables of the main screen."""

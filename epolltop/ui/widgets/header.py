@@ -89,7 +89,7 @@ def _steadily_wrapped(totals: str, width: int) -> list[str]:
 
 
 def _noted(said: Sequence[str], width: int, most: int) -> list[str]:
-    """So many lines at most, and where to read the rest."""
+    """At most that many lines, and where to read the rest."""
     if not said:
         return []
     lines = wrapped(f"note: {'; '.join(said)}", width)
