@@ -47,9 +47,9 @@ class Ladders:
             LookupError: there is no such ladder or rung; the message names those there are.
         """
         if probe not in self.names:
-            raise LookupError(f"there is no probe {probe!r}, but {', '.join(self.names)}")
+            raise LookupError(f"there is no probe {probe!r}, only {', '.join(self.names)}")
         if rung not in self.names[probe]:
-            raise LookupError(f"{probe} has no hook {rung!r}, but {', '.join(self.names[probe])}")
+            raise LookupError(f"{probe} has no hook {rung!r}, only {', '.join(self.names[probe])}")
         if probe == CENSUS_LADDER:
             return replace(self, census={rung: self.census[rung]})
         return self.having(probe, {rung: self.probes[probe][rung]})
