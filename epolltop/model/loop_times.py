@@ -45,9 +45,11 @@ def histogram(now: tuple[int, ...], then: tuple[int, ...], peak_ns: int) -> Hist
         then: when the window began.
         peak_ns: the longest time in it.
     """
-    if now is then or now == then:
+    if now is then:
         return _NOTHING
     rise = tuple(map(operator.sub, now, then)) if then else now
+    if not any(rise):
+        return _NOTHING
     top = max(at for at, count in enumerate(rise) if count)
     # The longest is at least what its bucket begins with, and the last bucket ends with it.
     largest = max(peak_ns, 1 << (_FIRST_BITS + top - 1) if top else 0)

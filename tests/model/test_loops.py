@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from epolltop.model import loops
-from epolltop.model.batch import Batch, Holding, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
+from epolltop.model.batch import TIME_BUCKETS, Batch, Holding, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.loop_times import histogram
 from epolltop.model.window import Window
 from epolltop.model.world import World
 from tests.support.records import SECOND_NS, A, B, P, Q, batch, buckets, census, create, holding, loop, release, turn
@@ -276,3 +277,8 @@ def test_loops_that_come_and_go_take_no_more_room(monkeypatch: pytest.MonkeyPatc
     assert max(len(value) for value in known.values() if isinstance(value, dict | frozenset)) <= 30
     assert len(window.loops.peaks) == 0
     assert len(window.loops.shown[P]) == 30
+
+
+def test_a_loop_that_never_returned_from_a_wait_has_empty_histograms() -> None:
+    none = (0,) * TIME_BUCKETS
+    assert histogram(none, (), 0) == histogram(none, none, 0) == Histogram((), 0)
