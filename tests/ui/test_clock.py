@@ -146,7 +146,7 @@ async def test_it_goes_to_a_time_that_is_typed(tmp_path: Path) -> None:
         await pilot.press("at", *"50%", "enter")
         await until(pilot, "HELD 12:00:10", "  110 ")
         await pilot.press("at", *"noon", "enter")
-        await until(pilot, "'noon' is no time")
+        await until(pilot, "'noon' is not a time")
         await pilot.press("at", "escape")
         await until(pilot, "HELD 12:00:10")
 
