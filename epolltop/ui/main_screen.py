@@ -154,7 +154,9 @@ class MainScreen:
                 looked = await asyncio.to_thread(look, trail.here, snapshot, self.glow, order, is_held=is_held)
                 if self.is_gone:
                     return
-                if trail is self.trail and snapshot is self.ring.shown:
+                # A later one is looked at next; if rows take longer than a refresh there would always be a later one.
+                is_live = not is_held and self.ring.held is None
+                if trail is self.trail and (is_live or snapshot is self.ring.shown):
                     self._take(looked)
         finally:
             self._settled.set()
@@ -180,9 +182,10 @@ class MainScreen:
 
     def draw_header(self) -> None:
         """Draws the lines above the tables."""
-        place = self._looked.place if self._looked else self.trail.here
+        looked = self._looked
+        place, shown = (looked.place, looked.snapshot) if looked else (self.trail.here, self.ring.shown)
         banner = self.trouble or self.clock.banner()
-        self._header.describe(self.ring.shown, banner, self.clock.pace(), place.filter_text)
+        self._header.describe(shown, banner, self.clock.pace(), place.filter_text)
 
     def draw_crumbs(self) -> None:
         """Draws where we are."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import re
@@ -585,6 +586,33 @@ async def test_the_header_tells_the_totals_of_the_rows_below(monkeypatch: pytest
             may_look.set()
             await screen.sees("74 instances")
             assert screen.rows() == ["5", "77", "42", "99"]
+
+
+async def test_rows_that_take_longer_than_a_refresh_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_screen() as screen:
+        began, may_look = threading.Semaphore(0), threading.Semaphore(0)
+
+        def came(before: Snapshot | None) -> bool:
+            return screen.app.main_screen.ring.latest is not before
+
+        def late(*asked: Any) -> Any:
+            began.release()
+            may_look.acquire(timeout=10)
+            return arranged(*asked)
+
+        with monkeypatch.context() as patched:
+            patched.setattr("epolltop.ui.state.look.arranged", late)
+            for open_ in (50, 60, 70):
+                latest = screen.app.main_screen.ring.latest
+                screen.source.then(batch_of(*ALL, Task(5, "late", open=open_)))
+                screen.session.steps.release()
+                await screen.until(functools.partial(came, latest))
+                if open_ > 50:
+                    may_look.release()
+                    await screen.sees(f"{open_ + 14} instances")
+                await screen.until(lambda: began.acquire(blocking=False))
+            for _ in range(9):
+                may_look.release()
 
 
 async def test_a_tick_describes_the_header_once(monkeypatch: pytest.MonkeyPatch) -> None:
