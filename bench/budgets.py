@@ -56,6 +56,10 @@ KEY_INSTANCES = Budget("key to painted, table of 100,000 instances: p99", 50, "m
 FLAT_MODEL = Budget("memory growth, an hour of 1,000 events a second", 1, "MB")
 FLAT_SOURCE = Budget("memory growth, a storm of short-lived processes", 3, "MB")
 
+ECHO = Budget("echoes/s beside an idle busy poller of 2 threads", None, "of bare")
+REDIS = Budget("redis-benchmark GET, 50 connections: requests/s", None, "of bare")
+NGINX = Budget("wrk, nginx of 2 workers, 64 connections: requests/s", None, "of bare")
+
 EXISTING = Budget("find 100,000 existing instances", 0.3, "s")
 
 
@@ -69,6 +73,8 @@ class Fleet:
     cpu: Budget
     rss: Budget
     written: Budget | None = None
+    waits_per_s: int = 0
+    """Of each process: each of its instances then has a thread that waits. 0: nobody waits."""
 
 
 FLEETS = (
@@ -93,5 +99,21 @@ FLEETS = (
         1_000,
         Budget("own CPU at 1 Hz, 100,000 instances", 25, "% of a core"),
         Budget("memory (RSS), 100,000 instances", 250, "MB"),
+    ),
+    Fleet(
+        "1,000 loops",
+        1,
+        1_000,
+        Budget("own CPU at 1 Hz, 1,000 loops, 1,000 waits/s", 3, "% of a core"),
+        Budget("memory (RSS), 1,000 loops", None, "MB"),
+        waits_per_s=1_000,
+    ),
+    Fleet(
+        "10,000 loops",
+        10,
+        1_000,
+        Budget("own CPU at 1 Hz, 10,000 loops, 10,000 waits/s", 10, "% of a core"),
+        Budget("memory (RSS), 10,000 loops", None, "MB"),
+        waits_per_s=1_000,
     ),
 )

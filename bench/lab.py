@@ -137,8 +137,8 @@ class Lab:
                 program.wait()
 
     @contextlib.contextmanager
-    def fleet(self, processes: int, each: int) -> Iterator[list[int]]:
-        """Pids of processes that hold so many instances each.
+    def fleet(self, processes: int, each: int, waits_per_s: int = 0) -> Iterator[list[int]]:
+        """Pids of processes that hold so many instances each, and of which each makes so many waits.
 
         Raises:
             Unmeasurable: the limits of this machine do not allow it.
@@ -150,8 +150,9 @@ class Lab:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
             except (OSError, ValueError) as error:
                 raise Unmeasurable(f"{each} descriptors a process: {error}") from None
+        arguments = ("loops", str(each), str(waits_per_s)) if waits_per_s else ("hold", str(each))
         try:
-            with self.running("hold", str(each), count=processes) as programs:
+            with self.running(*arguments, count=processes) as programs:
                 for program in programs:
                     program.line(60.0)
                 yield [program.pid for program in programs]

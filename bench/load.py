@@ -33,7 +33,7 @@ def _watched(lab: Lab, fleet: budgets.Fleet) -> Iterable[Row]:
     seconds = 5.0 if lab.quick else 15.0
     with (
         tempfile.TemporaryDirectory() as directory,
-        lab.fleet(fleet.processes, fleet.each),
+        lab.fleet(fleet.processes, fleet.each, fleet.waits_per_s),
         live(lab.live, cwd=directory) as screen,
         contextlib.ExitStack() as stack,
     ):

@@ -59,8 +59,8 @@ def paced(for_ns: int, interval_ns: int) -> tuple[int, float, float]:
     return len(samples), float(samples[len(samples) // 2]), float(samples[0])
 
 
-def echo() -> Callable[[], object]:
-    """A byte to an event loop in another process, and back."""
+def echo(ns: int) -> tuple[int, float, float]:
+    """A byte to an event loop in another process, and back, for a while."""
     ours, its = socket.socketpair()
     if not os.fork():
         ours.close()
@@ -68,7 +68,11 @@ def echo() -> Callable[[], object]:
         while instance.poll() and (byte := its.recv(1)):
             its.send(byte)
         os._exit(0)
-    return lambda: ours.send(b"x") and ours.recv(1)
+    its.close()
+    echoed = run(lambda: ours.send(b"x") and ours.recv(1), ns)
+    ours.close()
+    os.wait()  # so that its CPU time counts, too
+    return echoed
 
 
 def watching(ready: socket.socket) -> select.epoll:
@@ -125,7 +129,7 @@ def main(mode: str, amount: int, second: int = 0) -> None:
         instance = watching(ready)
         print(*run(lambda: instance.modify(ready, select.EPOLLIN), ns))
     elif mode == "echo":
-        print(*run(echo(), ns))
+        print(*echo(ns))
     elif mode == "loops":
         start_loops(amount, second)
         print(amount, flush=True)

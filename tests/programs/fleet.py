@@ -22,8 +22,18 @@ _WORKLOADS = Path(__file__).parents[1] / "workloads"
 class Program:
     """One that runs in a directory of its own."""
 
-    def __init__(self, command: Sequence[str], directory: Path, ready: Callable[[], object]) -> None:
-        """Starts it, and waits until it serves and its epoll instances stand still."""
+    def __init__(
+        self, command: Sequence[str], directory: Path, ready: Callable[[], object], address: int | Path | None = None
+    ) -> None:
+        """Starts it, and waits until it serves and its epoll instances stand still.
+
+        Args:
+            command: what is started.
+            directory: in which it runs.
+            ready: whether it serves; an OSError is a no.
+            address: where it serves, if it does: a TCP port of 127.0.0.1, or a Unix socket.
+        """
+        self.directory, self.address = directory, address
         self.log = directory / "log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -77,29 +87,37 @@ def nginx(directory: Path) -> Program:
         }}
         """
     )
-    command = [_which("nginx"), "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", str(directory / "e")]
-    return Program(command, directory, lambda: _get(port) == b"ok")
+    command = [which("nginx"), "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", str(directory / "e")]
+    return Program(command, directory, lambda: _get(port) == b"ok", port)
 
 
 def redis(directory: Path) -> Program:
     path = directory / "socket"
-    command = [_which("redis-server"), "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
-    return Program(command, directory, lambda: b"PONG" in _ask(str(path), b"PING\r\n"))
+    command = [which("redis-server"), "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+    return Program(command, directory, lambda: b"PONG" in ask(path, b"PING\r\n"), path)
 
 
 def memcached(directory: Path) -> Program:
     port = _free_port()
-    command = [_which("memcached"), "-u", "root", "-l", "127.0.0.1", "-p", str(port), "-t", "3", "-U", "0"]
-    return Program(command, directory, lambda: b"VERSION" in _ask(port, b"version\r\n"))
+    command = [which("memcached"), "-u", "root", "-l", "127.0.0.1", "-p", str(port), "-t", "3", "-U", "0"]
+    return Program(command, directory, lambda: b"VERSION" in ask(port, b"version\r\n"), port)
 
 
-def haproxy(directory: Path) -> Program:
+def haproxy(directory: Path, *, tune: str = "") -> Program:
+    """Its statistics are on the Unix socket `stats`.
+
+    Args:
+        directory: in which it runs.
+        tune: another line of its section `global`.
+    """
     port = _free_port()
     (directory / "haproxy.cfg").write_text(
         f"""
 global
     nbthread 2
     maxconn 64
+    stats socket {directory}/stats
+    {tune}
 defaults
     mode http
     timeout connect 1s
@@ -110,20 +128,18 @@ frontend here
     http-request return status 200 content-type text/plain string ok
 """
     )
-    command = [_which("haproxy"), "-db", "-f", str(directory / "haproxy.cfg")]
-    return Program(command, directory, lambda: _get(port) == b"ok")
+    command = [which("haproxy"), "-db", "-f", str(directory / "haproxy.cfg")]
+    return Program(command, directory, lambda: _get(port) == b"ok", port)
 
 
 def node(directory: Path) -> Program:
     script = "setInterval(() => {}, 50); require('fs').writeFileSync('ready', 'x')"
-    return Program([_which("node"), "-e", script], directory, (directory / "ready").exists)
+    return Program([which("node"), "-e", script], directory, (directory / "ready").exists)
 
 
 def asyncio_service(directory: Path) -> Program:
     command = [sys.executable, "-I", str(_WORKLOADS / "asyncio_service.py")]
-    return Program(
-        command, directory, lambda: _ask(int((directory / "log").read_text() or 0), b"hello\n") == b"hello\n"
-    )
+    return Program(command, directory, lambda: ask(int((directory / "log").read_text() or 0), b"hello\n") == b"hello\n")
 
 
 def inotify(directory: Path) -> Program:
@@ -153,7 +169,12 @@ class NotInstalled(Exception):
     """The message names the program."""
 
 
-def _which(name: str) -> str:
+def which(name: str) -> str:
+    """Where a program is, also one for administrators.
+
+    Raises:
+        NotInstalled: nowhere.
+    """
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if path is None:
         raise NotInstalled(f"{name} is not installed")
@@ -173,10 +194,11 @@ def _get(port: int) -> bytes:
         return body
 
 
-def _ask(where: int | str, question: bytes) -> bytes:
-    family_of = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
+def ask(where: int | Path, question: bytes) -> bytes:
+    """The beginning of the answer of a server."""
+    family_of = socket.AF_UNIX if isinstance(where, Path) else socket.AF_INET
     with socket.socket(family_of) as client:
         client.settimeout(2)
-        client.connect(where if isinstance(where, str) else ("127.0.0.1", where))
+        client.connect(str(where) if isinstance(where, Path) else ("127.0.0.1", where))
         client.sendall(question)
         return client.recv(4096)
