@@ -88,7 +88,7 @@ def nginx(directory: Path) -> Program:
         """
     )
     command = [which("nginx"), "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", str(directory / "e")]
-    return Program(command, directory, lambda: _get(port) == b"ok", port)
+    return Program(command, directory, lambda: get(port) == b"ok", port)
 
 
 def redis(directory: Path) -> Program:
@@ -129,17 +129,24 @@ frontend here
 """
     )
     command = [which("haproxy"), "-db", "-f", str(directory / "haproxy.cfg")]
-    return Program(command, directory, lambda: _get(port) == b"ok", port)
+    return Program(command, directory, lambda: get(port) == b"ok", port)
 
 
 def node(directory: Path) -> Program:
-    script = "setInterval(() => {}, 50); require('fs').writeFileSync('ready', 'x')"
-    return Program([which("node"), "-e", script], directory, (directory / "ready").exists)
+    port = _free_port()
+    command = [which("node"), str(_WORKLOADS / "node_service.js"), str(port)]
+    return Program(command, directory, lambda: get(port) == b"ok", port)
 
 
 def asyncio_service(directory: Path) -> Program:
     command = [sys.executable, "-I", str(_WORKLOADS / "asyncio_service.py")]
     return Program(command, directory, lambda: ask(int((directory / "log").read_text() or 0), b"hello\n") == b"hello\n")
+
+
+def clocked_loop(directory: Path) -> Program:
+    port = _free_port()
+    command = [sys.executable, "-I", str(_WORKLOADS / "clocked_loop.py"), str(port)]
+    return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
 
 
 def inotify(directory: Path) -> Program:
@@ -188,17 +195,36 @@ def _free_port() -> int:
         return port
 
 
-def _get(port: int) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as answer:
+def get(port: int, path: str = "") -> bytes:
+    """What an HTTP server has there."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
         body: bytes = answer.read()
         return body
 
 
-def ask(where: int | Path, question: bytes) -> bytes:
-    """The beginning of the answer of a server."""
-    family_of = socket.AF_UNIX if isinstance(where, Path) else socket.AF_INET
-    with socket.socket(family_of) as client:
-        client.settimeout(2)
-        client.connect(str(where) if isinstance(where, Path) else ("127.0.0.1", where))
+def ask(where: object, question: bytes) -> bytes:
+    """The beginning of the answer of a server.
+
+    Args:
+        where: a TCP port of 127.0.0.1, or a Unix socket.
+        question: what is sent.
+    """
+    with connected(where) as client:
         client.sendall(question)
         return client.recv(4096)
+
+
+def ask_all(where: object, question: bytes) -> str:
+    """The whole answer of a server that closes the connection when it has no more questions."""
+    with connected(where) as client:
+        client.sendall(question)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(1 << 16), b"")).decode(errors="replace")
+
+
+def connected(where: object) -> socket.socket:
+    """A connection, by TCP port of 127.0.0.1 or by Unix socket."""
+    client = socket.socket(socket.AF_INET if isinstance(where, int) else socket.AF_UNIX)
+    client.settimeout(5)
+    client.connect(("127.0.0.1", where) if isinstance(where, int) else str(where))
+    return client
