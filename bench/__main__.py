@@ -32,7 +32,7 @@ def main() -> int:
     """Exit code: 0 if everything could be measured and stands within its budget."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="epolltop against its budgets")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}; all without")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: under 2 minutes, noisier")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: some minutes, noisier")
     parser.add_argument("--markdown", action="store_true", help="the table as Markdown")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in MEASURES]

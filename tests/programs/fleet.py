@@ -195,7 +195,7 @@ def _free_port() -> int:
         return port
 
 
-def get(port: int, path: str = "") -> bytes:
+def get(port: object, path: str = "") -> bytes:
     """What an HTTP server has there."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
         body: bytes = answer.read()

@@ -74,10 +74,12 @@ async def main(selector: ClockedSelector, port: int) -> None:
             await writer.drain()
         writer.close()
 
+    def time_out() -> None:
+        asyncio.get_running_loop().call_later(PERIOD_S, time_out)
+
+    time_out()
     server = await asyncio.start_server(serve, "127.0.0.1", port)
-    async with server:
-        while True:
-            await asyncio.sleep(PERIOD_S)
+    await server.serve_forever()
 
 
 selector = ClockedSelector()
