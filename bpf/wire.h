@@ -161,6 +161,50 @@ struct loop_counts {
 	u64 poll_delay[TIME_BUCKETS];	/* how long after its timeout a wait returned */
 };
 
+/* Operations of epoll_ctl(2), as the kernel numbers them. */
+#define CTL_ADD 1
+#define CTL_DEL 2
+#define CTL_MOD 3
+
+/* Who changed which interest list. */
+struct ctl {
+	u64 file;
+	u64 created_ns;		/* of the instance; 0 if it is older than the trace */
+	u64 start_ns;		/* of the process' group leader */
+	u32 tgid;
+	u32 pad;
+};
+
+#define CTL_REMOVALS 8
+
+/* The calls of one process for one instance since the probes were attached, and requests for io_uring. */
+struct ctl_counts {
+	u64 add;
+	u64 mod;
+	u64 del;
+	u64 via_io_uring;	/* of these */
+	u64 readd;		/* additions within a second of the removal of that watch */
+	struct {
+		u64 time_ns;	/* 0: none, or it was added again */
+		u32 fd;
+		u32 inode;
+	} removed[CTL_REMOVALS];	/* the last ones, by the lowest bits of fd; not for user space */
+};
+
+/* The calls of these that failed in one way. */
+struct ctl_error {
+	u64 file;
+	u64 created_ns;
+	u64 start_ns;
+	u32 tgid;
+	u16 op;			/* CTL_, else 0 */
+	u16 number;		/* errno */
+};
+
+struct ctl_errors {
+	u64 errors;
+};
+
 /* Of all processes, kernel threads and what no map had room for included. */
 struct totals {
 	u64 created;

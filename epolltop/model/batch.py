@@ -284,6 +284,66 @@ class Turn(NamedTuple):
     """How many waits in a row returned it first."""
 
 
+class CtlOperation(enum.IntEnum):
+    """What epoll_ctl was asked for, as the kernel numbers it."""
+
+    UNKNOWN = 0
+    """Something else, which the kernel refuses."""
+    ADD = 1
+    DEL = 2
+    MOD = 3
+
+    @classmethod
+    def _missing_(cls, value: object) -> CtlOperation:
+        """A recording may come from a later epolltop, which knows more operations."""
+        return cls.UNKNOWN
+
+
+class CtlKey(NamedTuple):
+    """Who changed which interest list."""
+
+    file: int
+    """As in Event."""
+    created_ns: int
+    """Of the instance; 0 if it is older than the trace."""
+    process: ProcessKey
+
+
+class CtlCounts(NamedTuple):
+    """Calls of epoll_ctl by one process for one instance since the source was opened, and requests for io_uring.
+
+    They do not tell how many watches there are: the kernel removes those of closed files without a call.
+    """
+
+    add: int = 0
+    """Calls, whatever they returned."""
+    mod: int = 0
+    delete: int = 0
+    via_io_uring: int = 0
+    """Of all three."""
+    readd: int = 0
+    """Additions of a watch within a second of its removal."""
+
+
+class CtlErrorKey(NamedTuple):
+    """Of calls of epoll_ctl, how they failed."""
+
+    of: CtlKey
+    operation: CtlOperation
+    errno: int
+
+    @property
+    def process(self) -> ProcessKey:
+        """Who called."""
+        return self.of.process
+
+
+class CtlErrors(NamedTuple):
+    """Calls that failed in one way."""
+
+    errors: int = 0
+
+
 SEEN_BY: Mapping[str, str] = {
     "created": "epoll_create",
     "failed": "epoll_create",
@@ -291,6 +351,7 @@ SEEN_BY: Mapping[str, str] = {
     "sampled_out": "epoll_create",
     "failed_sampled_out": "epoll_create",
     **dict.fromkeys(LoopCounts._fields, "epoll_wait"),
+    **dict.fromkeys((*CtlCounts._fields, *CtlErrors._fields), "epoll_ctl"),
 }
 """The name of the probe for each counter."""
 
@@ -453,6 +514,8 @@ class Batch:
     """Of those loops, as far as they are measured."""
     turns: Mapping[LoopKey, Turn] = field(default_factory=dict)
     """Of threads that wait or waited: where each is now."""
+    ctl: Mapping[CtlKey, CtlCounts] = _table(CtlCounts, attrgetter("process"))
+    ctl_errors: Mapping[CtlErrorKey, CtlErrors] = _table(CtlErrors, attrgetter("process"))
     totals: Totals = field(default_factory=Totals)
     census: Census | None = None
     """None: not taken in this tick."""

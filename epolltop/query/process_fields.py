@@ -57,6 +57,10 @@ def _rate_of(get: Callable[[ProcessRow], float]) -> Callable[[ProcessRow, Snapsh
     return lambda row, _: row.known(round(get(row), DIGITS))
 
 
+def _ctl_per_s(row: ProcessRow) -> float:
+    return sum(map(row.table("ctl").per_s, ("add", "mod", "delete")))
+
+
 def _history(row: ProcessRow) -> list[float | None] | None:
     return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
 
@@ -76,6 +80,12 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("waits_per_s", "WAITS/S", 7, "per_s", lambda row, _: row.known(row.table("loops").per_s("waits")),
           "Calls of epoll_wait, epoll_pwait and epoll_pwait2 by its threads that returned, per second over the last "
           "window.", observed="waits", spare=1),
+    Field("ctl_per_s", "CTL/S", 7, "per_s", lambda row, _: row.known(_ctl_per_s(row)),
+          "Changes of interest lists that it asked for per second over the last window, by epoll_ctl or io_uring.",
+          observed="add", shown=False),
+    Field("ctl_errors_per_s", "CTLERR/S", 8, "per_s",
+          lambda row, _: row.known(row.table("ctl_errors").per_s("errors")),
+          "Of these, calls that failed, per second over the last window.", observed="errors", shown=False),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN per minute: over the last minute, or since epolltop first saw the process if that is less.",
           signed=True, json_help="Growth of `open` per minute, negative if it shrinks; over the last minute, or "

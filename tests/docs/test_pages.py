@@ -19,7 +19,7 @@ from epolltop.query.event_fields import event_name
 from epolltop.query.event_record import event_record
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.census import IteratorCensus
-from epolltop.sources.bpf.probes import PROBES, epoll_create
+from epolltop.sources.bpf.probes import PROBES
 from epolltop.sources.bpf.probes.spec import ProbeSpec
 from epolltop.ui.dialogs.manual import page
 from tests.kernel import test_census_pages, test_watch_a_directory
@@ -96,18 +96,24 @@ def test_arguments_are_those_emitted(name: str) -> None:
 
 
 def rungs(name: str) -> list[list[tuple[str, str, bool]]]:
-    """Hooks on a page: (type, name, optional), by group, in order."""
+    """Hooks on a page: (type, name, optional), by group, in order. A type stands behind the names that are of it."""
     found: list[list[tuple[str, str, bool]]] = []
     for number, kind in re.findall(r"^### (\d)\. (\w+)$", section(name, "Hooks"), re.MULTILINE):
         items = bullets(section(name, "Hooks", f"{number}. {kind}"))
         assert number == str(len(found) + 1)
-        types = re.findall(r"`(\w+)`", items[-2])
-        assert items[-2] == "Type: " + " and ".join(f"`{each}`" for each in types)
-        assert kind in types
         assert items[-1].startswith("Purpose: ")
-        names = [re.fullmatch(r"Name: `(.+?)`(, if it is there)?", item) for item in items[:-2]]
-        assert all(names)
-        found.append([(each, one[1], one[2] is not None) for one in names if one for each in types])
+        found.append([])
+        named: list[tuple[str, bool]] = []
+        for item in items[:-1]:
+            if one := re.fullmatch(r"Name: `(.+?)`(, if it is there)?", item):
+                named.append((one[1], one[2] is not None))
+            else:
+                types = re.findall(r"`(\w+)`", item)
+                assert item == f"Type: {' and '.join(f'`{each}`' for each in types)}"
+                found[-1] += [(each, target, optional) for target, optional in named for each in types]
+                named = []
+        assert not named
+        assert kind in {how for how, _, _ in found[-1]}
     return found
 
 
@@ -122,10 +128,11 @@ def test_the_events_of_a_probe_are_those_of_its_page(probe: ProbeSpec) -> None:
     assert {told.kind for told in EMITTED.get(probe.name, ())} == probe.tells
 
 
-def test_hooks_of_other_machines_are_named_too() -> None:
-    rungs = [rung for machine in MACHINES.values() for rung in epoll_create.ladder(machine).values()]
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
+def test_hooks_of_other_machines_are_named_too(probe: ProbeSpec) -> None:
+    rungs = [rung for machine in MACHINES.values() for rung in probe.ladder(machine).values()]
     targets = {hook.target for rung in rungs for hook in rung}
-    assert targets == set(re.findall(r"`((?:__\w+_sys_|syscalls:)\w+)`", section("epoll_create", "Hooks")))
+    assert targets <= set(re.findall(r"`([\w:]+)`", section(probe.name, "Hooks")))
 
 
 @pytest.mark.parametrize("name", ["epoll_found", "epoll_gone"])

@@ -22,7 +22,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.workloads import rings
 
 Reply = dict[str, Any]
 
@@ -33,6 +37,7 @@ _WAITS = {
     "x86_64": {"epoll_wait": 232, "epoll_pwait": 281, "epoll_pwait2": 441},
     "aarch64": {"epoll_pwait": 22, "epoll_pwait2": 441},
 }[platform.machine()]
+_SYS_EPOLL_CTL = {"x86_64": 233, "aarch64": 21}[platform.machine()]
 _SYS_CLONE3 = 435
 _CLONE_FILES = 0x400
 _sockets: list[Any] = []
@@ -350,6 +355,9 @@ _EPOLL_CREATE1_0 = b"\x53\xb8\x49\x01\x00\x00\x31\xdb\xcd\x80\x5b\xc3"
 # push rbx; mov ebx, edi; mov eax, 256; xor ecx, ecx; xor edx, edx; xor esi, esi; int 0x80; pop rbx; ret
 _EPOLL_WAIT_NONE = b"\x53\x89\xfb\xb8\x00\x01\x00\x00\x31\xc9\x31\xd2\x31\xf6\xcd\x80\x5b\xc3"
 
+# push rbx; mov ebx, edi; mov eax, 255; mov ecx, 2; xor edx, edx; xor esi, esi; int 0x80; pop rbx; ret
+_EPOLL_CTL_DEL_0 = b"\x53\x89\xfb\xb8\xff\x00\x00\x00\xb9\x02\x00\x00\x00\x31\xd2\x31\xf6\xcd\x80\x5b\xc3"
+
 
 def _compat_call(instructions: bytes) -> Callable[[int], int]:
     """A function that makes a system call through the 32-bit entry."""
@@ -387,6 +395,57 @@ def wait_compat(fd: int, count: int) -> Reply:
     for _ in range(waited):
         call(fd)
     return {"waited": waited}
+
+
+def pipe() -> Reply:
+    return {"fds": os.pipe()}
+
+
+def open_file() -> Reply:
+    """One that no instance can watch."""
+    return {"fd": os.open(__file__, os.O_RDONLY)}
+
+
+def ctl(fd: int, calls: list[list[int]], count: int = 1, bad_address: bool = False) -> Reply:
+    """Asks so often for each of these changes in turn: operation and target.
+
+    Returns:
+        How often each operation returned what, -errno where it failed, and the longest time from call to call.
+    """
+    event = None if bad_address else struct.pack("=IQ", select.EPOLLIN, 0).ljust(16, b"\0")
+    returned: dict[str, int] = {}
+    last, longest = _now_ns(), 0
+    for _ in range(count):
+        for operation, target in calls:
+            told = _libc.syscall(_SYS_EPOLL_CTL, fd, operation, target, event)
+            result = f"{operation}:{-ctypes.get_errno() if told < 0 else told}"
+            returned[result] = returned.get(result, 0) + 1
+            now = _now_ns()
+            last, longest = now, max(longest, now - last)
+    return {"returned": returned, "longest_s": longest / 1e9}
+
+
+def ctl_by_io_uring(fd: int, calls: list[list[int]]) -> Reply:
+    """Hands each of these changes to io_uring; what came of them, or why there is no ring."""
+    made = rings.ring()
+    if "errno" in made:
+        return {"results": None, "why": os.strerror(made["errno"])}
+    os.close(made["done"])
+    return {"results": [rings.ctl_by_ring(fd, operation, target) for operation, target in calls]}
+
+
+def ctl_compat(fd: int, count: int) -> Reply:
+    """32-bit calls of epoll_ctl to remove stdin, which is not watched; how many there were."""
+    called = count if _has_compat_calls() else 0
+    call = _compat_call(_EPOLL_CTL_DEL_0)
+    for _ in range(called):
+        call(fd)
+    return {"called": called}
+
+
+def rest(seconds: float) -> Reply:
+    time.sleep(seconds)
+    return {}
 
 
 def watch(fd: int, count: int) -> Reply:
@@ -441,7 +500,8 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         drop_sockets,
         send_in_circle, collect, wait, wait_for_signal, wait_in_thread, wake, create_in_thread, outlive_leader,
         own_table_in_thread,
-        create_compat, pairs_compat, wait_compat, watch, register, refuse_creation, name, become,
+        create_compat, pairs_compat, wait_compat, pipe, open_file, ctl, ctl_by_io_uring, ctl_compat, rest, watch,
+        register, refuse_creation, name, become,
     )
 }  # fmt: skip
 

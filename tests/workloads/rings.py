@@ -49,8 +49,13 @@ def close_by_ring(fd: int) -> dict[str, Any]:
 
 def watch_by_ring(fd: int, target: int) -> dict[str, Any]:
     """EPOLL_CTL_ADD for EPOLLIN, by IORING_OP_EPOLL_CTL."""
+    return ctl_by_ring(fd, 1, target)
+
+
+def ctl_by_ring(fd: int, operation: int, target: int) -> dict[str, Any]:
+    """A change of an interest list, for EPOLLIN, by IORING_OP_EPOLL_CTL."""
     event = ctypes.create_string_buffer(struct.pack("=IQ", 1, target), 16)
-    return _alone(_SQE.pack(_OP_EPOLL_CTL, 0, 0, fd, target, ctypes.addressof(event), 1, 0, _AWAITED))
+    return _alone(_SQE.pack(_OP_EPOLL_CTL, 0, 0, fd, target, ctypes.addressof(event), operation, 0, _AWAITED))
 
 
 def install_from_ring(ring: int, index: int) -> dict[str, Any]:

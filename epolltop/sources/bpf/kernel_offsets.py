@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from epolltop.bcc.btf import VMLINUX, Btf
@@ -13,6 +14,7 @@ _Members = dict[str, tuple[str, str]]
 _OFFSETS: _Members = {
     "FILE_F_INODE": ("file", "f_inode"),
     "FILE_F_OP": ("file", "f_op"),
+    "INODE_INO": ("inode", "i_ino"),
     "INODE_SB": ("inode", "i_sb"),
     "SB_MAGIC": ("super_block", "s_magic"),
     "TASK_FILES": ("task_struct", "files"),
@@ -36,6 +38,16 @@ _OFFSETS: _Members = {
     "FDTABLE_MAX_FDS": ("fdtable", "max_fds"),
     "MM_START_STACK": ("mm_struct", "start_stack"),
 }
+_IO_URING: _Members = {
+    "IO_KIOCB_CMD": ("io_kiocb", "cmd"),
+    "IO_KIOCB_CQE": ("io_kiocb", "cqe"),
+    "IO_KIOCB_OPCODE": ("io_kiocb", "opcode"),
+    "IO_CQE_RES": ("io_cqe", "res"),
+    "IO_EPOLL_EPFD": ("io_epoll", "epfd"),
+    "IO_EPOLL_OP": ("io_epoll", "op"),
+    "IO_EPOLL_FD": ("io_epoll", "fd"),
+}
+"""All since Linux 6.0, if it was built with io_uring."""
 _SIZES = {"PT_REGS_SIZE": "pt_regs", "UPID_SIZE": "upid"}
 
 
@@ -58,6 +70,8 @@ def layout() -> dict[str, int]:
         constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
     except LookupError as error:
         raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
+    with contextlib.suppress(LookupError):
+        constants |= btf.offsets(_IO_URING)
     for name, (_, into) in THIS.registers.items():
         constants[name] += into
     constants |= THIS.constants
