@@ -14,10 +14,12 @@ own). A census is complete but a moment old. Rules that reconcile them:
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+import itertools
+import operator
+from collections.abc import Collection, Iterable, Sequence
 
 from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
-from epolltop.model.holders import Shown, by_file, joined, shared, shown
+from epolltop.model.holders import Shown, by_file, joined, shared, shown, single
 from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16
@@ -138,15 +140,15 @@ class Instances:
 
     def _doubtful(self, before: Sequence[Holding], census: Census, release_told: bool) -> set[int]:
         """The files that a census must be asked about."""
-        now = census.holdings
-        files = self._open if release_told else self._open | self._unheld
-        if self._uncertain and not census.cut:
-            files = files | self._uncertain
+        files = self._open  # another one begins with this census
+        if not release_told:
+            files |= self._unheld
+        if not census.cut:
+            files |= self._uncertain
         for process in self.cut.symmetric_difference(census.cut):
-            files = files.union(self._held.get(process, ()))
-        if now is before:
-            return files
-        return files.union(holding.file for holding in set(before).symmetric_difference(now))
+            files.update(self._held.get(process, ()))
+        files.update(holding.file for holding in _differing(before, census.holdings))
+        return files
 
     def _create(self, event: Event) -> None:
         self._open.add(event.file)
@@ -168,7 +170,7 @@ class Instances:
         elif len(self.live) >= LIVE_MAX:
             self.crowded = True
             return
-        holders = (Holder(creator, (event.fd,)),) if event.fd is not None else ()
+        holders = (Holder(creator, single(event.fd)),) if event.fd is not None else ()
         made = event.file, event.created_ns, creator, event.syscall, event.argument
         self._add(_traced(*made, holders=holders, thread=thread, stack=event.stack))
         if event.created_ns < self.looked_ns:
@@ -298,6 +300,24 @@ class Instances:
             if not files:
                 del self._held[process]
             self.changed.add(process)
+
+
+def _differing(before: Sequence[Holding], now: Sequence[Holding]) -> set[Holding]:
+    """What only one of them has.
+
+    What did not change is mostly the same objects in the same order, so that both are compared in full only from the
+    first change to the last: of 131,072 holdings all takes 75 ms, one process some 10.
+    """
+    first = _alike(before, now)
+    last = _alike(reversed(before[first:]), reversed(now[first:]))
+    differing = set(before[first : len(before) - last])
+    differing.symmetric_difference_update(now[first : len(now) - last])
+    return differing
+
+
+def _alike(some: Iterable[Holding], others: Iterable[Holding]) -> int:
+    """How many are the same objects, from the beginning on."""
+    return sum(1 for _ in itertools.takewhile(bool, map(operator.is_, some, others)))
 
 
 def _latest(past: tuple[Held, ...], room: int) -> tuple[Held, ...]:
