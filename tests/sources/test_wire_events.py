@@ -46,7 +46,7 @@ def test_each_is_what_was_written_and_all_are_by_time(raws: list[bytes], part: s
     assert list(events) == [events[at] for at in range(len(events))] == expected
     assert list(events[part]) == expected[part]
     assert len(events) == len(raws)
-    assert events.files == {event.file for event in expected}
+    assert set(events.files()) == {event.file for event in expected}
     assert events.actors == {(ProcessKey(event.pid, event.start), event.uid) for event in expected}
 
 

@@ -223,7 +223,7 @@ class BpfSource:
         tables: dict[str, Any] = {}
         for _, table in self._tables:
             tables |= table.members(processes)
-        measured = self._facts.measured(focus, frozenset().union(*(each.files for each in self._untold)))
+        measured = self._facts.measured(focus, set().union(*(each.files() for each in self._untold)))
         self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(
             since_ns=self._since_ns,

@@ -92,7 +92,6 @@ class IteratorCensus:
         self._started_ns = 0
         self._reading: IteratorPass | None = None
         self._part_s = FIRST_S
-        self._last = b""
         self._told: list[bytes] = []  # by table, the last
         self._sizes: list[wire.TableSize] = []  # of these
         self._holdings: Sequence[Holding] = ()
@@ -102,8 +101,8 @@ class IteratorCensus:
         until = time.monotonic() + self._part_s
         while (raw := self._read(until)) is not None:
             self._part_s = PART_S
-            if raw != self._last:
-                self._last, self._told = raw, wire.census_tables(raw)
+            if raw != b"".join(self._told):
+                self._told = wire.census_tables(raw)
                 self._sizes = list(map(wire.table_size, self._told))
             if not self._shares_anew():
                 return self._census()

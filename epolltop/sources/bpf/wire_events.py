@@ -27,19 +27,21 @@ class WireEvents(Sequence[Event]):
         Args:
             records: each a struct event, perhaps with a stack behind it. No more may come.
         """
-        times, files, actors = array("Q"), set(), set()
+        times, actors = array("Q"), set()
         for start in records.starts:
-            time_ns, file, actor = wire.event_head(records.octets, start)
+            time_ns, _, actor = wire.event_head(records.octets, start)
             times.append(time_ns)
-            files.add(file)
             actors.add(actor)
         self._records = records
         self._order = array("I", sorted(range(len(times)), key=times.__getitem__))
         self._stacks: Sequence[NamedStack] = ()
-        self.files: frozenset[int] = frozenset(files)
-        """That they are about."""
         self.actors: frozenset[tuple[ProcessKey, int | None]] = frozenset(map(wire.decode_who, actors))
         """Processes that acted, and as which users."""
+
+    def files(self) -> Iterator[int]:
+        """That they are about."""
+        octets, starts = self._records.octets, self._records.starts
+        return (wire.event_head(octets, starts[number])[1] for number in self._order)
 
     def stack_bytes(self) -> list[bytes]:
         """See `wire.stack_bytes`, of each."""
