@@ -134,7 +134,7 @@ def test_who_holds_what_and_what_each_did_is_told_by_the_pids_of_its_proc(
 
         def act() -> None:
             outside.do("hold", count=3)
-            outside.do("pairs", count=5)
+            outside.do("pairs", count=1000)
             contained.do("pairs", count=7)
             contained.create()
             forked.append(contained.do("fork")["pid"])
@@ -155,7 +155,7 @@ def test_who_holds_what_and_what_each_did_is_told_by_the_pids_of_its_proc(
         (shared,) = child["instances"]
         assert shared["id"] in {one["id"] for one in parent["instances"]}
         if shown == "inner":  # what others create and release is no loss; some may release what is older
-            assert document["source"]["untold_releases"] < 5
+            assert document["source"]["untold_releases"] < 1000
         strangers = {row["pid"] for row in document["processes"]} - {*pids}
         assert not strangers if shown == "inner" else outside.pid in strangers
         alone = observed(lambda: contained.do("pairs", count=5), "-p", str(pids[0]), through=through)
