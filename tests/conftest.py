@@ -20,6 +20,7 @@ pytest_plugins = (
     "tests.support.shared_machine",
     "tests.support.workers",
     "tests.support.interrupt",
+    "tests.support.left_behind",
 )
 
 # Who starts this by nohup ignores it; the programs under test would, too.

@@ -104,6 +104,7 @@ def test_probes_are_detached_though_the_buffer_is_still_being_read(
         assert dict(counts.items()) == settled, "a probe still counts"
     finally:
         assert drain.stop()
+        source._buffer.close()
         program.close()
 
 

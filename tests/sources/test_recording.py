@@ -25,6 +25,7 @@ from epolltop.sources.recording.codec import Decoder, Encoder
 from epolltop.sources.recording.container import FRAME, MEMBERS_MAX, UNPACKED_BYTES_MAX, framed
 from epolltop.sources.recording.forms import Damaged
 from epolltop.sources.recording.head import own_head
+from epolltop.sources.recording.reader import Recording
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.text.safe import printable
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
@@ -467,7 +468,9 @@ def test_a_stream_that_is_to_end_ends() -> None:
         return True
 
     recording = open_saved(Path(f"/dev/fd/{out}"), Selection(), onwards=True, halted=halted)
-    told = list(rest(recording))  # type: ignore[arg-type]
+    assert isinstance(recording, Recording)
+    told = list(rest(recording))
+    recording.close()
     os.close(into)
     os.close(out)
     assert len(told) == len(TICKS)

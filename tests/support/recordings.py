@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,8 @@ def read(raw: bytes) -> tuple[list[Batch], str]:
     with tempfile.NamedTemporaryFile() as file:
         file.write(raw)
         file.flush()
-        recording = opened(Path(file.name))
-        batches = list(rest(recording))
-        recording.close()
+        with closing(opened(Path(file.name))) as recording:
+            batches = list(rest(recording))
     return batches, ended(recording)
 
 
@@ -88,10 +88,12 @@ def read_stream(raw: bytes) -> tuple[list[Batch], str]:
     out, into = os.pipe()
     os.write(into, raw)
     os.close(into)
-    recording = opened(Path(f"/dev/fd/{out}"))
-    os.close(out)
-    batches = list(rest(recording))
-    recording.close()
+    try:
+        recording = opened(Path(f"/dev/fd/{out}"))
+    finally:
+        os.close(out)
+    with closing(recording):
+        batches = list(rest(recording))
     return batches, ended(recording)
 
 

@@ -88,12 +88,18 @@ async def test_the_screen_works_as_textuals_own_then(user: str) -> None:
         assert screen.rows()[0] == "40"
 
 
-def test_textuals_own_reads_keys_then(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def leaving() -> Leaving:
+    """As in a process, of which there is one way out."""
+    return Leaving()
+
+
+def test_textuals_own_reads_keys_then(user: str, leaving: Leaving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linux_driver, "getincrementaldecoder", codecs.getincrementaldecoder)
     read_any_bytes()
     is_own = vars(linux_driver)["getincrementaldecoder"] is codecs.getincrementaldecoder
     assert is_own == (user == "decoding")
-    driver: type[Driver] | None = leaves_by(Leaving())
+    driver: type[Driver] | None = leaves_by(leaving)
     assert (driver is None) == (user == "driver")
 
 
