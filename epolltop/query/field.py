@@ -12,14 +12,14 @@ from epolltop.model.histogram import Histogram
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.member import Form, Member, Row, Shape, rounded
 from epolltop.text.cells import cut
-from epolltop.text.numbers import UNKNOWN, at_least, count, duration, rate
+from epolltop.text.numbers import UNKNOWN, at_least, count, duration, percentage, rate
 
 Value: TypeAlias = int | float | str | bool | None
 """Raw and of one type per field, so that it sorts; None is unknown."""
 
 Raw: TypeAlias = Value | Histogram
 
-Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds", "text"]
+Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds", "share", "text"]
 """id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
 
 Severity: TypeAlias = Literal["warn", "error"]
@@ -58,6 +58,7 @@ _BASE: dict[Unit, tuple[str, float]] = {
     "per_s": ("per_second", 1),
     "per_min": ("per_second", 1 / 60),
     "per_h": ("per_second", 1 / 3600),
+    "share": ("ratio", 1),
 }
 
 
@@ -191,9 +192,11 @@ class Field(Shape, Generic[Row]):
             return as_text(value)
         if self.unit == "count":
             return count(int(value))
-        return duration(value) if self.unit == "seconds" else rate(value)
+        return _READABLE.get(self.unit, rate)(value)
 
 
+_READABLE: dict[Unit, Callable[[float], str]] = {"seconds": duration, "share": percentage}
+"""Of all other numbers with a fraction: rates."""
 GAP = 1
 """Blank cells between columns."""
 FLEXIBLE_MIN = 16

@@ -248,6 +248,7 @@ _WHAT = {
     "per_min": "a rate per minute",
     "per_h": "a rate per hour",
     "seconds": "a time",
+    "share": "a share",
     "text": "text",
 }
 

@@ -1,4 +1,4 @@
-"""Numbers as they are typed into a filter: 10, 1.5k, -3, 3m05s."""
+"""Numbers as they are typed into a filter: 10, 1.5k, -3, 3m05s, 80%."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from epolltop.text.cells import cut
 
 _COUNT_UNITS = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _TIME_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_UNITS: dict[Unit, dict[str, float]] = {"id": {}, "seconds": _TIME_UNITS}
+_UNITS: dict[Unit, dict[str, float]] = {"id": {}, "seconds": _TIME_UNITS, "share": {"%": 0.01}}
 """Of all others those of counts."""
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([^0-9.]*)")
 

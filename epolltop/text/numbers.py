@@ -47,6 +47,14 @@ def exact_duration(seconds: float) -> str:
     return humanize.precisedelta(datetime.timedelta(seconds=seconds), minimum_unit=unit, format="%0.0f")
 
 
+def percentage(share: float) -> str:
+    """A share of one as a percentage: 0%, <0.1%, 0.4%, 37%, 100%."""
+    percent = share * 100
+    if 0 < percent < 0.05:
+        return "<0.1%"
+    return f"{percent:.1f}%" if 0 < percent < 9.95 else f"{percent:.0f}%"
+
+
 def count(number: int | None) -> str:
     """A number, exact up to 99,999, then metric."""
     if number is None:
