@@ -8,13 +8,15 @@ from typing import Any
 
 from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import Instance, ProcessRow
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
 from epolltop.query.document_members import DOCUMENT, Contents, with_first_holders
 from epolltop.query.filter import everything
 from epolltop.query.instance_fields import InstanceOf
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
+from epolltop.query.loop_of import LoopOf
+from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES
 
 
 def snapshot_document(report: Report[Any]) -> Json:
@@ -56,6 +58,8 @@ def _with_last(contents: Contents, events: Sequence[Event]) -> Contents:
 def _chosen(report: Report[Any]) -> Contents:
     if report.view.subject.id == INSTANCES.id:  # of one process, too
         return _telling(report, *_holding(report.rows))
+    if report.view.subject.id == LOOPS.id:
+        return _telling(report, _with_loops(report.rows), ())
     return _telling(report, report.rows, ())
 
 
@@ -78,7 +82,7 @@ def _holding(rows: Iterable[InstanceOf]) -> tuple[list[ProcessRow], list[Instanc
     """Each holder with its instances among the rows, and instances without a holder, in the order of the rows."""
     processes: dict[ProcessKey, tuple[ProcessRow, list[Instance]]] = {}
     in_flight = []
-    for instance, process in rows:
+    for instance, process, _ in rows:
         if process is None:
             in_flight.append(instance)
         else:
@@ -87,5 +91,25 @@ def _holding(rows: Iterable[InstanceOf]) -> tuple[list[ProcessRow], list[Instanc
 
 
 def _holding_only(row: ProcessRow, told: Sequence[Instance]) -> ProcessRow:
-    """The process with only these instances listed; the number that it holds is unchanged."""
-    return dataclasses.replace(row, instances=tuple(told), more_instances=row.open - len(told))
+    """It holds as many as before, of which only these are told, with the loops on them."""
+    ids = {each.id for each in told}
+    return _only(row, told, [loop for loop in row.loops if loop.instance in ids])
+
+
+def _with_loops(rows: Iterable[LoopOf]) -> list[ProcessRow]:
+    """Each process with those of its loops that are among the rows, and their instances, in the order of rows."""
+    processes: dict[ProcessKey, list[LoopOf]] = {}
+    for row in rows:
+        processes.setdefault(row.process.key, []).append(row)
+    return [_only(told[0].process, _instances_of(told), [each.loop for each in told]) for told in processes.values()]
+
+
+def _instances_of(rows: Iterable[LoopOf]) -> list[Instance]:
+    """Each once."""
+    return list({row.instance.id: row.instance for row in rows if row.instance}.values())
+
+
+def _only(row: ProcessRow, instances: Sequence[Instance], loops: Sequence[LoopRow]) -> ProcessRow:
+    return dataclasses.replace(
+        row, instances=tuple(instances), more_instances=row.open - len(instances), loops=tuple(loops)
+    )

@@ -5,12 +5,14 @@ The field that takes the rest of the line comes last.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
 from epolltop.query.creation import INSTANCE_ID, argument_text, stack_text
 from epolltop.query.field import Field, Value
 from epolltop.query.instant import local, seconds_since, utc
+from epolltop.query.loop_of import LoopOf
 from epolltop.query.member import rounded
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.text.numbers import NOT_APPLICABLE, duration
@@ -22,6 +24,8 @@ class InstanceOf(NamedTuple):
     instance: Instance
     process: ProcessRow | None
     """None: nobody holds it, see Snapshot.unheld."""
+    loops: Sequence[LoopOf] = ()
+    """Those of this holder's threads, where they are told."""
 
     @property
     def fds(self) -> tuple[int, ...]:

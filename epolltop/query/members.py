@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from epolltop.model.batch import Syscall
-from epolltop.model.snapshot import ProcessRow
+from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.creation import flag_names, signed
 from epolltop.query.field import Field
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.instant import utc
+from epolltop.query.loop_members import LOOP, written_loops
+from epolltop.query.loop_of import LoopOf, loops_of, unattended_s
 from epolltop.query.member import Member, Row, Structure, long_list, same
 from epolltop.query.process_fields import PROCESS_FIELDS
 
@@ -19,6 +21,14 @@ def _flags(row: InstanceOf) -> list[str] | None:
     instance = row.instance
     known = instance.syscall is Syscall.EPOLL_CREATE1 and instance.argument is not None
     return list(flag_names(instance.argument or 0)) if known else None
+
+
+def _shared(row: InstanceOf, snapshot: Snapshot) -> bool | None:
+    return any(each.loop.shared for each in row.loops) if row.process and snapshot.source.sees("waits") else None
+
+
+def _unattended_s(row: InstanceOf, snapshot: Snapshot) -> float | None:
+    return max((unattended_s(each.loop, snapshot) for each in row.loops if each.loop.shared), default=None)
 
 
 def _first_holders(most: int | None) -> Member[InstanceOf]:
@@ -49,6 +59,11 @@ _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
            signed=True),
     Member("flags", "text", "Flags given to epoll_create1.", lambda row, _: _flags(row), many=True,
            pattern="EPOLL_CLOEXEC|0x[0-9a-f]{1,8}"),
+    Member("loops", LOOP, "Its event loops: threads of this process that wait on it. See below; `null`: no probe sees "
+           "threads wait.", lambda row, snapshot: written_loops(row.loops, snapshot), many=True),
+    Member("shared", "truth", "Whether several threads wait on it.", _shared),
+    Member("unattended_max_s", "number", "If several threads wait on it, for how long none of them has; a lower bound "
+           "of the longest such time.", _unattended_s),
 )  # fmt: skip
 
 _PROCESS_ORDER = """
@@ -82,9 +97,27 @@ def process(held: Structure[InstanceOf]) -> Structure[ProcessRow]:
         "instances",
         held,
         "Instances that the process holds; in the view `instances`, those that are shown, in the order of the view.",
-        lambda row, _: (InstanceOf(each, row) for each in row.instances),
+        lambda row, _: _held(row),
     )
-    return Structure("process", (*_ordered(PROCESS_FIELDS, _OF_PROCESS, _PROCESS_ORDER), instances))
+    others: Member[ProcessRow] = Member(
+        "other_loops",
+        LOOP,
+        "Event loops of the process whose instance is not among them; absent if there are none.",
+        lambda row, snapshot: (
+            written_loops([each for each in loops_of(row) if each.instance is None], snapshot) or None
+        ),
+        many=True,
+        optional=True,
+    )
+    return Structure("process", (*_ordered(PROCESS_FIELDS, _OF_PROCESS, _PROCESS_ORDER), instances, others))
+
+
+def _held(row: ProcessRow) -> Iterator[InstanceOf]:
+    """Each with its loops."""
+    loops: dict[str | None, list[LoopOf]] = {}
+    for loop in loops_of(row):
+        loops.setdefault(loop.loop.instance, []).append(loop)
+    return (InstanceOf(each, row, loops.get(each.id, ())) for each in row.instances)
 
 
 INSTANCE = instance()

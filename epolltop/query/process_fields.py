@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from epolltop.model.history import HISTORY
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.field import Field, Severity
 from epolltop.query.instant import seconds_since
+from epolltop.query.loop_of import busy, lag_s
 from epolltop.query.member import DIGITS, rounded
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, or_unknown, sparkline
 
@@ -65,6 +67,16 @@ def _history(row: ProcessRow) -> list[float | None] | None:
     return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
 
 
+def _worst(row: ProcessRow, get: Callable[[LoopRow], float | None]) -> float | None:
+    """The highest of its loops'; None if it is known of none."""
+    return max((value for loop in row.loops if (value := get(loop)) is not None), default=None)
+
+
+def _away_p99_s(loop: LoopRow) -> float | None:
+    away_ns = loop.away.quantile(0.99)
+    return None if away_ns is None else away_ns / 1e9
+
+
 PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id).", known=True),
     Field("user", "USER", 8, "text", lambda row, _: row.user, "User that the process runs as."),
@@ -86,6 +98,13 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("ctl_errors_per_s", "CTLERR/S", 8, "per_s",
           lambda row, _: row.known(row.table("ctl_errors").per_s("errors")),
           "Of these, calls that failed, per second over the last window.", observed="errors", shown=False),
+    Field("busy", "BUSY", 6, "share", lambda row, snapshot: _worst(row, lambda loop: busy(loop, snapshot)),
+          "Share of the window that the busiest of its event loops was away from its instance for; see the view loops.",
+          observed="away_ns", spare=1),
+    Field("lag_now_s", "LAG", 7, "seconds", lambda row, snapshot: _worst(row, lambda loop: lag_s(loop, snapshot)),
+          "How long one of its event loops has been away from its instance now at most, in seconds.",
+          aliases=("lag",), spare=1,
+          json=lambda row, snapshot: rounded(_worst(row, lambda loop: lag_s(loop, snapshot)), 6)),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN per minute: over the last minute, or since epolltop first saw the process if that is less.",
           signed=True, json_help="Growth of `open` per minute, negative if it shrinks; over the last minute, or "
@@ -161,6 +180,14 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Calls that failed above the detail rate since the observation began: counted, but without an event; unknown "
           "where no probe traces them.",
           observed="failed_sampled_out", shown=False),
+    Field("loops", "LOOPS", 5, "count", lambda row, _: len(row.loops),
+          "Event loops: threads of the process with each instance that they wait on.", observed="waits", kind="gauge",
+          shown=False),
+    Field("events_per_s", "EV/S", 7, "per_s", lambda row, _: row.known(row.table("loops").per_s("events")),
+          "Events that its threads got from waits, per second over the last window.", observed="events", shown=False),
+    Field("away_p99_s", "AWAYP99", 7, "seconds", lambda row, _: _worst(row, _away_p99_s),
+          "How long its event loops were away from their instance: the highest 99th percentile of the window, in "
+          "seconds.", observed="away_ns", shown=False, json=lambda row, _: _worst(row, _away_p99_s)),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False, form="truth", known=True,
           json_help="Whether the process has ended; it is listed because of what it did."),

@@ -16,6 +16,8 @@ from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import Field, lookup
 from epolltop.query.filter import Predicate, everything
 from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
+from epolltop.query.loop_fields import LOOP_FIELDS
+from epolltop.query.loop_of import LoopOf, loops_of
 from epolltop.query.member import Row
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.text.numbers import grouped
@@ -29,7 +31,7 @@ class Subject(Generic[Row]):
     """A kind of row that a snapshot has."""
 
     id: str
-    """As --view takes it: processes, instances or events."""
+    """As --view takes it."""
     title: str
     """As headings have it."""
     help: str
@@ -107,25 +109,35 @@ def events_of(file: int, since_ns: int) -> Subject[Event]:
     return replace(EVENTS, rows=rows)
 
 
-class _AllInstances:
-    """One row for each holder of each instance; instances without a holder come last.
+class _ByProcess(Generic[Row]):
+    """The rows of all processes.
 
     If a process is the same object as last time, so are its rows: of 100,000 few change between two snapshots.
     """
 
-    def __init__(self) -> None:
-        self._made: dict[ProcessKey, tuple[ProcessRow, list[InstanceOf]]] = {}
+    def __init__(self, rows_of: Callable[[ProcessRow], Sequence[Row]]) -> None:
+        self._rows_of = rows_of
+        self._made: dict[ProcessKey, tuple[ProcessRow, Sequence[Row]]] = {}
 
-    def __call__(self, snapshot: Snapshot) -> list[InstanceOf]:
-        made, rows = {}, []
+    def __call__(self, snapshot: Snapshot) -> list[Row]:
+        made = {}
+        rows: list[Row] = []
         for process in _all_processes(snapshot):
             before = self._made.get(process.key)
             if before is None or before[0] is not process:
-                before = process, [InstanceOf(instance, process) for instance in process.instances]
+                before = process, self._rows_of(process)
             made[process.key] = before
             rows += before[1]
         self._made = made
-        return rows + [InstanceOf(instance, None) for instance in snapshot.unheld]
+        return rows
+
+
+_held_by_processes = _ByProcess(lambda process: [InstanceOf(instance, process) for instance in process.instances])
+
+
+def _all_instances(snapshot: Snapshot) -> list[InstanceOf]:
+    """One row for each holder of each instance; instances without a holder come last."""
+    return _held_by_processes(snapshot) + [InstanceOf(instance, None) for instance in snapshot.unheld]
 
 
 def _all_processes(snapshot: Snapshot) -> list[ProcessRow]:
@@ -134,6 +146,12 @@ def _all_processes(snapshot: Snapshot) -> list[ProcessRow]:
 
 def _instance_key(row: InstanceOf) -> Hashable:
     return row.instance.file, row.instance.since_ns, row.process and row.process.key
+
+
+def _no_loop(snapshot: Snapshot) -> str:
+    if snapshot.source.sees("waits"):
+        return "No thread has waited on an instance yet."
+    return "No probe sees threads wait on instances."
 
 
 def _no_instance(snapshot: Snapshot) -> str:
@@ -171,7 +189,7 @@ INSTANCES: Subject[InstanceOf] = Subject(
     help="All instances, a row for each process that holds one.",
     row_type=InstanceOf,
     fields=INSTANCE_FIELDS,
-    rows=_AllInstances(),
+    rows=_all_instances,
     key=_instance_key,
     sort="age_s",
     empty=_no_instance,
@@ -188,8 +206,19 @@ EVENTS: Subject[Event] = Subject(
     empty=_nothing_yet,
     ordered=True,
 )
+LOOPS: Subject[LoopOf] = Subject(
+    id="loops",
+    title="Loops",
+    help="Event loops: a row for each thread that waits on an instance.",
+    row_type=LoopOf,
+    fields=LOOP_FIELDS,
+    rows=_ByProcess(loops_of),
+    key=lambda row: row.loop.key,
+    sort="busy",
+    empty=_no_loop,
+)
 
-SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS)}
+SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS, LOOPS)}
 """In the order of their keys, from 1 on; the first is the default."""
 
 

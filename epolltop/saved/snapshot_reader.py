@@ -27,6 +27,7 @@ from epolltop.query.source_members import PROBE, SOURCE
 from epolltop.query.view import EVENTS
 from epolltop.saved.event_reader import read_event
 from epolltop.saved.instance_reader import SavedInstances
+from epolltop.saved.loop_reader import read_loops
 from epolltop.saved.read_back import read_back
 from epolltop.saved.snapshot_form import DOCUMENT_TYPE, Schema, Written
 from epolltop.saved.two_clocks import TwoClocks
@@ -57,7 +58,7 @@ def reopened(raw: bytes, selection: Selection) -> Snapshot:
 
 
 def _snapshot(document: Written) -> Snapshot:
-    totals, clocks = document.totals, TwoClocks(document.clocks.boottime_ns, document.clocks.realtime_ns)
+    totals, clocks = document.totals, _clocks(document)
     keyed = [(_key(process, clocks), process) for process in document.processes]
     instances = SavedInstances(keyed)
     events = tuple(read_event(event, clocks) for event in document.events or ())
@@ -65,7 +66,7 @@ def _snapshot(document: Written) -> Snapshot:
         events = tuple(sorted(events, key=attrgetter("time_ns")))
     source = _source(document)
     unheld = tuple(instances.instance(instance) for instance in document.in_flight or ())
-    rows = tuple(_row(process, key, instances, source, clocks) for key, process in keyed)
+    rows = tuple(_row(process, key, instances, source, document) for key, process in keyed)
     whole = read_back(TOTALS, totals, Extent)
     listed = len(instances.made)
     return read_back(
@@ -92,6 +93,10 @@ def _snapshot(document: Written) -> Snapshot:
         looked_ns=clocks.boottime_ns - round(document.census_age_s * 1e9) if document.census_age_s is not None else 0,
         of=whole if whole.processes > len(rows) or whole.instances > listed else None,
     )
+
+
+def _clocks(document: Written) -> TwoClocks:
+    return TwoClocks(document.clocks.boottime_ns, document.clocks.realtime_ns)
 
 
 def _source(document: Written) -> Source:
@@ -131,7 +136,8 @@ def _key(process: Written, clocks: TwoClocks) -> ProcessKey:
     return ProcessKey(process.pid, start)
 
 
-def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: Source, clocks: TwoClocks) -> ProcessRow:
+def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: Source, document: Written) -> ProcessRow:
+    clocks = _clocks(document)
     held = tuple(instances.instance(instance) for instance in process.instances)
     return read_back(
         PROCESS,
@@ -145,6 +151,7 @@ def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: S
         lacking=source.exact and process.exact is False,
         more_instances=max(0, process.open - len(held)),
         growth=_growth(process, clocks),
+        loops=read_loops(process, key, document, clocks),
     )
 
 

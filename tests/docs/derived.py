@@ -17,6 +17,8 @@ from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.event_record import EVENT
 from epolltop.query.field import Field
 from epolltop.query.instance_fields import INSTANCE_FIELDS
+from epolltop.query.loop_fields import LOOP_FIELDS
+from epolltop.query.loop_members import LOOP
 from epolltop.query.member import Form, Member, Structure
 from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
@@ -49,7 +51,7 @@ _NAMES: dict[Form, str] = {form: form for form in _SCHEMAS} | {
     "truth": "boolean",
     "evidence": "object",
 }
-_APART = {PROCESS.name, INSTANCE.name, EVENT.name}
+_APART = {PROCESS.name, INSTANCE.name, LOOP.name, EVENT.name}
 """Structures with a table of their own."""
 
 
@@ -160,9 +162,11 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "columns of processes": lambda: columns(PROCESS_FIELDS),
     "columns of instances": lambda: columns(INSTANCE_FIELDS),
     "columns of events": lambda: columns(EVENT_FIELDS),
+    "columns of loops": lambda: columns(LOOP_FIELDS),
     "members of a snapshot": lambda: members(DOCUMENT),
     "members of processes": lambda: members(PROCESS),
     "members of instances": lambda: members(INSTANCE),
+    "members of loops": lambda: members(LOOP),
     "members of events": lambda: members(EVENT),
 }
 """By what stands in the comment before them."""

@@ -49,7 +49,7 @@ def show(fields: Sequence[Field[Row]], name: str, row: Row, **world: Any) -> str
 @pytest.mark.parametrize("fields", REGISTRIES.values(), ids=REGISTRIES)
 class TestEveryRegistry:
     def test_ids_are_snake_case_and_unique(self, fields: Sequence[Field[Any]]) -> None:
-        assert all(re.fullmatch("[a-z][a-z_]*", field.id) for field in fields)
+        assert all(re.fullmatch("[a-z][a-z0-9_]*", field.id) for field in fields)
         assert len({field.id for field in fields}) == len(fields)
 
     def test_no_name_leads_to_two_fields(self, fields: Sequence[Field[Any]]) -> None:

@@ -22,7 +22,7 @@ from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
 from epolltop.saved.snapshot_reader import reopened
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
-from tests.support.examples import EVENTS, bounded, exact
+from tests.support.examples import EVENTS, bounded, exact, looping
 from tests.support.formats import FORMATS, document_of
 from tests.support.recordings import show
 from tests.support.watched import Watched
@@ -31,6 +31,8 @@ MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,
     "bounded": bounded,
     "uncounted": lambda: exact(window_s=0.0),
+    "looping": looping,
+    "uncounted loops": lambda: looping(window_s=0.0),
 }
 
 
@@ -81,6 +83,24 @@ def test_whatever_happened(steps: list[Step], fates: list[tuple[int, ...]]) -> N
     assert [row.key for row in recalled.processes] == [row.key for row in snapshot.processes]
     for row, before in zip(recalled.processes, snapshot.processes, strict=True):
         assert [instance.holders for instance in row.instances] == [instance.holders for instance in before.instances]
+
+
+def test_loops_are_what_they_were() -> None:
+    lived, recalled = looping(), again(document(looping()))
+    for before, after in zip(lived.loops, recalled.loops, strict=True):
+        was = before.turn and before.turn._replace(name=before.thread)
+        assert (after.key.tid, after.instance, after.thread) == (before.key.tid, before.instance, before.thread)
+        assert after.turn == (was._replace(entered_ns=0) if was and was.returned_ns else was)
+        assert (after.waiting, after.away, after.poll_delay) == (before.waiting, before.away, before.poll_delay)
+        assert after.counted.total == before.counted.total
+        busy = before.busy(lived.begin_ns, lived.now_ns)
+        assert after.busy(lived.begin_ns, lived.now_ns) == pytest.approx(busy, abs=0.0005)
+        assert after.lag_ns(lived.now_ns) == before.lag_ns(lived.now_ns)
+        assert (after.is_elsewhere, after.shared, after.unattended_since_ns) == (
+            before.is_elsewhere,
+            before.shared,
+            before.unattended_since_ns,
+        )
 
 
 def test_instances_are_what_they_were() -> None:

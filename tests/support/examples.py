@@ -5,16 +5,33 @@ from __future__ import annotations
 from dataclasses import replace
 
 from epolltop.model import limits
-from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
+from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals, WaitCall
+from epolltop.model.histogram import Histogram
 from epolltop.model.limits import Limit
 from epolltop.model.snapshot import Growth, Snapshot
-from tests.support.records import NOW_NS, SECOND_NS, event, source
-from tests.support.rows import instance, process_row, snapshot
+from tests.support.records import NOW_NS, SECOND_NS, event, source, turn
+from tests.support.rows import instance, loop_row, process_row, snapshot
 
 STACK = ("epoll_create1+0xb (libc.so.6)", r"leaky|_function\x1b+0x1c (a lib.so)", "[0x7f1200001000]")
 SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(stack=STACK)
 OLD = instance(0xFFFF888101234600, holders=((42, (4,)),), found=True, syscall=Syscall.UNKNOWN, argument=None)
 SIZED = instance(0xFFFF888101234700, holders=((77, (6,)),), age_s=0.00025, syscall=Syscall.EPOLL_CREATE, argument=1024)
+LOOPS = (
+    loop_row(OLD, thread="nginx"),
+    loop_row(
+        SHARED,
+        tid=43,
+        thread=r"=io\x1b|",
+        shared=True,
+        unattended_since_ns=NOW_NS - SECOND_NS // 4,
+        turn=turn(NOW_NS - SECOND_NS, NOW_NS - SECOND_NS // 4, timeout_ns=100_000_000, call=WaitCall.EPOLL_PWAIT),
+        poll_delay=Histogram((), 0),
+        bad_descriptor=3,
+        waited_ns=930_000_000,
+        was_away_ns=60_000_000,
+    ),
+    loop_row(SHARED, tid=44, thread="", shared=True, turn=None, waiting=Histogram((), 0), away=Histogram((), 0)),
+)
 NGINX = process_row(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")
 HOSTILE = process_row(
     77,
@@ -88,6 +105,15 @@ def exact(*, window_s: float = 2.5) -> Snapshot:
             unreadable=1,
         ),
     )
+
+
+def looping(*, window_s: float = 2.5) -> Snapshot:
+    """As the probes see it, with that of waits; one loop waits on an instance that is gone."""
+    made = exact(window_s=window_s)
+    gone = loop_row(instance(0xA00), pid=77, tid=78, since_ns=None, turn=None, is_elsewhere=True)
+    rows = (replace(NGINX, loops=LOOPS), replace(HOSTILE, loops=(gone,)), GONE)
+    wait = Probe("epoll_wait", "fentry:do_epoll_wait", traces=True)
+    return replace(made, processes=rows, source=replace(made.source, probes=(*made.source.probes, wait)))
 
 
 def bounded() -> Snapshot:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Cost, Counts, Event, Host, Probe, Process, ProcessKey, Syscall, Totals
+from epolltop.model.batch import (
+    TABLES,
+    Cost,
+    Counts,
+    Event,
+    Host,
+    LoopCounts,
+    Probe,
+    Process,
+    ProcessKey,
+    Syscall,
+    Totals,
+)
+from epolltop.model.histogram import Histogram
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
-from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, source
+from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, loop, source, turn
 
 _ROW = ProcessRow(
     key=ProcessKey(42, 7000),
@@ -36,7 +50,8 @@ def process_row(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: o
 
     Counters, create_per_s and release_per_s may be changed as if they were members.
     """
-    changes["counted"] = (_counted(changes),)
+    others = [Counted(table.none, (0.0,) * len(table.none)) for name, table in TABLES.items() if name != "counts"]
+    changes["counted"] = (_counted(changes), *others)
     held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
     key = ProcessKey(pid, start)
     facts = _ROW.facts._replace(key=key, **{name: changes.pop(name) for name in Process._fields if name in changes})  # type: ignore[arg-type]
@@ -51,6 +66,46 @@ def _counted(changes: dict[str, object]) -> Counted[Counts]:
     for counter, name in (("created", "create_per_s"), ("released", "release_per_s")):
         rates[counter] = float(changes.pop(name, rates[counter]))  # type: ignore[arg-type]
     return Counted(before.total._replace(**counts), tuple(rates.values()))
+
+
+def loop_row(of: Instance, *, tid: int = 42, pid: int = 42, **changes: object) -> LoopRow:
+    """A loop on an instance, of a thread of a process with the start of process_row(), over a window of a second.
+
+    It waits since 10 ms ago. Counters may be changed as if they were members; their rates are the same numbers.
+    """
+    counts = {name: changes.pop(name) for name in LoopCounts._fields if name in changes}
+    total = _LOOP.counted.total._replace(**counts)  # type: ignore[arg-type]
+    key = loop(of.file, ProcessKey(pid, 7000), tid, created=of.created_ns or 0)
+    made = replace(_LOOP, key=key, since_ns=of.since_ns, counted=Counted(total, tuple(map(float, total))))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+_LOOP = LoopRow(
+    key=loop(),
+    since_ns=None,
+    thread="nginx",
+    counted=Counted(
+        LoopCounts(
+            waits=120,
+            events=340,
+            wakes=117,
+            finite_timeouts=2,
+            infinite_timeouts=118,
+            timeouts_met=2,
+            interrupted=1,
+            waiting_ns=900_000_000,
+            away_ns=90_000_000,
+            cpu_ns=80_000_000,
+        ),
+        (),
+    ),
+    waiting=Histogram((*(0,) * 22, 100, 20), 8_000_000),
+    away=Histogram((*(0,) * 12, 60, 59, 0, 0, 1), 60_000),
+    poll_delay=Histogram((*(0,) * 17, 2), 90_000),
+    waited_ns=900_000_000,
+    was_away_ns=90_000_000,
+    turn=turn(NOW_NS - 10_000_000, name="nginx"),
+)
 
 
 def instance(

@@ -1,4 +1,4 @@
-"""A view is declared once: a fourth one needs nothing else to be seen, sorted, filtered and explained."""
+"""A view is declared once: a further one needs nothing else to be seen, sorted, filtered and explained."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ USERS: Subject[User] = Subject(
 )
 
 
-def test_a_fourth_view_is_a_declaration() -> None:
+def test_a_further_view_is_a_declaration() -> None:
     """In a process of its own: keys and options are made from the declarations when they are imported."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.ui.test_views"],
@@ -60,14 +60,14 @@ async def look_at_users() -> None:
     tasks = Task(1, user="ann", open=3), Task(2, user="ann"), Task(3, user="bob", open=9)
     async with on_screen(batch_of(*tasks)) as screen:
         assert not screen.app.query_one("#users").is_on_screen
-        await screen.press("4")
+        await screen.press("5")
         assert [line.split() for line in screen.within("#users")[:3]] == [
             ["USER", "INSTANCES▼"],
             ["▸bob", "9"],
             ["ann", "4"],
         ]
         assert not any(screen.app.query_one(f"#{other}").is_on_screen for other in SUBJECTS if other != "users")
-        await screen.sees(" 4 Users ", "by INSTANCES▼", "2 rows")
+        await screen.sees(" 5 Users ", "by INSTANCES▼", "2 rows")
         await screen.press("r", "slash", *"ann", "enter")
         assert [line.split() for line in screen.within("#users")[1:3]] == [["▸ann", "4"], []]
         assert [line.split()[1:] for line in screen.within("#page")[:2]] == [["USER", "ann"], ["INSTANCES", "4"]]
@@ -78,7 +78,7 @@ async def look_at_users() -> None:
         await screen.press("escape", "1")
         assert screen.app.query_one("#processes").is_on_screen
     async with on_screen(batch_of()) as screen:
-        await screen.press("4")
+        await screen.press("5")
         await screen.sees("No user holds an epoll instance.")
 
 

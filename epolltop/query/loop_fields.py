@@ -1,0 +1,244 @@
+"""The fields of a loop. To add a column, add it here: all that shows, sorts, filters or exports rows reads it.
+
+Event loops have had names for these numbers for long: the help of a field names whose definition it has. The field that
+takes the rest of the line comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from epolltop.model.batch import WaitCall
+from epolltop.model.histogram import Histogram
+from epolltop.model.loop_row import LoopRow
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.field import Field
+from epolltop.query.instant import seconds_since
+from epolltop.query.loop_of import (
+    LoopOf,
+    away_s,
+    busy,
+    errors,
+    lag_s,
+    unattended_s,
+    waiting_s,
+)
+from epolltop.query.member import rounded
+from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, percentage, rate
+
+
+def _ratio(of: str, to: str) -> Callable[[LoopOf, Snapshot], float | None]:
+    """Of the rises of two counters in the window."""
+    return lambda row, _: row.per_s(of) / row.per_s(to) if row.per_s(to) else None
+
+
+def _largest_s(get: Callable[[LoopRow], Histogram]) -> Callable[[LoopOf, Snapshot], float | None]:
+    return lambda row, _: get(row.loop).largest / 1e9 if get(row.loop).total else None
+
+
+def _median_and_high(get: Callable[[LoopRow], Histogram]) -> Callable[[LoopOf, Snapshot], str]:
+    """Nothing ended in many windows of a loop at rest."""
+
+    def text(row: LoopOf, _: Snapshot) -> str:
+        times = get(row.loop)
+        shares = (times.quantile(0.5), times.quantile(0.99))
+        return " ".join(NOT_APPLICABLE if share is None else duration(share / 1e9) for share in shares)
+
+    return text
+
+
+def _or_none(readable: Callable[[float], str], get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[..., str]:
+    """A dash where nothing happened in the window."""
+
+    def text(row: LoopOf, snapshot: Snapshot) -> str:
+        value = get(row, snapshot) if snapshot.window_s else None
+        return readable(value) if value is not None else NOT_APPLICABLE if snapshot.window_s else UNKNOWN
+
+    return text
+
+
+def _timeout(row: LoopOf) -> str:
+    if row.loop.turn is None:
+        return UNKNOWN
+    return "infinite" if row.loop.turn.timeout_ns is None else duration(row.loop.turn.timeout_ns / 1e9)
+
+
+def _timeout_s(row: LoopOf) -> float | None:
+    turn = row.loop.turn
+    return None if turn is None or turn.timeout_ns is None else turn.timeout_ns / 1e9
+
+
+def _call(row: LoopOf) -> str | None:
+    call = row.loop.turn.call if row.loop.turn else WaitCall.UNKNOWN
+    return call.name.lower() if call else None
+
+
+def _wait_s(row: LoopOf, snapshot: Snapshot) -> float | None:
+    """None: it does not wait, or since before the trace."""
+    return seconds_since(row.loop.waiting_since_ns or None, snapshot)
+
+
+def _least_wait_s(row: LoopOf, snapshot: Snapshot) -> float | None:
+    since_ns = row.loop.waiting_since_ns
+    return None if since_ns is None else snapshot.observed_s if not since_ns else _wait_s(row, snapshot)
+
+
+def _waiting(row: LoopOf, snapshot: Snapshot) -> str:
+    if row.loop.is_waiting is None:
+        return UNKNOWN
+    if not row.loop.is_waiting:
+        return NOT_APPLICABLE
+    readable = duration(_least_wait_s(row, snapshot))
+    return readable if row.loop.waiting_since_ns else at_least(readable)
+
+
+def _unattended_s(row: LoopOf, snapshot: Snapshot) -> float | None:
+    return unattended_s(row.loop, snapshot) if row.loop.shared else None
+
+
+def _lag_s(row: LoopOf, snapshot: Snapshot) -> float | None:
+    return lag_s(row.loop, snapshot)
+
+
+def _cpu_s(row: LoopOf, _: Snapshot) -> float:
+    return row.total("cpu_ns") / 1e9
+
+
+def _cpu_per_turn_s(row: LoopOf, _: Snapshot) -> float | None:
+    return row.per_s("cpu_ns") / row.per_s("waits") / 1e9 if row.per_s("waits") else None
+
+
+def _exactly(get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[[LoopOf, Snapshot], float | None]:
+    """In JSON: to the nanosecond."""
+    return lambda row, snapshot: rounded(get(row, snapshot), 9)
+
+
+def _any_shared(snapshot: Snapshot) -> bool:
+    return any(loop.shared for row in snapshot.processes for loop in row.loops)
+
+
+def _counter(id: str, title: str, help: str, *, in_json: bool = True) -> Field[LoopOf]:
+    return Field(id, title, 7, "count", lambda row, _: row.total(id), help, observed=id, shown=False, in_json=in_json)
+
+
+_LAG = (
+    "From the return of a wait to the thread's next wait on any instance (Envoy loop_duration_us, Redis "
+    "eventloop_duration)"
+)
+LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
+    Field("name", "LOOP", 22, "text", lambda row, _: row.name,
+          "Name of the thread, process id, and lowest descriptor of the instance that the thread waits on.",
+          aliases=("loop",), known=True),
+    Field("tid", "TID", 7, "id", lambda row, _: row.loop.key.tid, "Id of the thread.", spare=2, known=True),
+    Field("waits_per_s", "WAITS/S", 7, "per_s", lambda row, _: row.per_s("waits"),
+          "Waits that returned, per second over the window (libuv loop_count, Redis eventloop_cycles, HAProxy loops).",
+          observed="waits"),
+    Field("events_per_s", "EV/S", 7, "per_s", lambda row, _: row.per_s("events"),
+          "Events that waits returned, per second over the window (libuv events, HAProxy poll_io).",
+          observed="events"),
+    Field("events_per_wake", "EV/WAKE", 7, "count", _ratio("events", "wakes"),
+          "Events per wait that returned any, over the window.", form="number", kind="gauge", observed="events",
+          text=_or_none(rate, _ratio("events", "wakes")), spare=1),
+    Field("busy", "BUSY", 6, "share", lambda row, snapshot: busy(row.loop, snapshot),
+          "Share of the window that the thread was away from the instance for, the present absence or wait included "
+          "(Node eventLoopUtilization; HAProxy Idle_pct is the rest).", aliases=("elu",), observed="away_ns"),
+    Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
+          "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
+          "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s)),
+    Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.away,
+          f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
+          text=_median_and_high(lambda loop: loop.away), kind="histogram",
+          json_help=f"{_LAG}, over the window; upper bounds of buckets, and how many there were in each."),
+    Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda loop: loop.away),
+          "The longest time away that ended in the window, in seconds.", observed="away_ns", in_json=False,
+          text=_or_none(duration, _largest_s(lambda loop: loop.away)), spare=1),
+    Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.waiting,
+          "How long waits took that ended in the window: median and 99th percentile.", observed="waiting_ns",
+          text=_median_and_high(lambda loop: loop.waiting), kind="histogram", shown=False,
+          json_help="How long waits took that ended in the window; likewise."),
+    Field("waiting_max_s", "MAXWAIT", 7, "seconds", _largest_s(lambda loop: loop.waiting),
+          "The longest wait that ended in the window, in seconds.", observed="waiting_ns", in_json=False,
+          text=_or_none(duration, _largest_s(lambda loop: loop.waiting)), shown=False),
+    Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.poll_delay,
+          "By how much waits exceeded their timeout, which is the scheduler's delay (Envoy poll_delay_us): median and "
+          "99th percentile of the window.", observed="timeouts_met",
+          text=_median_and_high(lambda loop: loop.poll_delay), kind="histogram", shown=False,
+          json_help="By how much waits exceeded their timeout, over the window; likewise."),
+    Field("waiting_now_s", "WAITING", 8, "seconds", _wait_s,
+          "How long the present wait has lasted, in seconds; a lower bound if it began before epolltop could see it.",
+          text=_waiting, least=_least_wait_s, order=_least_wait_s, in_json=False, spare=1),
+    Field("idle_per_s", "IDLE/S", 7, "per_s", lambda row, _: row.per_s("timeouts_met"),
+          "Waits that returned nothing because their timeout was over, per second (HAProxy poll_exp).",
+          observed="timeouts_met", spare=2),
+    Field("zero_share", "ZERO", 6, "share", _ratio("zero_timeouts", "waits"),
+          "Share of the waits that asked not to wait at all, over the window (the rest is Traffic Server's "
+          "eventloop.wait).", observed="zero_timeouts", text=_or_none(percentage, _ratio("zero_timeouts", "waits")),
+          spare=2),
+    Field("cpu_share", "CPU", 6, "share", _ratio("cpu_ns", "away_ns"),
+          "CPU time of the thread in turns that ended in the window, as a share of its time away in them: below 100% "
+          "it waited for something else.", observed="cpu_ns", text=_or_none(percentage, _ratio("cpu_ns", "away_ns")),
+          spare=2),
+    Field("cpu_per_turn_s", "CPU/TURN", 8, "seconds",
+          _cpu_per_turn_s,
+          "CPU time of the thread per wait and time away after it, in seconds.", observed="cpu_ns", shown=False,
+          json=_exactly(_cpu_per_turn_s)),
+    Field("eintr_per_s", "EINTR/S", 7, "per_s", lambda row, _: row.per_s("interrupted"),
+          "Waits that a signal ended, per second over the window.", observed="interrupted", shown=False),
+    Field("errors", "ERRORS", 12, "count", lambda row, _: sum(errors(row).values()),
+          "Waits that failed since the observation began, by error; EINTR among them.",
+          text=lambda row, _: ", ".join(f"{name} {count(number)}" for name, number in errors(row).items())
+          or NOT_APPLICABLE, observed="interrupted", json=lambda row, _: errors(row), form="evidence", shown=False,
+          json_help="How many waits failed since the observation began, by the name of the error."),
+    Field("maxevents", "MAXEV", 6, "count", lambda row, _: row.loop.turn.maxevents if row.loop.turn else None,
+          "Most events that the last wait asked for.", kind="gauge", shown=False),
+    Field("timeout_s", "TIMEOUT", 8, "seconds", lambda row, _: _timeout_s(row),
+          "Timeout that the last wait asked for, in seconds.", text=lambda row, _: _timeout(row), shown=False,
+          json=lambda row, _: -1 if row.loop.turn and row.loop.turn.timeout_ns is None else _timeout_s(row),
+          signed=True, json_help="Timeout that the last wait asked for, in seconds; -1: it was infinite."),
+    Field("call", "CALL", 12, "text", lambda row, _: _call(row), "System call that the thread waits by.", shown=False,
+          text=lambda row, _: _call(row) or UNKNOWN),
+    Field("unattended_s", "NOBODY", 7, "seconds", _unattended_s,
+          "How long none of several threads has waited on the instance now, in seconds; 0 while one does. Tables have "
+          "the column only if an instance is shared.",
+          text=lambda row, snapshot: duration(_unattended_s(row, snapshot)) if row.loop.shared else NOT_APPLICABLE,
+          worth=_any_shared, spare=1, json=_exactly(_unattended_s)),
+    Field("shared", "SHARED", 6, "text", lambda row, _: row.loop.shared,
+          "Whether other threads wait on the instance, too: yes or no.", shown=False, form="truth", known=True,
+          json_help="Whether other threads wait on the instance, too, or did in the window."),
+    _counter("waits", "WAITS", "Waits that returned since the observation began."),
+    _counter("wakes", "WAKES", "Waits that returned events since then."),
+    _counter("events", "EVENTS", "Events that they returned."),
+    _counter("full", "FULL", "Waits that returned as many events as they asked for, if that were 8 or more."),
+    _counter("zero_timeouts", "ZEROES", "Waits that asked not to wait at all.", in_json=False),
+    _counter("finite_timeouts", "FINITE", "Waits with a timeout.", in_json=False),
+    _counter("infinite_timeouts", "INFINITE", "Waits without a timeout.", in_json=False),
+    _counter("timeouts_met", "MET", "Waits that returned nothing because their timeout was over.", in_json=False),
+    _counter("zero_empty", "EMPTY", "Waits that asked not to wait, and returned nothing.", in_json=False),
+    _counter("early", "EARLY", "Waits that returned nothing more than a millisecond before their timeout (Netty calls "
+             "it premature).", in_json=False),
+    Field("waiting_s", "WAITED", 8, "seconds", waiting_s,
+          "Time in waits since the observation began, the present one included, in seconds.", kind="counter",
+          observed="waiting_ns", json=_exactly(waiting_s), shown=False),
+    Field("away_s", "BEEN AWAY", 9, "seconds", away_s,
+          "Time away since the observation began, the present absence included, in seconds.", kind="counter",
+          observed="away_ns", json=_exactly(away_s), shown=False),
+    Field("cpu_away_s", "CPUTIME", 8, "seconds", _cpu_s,
+          "CPU time of the thread in its turns since the observation began, in seconds.", kind="counter",
+          observed="cpu_ns", json=_exactly(_cpu_s), shown=False),
+    Field("pid", "PID", 7, "id", lambda row, _: row.process.pid, "Process id of the thread.", shown=False,
+          in_json=False),
+    Field("fd", "FD", 5, "id", lambda row, _: row.fd, "Lowest descriptor of the process for the instance.",
+          shown=False, in_json=False),
+    Field("thread", "THREAD", 15, "text", lambda row, _: row.loop.thread or None, "Name of the thread.", shown=False),
+    Field("process", "PROCESS", 15, "text", lambda row, _: row.process.name, "Name of the process.", aliases=("comm",),
+          shown=False, in_json=False),
+    Field("user", "USER", 8, "text", lambda row, _: row.process.user, "User that the process runs as.", shown=False,
+          in_json=False),
+    Field("container", "CONTAINER", 12, "text", lambda row, _: row.process.facts.container,
+          "Id of the container that the process is in.", shown=False, in_json=False),
+    Field("instance", "INSTANCE", 24, "text", lambda row, _: row.loop.instance,
+          "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
+          shown=False, in_json=False),
+    Field("command", "COMMAND", 0, "text", lambda row, _: row.process.command, "Command line of the process.",
+          aliases=("cmd",), in_json=False, spare=3),
+)  # fmt: skip

@@ -1,0 +1,51 @@
+"""The members of a loop in a snapshot file: those of the fields, and others for programs only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.instant import utc
+from epolltop.query.loop_fields import LOOP_FIELDS
+from epolltop.query.loop_of import LoopOf
+from epolltop.query.member import Member, Structure, within
+
+
+def _counter(name: str, help: str, of: str) -> Member[LoopOf]:
+    return Member(
+        name, "integer", help, lambda row, snapshot: row.total(of) if snapshot.window_s else None, of=of
+    )  # fmt: skip
+
+
+def _poll_delay_p99_s(row: LoopOf, snapshot: Snapshot) -> float | None:
+    delay_ns = row.loop.poll_delay.quantile(0.99)
+    return None if delay_ns is None or not snapshot.window_s else delay_ns / 1e9
+
+
+TIMEOUTS: Structure[LoopOf] = Structure("timeouts", (
+    _counter("zero", "Waits that asked not to wait at all.", "zero_timeouts"),
+    _counter("finite", "Waits with another timeout.", "finite_timeouts"),
+    _counter("infinite", "Waits without a timeout.", "infinite_timeouts"),
+    _counter("met", "Waits that returned nothing because their timeout was over.", "timeouts_met"),
+    _counter("zero_empty", "Waits that asked not to wait, and returned nothing.", "zero_empty"),
+    _counter("early", "Waits that returned nothing more than a millisecond before their timeout.", "early"),
+))  # fmt: skip
+LOOP: Structure[LoopOf] = Structure("loop", (
+    *(field.member for field in LOOP_FIELDS if field.in_json),
+    within("timeouts", TIMEOUTS, "What waits asked for, and how they ended.", lambda row, _: row),
+    Member("poll_delay_p99_s", "number", "99th percentile of `poll_delay`.", _poll_delay_p99_s),
+    Member("is_waiting", "truth", "Whether the thread waits on the instance now.", lambda row, _: row.loop.is_waiting),
+    Member("waiting_since", "time", "When the present wait began; `null` also if it began before epolltop could see "
+           "it.", lambda row, snapshot: utc(row.loop.waiting_since_ns, snapshot)),
+    Member("away_since", "time", "When the thread came back from its last wait, if it has been away since.",
+           lambda row, snapshot: utc(row.loop.turn.returned_ns if row.loop.turn else None, snapshot)),
+    Member("exact", "truth", "Whether its counts are exact. If not, they are lower bounds.",
+           lambda row, snapshot: snapshot.source.sees("waits") and not row.process.lacking, known=True),
+    Member("sampled", "integer", "1: each wait is counted; n: one of n.", lambda *_: 1, known=True),
+))  # fmt: skip
+
+
+def written_loops(rows: Sequence[LoopOf], snapshot: Snapshot) -> list[dict[str, Any]] | None:
+    """As JSON has them; None if no probe sees threads wait."""
+    return [LOOP.written(row, snapshot) for row in rows] if snapshot.source.sees("waits") else None
