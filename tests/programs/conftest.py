@@ -16,9 +16,14 @@ def _compare(record_property: Callable[[str, object], None]) -> Callable[..., No
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    lines = [line for report in reports for name, line in getattr(report, "user_properties", ()) if name == _COMPARED]
+    calls = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    ]
+    lines = [line for report in calls for name, line in report.user_properties if name == _COMPARED]
     if lines and config.get_verbosity() > 0:
         terminalreporter.section("server | what | expected | shown | by whom measured")
         for line in lines:
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(str(line))

@@ -29,6 +29,7 @@ SERVERS: Mapping[str, tuple[Callable[[Path], Program], Talk]] = {
     "haproxy": (fleet.haproxy, HTTP),
     "node": (fleet.node, HTTP),
     "python asyncio": (fleet.clocked_loop, Talk(b"hello\n", b"hello\n")),
+    "haproxy busy-polling": (lambda directory: fleet.haproxy(directory, tune="busy-polling"), HTTP),
 }
 
 
