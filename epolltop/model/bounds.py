@@ -21,6 +21,8 @@ EVENTS_MAX = 100_000
 
 NOTES_MAX, NOTE_CHARS_MAX = 100, 1000
 """Limits of a source, and its probes: a dozen in practice, one sentence each."""
+COUNTS_MAX = 64
+"""Counts by name that one object in a snapshot file has."""
 EVIDENCE_MAX = 8
 """Numbers and names that one of these limits has; three in practice."""
 NAME_CHARS_MAX = 256

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import bisect
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from epolltop.model.batch import TABLES, Cost, Event, Process, ProcessKey, Source, Syscall, Totals, instance_id
+from epolltop.model.batch import (
+    TABLES,
+    Cost,
+    CtlCounts,
+    CtlKey,
+    CtlOperation,
+    Event,
+    Process,
+    ProcessKey,
+    Source,
+    Syscall,
+    Totals,
+    instance_id,
+)
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.rates import Counted
 
+CtlError: TypeAlias = tuple[CtlOperation, int]
+"""What was asked for, and the errno."""
 Count = TypeVar("Count", int, float)
 _PLACES = {name: place for place, name in enumerate(TABLES)}
 
@@ -294,6 +309,10 @@ class Snapshot:
     """There may be more instances than epolltop knows one by one."""
     absent: tuple[int, ...] = ()
     """Selected pids without a process: it does not exist, or no longer exists."""
+    ctl: Mapping[CtlKey, CtlCounts] = field(default_factory=dict)
+    """The changes of interest lists since the start."""
+    ctl_errors: Mapping[CtlKey, Mapping[CtlError, int]] = field(default_factory=dict)
+    """How many of them failed, and how."""
     looked_ns: int = 0
     """Start of the last census. Of holders, only creators are known for a later time. 0: there was no census."""
     of: Extent | None = None

@@ -11,9 +11,10 @@ import operator
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from epolltop.model.batch import TABLES, Batch, Event, Kind, LoopKey, Process, ProcessKey, Totals
+from epolltop.model.batch import TABLES, Batch, CtlCounts, CtlKey, Event, Kind, LoopKey, Process, ProcessKey, Totals
 from epolltop.model.completeness import Completeness
 from epolltop.model.copied import copied
+from epolltop.model.ctl import errors_by_key, renewed
 from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
@@ -22,7 +23,7 @@ from epolltop.model.loops import Loops
 from epolltop.model.loops_window import LoopsMark
 from epolltop.model.rates import rate
 from epolltop.model.rows import Evidence, row_of
-from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.model.snapshot import CtlError, Instance, ProcessRow, Snapshot
 from epolltop.model.tally import Tallies
 from epolltop.model.unseen import Unseen
 from epolltop.model.window import Mark, Window
@@ -80,6 +81,8 @@ class World:
         ] = {}  # gone before /proc was asked: their last event speaks for them
         self._tallies = Tallies()
         self._loops = Loops()
+        self._ctl: Mapping[CtlKey, CtlCounts] = {}
+        self._ctl_errors: Mapping[CtlKey, Mapping[CtlError, int]] = {}
         self._completeness = Completeness()
         self._unseen = Unseen()
         self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
@@ -136,6 +139,8 @@ class World:
         self._count(batch)
         self._loops.apply(batch, [window.loops for window in self.windows], self._instances.changed | gone)
         self._forget_loops(self._loops.crowded_out())
+        self._ctl = renewed(self._ctl, batch.ctl)
+        self._ctl_errors = renewed(self._ctl_errors, errors_by_key(batch.ctl_errors))
         self._keep_what_may_be_listed(gone)
         if self._levelled.is_due(batch.now_ns) and not (self._instances.cut or self._instances.crowded):
             self._levelled.look(batch.now_ns, self._instances.holders(), self._alive, self._levels)
@@ -223,6 +228,8 @@ class World:
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
             absent=self._selection.absent({key.pid for key in (*batch.processes, *(row.key for row in rows))}),
+            ctl=self._ctl,
+            ctl_errors=self._ctl_errors,
             looked_ns=self._instances.looked_ns,
         )
 

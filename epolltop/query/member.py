@@ -13,9 +13,11 @@ from epolltop.model.snapshot import Snapshot
 Row = TypeVar("Row")
 Part = TypeVar("Part")
 
-Form: TypeAlias = Literal["integer", "number", "text", "truth", "time", "histogram", "histogram_s", "evidence"]
+Form: TypeAlias = Literal[
+    "integer", "number", "text", "truth", "time", "histogram", "histogram_s", "evidence", "counts"
+]
 """Of a value in JSON: time is text, UTC, RFC 3339; histogram_s is one of durations; evidence is an object of numbers
-and texts by name."""
+and texts by name, counts one of whole numbers."""
 
 DIGITS = 3
 """Digits after the decimal point, unless a member has more."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from epolltop.model.batch import Syscall
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.creation import flag_names, signed
+from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.field import Field
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.instant import utc
@@ -64,6 +65,7 @@ _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     Member("shared", "truth", "Whether several threads wait on it.", _shared),
     Member("unattended_max_s", "number", "If several threads wait on it, for how long none of them has; a lower bound "
            "of the longest such time.", _unattended_s),
+    CTL_OF_INSTANCE,
 )  # fmt: skip
 
 _PROCESS_ORDER = """

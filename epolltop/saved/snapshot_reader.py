@@ -25,6 +25,7 @@ from epolltop.query.members import PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.source_members import PROBE, SOURCE
 from epolltop.query.view import EVENTS
+from epolltop.saved.ctl_reader import read_ctl
 from epolltop.saved.event_reader import read_event
 from epolltop.saved.instance_reader import SavedInstances
 from epolltop.saved.loop_reader import read_loops
@@ -90,6 +91,7 @@ def _snapshot(document: Written) -> Snapshot:
         lacking=source.exact and totals.exact is False,
         unseen=totals.unseen_creations or 0,
         partly_listed=totals.partly_listed or False,
+        **read_ctl(keyed),
         looked_ns=clocks.boottime_ns - round(document.census_age_s * 1e9) if document.census_age_s is not None else 0,
         of=whole if whole.processes > len(rows) or whole.instances > listed else None,
     )

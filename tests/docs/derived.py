@@ -33,6 +33,7 @@ _SCHEMAS: dict[Form, dict[str, Any]] = {
     "truth": {"type": "boolean"},
     "time": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"},
     "evidence": {"type": "object", "additionalProperties": {"type": ["integer", "number", "string"]}},
+    "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
 }
 _SUFFIXES: dict[Form, str] = {"histogram": "", "histogram_s": "_s"}
 for _form, _suffix in _SUFFIXES.items():
@@ -50,6 +51,7 @@ _NAMES: dict[Form, str] = {form: form for form in _SCHEMAS} | {
     "time": "time, UTC, RFC 3339",
     "truth": "boolean",
     "evidence": "object",
+    "counts": "object of integers",
 }
 _APART = {PROCESS.name, INSTANCE.name, LOOP.name, EVENT.name}
 """Structures with a table of their own."""
@@ -148,7 +150,8 @@ def _flat(structure: Structure[Any], before: str = "") -> Iterator[tuple[str, Me
 
 def _kind(member: Member[Any]) -> str:
     if isinstance(member.form, Structure):
-        return "list of objects" if member.many else "object"
+        kind = "list of objects" if member.many else "object"
+        return kind if member.known else f"{kind} or `null`"
     one = " or ".join(f"`{choice}`" for choice in member.choices) or _NAMES[member.form]
     kind = f"list of {f'({one} or `null`)' if member.gaps else one}" if member.many else one
     return kind if member.known else f"{kind} or `null`"

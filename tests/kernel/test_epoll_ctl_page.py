@@ -10,6 +10,8 @@ import pytest
 
 from epolltop.model.batch import CtlCounts, CtlKey
 from epolltop.model.limits import UNTRACED, Limit
+from epolltop.query.ctl_members import CTL_OF_INSTANCE
+from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
 from tests.docs.pages import Proofs
@@ -123,6 +125,23 @@ def test_a_change_counts_for_who_asked(ctls: Observing, actor: Actor) -> None:
     actor.do("reap", pid=child)
 
 
+def written(observing: Observing, pid: int, fd: int) -> Any:
+    """What a snapshot file says of an instance."""
+    snapshot = observing.refresh()
+    (row,) = [row for row in snapshot.processes if row.pid == pid]
+    (instance,) = [one for one in row.instances if fd in one.fds_of(row.key)]
+    return CTL_OF_INSTANCE.get(InstanceOf(instance, row), snapshot)
+
+
+def test_a_snapshot_tells_it_of_each_instance(ctls: Observing, actor: Actor) -> None:
+    fd, other, target = actor.create(), actor.create(), pipe(actor)
+    actor.do("ctl", fd=fd, calls=[[ADD, target], [ADD, target], [DEL, target], [ADD, target], [MOD, 4000]])
+    nothing = {"add": 0, "mod": 0, "del": 0, "via_io_uring": 0, "readd": 0, "errors": {}}
+    assert written(ctls, actor.pid, other) == nothing
+    errors = {"ADD:EEXIST": 1, "MOD:EBADF": 1}
+    assert written(ctls, actor.pid, fd) == {**nothing, "add": 3, "mod": 1, "del": 1, "readd": 1, "errors": errors}
+
+
 def test_an_instance_that_was_there_before(actor: Actor) -> None:
     fd, target = actor.create(), pipe(actor)
     with observe() as observing:
@@ -131,6 +150,7 @@ def test_an_instance_that_was_there_before(actor: Actor) -> None:
         actor.do("ctl", fd=fd, calls=[[ADD, target]])
         (key,) = counted(observing, actor.pid)
         assert (key.file, key.created_ns) == (observing.instances(actor.pid)[fd].file, 0)
+        assert written(observing, actor.pid, fd)["add"] == 1
 
 
 @PROOFS("A call that failed counts under its operation and errno, too.")
@@ -267,5 +287,6 @@ def test_left_out_it_is_not_known_and_nothing_else_changes(actor: Actor) -> None
         fields = [field for field in PROCESS_FIELDS if field.id in ("ctl_per_s", "ctl_errors_per_s")]
         assert (observing.batch.ctl, observing.batch.ctl_errors) == ({}, {})
         assert [field.value(row, snapshot) for field in fields] == [None, None]
+        assert written(observing, actor.pid, fd) is None
         assert (row.created, snapshot.exact) == (1, True)
         assert Limit.of(UNTRACED, probe="epoll_ctl", why="") in snapshot.source.limits

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.errors import Unplayable
-from epolltop.model.batch import Syscall
+from epolltop.model.batch import CtlCounts, CtlKey, CtlOperation, Probe, Syscall
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, TOLD, Limit
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.world import Selection
@@ -22,14 +22,28 @@ from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
 from epolltop.saved.snapshot_reader import reopened
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
-from tests.support.examples import EVENTS, bounded, exact, looping
+from tests.support.examples import EVENTS, HOSTILE, NGINX, OLD, SHARED, bounded, exact, looping
 from tests.support.formats import FORMATS, document_of
 from tests.support.recordings import show
 from tests.support.watched import Watched
 
+
+def changing() -> Snapshot:
+    """With what processes asked for of interest lists."""
+    made, asked, other = exact(), CtlKey(OLD.file, 0, NGINX.key), CtlKey(SHARED.file, SHARED.since_ns, HOSTILE.key)
+    probes = (*made.source.probes, Probe("epoll_ctl", "tracepoint:syscalls:sys_exit_epoll_ctl", traces=True))
+    return replace(
+        made,
+        source=replace(made.source, probes=probes),
+        ctl={asked: CtlCounts(3, 2, 1, 4, 1), other: CtlCounts(add=1)},
+        ctl_errors={other: {(CtlOperation.ADD, 17): 1, (CtlOperation.UNKNOWN, 4095): 7}},
+    )
+
+
 MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,
     "bounded": bounded,
+    "changing": changing,
     "uncounted": lambda: exact(window_s=0.0),
     "looping": looping,
     "uncounted loops": lambda: looping(window_s=0.0),
