@@ -79,14 +79,14 @@ static __always_inline int instance_released(void *ctx, u64 file)
 			known->freed_by = bpf_get_current_pid_tgid();
 		return 0;
 	}
-	begin_generation();
 	found = live_instances.lookup(&file);
 	if (found) {
 		instance = *found;
 		live_instances.delete(&file);
-		if (is_left_out(instance.tgid))
-			return 0;
 	}
+	begin_generation();
+	if (found && is_left_out(instance.tgid))
+		return 0;
 	tgid = current_tgid(known);
 	/* Dropped from outside of the PID namespace: what was made there, too, is nobody's here; of what is older than the
 	 * trace, that is for the census to tell. */

@@ -28,6 +28,7 @@ from epolltop.errors import SourceUnavailable
 from epolltop.proc.fdinfo import own_recursion_misses
 from epolltop.runtime.descriptors import is_open, silenced
 
+_NOEXIST = 1  # BPF_NOEXIST, include/uapi/linux/bpf.h
 _MOVING = 1024
 """Entries of a full map that may come while it is read, in place of others that were read and went: without room for
 them the kernel leaves off before the end."""
@@ -317,6 +318,11 @@ class HashMap:
         value = ctypes.create_string_buffer(self._value.size)
         there = self._lib.bpf_lookup_elem(self._fd, ctypes.create_string_buffer(key, len(key)), value) == 0
         return self._value.unpack(value.raw) if there else None
+
+    def add(self, key: bytes, value: bytes) -> None:
+        """Makes an entry if there is none, and there is room."""
+        make = ctypes.create_string_buffer
+        self._lib.bpf_update_elem(self._fd, make(key, len(key)), make(value, len(value)), ctypes.c_ulonglong(_NOEXIST))
 
     def delete(self, key: bytes) -> None:
         """Removes an entry if it is there."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from epolltop.proc.fdinfo import Measured, read_instance
 from epolltop.proc.reading import GONE
 from epolltop.proc.stat import read_stat
+from epolltop.proc.task import is_single, thread_ids
 from epolltop.runtime.pace import Deadline
 
 _EVENTPOLL = "anon_inode:[eventpoll]"
@@ -58,13 +59,12 @@ def survivor(root: str, pid: int) -> int | None:
         FileNotFoundError, ProcessLookupError: the process is gone.
         PermissionError: its threads may not be read.
     """
-    threads = f"{root}/{pid}/task"
-    if os.stat(threads).st_nlink == 3:  # a single thread
+    if is_single(root, pid):
         return None
     stat = read_stat(root, pid)
     if stat is None or stat.state != b"Z":
         return None
-    for thread in map(int, os.listdir(threads)):
+    for thread in thread_ids(root, pid):
         try:
             if thread != pid and os.listdir(f"{root}/{thread}/fd"):
                 return thread

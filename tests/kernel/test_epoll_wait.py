@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.batch import LoopCounts, LoopKey
+from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -240,3 +241,42 @@ def test_epolltops_own_waits_are_left_out(observing: Observing) -> None:
         own.poll(0)
         assert not loops(observing, os.getpid())
         assert not any(key.process.pid == os.getpid() for key in observing.batch.turns)
+
+
+@pytest.mark.parametrize(("timeout_ms", "expected_ns"), [(-1, None), (60_000, 60_000_000_000)])
+def test_a_wait_that_began_before_the_trace_is_known_and_counted_but_not_timed(
+    actor: Actor, timeout_ms: int, expected_ns: int | None
+) -> None:
+    fd = actor.create()
+    tid = actor.do("wait_in_thread", fd=fd, timeout_ms=timeout_ms)["tid"]
+    eventually(lambda: waits(actor.pid, tid))
+    with observe(ALL.only("epoll_wait", "tracepoint")) as observing:
+        eventually(lambda: loops(observing, actor.pid))
+        instance = observing.instances(actor.pid)[fd]
+        key, counts = one(observing, actor.pid)
+        assert (key.file, key.created_ns, key.tid, counts) == (instance.file, 0, tid, LoopCounts())
+        turn = observing.batch.turns[key]
+        assert (turn.entered_ns, turn.returned_ns, turn.timeout_ns) == (0, 0, expected_ns)
+        assert turn.name == observing.row(actor.pid).name
+
+        actor.do("wake")
+        later, counts = one(observing, actor.pid)
+        assert later == key
+        asked = (counts.infinite_timeouts, counts.finite_timeouts)
+        assert (counts.waits, counts.wakes, counts.events, counts.waiting_ns) == (1, 1, 1, 0)
+        assert asked == ((1, 0) if expected_ns is None else (0, 1))
+        assert sum(observing.batch.loop_times[key].waiting) == 0
+
+
+def test_a_thread_that_goes_on_after_such_a_wait_is_the_same_loop(actor: Actor) -> None:
+    fd = actor.create()
+    _, writable = actor.do("watch", fd=fd, count=1)["targets"][0]
+    actor.begin("wait", fd=fd, count=2, timeout_ms=-1)
+    eventually(lambda: waits(actor.pid, actor.pid))
+    with observe(ALL.only("epoll_wait", "tracepoint")) as observing:
+        eventually(lambda: loops(observing, actor.pid))
+        Path(f"/proc/{actor.pid}/fd/{writable}").write_bytes(b"x")
+        assert actor.answer()["returned"] == {"1": 2}
+        key, counts = one(observing, actor.pid)
+        times = observing.batch.loop_times[key]
+        assert (counts.waits, counts.wakes, sum(times.waiting), sum(times.away)) == (2, 2, 1, 1)

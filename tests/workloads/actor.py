@@ -279,7 +279,7 @@ def wait_for_signal(fd: int, seconds: float) -> Reply:
     return wait(fd, timeout_ms=-1)
 
 
-def wait_in_thread(fd: int) -> Reply:
+def wait_in_thread(fd: int, timeout_ms: int = -1) -> Reply:
     """A thread that waits on the instance, until `wake`."""
     reading, writing = os.pipe()
     instance = select.epoll.fromfd(fd)
@@ -289,7 +289,7 @@ def wait_in_thread(fd: int) -> Reply:
 
     def wait() -> None:
         started.append(threading.get_native_id())
-        instance.poll()
+        instance.poll(timeout_ms / 1000 if timeout_ms >= 0 else None)
 
     thread = threading.Thread(target=wait)
     thread.start()

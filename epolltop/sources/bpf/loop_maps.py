@@ -6,13 +6,14 @@ Most loops do nothing from one poll to the next. Comparing the bytes of one take
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from epolltop.bcc.program import Program
 from epolltop.model.batch import NS_PER_TICK, Census, Holding, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
+from epolltop.sources.bpf.earlier_waits import EarlierWaits
 from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE
 
 _THREADS, _INSTANCES = 200, 2000
@@ -50,19 +51,22 @@ class LoopMaps:
         self._loops: dict[bytes, _LoopEntry] = {}
         self._threads: dict[bytes, _TurnEntry] = {}
         self._tick = 0
+        self._earlier = EarlierWaits(self._thread_map, procfs)
         self._old = _OldInstances()
-        self._generation: int | None = None
-        """Of instances, up to which all loops were looked at whether theirs are released."""
+        self._generation = 0
+        self._lasting: set[bytes] = set()
+        """Loops whose instances are not released, until there is another generation or census."""
         self._next_threads, self._next_instances = _InTurn[bytes](_THREADS), _InTurn[bytes](_INSTANCES)
 
     def read(self, census: Census | None) -> None:
         over, self._tick = self._tick, self._tick + 1
         self._program.set_element("tick", loop_wire.NUMBER.pack(self._tick))
+        self._earlier.look(census)
         # A thread that has a loop has a turn, so that turns are read later.
         self._loops = {key: self._loop(key, raw, over) for key, raw in self._loop_map.raw_items()}
         self._threads = {tid: self._thread(tid, raw) for tid, raw in self._thread_map.raw_items()}
-        if census is not None:
-            self._old.note(census)
+        if census is not None and self._old.is_news(census):
+            self._lasting.clear()
 
     def processes(self) -> set[ProcessKey]:
         return {each.key.process for each in self._threads.values()}
@@ -122,13 +126,20 @@ class LoopMaps:
         quiet = [(raw, each.key) for raw, each in self._loops.items() if each.is_quiet and raw not in present]
         gone = [raw for raw, key in quiet if (key.tid, key.thread_start_ns) not in threads]
         left = [raw for raw, key in quiet if (key.tid, key.thread_start_ns) in threads]
-        (generation,) = self._program.element("generation", loop_wire.NUMBER)
-        if generation != self._generation:
-            gone += [raw for raw in self._next_instances.of(left) if self._is_released(self._loops[raw].key)]
-            self._generation = generation if len(left) <= _INSTANCES else None
+        gone += self._released(left)
         for raw in gone:
             self._loop_map.delete(raw)
             del self._loops[raw]
+
+    def _released(self, loops: Iterable[bytes]) -> list[bytes]:
+        """Those whose instances are released. That begins another generation of instances."""
+        (generation,) = self._program.element("generation", loop_wire.NUMBER)
+        if generation != self._generation:
+            self._generation, self._lasting = generation, set()
+        asked = list(self._next_instances.of([raw for raw in loops if raw not in self._lasting]))
+        released = [raw for raw in asked if self._is_released(self._loops[raw].key)]
+        self._lasting |= set(asked).difference(released)
+        return released
 
     def _is_released(self, key: LoopKey) -> bool:
         noted = self._live_instances.get(FILE.pack(key.file))
@@ -161,9 +172,12 @@ class _OldInstances:
         self._holdings: Collection[Holding] = ()
         self._files: frozenset[int] | None = None
 
-    def note(self, census: Census) -> None:
-        if census.by_address and not census.cut and census.holdings is not self._holdings:
-            self._holdings, self._files = census.holdings, None
+    def is_news(self, census: Census) -> bool:
+        """Takes it in; whether it tells anything new."""
+        if not census.by_address or census.cut or census.holdings is self._holdings:
+            return False
+        self._holdings, self._files = census.holdings, None
+        return True
 
     def has_gone(self, file: int) -> bool:
         """Whether no descriptor shows it. If it is in flight, what it does later is counted anew."""

@@ -14,12 +14,13 @@ from epolltop.model.batch import (
     Turn,
     WaitCall,
 )
+from epolltop.proc.procfs import WaitingThread
 from epolltop.text.safe import safe
 
 LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
-TURN = struct.Struct(f"={LOOP.size}s8xQQq24xQIIIiI4x16s")
+TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI4x16s")
 MAXIMA = struct.Struct("=QQQQ")
 _COUNTERS = struct.Struct(f"={len(LoopCounts._fields)}Q")
 _BUCKETS = struct.Struct(f"={TIME_BUCKETS}Q")
@@ -31,7 +32,7 @@ _POLL_DELAY_AT = _AWAY_AT + _BUCKETS.size
 NUMBER = struct.Struct("=Q")
 """Of a tick; of what was refused."""
 
-_TIMEOUT_INFINITE = -1
+_TIMEOUT_INFINITE, _TIMEOUT_UNKNOWN = -1, -2
 
 
 def loop_key(raw: bytes) -> LoopKey:
@@ -65,7 +66,7 @@ def turn_loop(raw: bytes) -> bytes:
 def turn(raw: bytes) -> Turn:
     """A struct turn."""
     (
-        _, entered_ns, returned_ns, timeout_ns, hot_data, hot_mask, hot_run, run, maxevents, call, comm,
+        _, entered_ns, returned_ns, timeout_ns, _, hot_data, hot_mask, hot_run, run, maxevents, call, comm,
     ) = TURN.unpack(raw)  # fmt: skip
     return Turn(
         entered_ns,
@@ -79,3 +80,19 @@ def turn(raw: bytes) -> Turn:
         hot_mask if hot_run else 0,
         hot_run,
     )
+
+
+def earlier_turn(instance: tuple[int, int], process: ProcessKey, thread: WaitingThread) -> bytes:
+    """The struct turn of a thread that entered a wait before the trace.
+
+    Args:
+        instance: that it waits on, file and time of creation.
+        process: that the thread is of.
+        thread: and its wait.
+    """
+    wait = thread.wait
+    loop = LOOP.pack(*instance, process.start * NS_PER_TICK, thread.start * NS_PER_TICK, process.pid, thread.tid)
+    timeout_ns = _TIMEOUT_UNKNOWN
+    if wait.timeout_ms is not None:
+        timeout_ns = _TIMEOUT_INFINITE if wait.timeout_ms < 0 else wait.timeout_ms * 1_000_000
+    return TURN.pack(loop, 0, 0, timeout_ns, wait.events, 0, 0, 0, 0, wait.maxevents, wait.call, thread.comm)
