@@ -158,14 +158,22 @@ class Loops:
         for key in self._untimed:
             now = batch.turns.get(key)
             if now is None or now.entered_ns or now.returned_ns:
-                # Such a wait is in no counter. It ended after the last batch.
-                until_ns = now.returned_ns if now and not now.entered_ns else self._now_ns
-                self._tally.counts[key] = _waited_longer(self._tally.of(key), max(0, until_ns - self._since_ns))
+                waited_ns = max(self._now_ns, self._ended_ns(key, now)) - self._since_ns
+                self._tally.counts[key] = _waited_longer(self._tally.of(key), max(0, waited_ns))
         self._untimed = frozenset(
             key for key, turn in batch.turns.items() if not (turn.entered_ns or turn.returned_ns)
         )  # fmt: skip
         every_loop = len(batch.turns) >= len(batch.loops)
         self._threads = frozenset(() if every_loop else map(_thread, batch.turns))
+
+    def _ended_ns(self, key: LoopKey, turn: Turn | None) -> int:
+        """When a wait ended that is in no counter because it began before the trace: all that came later is."""
+        if turn is None:  # it goes on with another instance
+            return 0
+        if not turn.entered_ns:
+            return turn.returned_ns
+        counts: LoopCounts = self._tally.of(key)
+        return (turn.returned_ns or turn.entered_ns) - counts.waiting_ns - counts.away_ns
 
     def _keep(self, present: frozenset[LoopKey] | set[LoopKey]) -> None:
         came, left = present - self._present, self._present - present

@@ -96,6 +96,12 @@ def _unattended_s(row: LoopOf, snapshot: Snapshot) -> float | None:
     return unattended_s(row.loop, snapshot) if row.loop.shared else None
 
 
+def _away_ns(row: LoopOf, snapshot: Snapshot) -> int | None:
+    """In the window."""
+    away_ns = row.loop.was_away_ns + row.loop.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
+    return away_ns if snapshot.window_s else None
+
+
 def _lag_s(row: LoopOf, snapshot: Snapshot) -> float | None:
     return lag_s(row.loop, snapshot)
 
@@ -141,7 +147,8 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           text=_or_none(rate, _ratio("events", "wakes")), spare=1),
     Field("busy", "BUSY", 6, "share", lambda row, snapshot: busy(row.loop, snapshot),
           "Share of the window that the thread was away from the instance for, the present absence or wait included "
-          "(Node eventLoopUtilization; HAProxy Idle_pct is the rest).", aliases=("elu",), observed="away_ns"),
+          "(Node eventLoopUtilization; HAProxy Idle_pct is the rest). Rows sort by the time away: a loop that hardly "
+          "lasted comes late.", aliases=("elu",), observed="away_ns", order=_away_ns),
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
           "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s)),

@@ -97,13 +97,22 @@ def test_waits_and_absences_are_clipped_to_the_window(
     assert one.busy(NOW - SECOND_NS, NOW) == pytest.approx(expected[1] / 1000)
 
 
-def test_a_wait_from_before_the_trace_counts_up_to_the_last_look_if_its_end_is_not_known() -> None:
+def test_a_wait_from_before_the_trace_ended_where_all_that_is_timed_begins() -> None:
+    """It ended 700 ms into the window. A wait of 60 ms and 40 ms away came after it, and the wait in progress."""
     one = row(
         tick(NOW - SECOND_NS, {}, {LOOP: turn(0)}),
-        tick(NOW, {LOOP: LoopCounts(waits=2, waiting_ns=100 * MS)}, {LOOP: turn(NOW - 200 * MS)}),
+        tick(NOW, {LOOP: LoopCounts(waits=2, waiting_ns=60 * MS, away_ns=40 * MS)}, {LOOP: turn(NOW - 200 * MS)}),
     )
-    assert spent(one) == (300, 0)
-    assert one.counted.total.waiting_ns == NOW - SECOND_NS + 100 * MS
+    assert spent(one) == (960, 40)
+    assert one.counted.total.waiting_ns == NOW - 300 * MS + 60 * MS
+
+
+def test_a_wait_from_before_the_trace_lasted_up_to_the_last_look_if_the_thread_went_elsewhere() -> None:
+    one, _ = rows(
+        tick(NOW - SECOND_NS, {}, {LOOP: turn(0)}),
+        tick(NOW, {LOOP: LoopCounts(waits=1), loop(B): LoopCounts()}, {loop(B): turn(NOW - 200 * MS)}),
+    )
+    assert one.counted.total.waiting_ns == NOW - SECOND_NS
 
 
 def test_where_it_is_now() -> None:
