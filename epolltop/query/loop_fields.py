@@ -146,9 +146,9 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           "Events per wait that returned any, over the window.", form="number", kind="gauge", observed="events",
           text=_or_none(rate, _ratio("events", "wakes")), spare=1),
     Field("busy", "BUSY", 6, "share", lambda row, snapshot: busy(row.loop, snapshot),
-          "Share of the window that the thread was away from the instance for, the present absence or wait included "
-          "(Node eventLoopUtilization; HAProxy Idle_pct is the rest). Rows sort by the time away: a loop that hardly "
-          "lasted comes late.", aliases=("elu",), observed="away_ns", order=_away_ns),
+          "Share of the window that the thread was away from the instance for, with what is in progress (Node "
+          "eventLoopUtilization; HAProxy Idle_pct is the rest); rows sort by the time away.", aliases=("elu",),
+          observed="away_ns", order=_away_ns),
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
           "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s)),
@@ -171,7 +171,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           "99th percentile of the window.", observed="timeouts_met",
           text=_median_and_high(lambda loop: loop.poll_delay), kind="histogram", shown=False,
           json_help="By how much waits exceeded their timeout, over the window; likewise."),
-    Field("waiting_now_s", "WAITING", 8, "seconds", _wait_s,
+    Field("waiting_now_s", "WAITNOW", 8, "seconds", _wait_s,
           "How long the present wait has lasted, in seconds; a lower bound if it began before epolltop could see it.",
           text=_waiting, least=_least_wait_s, order=_least_wait_s, in_json=False, spare=1),
     Field("idle_per_s", "IDLE/S", 7, "per_s", lambda row, _: row.per_s("timeouts_met"),
@@ -205,7 +205,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("call", "CALL", 12, "text", lambda row, _: _call(row), "System call that the thread waits by.", shown=False,
           text=lambda row, _: _call(row) or UNKNOWN),
     Field("unattended_s", "NOBODY", 7, "seconds", _unattended_s,
-          "How long none of several threads has waited on the instance now, in seconds; 0 while one does. Tables have "
+          "How long none of several threads has waited on the instance now, in seconds; 0 while one does; tables have "
           "the column only if an instance is shared.",
           text=lambda row, snapshot: duration(_unattended_s(row, snapshot)) if row.loop.shared else NOT_APPLICABLE,
           worth=_any_shared, spare=1, json=_exactly(_unattended_s)),
@@ -218,7 +218,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     _counter("full", "FULL", "Waits that returned as many events as they asked for, if that were 8 or more."),
     _counter("zero_timeouts", "ZEROES", "Waits that asked not to wait at all.", in_json=False),
     _counter("finite_timeouts", "FINITE", "Waits with a timeout.", in_json=False),
-    _counter("infinite_timeouts", "INFINITE", "Waits without a timeout.", in_json=False),
+    _counter("infinite_timeouts", "INF", "Waits without a timeout.", in_json=False),
     _counter("timeouts_met", "MET", "Waits that returned nothing because their timeout was over.", in_json=False),
     _counter("zero_empty", "EMPTY", "Waits that asked not to wait, and returned nothing.", in_json=False),
     _counter("early", "EARLY", "Waits that returned nothing more than a millisecond before their timeout (Netty calls "
@@ -226,7 +226,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("waiting_s", "WAITED", 8, "seconds", waiting_s,
           "Time in waits since the observation began, the present one included, in seconds.", kind="counter",
           observed="waiting_ns", json=_exactly(waiting_s), shown=False),
-    Field("away_s", "BEEN AWAY", 9, "seconds", away_s,
+    Field("away_s", "AWAYTIME", 8, "seconds", away_s,
           "Time away since the observation began, the present absence included, in seconds.", kind="counter",
           observed="away_ns", json=_exactly(away_s), shown=False),
     Field("cpu_away_s", "CPUTIME", 8, "seconds", _cpu_s,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 SPARKS = "▁▂▃▄▅▆▇█"
 
 _SIGNS = {
@@ -11,6 +13,11 @@ _SIGNS = {
 """Our signs, and what stands for them in ASCII."""
 
 _IN_ASCII = str.maketrans(_SIGNS)
+
+
+def bar(share: float, cells: int) -> str:
+    """A bar for a share of one, of that many cells if it is the whole; what is not nothing has one cell."""
+    return SPARKS[-1] * min(cells, math.ceil(share * cells))
 
 
 def in_ascii(text: str) -> str:

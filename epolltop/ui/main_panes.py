@@ -16,6 +16,8 @@ from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.event_fields import event_name
 from epolltop.query.field import Field, fitting
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
+from epolltop.query.loop_of import LoopOf
+from epolltop.query.loop_story import loop_story
 from epolltop.query.story import StoryLine, event_story, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
 from epolltop.ui.dialogs.whole_row import whole
@@ -212,6 +214,8 @@ class Board(Vertical):
                 return instance_story(row.instance.file, row.instance.since_ns, snapshot)
             case Event():
                 return raw_story(row, snapshot) if self.raw else event_story(row, snapshot)
+            case LoopOf() if not self.raw:
+                return loop_story(row, snapshot)
             case None:
                 return [("", "Select a row to see all of it.")]
         return whole(row, self.fields_of(row), snapshot)

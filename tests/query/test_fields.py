@@ -16,6 +16,7 @@ from epolltop.query.field import FLEXIBLE_MIN, GAP, Field, UnknownField, Value, 
 from epolltop.query.filter import parse_over
 from epolltop.query.headline import totals_line
 from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
+from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.member import Member, Row
 from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
@@ -26,6 +27,7 @@ REGISTRIES: dict[str, Sequence[Field[Any]]] = {
     "process": PROCESS_FIELDS,
     "instance": INSTANCE_FIELDS,
     "event": EVENT_FIELDS,
+    "loop": LOOP_FIELDS,
 }
 WORDS = {
     Kind.CREATE: "create",
