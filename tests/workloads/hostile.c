@@ -5,6 +5,7 @@
  *   leaderless T M   a leader that has exited, T threads that share a table of M instances
  *   crowd P M        P children that inherit M instances
  *   replaced P M     P children that inherit M instances, of which one is replaced every 0.1 s
+ *   renewed P M      P children with M instances of their own, of which one is replaced every 0.1 s
  *   brief A B        A short-lived processes a second with B instances each
  *   storm A B        A creations and releases between two pauses of B microseconds
  *   stacks A B       A creations a second with 62 forged return addresses each, of which B are kept open
@@ -64,7 +65,7 @@ static void ready(void)
 	fflush(stdout);
 }
 
-static pid_t heir(void)
+static pid_t heir(long own)
 {
 	pid_t parent = getpid(), child = fork();
 
@@ -72,12 +73,13 @@ static pid_t heir(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(0);
+		create(own);
 		forever(NULL);
 	}
 	return child;
 }
 
-static void replaced(long count)
+static void replaced(long count, long own)
 {
 	pid_t *children = calloc(count, sizeof(*children));
 	long made;
@@ -90,7 +92,7 @@ static void replaced(long count)
 			kill(*next, SIGKILL);
 			waitpid(*next, NULL, 0);
 		}
-		*next = heir();
+		*next = heir(own);
 	}
 }
 
@@ -158,7 +160,7 @@ int main(int count, char **words)
 	if (!strcmp(mode, "crowd")) {
 		create(b);
 		for (made = 0; made < a; made++)
-			heir();
+			heir(0);
 		ready();
 		until_the_end(NULL);
 	}
@@ -166,8 +168,10 @@ int main(int count, char **words)
 	ready();
 	if (!strcmp(mode, "replaced")) {
 		create(b);
-		replaced(a);
+		replaced(a, 0);
 	}
+	if (!strcmp(mode, "renewed"))
+		replaced(a, b);
 	if (!strcmp(mode, "brief"))
 		brief(a, b);
 	if (!strcmp(mode, "stacks"))
