@@ -7,9 +7,9 @@ import pytest
 from epolltop.model.batch import ProcessKey
 from epolltop.model.snapshot import Holder, Snapshot
 from epolltop.ui.state import snapshot_history as module
-from epolltop.ui.state.snapshot_history import EVENTS, NEAR, ROW, SNAPSHOTS, Ring
+from epolltop.ui.state.snapshot_history import EVENTS, LOOP, NEAR, ROW, SNAPSHOTS, Ring
 from tests.support.records import NOW_NS, SECOND_NS, event
-from tests.support.rows import instance, process_row, snapshot
+from tests.support.rows import instance, loop_row, process_row, snapshot
 
 
 def at(second: int, processes: int = 1) -> Snapshot:
@@ -127,3 +127,18 @@ def test_instances_that_change_hands_take_room(monkeypatch: pytest.MonkeyPatch) 
         row = replace(process_row(second + 1), key=ProcessKey(second + 1, 1), instances=instances)
         ring.add(replace(snapshot(row), now_ns=NOW_NS + second * SECOND_NS))
     assert 5 <= len(ring._kept) <= 10
+
+
+def test_loops_that_act_in_every_snapshot_count_and_those_that_do_not_are_shared() -> None:
+    idle = tuple(loop_row(instance(0xA00 + number)) for number in range(100))
+
+    def kept(act: bool) -> int:
+        ring = Ring()
+        for second in range(SNAPSHOTS):
+            loops = tuple(replace(row, waited_ns=second) for row in idle) if act else idle
+            rows = (replace(process_row(1), loops=loops),)
+            ring.add(replace(snapshot(*rows), now_ns=NOW_NS + second * SECOND_NS))
+        return round(ring.reach_s) + 1
+
+    assert kept(act=False) == SNAPSHOTS
+    assert kept(act=True) <= 1 + module.ROOM // (100 * LOOP) < SNAPSHOTS

@@ -15,6 +15,8 @@ ROOM = 24_000_000
 ROW, EVENT, INSTANCE, HOLDER, REFERENCE = 1100, 370, 420, 150, 8
 """Bytes of a row that changed, with its history of rates, of an event, of an instance that changed, of a process as one
 of its holders, and of what a snapshot shares."""
+LOOP = 4000
+"""Of a loop that changed: 28 counters with their rates, three lists of buckets, and a histogram of each."""
 
 NEAR = 3
 """The last snapshots, which keep their whole journals: 10,000 events are 4 MB."""
@@ -105,8 +107,15 @@ def _size(snapshot: Snapshot, later: Snapshot) -> int:
         for row in snapshot.processes:
             now = known.get(row.key)
             if now is not row:
-                rows += ROW if now and now.instances is row.instances else ROW + _instances(row, now)
+                rows += ROW + _loops(row, now)
+                rows += 0 if now and now.instances is row.instances else _instances(row, now)
     return rows + EVENT * min(later.journal_end - snapshot.journal_end, EVENTS)
+
+
+def _loops(row: ProcessRow, now: ProcessRow | None) -> int:
+    """Of those that are not the same any more."""
+    known = set(map(id, now.loops)) if now else set()
+    return REFERENCE * len(row.loops) + LOOP * sum(id(loop) not in known for loop in row.loops)
 
 
 def _instances(row: ProcessRow, now: ProcessRow | None) -> int:
