@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Batch, Counts, ProcessKey
+from epolltop.model.batch import Batch, Counts, LoopCounts, LoopTimes, ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import NEWS_MAX, Window
 from epolltop.model.world import Selection, World
-from tests.support.records import SECOND_NS, A, P, Q, R, batch, census, create, holding
+from tests.support.records import SECOND_NS, A, P, Q, R, batch, buckets, census, create, holding, loop, turn
 
 DEEDS = st.fixed_dictionaries({key: st.integers(0, 2) for key in (P, Q, R)})
 """How many instances each process creates in a tick, and releases."""
@@ -31,9 +31,20 @@ def _batches(lives: Sequence[tuple[dict[ProcessKey, int], set[ProcessKey]]]) -> 
         events = [create(A, now - 9, key) for key in made if deeds[key]]
         held = census(now - 5, *(holding(A, key) for key in alive))
         counts = {key: Counts(number, 0, number) for key, number in made.items()}
-        batches.append(batch(now, events, held, counts=counts, alive=alive))
+        batches.append(_waiting(batch(now, events, held, counts=counts, alive=alive), deeds, made))
         made = {key: made[key] for key in alive}
     return batches
+
+
+def _waiting(tick: Batch, deeds: dict[ProcessKey, int], made: dict[ProcessKey, int]) -> Batch:
+    """The same, with a loop of each process; who did nothing in the tick goes on with what it was at."""
+    loops, times, turns = {}, {}, {}
+    for process, number in made.items():
+        key, did = loop(A, process), deeds[process]
+        loops[key] = LoopCounts(waits=number, waiting_ns=3 * number, away_ns=number)
+        times[key] = LoopTimes(buckets(b1=number), buckets(b2=number), (), 9 * did, 7 * did, 0)
+        turns[key] = turn(number, number % 2 and number + 1)
+    return dataclasses.replace(tick, loops=loops, turns=turns, loop_times=times)
 
 
 @settings(max_examples=150)
