@@ -23,10 +23,10 @@
  * removals, by the lowest bits of the descriptor, so that a removal is forgotten when one with the same bits follows.
  * Eventfds, timers and the like have one inode in common, so one that replaces another one counts. Removals by calls and
  * additions by io_uring are matched, too.
+ *
+ * -D: CTLS_MAX, CTL_ERRORS_MAX, and where io_uring's requests have their own form, the offsets IO_KIOCB_CMD ... into them.
  */
 
-#define CTLS_MAX 16384		/* pairs of instance and process; 4 MB */
-#define CTL_ERRORS_MAX 4096	/* few of them meet errors; 0.5 MB */
 #define OPERATIONS 3		/* EPOLL_CTL_ADD and following, include/uapi/linux/eventpoll.h */
 #define READD_NS 1000000000
 

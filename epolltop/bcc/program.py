@@ -275,6 +275,8 @@ class HashMap:
 
     def __init__(self, lib: Any, fd: int, max_entries: int, key: struct.Struct, value: struct.Struct) -> None:
         self._lib, self._fd, self._most = lib, fd, max_entries + _MOVING
+        self.max_entries = max_entries
+        """For how many there is room."""
         self._key, self._value = key, value
 
     @functools.cached_property

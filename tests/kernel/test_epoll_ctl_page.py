@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from epolltop.model.batch import CtlCounts, CtlKey
-from epolltop.model.limits import UNTRACED, Limit
+from epolltop.model.limits import TABLE_FULL, UNTRACED, Limit
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
+from epolltop.sources.bpf.sizes import SIZES
 from tests.docs.pages import Proofs
 from tests.workloads.client import Actor
 
@@ -276,6 +278,36 @@ def test_what_has_an_inode_in_common(ctls: Observing, actor: Actor) -> None:
     identity = ctls.instances(actor.pid)[fd]
     told = {key.file: counts for key, counts in counted(ctls, actor.pid).items()}
     assert told == {identity.file: CtlCounts(add=2, delete=2, readd=1)}
+
+
+def test_entries_of_released_instances_make_room(actor: Actor) -> None:
+    with observe(sizes=replace(SIZES, ctls=256)) as observing:
+        if not observing.refresh().source.traces("epoll_ctl"):
+            pytest.skip("no probe sees changes of interest lists here")
+        target, fd = pipe(actor), actor.create()
+        actor.do("ctl", fd=fd, calls=[[ADD, target]])
+        for _ in range(20):
+            actor.do("register_and_close", count=50, target=target)
+            observing.refresh()
+            observing.refresh()
+        row = observing.row(actor.pid)
+        assert (row.table("ctl").total.add, row.table("ctl_errors").total.errors) == (2001, 1000)
+        assert TABLE_FULL not in {limit.id for limit in observing.batch.source.limits}
+        assert written(observing, actor.pid, fd)["add"] == 1
+
+
+def test_what_finds_no_room_is_told(actor: Actor) -> None:
+    with observe(sizes=replace(SIZES, ctls=64)) as observing:
+        if not observing.refresh().source.traces("epoll_ctl"):
+            pytest.skip("no probe sees changes of interest lists here")
+        target = pipe(actor)
+        for fd in actor.do("hold", count=200)["fds"]:
+            actor.do("ctl", fd=fd, calls=[[ADD, target]])
+        counts = sum(each.add for each in counted(observing, actor.pid).values())
+        (full,) = [limit for limit in observing.batch.source.limits if limit.id == TABLE_FULL]
+        assert 0 < counts <= 64
+        assert full.text("probe") == "epoll_ctl"
+        assert full.number("refused") >= 200 - counts
 
 
 def test_left_out_it_is_not_known_and_nothing_else_changes(actor: Actor) -> None:

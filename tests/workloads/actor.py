@@ -425,6 +425,18 @@ def ctl(fd: int, calls: list[list[int]], count: int = 1, bad_address: bool = Fal
     return {"returned": returned, "longest_s": longest / 1e9}
 
 
+def register_and_close(count: int, target: int) -> Reply:
+    """Creates so many instances, one after another: each watches the target, fails to watch it again, and is closed."""
+    for _ in range(count):
+        instance = select.epoll()
+        instance.register(target, select.EPOLLIN)
+        try:
+            instance.register(target, select.EPOLLIN)
+        except FileExistsError:
+            instance.close()
+    return {}
+
+
 def ctl_by_io_uring(fd: int, calls: list[list[int]]) -> Reply:
     """Hands each of these changes to io_uring; what came of them, or why there is no ring."""
     made = rings.ring()
@@ -500,8 +512,8 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         drop_sockets,
         send_in_circle, collect, wait, wait_for_signal, wait_in_thread, wake, create_in_thread, outlive_leader,
         own_table_in_thread,
-        create_compat, pairs_compat, wait_compat, pipe, open_file, ctl, ctl_by_io_uring, ctl_compat, rest, watch,
-        register, refuse_creation, name, become,
+        create_compat, pairs_compat, wait_compat, pipe, open_file, ctl, register_and_close, ctl_by_io_uring,
+        ctl_compat, rest, watch, register, refuse_creation, name, become,
     )
 }  # fmt: skip
 

@@ -24,6 +24,8 @@ class Sizes:
     """Threads that waited and are not yet known to be gone: 4 MB in the kernel."""
     loops: int = 16_384
     """Pairs of thread and instance: room for over 10,000 loops and those that are gone, 16 MB in the kernel."""
+    ctls: int = 16_384
+    """Pairs of process and instance, likewise, and a quarter as many ways in which calls failed: 5 MB in the kernel."""
     pages_per_cpu: int = 1024
     """Of the buffer, a power of two: 4 MB a CPU, if all of them stay within buffer_bytes."""
     buffer_bytes: int = 32 << 20
@@ -66,6 +68,8 @@ class Sizes:
             "PROCESSES_MAX": self.processes,
             "THREADS_MAX": self.threads,
             "LOOPS_MAX": self.loops,
+            "CTLS_MAX": self.ctls,
+            "CTL_ERRORS_MAX": self.ctls // 4,
             "EVENT_INTERVAL_NS": 1_000_000_000 // self.detail_per_s,
             "EVENT_BURST_NS": int(self.burst_s * 1e9),
         }

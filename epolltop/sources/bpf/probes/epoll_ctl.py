@@ -61,6 +61,10 @@ def _key(fields: Iterable[int]) -> CtlKey:
     return CtlKey(file, created_ns, ProcessKey(tgid, start_ns // NS_PER_TICK))
 
 
+def _instance_of(fields: tuple[int, ...]) -> tuple[int, int]:
+    return fields[0], fields[1]
+
+
 PROBE = ProbeSpec(
     name="epoll_ctl",
     sees="interest lists being changed",
@@ -74,6 +78,7 @@ PROBE = ProbeSpec(
             value=CStruct("ctl_counts", CTL_COUNTS),
             decode=decode,
             process_of=lambda key: _key(key).process,
+            instance_of=_instance_of,
             refused="ctls_refused",
         ),
         KernelTable(
@@ -83,6 +88,7 @@ PROBE = ProbeSpec(
             value=CStruct("ctl_errors", CTL_ERRORS),
             decode=decode_errors,
             process_of=lambda key: _key(key[:4]).process,
+            instance_of=_instance_of,
             refused="ctl_errors_refused",
         ),
     ),

@@ -60,6 +60,9 @@ class KernelTable:
     decode: Callable[[Iterable[MapEntry]], Mapping[Any, Any]]
     process_of: Callable[[tuple[int, ...]], ProcessKey]
     """Who did what is counted under a key: when that process has ended, the entry is deleted."""
+    instance_of: Callable[[tuple[int, ...]], tuple[int, int]] | None = None
+    """File and time of creation of the instance that is counted under a key, 0 if it is older than the trace: when the
+    instance is released, the entry may be deleted."""
     refused: str = ""
     """The name in C of an array of one u64 that counts what found the map full; empty if struct totals has that."""
 
