@@ -268,6 +268,12 @@ int epoll_wait_sys_exit(struct sys_exit *args)
 	return 0;
 }
 
+/*
+ * Threads sleep inside, and return to where fexit was even when it is detached meanwhile. Kernels that take that place
+ * away (e21aa341785c in 5.12 mended it) get no such programs, and so the next rung.
+ */
+#ifdef FEXIT_MAY_SLEEP
+
 /* The type of the function's fourth argument depends on the kernel, that of the system call's does not. */
 static __always_inline void set_call_by_registers(struct wait *wait)
 {
@@ -299,3 +305,4 @@ KRETFUNC_PROBE(do_epoll_wait, int fd, u64 events, int maxevents, u64 timeout, in
 		leave(turn, ret);
 	return 0;
 }
+#endif

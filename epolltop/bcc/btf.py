@@ -89,6 +89,10 @@ class Btf:
         at = {name: self._at[self._structs[structure]] for name, structure in wanted.items()}
         return {name: struct.unpack_from("<I", self._image, position + 8)[0] for name, position in at.items()}
 
+    def has(self, structure: str) -> bool:
+        """Whether this kernel has such a structure."""
+        return structure in self._structs
+
     def enumerators(self, enumeration: str) -> frozenset[str]:
         """Names of the constants of an enumeration; none if the kernel does not have it."""
         if enumeration not in self._enums:

@@ -16,6 +16,7 @@ import pytest
 
 from epolltop.model.batch import LoopCounts, LoopKey
 from epolltop.sources.bpf.ladder import ALL
+from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
@@ -23,6 +24,8 @@ from .calls import SIZED, waits
 from .observing import Observing, observe
 
 pytestmark = pytest.mark.kernel
+
+PROOFS = Proofs("epoll_wait", ("Description",), ("Issues",))
 
 PROGRAM = Path(__file__).parent.parent / "workloads" / "waits.c"
 CALLS = [call for call in ("epoll_wait", "epoll_pwait", "epoll_pwait2") if call != "epoll_wait" or SIZED]
@@ -56,6 +59,7 @@ def total(counts: Iterator[LoopCounts]) -> LoopCounts:
     return LoopCounts._make(map(sum, zip(*counts, strict=True)))
 
 
+@PROOFS("Failed waits count by their error: `EBADF`, `EINVAL`, `EFAULT`, or another one.")
 @pytest.mark.parametrize(("threads", "rounds"), [(1, 20_000), (5, 5_000)])
 def test_at_full_speed_each_wait_is_counted_as_the_program_saw_it_end(
     observing: Observing, program: Path, threads: int, rounds: int
@@ -86,6 +90,10 @@ def of_file(observing: Observing, pid: int) -> dict[int, LoopCounts]:
     return {key.file: counts for key, counts in loops(observing, pid).items()}
 
 
+@PROOFS(
+    "A wait with a timeout that returned nothing met its timeout if it lasted as long, less a millisecond at most.",
+    "The poll delay of such a wait is the time by which it outlasted its timeout.",
+)
 @pytest.mark.parametrize("call", CALLS)
 def test_timeouts_are_met_and_timed_as_the_program_times_them(observing: Observing, actor: Actor, call: str) -> None:
     own = actor.do("wait", fd=actor.create(), count=3, timeout_ms=40, call=call)
@@ -105,6 +113,10 @@ def test_timeouts_are_met_and_timed_as_the_program_times_them(observing: Observi
     assert (turn.timeout_ns, turn.maxevents, turn.call.name.lower()) == (40_000_000, 64, call)
 
 
+@PROOFS(
+    "The time from the return of a wait until the thread waits again, on whatever instance, is time away. It "
+    "counts for the instance of the wait that returned."
+)
 def test_the_longest_times_are_those_of_a_tick(observing: Observing, actor: Actor) -> None:
     fd = actor.create()
     actor.do("wait", fd=fd, timeout_ms=60)
@@ -150,6 +162,10 @@ def test_a_turn_says_where_its_thread_is(observing: Observing, actor: Actor) -> 
     actor.do("wake")
 
 
+@PROOFS(
+    "Once 64 waits in a row have each returned within 20 us, the probe notes the event that a wait returns "
+    "first, and how many waits in a row have returned it."
+)
 def test_a_turn_is_listed_under_the_loop_of_the_last_wait(observing: Observing, actor: Actor) -> None:
     first, second = actor.create(), actor.create()
     for fd in (first, second):
@@ -160,6 +176,7 @@ def test_a_turn_is_listed_under_the_loop_of_the_last_wait(observing: Observing, 
         assert listed == [instances[fd].file]
 
 
+@PROOFS("A wait that a signal ends counts as interrupted.")
 def test_what_a_loop_spins_on_is_told(observing: Observing, actor: Actor) -> None:
     fd = actor.create()
     _, writable = actor.do("watch", fd=fd, count=1)["targets"][0]
@@ -190,6 +207,7 @@ def test_a_signal_ends_a_wait_and_no_more_is_known_of_it(observing: Observing, a
     assert 0 < counts.waiting_ns < own["inside_ns"]
 
 
+@PROOFS("epolltop forgets a loop after its thread has ended or its instance was released.")
 def test_threads_that_share_an_instance_are_loops_of_their_own(observing: Observing, actor: Actor) -> None:
     fd = actor.create()
     tids = {actor.do("wait_in_thread", fd=fd)["tid"] for _ in range(3)}
@@ -219,6 +237,7 @@ def test_what_is_over_is_told_once_more_and_then_forgotten(observing: Observing,
     assert not any(key.process.pid == actor.pid for key in observing.batch.turns)
 
 
+@PROOFS("epolltop leaves out its own waits.")
 def test_a_thread_id_that_is_used_again_is_another_loop(observing: Observing, actor: Actor) -> None:
     fd = actor.create()
     first = actor.do("fork")["pid"]
@@ -243,7 +262,11 @@ def test_epolltops_own_waits_are_left_out(observing: Observing) -> None:
         assert not any(key.process.pid == os.getpid() for key in observing.batch.turns)
 
 
-@pytest.mark.parametrize(("timeout_ms", "expected_ns"), [(-1, None), (60_000, 60_000_000_000)])
+@PROOFS(
+    "epolltop finds the threads that were already waiting when it started. It counts such a wait when it "
+    "returns, and does not know its duration."
+)
+@pytest.mark.parametrize(("timeout_ms", "expected_ns"), [(-1, None), (3_600_000, 3_600_000_000_000)])
 def test_a_wait_that_began_before_the_trace_is_known_and_counted_but_not_timed(
     actor: Actor, timeout_ms: int, expected_ns: int | None
 ) -> None:

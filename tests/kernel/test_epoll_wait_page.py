@@ -11,17 +11,15 @@ from epolltop.model.batch import LoopKey
 from epolltop.model.limits import UNTRACED, Limit
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
-from tests.docs.pages import Proofs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
 from .calls import SIZED
 from .calls import waits as is_waiting
 from .observing import Observing, observe
+from .test_epoll_wait import PROOFS
 
 pytestmark = pytest.mark.kernel
-
-PROOFS = Proofs("epoll_wait", ("Description",), ("Issues",))
 
 CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 

@@ -77,8 +77,8 @@ class Actor:
     def end(self) -> None:
         """Lets it end by itself; kills it if it does not."""
         assert self._process.stdin is not None
+        self._process.stdin.close()
         if self._process.returncode is None:
-            self._process.stdin.close()
             try:
                 self._process.wait(5)
             except subprocess.TimeoutExpired:

@@ -78,6 +78,9 @@ def layout() -> dict[str, int]:
     helpers = btf.enumerators("bpf_func_id")
     if "BPF_FUNC_get_current_task_btf" in helpers:
         constants["TYPED_TASK"] = 1
+    # Before this structure, in 5.12 and stable kernels of then, a return from a sleep to a detached fexit crashes.
+    if btf.has("bpf_tramp_image"):
+        constants["FEXIT_MAY_SLEEP"] = 1
     if "BPF_FUNC_task_pt_regs" not in helpers:
         # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the calibration finds out if it is not.
         constants["KERNEL_STACK_SIZE"] = max(16384, os.sysconf("SC_PAGE_SIZE"))
