@@ -73,9 +73,12 @@ def _about(chosen: Contents) -> Callable[[Event], bool]:
 
 def _is_everything(contents: Contents, report: Report[Any]) -> bool:
     """Whether no rows were chosen: only then the file also has events of processes that have ended and have no row."""
-    held = sum(len(row.instances) for row in contents.processes) + len(contents.in_flight)
-    there = sum(len(row.instances) for row in report.snapshot.processes) + report.snapshot.in_flight
-    return report.view.filter is everything and held == there
+    if report.view.subject.id == LOOPS.id:
+        listed, there = len(report.rows), len(report.snapshot.loops)
+    else:
+        listed = sum(len(row.instances) for row in contents.processes) + len(contents.in_flight)
+        there = sum(len(row.instances) for row in report.snapshot.processes) + report.snapshot.in_flight
+    return report.view.filter is everything and listed == there
 
 
 def _holding(rows: Iterable[InstanceOf]) -> tuple[list[ProcessRow], list[Instance]]:
