@@ -63,6 +63,10 @@ def _ctl_per_s(row: ProcessRow) -> float:
     return sum(map(row.table("ctl").per_s, ("add", "mod", "delete")))
 
 
+def _sees_waits(snapshot: Snapshot) -> bool:
+    return snapshot.source.knows("waits")
+
+
 def _history(row: ProcessRow) -> list[float | None] | None:
     return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
 
@@ -91,7 +95,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           observed="released", json=_rate_of(lambda row: row.release_per_s), spare=1),
     Field("waits_per_s", "WAITS/S", 7, "per_s", lambda row, _: row.known(row.table("loops").per_s("waits")),
           "Calls of epoll_wait, epoll_pwait and epoll_pwait2 by its threads that returned, per second over the last "
-          "window.", observed="waits", spare=1),
+          "window; the column is there if a probe sees waits.", observed="waits", worth=_sees_waits, spare=1),
     Field("ctl_per_s", "CTL/S", 7, "per_s", lambda row, _: row.known(_ctl_per_s(row)),
           "Changes of interest lists that it asked for per second over the last window, by epoll_ctl or io_uring.",
           observed="add", shown=False),
@@ -100,10 +104,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Of these, calls that failed, per second over the last window.", observed="errors", shown=False),
     Field("busy", "BUSY", 6, "share", lambda row, snapshot: _worst(row, lambda loop: busy(loop, snapshot)),
           "Share of the window that the busiest of its event loops was away from its instance for; see the view loops.",
-          observed="away_ns", spare=1),
+          observed="away_ns", worth=_sees_waits, spare=1),
     Field("lag_now_s", "LAG", 7, "seconds", lambda row, snapshot: _worst(row, lambda loop: lag_s(loop, snapshot)),
           "How long one of its event loops has been away from its instance now at most, in seconds.",
-          aliases=("lag",), spare=1,
+          aliases=("lag",), worth=_sees_waits, spare=1,
           json=lambda row, snapshot: rounded(_worst(row, lambda loop: lag_s(loop, snapshot)), 6)),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN per minute: over the last minute, or since epolltop first saw the process if that is less.",

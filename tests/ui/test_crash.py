@@ -69,7 +69,7 @@ def test_what_textual_ends_with_is_reported_without_colours(monkeypatch: pytest.
     app = asyncio.run(run())
     (written,) = tmp_path.glob("epolltop-report-*.txt")
     assert app.return_code == 1
-    assert re.search(rf"ended epolltop: ZeroDivisionError: .* by zero; please report it with {written}$", app.crashed)
+    assert re.search(rf"epolltop crashed: ZeroDivisionError: .* by zero; please report it with {written}$", app.crashed)
     assert "in divide" in written.read_text()
     assert "\x1b" not in written.read_text()
 

@@ -141,7 +141,7 @@ async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> N
         ("/a" + pasted("BCD\nnever") + "ef\rr", {"filter_text": "aBCDef", "reverse": True}),
         ("s\t" + pasted("ppid") + "\rm", {"sort": "ppid", "marked": 1}),
         ("s\x1b[6~\x1b[5~\x1b[B\rm", {"sort": "create_per_s", "marked": 1}),  # PgDn, PgUp, Down
-        ("s\x1b[6~\x1b[A\rm", {"sort": "fd_limit", "marked": 1}),  # PgDn, Up
+        ("s\x1b[6~\x1b[A\rm", {"sort": "container", "marked": 1}),  # PgDn, Up
         (pasted("/q\n2q") + "r", {"reverse": True}),
     ],
     ids=repr,
