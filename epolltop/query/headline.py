@@ -6,6 +6,7 @@ from epolltop.model.batch import Probe
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.limit_catalogue import words
+from epolltop.text.cells import wrapped
 from epolltop.text.numbers import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
 
 STALE_S = 5.0
@@ -18,12 +19,19 @@ def attachment(probe: Probe) -> str:
     return f"{first} +{len(others)}" if others else first
 
 
+def _way(probe: Probe) -> str:
+    """How a probe is attached, without the name of the hook."""
+    return probe.attached_to.partition(":")[0]
+
+
 def source_lines(snapshot: Snapshot, width: int) -> list[str]:
-    """The source and the actual hook of each probe: one line, or one line per probe if that is too long."""
-    kind = snapshot.source.kind
-    probes = [f"{probe.name}={attachment(probe)}" for probe in snapshot.source.probes]
-    line = "  ".join([kind, *probes])
-    return [line] if len(line) <= width else [f"{kind}  {probes[0]}", *(f"{'':{len(kind)}}  {p}" for p in probes[1:])]
+    """The source and the hook of each probe in one line; if that is too long, how each is attached."""
+    line = ""
+    for told in (attachment, _way):
+        line = "  ".join([snapshot.source.kind, *(f"{probe.name}={told(probe)}" for probe in snapshot.source.probes)])
+        if len(line) <= width:
+            return [line]
+    return wrapped(line, width)
 
 
 def brief_lines(snapshot: Snapshot) -> list[str]:

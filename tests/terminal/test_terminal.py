@@ -64,7 +64,8 @@ def test_it_shows_the_workload_as_it_is(terminal: Terminal, actor: Actor) -> Non
     terminal.until(lambda text: re.search(rf"▸ *{actor.pid} \S+ +4 ", text))
     terminal.sees("create ", "created an epoll")
     actor.do("pairs", count=5)
-    terminal.until(lambda text: re.search(rf"▸ *{actor.pid} \S+ +4 .* +6 +5 +0 ", text))
+    terminal.sees("created 6 ", "freed 5 ", "failed 0")
+    terminal.until(lambda text: re.search(rf"▸ *{actor.pid} \S+ +4 .* 6 ", text))
     took = quits(terminal)
     print(f"\nfrom q to the prompt: {took * 1e3:.0f} ms")  # noqa: T201  told, not judged
 
