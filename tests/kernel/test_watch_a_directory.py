@@ -100,7 +100,7 @@ def test_the_table_is_the_one_on_the_page(walk: Walk) -> None:
 
 def test_its_instance_is_the_one_on_the_page(walk: Walk) -> None:
     shown = json.loads(_shown("Looking at it", "$ epolltop snapshot -d 1 -p 12625 |"))
-    (instance,) = walk.instances
+    instance = {name: told for name, told in walk.instances[0].items() if name != "loops"}
     assert [one.keys() for one in shown] == [instance.keys()]
     differing = ("id", "holders")
     assert [{**one, **{name: instance[name] for name in differing}} for one in shown] == [instance]
