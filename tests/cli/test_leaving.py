@@ -229,19 +229,14 @@ def test_a_terminal_that_says_any_size_is_drawn_on() -> None:
 @pytest.mark.parametrize("command", [("-b", "--json", "-d", "0.1"), ("record", "-")], ids=" ".join)
 def test_a_pipe_that_nobody_reads_keeps_nobody(command: tuple[str, ...], number: signal.Signals) -> None:
     ours, theirs = os.pipe()
+    fcntl.fcntl(ours, 1031, 4096)  # F_SETPIPE_SZ
     with started(*PROC, *command, stdout=theirs, text=False) as program:
         os.close(theirs)
         select.select([ours], [], [], 30)
-        filled(ours)
+        time.sleep(1)  # until it has no room, or nothing more comes
         code = 0 if "record" in command and number == signal.SIGINT else SIGNALS[number]
         assert left(program, number) == code
     os.close(ours)
-
-
-def filled(pipe: int) -> None:
-    """Until it has no room, or nothing more comes."""
-    fcntl.fcntl(pipe, 1031, 4096)  # F_SETPIPE_SZ
-    time.sleep(1)
 
 
 @pytest.mark.parametrize("command", [("-b", "-d", "100"), ("events",), ("snapshot", "-d", "100")], ids=" ".join)

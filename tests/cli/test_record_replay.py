@@ -301,7 +301,7 @@ def threads(pid: int) -> str:
         (("record", "file", "-F", "open>1"), "-F: a recording contains everything; use -F with replay"),
         (("replay",), "FILE"),
         (("replay", "file", "doctor"), "invalid choice: 'doctor'"),
-        (("replay", "file", "-b", "-d", "3"), "-d: the refresh is the recording's"),
+        (("replay", "file", "-b", "-d", "3"), "-d: a replay has the refresh of its recording"),
         (("replay", "file", "events", "-o", "out"), "--format, -o and --events go with snapshot, not with events"),
     ],
 )

@@ -96,9 +96,9 @@ def test_sort_help_lists_the_fields_of_what_is_viewed(arguments: tuple[str, ...]
             ("--attach", "census=iterator", "--attach", "files_free=census", "--attach", "census=proc"),
             "--attach: census has one hook, not iterator and proc",
         ),
-        (("--without", "epoll_create"), "only epoll_wait, files_free can be left out, not 'epoll_create'"),
-        (("--without", "census"), "only epoll_wait, files_free can be left out, not 'census'"),
-        (("--without", "epoll"), "only epoll_wait, files_free can be left out, not 'epoll'"),
+        (("--without", "epoll_create"), "only epoll_ctl, epoll_wait, files_free can be left out, not 'epoll_create'"),
+        (("--without", "census"), "only epoll_ctl, epoll_wait, files_free can be left out, not 'census'"),
+        (("--without", "epoll"), "only epoll_ctl, epoll_wait, files_free can be left out, not 'epoll'"),
         (("--without", "files_free", "--source", "proc"), "--without: /proc has no probes"),
         (
             ("--without", "files_free", "--attach", "files_free=kprobe"),

@@ -47,6 +47,7 @@ async def working(actor: Actor) -> AsyncIterator[None]:
         await task
 
 
+@pytest.mark.alone
 async def test_a_screen_an_exporter_and_a_recorder_share_one_observation(actor: Actor, tmp_path: Path) -> None:
     path = tmp_path / "file"
 

@@ -125,7 +125,7 @@ def test_the_name_of_a_control_group_tells_the_container() -> None:
         pids = "-p", str(actor.pid), "-p", str(other.pid)
         told = Told(*pids, "-F", f"container:{ID[:12]}")
         assert [(row["pid"], row["container"]) for row in told.rows.values()] == [(actor.pid, ID)]
-        heading, *lines = epolltop("-b", "-n", "1", "-w", "140", "-s", "pid", *pids).split("\n\n")[1].split("\n")
+        heading, *lines = epolltop("-b", "-n", "1", "-w", "180", "-s", "pid", *pids).split("\n\n")[1].split("\n")
         cells = [dict(zip(heading.split(), line.split(), strict=False)) for line in lines if line]
         shown = {cell["PID"]: (cell["CONTAINER"], cell["NSPID"]) for cell in cells}
         assert shown == {str(actor.pid): (ID[:12], "1"), str(other.pid): ("-", "-")}
