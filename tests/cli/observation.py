@@ -34,7 +34,7 @@ def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] 
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd="/", env=environment()) as program:
         try:
-            eventually(lambda: program.poll() is not None or has_probes(last_child(program.pid)), PATIENCE_S)
+            eventually(lambda: program.poll() is not None or _observes(program.pid), PATIENCE_S)
             if program.returncode is None:
                 act()
                 time.sleep(CENSUS_DUE_S)
@@ -45,6 +45,14 @@ def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] 
     assert program.returncode == 128 + signal.SIGINT, said
     document: Document = json.loads(written)
     return document
+
+
+def _observes(pid: int) -> bool:
+    """Whether the last child has its probes; one that a shell runs before it may end at any moment."""
+    try:
+        return has_probes(last_child(pid))
+    except FileNotFoundError:
+        return False
 
 
 def row_of(document: Document, pid: int) -> Document:
