@@ -37,7 +37,7 @@ _STEPS = ("read", "decode", "reduce", "freeze")
 
 def main() -> None:
     """Medians in ms."""
-    from epolltop.model.batch import Holding
+    from epolltop.model.holding import Holding
     from epolltop.model.world import World
     from epolltop.runtime.collector import uncollected
     from epolltop.sources.bpf import wire

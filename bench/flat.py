@@ -18,7 +18,11 @@ from pathlib import Path
 from bench import budgets
 from bench.lab import Lab
 from bench.table import Row, judged, not_alone
-from epolltop.model.batch import Batch, Counts, Event, Holding, Kind, ProcessKey, Totals
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Holding
+from epolltop.model.process import ProcessKey
 from epolltop.proc.own_cost import own_cost
 from tests.support.records import SECOND_NS, batch, census, create, holding, source
 

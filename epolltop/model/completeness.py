@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Mapping
 
-from epolltop.model.batch import NS_PER_TICK, Batch, Counts, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 
 
 class Completeness:

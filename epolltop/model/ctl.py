@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from epolltop.model.batch import CtlErrorKey, CtlErrors, CtlKey
+from epolltop.model.ctl_activity import CtlErrorKey, CtlErrors, CtlKey
 from epolltop.model.snapshot import CtlError
 
 Key = TypeVar("Key")

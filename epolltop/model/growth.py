@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeAlias
 
-from epolltop.model.batch import NS_PER_TICK, ProcessKey
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.model.snapshot import Growth
 
 MINUTE_S, HOUR_S = 60, 3600

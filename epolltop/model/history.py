@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 
 HISTORY = 60
 """Windows that are kept, the open one included."""

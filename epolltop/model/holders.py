@@ -6,7 +6,8 @@ import functools
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from epolltop.model.batch import Holding, ProcessKey
+from epolltop.model.holding import Holding
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Cloexec, Holder
 
 _SINGLE: dict[tuple[bool | None, ...], tuple[bool | None, ...]] = {(flag,): (flag,) for flag in (None, False, True)}

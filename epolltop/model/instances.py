@@ -18,8 +18,10 @@ import itertools
 import operator
 from collections.abc import Collection, Iterable, Sequence
 
-from epolltop.model.batch import Census, Event, Holding, Kind, ProcessKey, Syscall
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.holders import Shown, by_file, joined, shared, shown, single
+from epolltop.model.holding import Census, Holding
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16

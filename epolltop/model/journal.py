@@ -7,7 +7,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
-from epolltop.model.batch import Event
+from epolltop.model.event import Event
 
 BLOCK = 256
 """Events that journals share or copy as a whole: of 10,000 events a journal that differs by one copies 2 kB, not 80."""

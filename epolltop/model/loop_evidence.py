@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from epolltop.model.batch import LoopCounts, LoopKey, LoopTimes, Turn
+from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loop_times import Peaks, histogram
 from epolltop.model.rates import counted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from epolltop.model.batch import LoopCounts, LoopKey, Turn, instance_id
+from epolltop.model.event import instance_id
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.rates import Counted
 
 

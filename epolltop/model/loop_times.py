@@ -6,8 +6,8 @@ import itertools
 import operator
 from typing import NamedTuple
 
-from epolltop.model.batch import TIME_BUCKETS
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_activity import TIME_BUCKETS
 
 _FIRST_BITS = 10
 """The first bucket is below 2**10 ns."""

@@ -11,11 +11,13 @@ import operator
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from epolltop.model.batch import TABLES, Batch, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
+from epolltop.model.batch import TABLES, Batch
+from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.loop_evidence import LoopEvidence, loop_row_of
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loop_times import Peaks, went_on
 from epolltop.model.loops_window import LoopsMark, LoopsWindow, ShownLoop
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance
 from epolltop.model.tally import Tally
 

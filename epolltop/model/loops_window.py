@@ -6,10 +6,11 @@ from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from epolltop.model.batch import LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
+from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.loop_evidence import LoopEvidence
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loop_times import Peaks
+from epolltop.model.process import ProcessKey
 
 Known = TypeVar("Known")
 

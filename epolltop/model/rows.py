@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from epolltop.model.batch import NS_PER_TICK, Event, Process, ProcessKey
+from epolltop.model.event import Event
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Growth, Instance, ProcessRow
 

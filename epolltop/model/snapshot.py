@@ -8,22 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from epolltop.model.batch import (
-    TABLES,
-    Cost,
-    CtlCounts,
-    CtlKey,
-    CtlOperation,
-    Event,
-    Process,
-    ProcessKey,
-    Source,
-    Syscall,
-    Totals,
-    instance_id,
-)
+from epolltop.model.batch import TABLES, Cost
+from epolltop.model.counts import Totals
+from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
+from epolltop.model.event import Event, Syscall, instance_id
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process import Process, ProcessKey
 from epolltop.model.rates import Counted
+from epolltop.model.source import Source
 
 CtlError: TypeAlias = tuple[CtlOperation, int]
 """What was asked for, and the errno."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from epolltop.model.batch import TABLES, Batch, CounterTable, ProcessKey
+from epolltop.model.batch import TABLES, Batch, CounterTable
+from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted, added, counted, fell, rate, risen
 
 Key = TypeVar("Key")

@@ -9,7 +9,10 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Collection, Iterable
 
-from epolltop.model.batch import Batch, Census, Event, Kind, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Census
+from epolltop.model.process import ProcessKey
 
 
 class Unseen:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from epolltop.model.batch import Event, LoopKey, ProcessKey, Totals
+from epolltop.model.counts import Totals
+from epolltop.model.event import Event
 from epolltop.model.history import History
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.loops_window import LoopsMark, LoopsWindow
+from epolltop.model.process import ProcessKey
 from epolltop.model.rows import Evidence
 from epolltop.model.snapshot import ProcessRow
 from epolltop.model.tally import ByTable

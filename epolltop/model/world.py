@@ -11,16 +11,21 @@ import operator
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from epolltop.model.batch import TABLES, Batch, CtlCounts, CtlKey, Event, Kind, LoopKey, Process, ProcessKey, Totals
+from epolltop.model.batch import TABLES, Batch
 from epolltop.model.completeness import Completeness
 from epolltop.model.copied import copied
+from epolltop.model.counts import Totals
 from epolltop.model.ctl import errors_by_key, renewed
+from epolltop.model.ctl_activity import CtlCounts, CtlKey
+from epolltop.model.event import Event, Kind
 from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loops import Loops
 from epolltop.model.loops_window import LoopsMark
+from epolltop.model.process import Process, ProcessKey
 from epolltop.model.rates import rate
 from epolltop.model.rows import Evidence, row_of
 from epolltop.model.snapshot import CtlError, Instance, ProcessRow, Snapshot

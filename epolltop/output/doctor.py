@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from epolltop.errors import Requirement
-from epolltop.model.batch import Source, Unlisted
+from epolltop.model.holding import Unlisted
+from epolltop.model.source import Source
 from epolltop.query.derived_limits import limits_of_machine
 from epolltop.query.limit_catalogue import words
 from epolltop.query.source_members import LIMIT, SOURCE

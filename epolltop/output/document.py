@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from epolltop.model.batch import Event, ProcessKey
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
+from epolltop.model.event import Event
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report

@@ -7,7 +7,7 @@ import json as jsonlib
 import math
 from collections.abc import Callable, Iterable
 
-from epolltop.model.batch import Event
+from epolltop.model.event import Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.notes import Remarks
 from epolltop.output.parts import Parts, Write

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from epolltop.model.batch import Event
+from epolltop.model.event import Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.member import Row
 from epolltop.query.view import View

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from epolltop.model.batch import ProcessKey
 from epolltop.model.bounds import TEXT_CHARS_MAX
+from epolltop.model.process import ProcessKey
 from epolltop.text.numbers import grouped
 from epolltop.text.safe import safe
 

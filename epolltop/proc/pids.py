@@ -13,7 +13,7 @@ import fcntl
 import os
 from collections.abc import Iterable
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.transient import passes
 

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from epolltop.model.batch import Process, ProcessKey
+from epolltop.model.process import Process, ProcessKey
 from epolltop.proc.auxv import is_compat
 from epolltop.proc.cgroup import Cgroup, read_cgroup
 from epolltop.proc.cmdline import Command, Commands

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from epolltop.model import limits
-from epolltop.model.batch import Census, Descriptor, Holding, Process, ProcessKey
+from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
+from epolltop.model.process import Process, ProcessKey
 from epolltop.proc import kcmp
 from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles

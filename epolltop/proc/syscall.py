@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from epolltop.model.batch import WaitCall
+from epolltop.model.loop_activity import WaitCall
 from epolltop.proc.reading import head
 
 _BYTES = 256

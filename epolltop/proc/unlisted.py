@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from epolltop.model.batch import Unlisted
+from epolltop.model.holding import Unlisted
 from epolltop.proc import kcmp
 from epolltop.proc.fd import links
 from epolltop.proc.fdinfo import descriptors_in_flight, instances_in_ring

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 
-from epolltop.model.batch import Event, Syscall
+from epolltop.model.event import Event, Syscall
 
 INSTANCE_ID = "[0-9a-f]{1,16}@[0-9]{1,18}"
 """A pattern: the name of an instance."""

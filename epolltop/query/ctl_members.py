@@ -7,8 +7,8 @@ import heapq
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from epolltop.model.batch import CtlCounts, CtlKey, CtlOperation
 from epolltop.model.bounds import COUNTS_MAX
+from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
 from epolltop.model.snapshot import CtlError, Snapshot
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.member import Member, Structure

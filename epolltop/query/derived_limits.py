@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from epolltop.model import limits
-from epolltop.model.batch import Source, Unlisted
+from epolltop.model.holding import Unlisted
 from epolltop.model.limits import Limit
 from epolltop.model.snapshot import Snapshot
+from epolltop.model.source import Source
 
 _PIDS = 8
 """That are named one by one."""

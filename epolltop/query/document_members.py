@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from epolltop.model.batch import Event, Host
 from epolltop.model.bounds import EVENTS_MAX
+from epolltop.model.event import Event
 from epolltop.model.snapshot import Extent, Instance, ProcessRow, Snapshot
+from epolltop.model.source import Host
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import EVENT
 from epolltop.query.instance_fields import InstanceOf

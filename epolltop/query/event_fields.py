@@ -5,8 +5,8 @@ The field that takes the rest of the line comes last.
 
 from __future__ import annotations
 
-from epolltop.model.batch import Event, Kind, Syscall
 from epolltop.model.bounds import TICKS_BELOW
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.query.creation import INSTANCE_ID, argument_text, error_name, stack_text
 from epolltop.query.field import Field
 from epolltop.query.instant import local, utc

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from epolltop.model.batch import Event, Syscall
+from epolltop.model.event import Event, Syscall
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import signed
 from epolltop.query.event_fields import EVENT_FIELDS, EVENT_NAMES, event_name, is_call

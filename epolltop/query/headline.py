@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from epolltop.model.batch import Probe
 from epolltop.model.snapshot import Snapshot
+from epolltop.model.source import Probe
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.limit_catalogue import words
 from epolltop.text.cells import wrapped

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from epolltop.model.batch import WaitCall
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_activity import WaitCall
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from epolltop.model.batch import Syscall
+from epolltop.model.event import Syscall
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.creation import flag_names, signed
 from epolltop.query.ctl_members import CTL_OF_INSTANCE

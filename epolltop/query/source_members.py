@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
-from epolltop.model.batch import Probe, Source
 from epolltop.model.limits import ONLY_PROC, Limit
+from epolltop.model.source import Probe, Source
 from epolltop.query.limit_catalogue import Gravity, remedy, severity, words
 from epolltop.query.member import Member, Structure, listed, same
 

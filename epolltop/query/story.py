@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from epolltop.model.batch import Event, Kind, ProcessKey, Syscall, instance_id
+from epolltop.model.event import Event, Kind, Syscall, instance_id
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot, Thread
 from epolltop.query.creation import argument_text, error_name
 from epolltop.query.derived_limits import limits_of_source

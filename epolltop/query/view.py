@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Generic, overload
 
-from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import Field, lookup

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from epolltop.model.batch import CtlCounts, CtlKey, ProcessKey
+from epolltop.model.ctl_activity import CtlCounts, CtlKey
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import CtlError, Provenance
 from epolltop.query.ctl_members import CTL, errors_of
 from epolltop.saved.read_back import read_back

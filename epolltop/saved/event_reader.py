@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.query.creation import error_number, unsigned
 from epolltop.query.event_record import EPOLL, EVENT
 from epolltop.saved.read_back import read_back, told

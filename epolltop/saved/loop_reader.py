@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from epolltop.model.batch import LoopCounts, LoopKey, ProcessKey, Turn, WaitCall
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn, WaitCall
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted
 from epolltop.query.loop_members import LOOP, TIMEOUTS
 from epolltop.query.loop_of import ERRORS

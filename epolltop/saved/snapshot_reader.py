@@ -14,11 +14,14 @@ from typing import Any
 import msgspec
 
 from epolltop.errors import Unplayable
-from epolltop.model.batch import NS_PER_TICK, TABLES, Cost, Host, Probe, Process, ProcessKey, Source, Totals
+from epolltop.model.batch import TABLES, Cost
 from epolltop.model.bounds import TICKS_BELOW
+from epolltop.model.counts import Totals
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
+from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Extent, Growth, ProcessRow, Snapshot
+from epolltop.model.source import Host, Probe, Source
 from epolltop.model.world import Selection
 from epolltop.query.document_members import COST, DOCUMENT, HOST, SCHEMA, TOTALS
 from epolltop.query.members import PROCESS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from epolltop.model.batch import Event
+from epolltop.model.event import Event
 from epolltop.model.world import JOURNAL, World
 from epolltop.sources.recording.codec import pack, unpack
 from epolltop.sources.recording.reader import FilePosition

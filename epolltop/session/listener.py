@@ -9,7 +9,8 @@ import math
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 
-from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.window import Window
 from epolltop.runtime.collector import uncollected

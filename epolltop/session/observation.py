@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, TypeVar
 
-from epolltop.model.batch import Descriptor, ProcessKey
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance
 from epolltop.model.world import Selection, World
 from epolltop.session.outage import Attempts, Outage

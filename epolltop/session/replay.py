@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from epolltop.errors import SourceEnded
-from epolltop.model.batch import Batch, Event, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.model.window import Window
 from epolltop.model.world import Selection, World

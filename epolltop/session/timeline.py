@@ -7,7 +7,8 @@ import math
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Protocol
 
-from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance, Snapshot
 from epolltop.session.outage import Outage
 

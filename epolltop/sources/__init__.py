@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
-from epolltop.model.batch import Batch, Descriptor, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import ProcessKey
 
 
 class FactSource(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
-from epolltop.model.batch import Host
+from epolltop.model.source import Host
 from epolltop.text.safe import safe
 
 

@@ -13,8 +13,11 @@ from dataclasses import replace
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
-from epolltop.model.batch import Batch, Descriptor, Probe, ProcessKey, Source
+from epolltop.model.batch import Batch
+from epolltop.model.holding import Descriptor
 from epolltop.model.limits import Limit
+from epolltop.model.process import ProcessKey
+from epolltop.model.source import Probe, Source
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import LOOKING

@@ -7,7 +7,8 @@ import itertools
 import time
 from collections.abc import Collection, Container, Mapping
 
-from epolltop.model.batch import Descriptor, Process, ProcessKey
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import Process, ProcessKey
 from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace

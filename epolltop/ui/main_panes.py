@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.query.event_fields import event_name
 from epolltop.query.field import Field, fitting

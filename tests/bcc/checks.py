@@ -15,7 +15,8 @@ import pytest
 
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import AttachError, Program
-from epolltop.model.batch import Kind, Source
+from epolltop.model.event import Kind
+from epolltop.model.source import Source
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL
 from tests.kernel.observing import Observing, observe

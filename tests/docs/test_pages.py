@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from epolltop.bcc.machine import MACHINES
-from epolltop.model.batch import SEEN_BY, Event, Kind, Syscall
+from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.source import SEEN_BY
 from epolltop.options import parse_options
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from epolltop.model.batch import Batch, Descriptor, Event, Kind
+from epolltop.model.batch import Batch
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Descriptor
 from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
 from epolltop.model.world import Selection
 from epolltop.sources import FactSource

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from epolltop.model.batch import Event, Kind
+from epolltop.model.event import Event, Kind
 from epolltop.model.snapshot import Provenance
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.sizes import Sizes

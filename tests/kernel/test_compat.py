@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Kind, Syscall
+from epolltop.model.event import Kind, Syscall
 from epolltop.query.field import lookup
 from epolltop.query.headline import notes, totals_line
 from epolltop.query.process_fields import PROCESS_FIELDS

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from epolltop.model.batch import Kind, Syscall
+from epolltop.model.event import Kind, Syscall
 from epolltop.model.snapshot import Provenance
 from epolltop.proc import procfs, stat
 from epolltop.proc.procfs import Procfs

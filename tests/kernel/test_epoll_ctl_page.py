@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from epolltop.model.batch import CtlCounts, CtlKey
+from epolltop.model.ctl_activity import CtlCounts, CtlKey
 from epolltop.model.limits import TABLE_FULL, UNTRACED, Limit
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.instance_fields import InstanceOf

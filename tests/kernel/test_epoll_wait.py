@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import LoopCounts, LoopKey
+from epolltop.model.loop_activity import LoopCounts, LoopKey
 from epolltop.sources.bpf.ladder import ALL
 from tests.docs.pages import Proofs
 from tests.waiting import eventually

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from epolltop.model.batch import LoopKey
 from epolltop.model.limits import UNTRACED, Limit
+from epolltop.model.loop_activity import LoopKey
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually

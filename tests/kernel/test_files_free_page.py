@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Event, Kind
+from epolltop.model.event import Event, Kind
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.probes.spec import Hook, Rung
 from tests.docs.pages import Proofs

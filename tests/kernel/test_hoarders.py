@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.limits import CENSUS_CUT
 from epolltop.sources.bpf.census import IteratorCensus
 from epolltop.sources.bpf.ladder import ALL

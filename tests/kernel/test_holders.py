@@ -7,7 +7,8 @@ import select
 
 import pytest
 
-from epolltop.model.batch import Descriptor, Holding, Kind
+from epolltop.model.event import Kind
+from epolltop.model.holding import Descriptor, Holding
 from epolltop.model.snapshot import Provenance
 from epolltop.model.world import Selection
 from tests.support.watched import Watched

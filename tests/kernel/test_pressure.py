@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.bcc.perf_buffer import PerfBuffer
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.snapshot import ProcessRow, Provenance, Snapshot
 from epolltop.output.report import Report
 from epolltop.query.headline import brief_lines

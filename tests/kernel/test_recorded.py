@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.session.listener import Listener

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from epolltop.model.batch import Descriptor, Kind
+from epolltop.model.event import Kind
+from epolltop.model.holding import Descriptor
 from epolltop.model.limits import THREAD_TABLES_UNSEEN
 from epolltop.model.snapshot import Provenance
 from epolltop.query.story import instance_story

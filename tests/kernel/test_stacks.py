@@ -18,7 +18,7 @@ import pytest
 
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import Program
-from epolltop.model.batch import Event, Kind
+from epolltop.model.event import Event, Kind
 from epolltop.model.limits import NO_STACKS
 from epolltop.runtime.pace import Deadline
 from epolltop.sources.bpf.bpf_source import BpfSource

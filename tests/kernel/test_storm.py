@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.snapshot import Provenance
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.waiting import eventually

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.sources.bpf.bpf_source import BpfSource
 from tests.waiting import eventually
 from tests.workloads.client import Actor

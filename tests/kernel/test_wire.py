@@ -13,7 +13,11 @@ import pytest
 
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import bpf_directory
-from epolltop.model.batch import Counts, Event, Holding, Kind, ProcessKey, Syscall, WaitCall
+from epolltop.model.counts import Counts
+from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.holding import Holding
+from epolltop.model.loop_activity import WaitCall
+from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf import loop_wire, wire
 from epolltop.sources.bpf.probes import PROBES
 

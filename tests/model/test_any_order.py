@@ -11,8 +11,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Batch, Census, Counts, Event, Holding, Kind, ProcessKey, Totals
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Census, Holding
 from epolltop.model.instances import Instances
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.batch import Counts, ProcessKey, Totals
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.query.headline import is_lossy, notes, totals_line

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from epolltop.model.batch import CtlCounts, CtlErrorKey, CtlErrors, CtlKey, CtlOperation
 from epolltop.model.ctl import errors_by_key, renewed
+from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey, CtlOperation
 from tests.support.records import P, Q
 
 ONE, OTHER, NEW = CtlKey(0xA00, 0, P), CtlKey(0xA00, 0, Q), CtlKey(0xB00, 0, P)

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.model import instances
-from epolltop.model.batch import Census, Holding, Kind, ProcessKey
+from epolltop.model.event import Kind
+from epolltop.model.holding import Census, Holding
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source
 from tests.support.watched import Watched

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sized
 
-from epolltop.model.batch import Batch, Counts, Event, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts
+from epolltop.model.event import Event
 from epolltop.model.history import HISTORY, History
 from epolltop.model.instances import Instances
+from epolltop.model.process import ProcessKey
 from epolltop.model.tally import Tallies
 from epolltop.model.world import World
 from tests.support.records import SECOND_NS, A, P, batch, census, create, holding, release, source

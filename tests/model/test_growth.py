@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import NS_PER_TICK, ProcessKey
 from epolltop.model.growth import HOUR_S, MINUTE_S, OLD_SLOT_NS, SLOT_NS, STEPS, Levelled, Levels, Step, thinned
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 
 NS = 1_000_000_000
 ME = ProcessKey(7, 1)

@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 
 from epolltop.model import instances
-from epolltop.model.batch import Kind, ProcessKey, Syscall
 from epolltop.model.copied import copied
+from epolltop.model.event import Kind, Syscall
 from epolltop.model.instances import PAST, PAST_FDS, Instances
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Held, Holder, Provenance, Thread
 from tests.support.records import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
 

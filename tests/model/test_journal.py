@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Event
+from epolltop.model.event import Event
 from epolltop.model.journal import BLOCK, Journal
 from tests.support.records import failed
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from epolltop.model import loops
-from epolltop.model.batch import TIME_BUCKETS, Batch, Holding, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
+from epolltop.model.batch import Batch
 from epolltop.model.histogram import Histogram
+from epolltop.model.holding import Holding
+from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loop_times import histogram
+from epolltop.model.process import ProcessKey
 from epolltop.model.window import Window
 from epolltop.model.world import World
 from tests.support.records import SECOND_NS, A, B, P, Q, batch, buckets, census, create, holding, loop, release, turn

@@ -5,8 +5,10 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import NamedTuple
 
-from epolltop.model.batch import SEEN_BY, TABLES, CounterTable, ProcessKey
+from epolltop.model.batch import TABLES, CounterTable
+from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted, counted
+from epolltop.model.source import SEEN_BY
 from epolltop.model.tally import Tally
 from epolltop.sources.bpf.probes import PROBES
 from tests.support.records import P, Q

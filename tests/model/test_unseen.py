@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.batch import Batch, Census, Event, Totals
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Totals
+from epolltop.model.event import Event
+from epolltop.model.holding import Census
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.query.headline import notes, totals_line

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Batch, Counts, LoopCounts, LoopTimes, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts
+from epolltop.model.loop_activity import LoopCounts, LoopTimes
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import NEWS_MAX, Window
 from epolltop.model.world import Selection, World

@@ -6,9 +6,11 @@ import dataclasses
 
 import pytest
 
-from epolltop.model.batch import Counts, Kind, Probe, Source, Totals
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.event import Kind
 from epolltop.model.history import HISTORY
 from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.source import Probe, Source
 from epolltop.model.world import JOURNAL, Selection
 from epolltop.query.headline import totals_line
 from tests.support.records import (

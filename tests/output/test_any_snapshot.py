@@ -15,10 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from epolltop.model.batch import Event, Kind, Probe, ProcessKey, Syscall, Totals
 from epolltop.model.bounds import EVIDENCE_MAX
+from epolltop.model.counts import Totals
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.limits import Limit
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.source import Probe
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.field import Value, shown
 from epolltop.query.instance_fields import HELD_FIELDS

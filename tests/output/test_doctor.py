@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from epolltop.errors import Requirement
-from epolltop.model.batch import Source, Unlisted
+from epolltop.model.holding import Unlisted
+from epolltop.model.source import Source
 from epolltop.output.doctor import Kept, doctor_report
 from tests.support.examples import exact
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.errors import Requirement
-from epolltop.model.batch import Unlisted
+from epolltop.model.holding import Unlisted
 from epolltop.output.doctor import Kept, doctor_report
 from epolltop.output.event_lines import run_events
 from epolltop.output.report import Report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.world import JOURNAL
 from epolltop.output.snapshot_command import run_snapshot
 from epolltop.query.filter import parse, parse_over

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from epolltop.model.batch import Kind, Syscall
+from epolltop.model.event import Kind, Syscall
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.event_record import event_record

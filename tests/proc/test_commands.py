@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Process, ProcessKey
 from epolltop.model.bounds import TEXT_CHARS_MAX
+from epolltop.model.process import Process, ProcessKey
 from epolltop.proc.cmdline import COMMAND_BYTES, COMMANDS_BYTES, LEAST_CHARS, Command, Commands
 from epolltop.proc.procfs import Procfs
 from tests.waiting import eventually

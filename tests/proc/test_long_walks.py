@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.limits import WALK_CUT
 from epolltop.proc import scan
 from epolltop.proc.fd import EpollFds

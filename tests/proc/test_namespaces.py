@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from epolltop.model.batch import ProcessKey
 from epolltop.model.limits import FOREIGN_PROC as PROC_IS_FOREIGN
 from epolltop.model.limits import HIDEPID, PART_OF_MACHINE, UNCOMPARED
+from epolltop.model.process import ProcessKey
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from tests.cli.program import COMMAND, PATIENCE_S, environment

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from tests.waiting import eventually
 from tests.workloads.client import Actor
@@ -495,7 +495,7 @@ def test_a_long_interest_list_is_counted_and_never_held() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
 def test_real_stranger_is_denied_but_counted() -> None:
-    code = "from epolltop.proc.procfs import Procfs\nfrom epolltop.model.batch import ProcessKey\nprocfs = Procfs()\n"
+    code = "from epolltop.proc.procfs import Procfs\nfrom epolltop.model.process import ProcessKey\nprocfs = Procfs()\n"
     code += f"process = procfs.process(ProcessKey({ME}, 0))\nassert process and process.uid == 0\n"
     code += f"assert procfs.measure({ME}, 0) is None\nassert procfs.epoll_fds(2).fds == []\n"
     code += f"try:\n    procfs.epoll_fds({ME})\nexcept PermissionError:\n    print('denied', process.fds)"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Unlisted
+from epolltop.model.holding import Unlisted
 from epolltop.proc import kcmp
 from epolltop.proc.fdinfo import in_flight, registered
 from epolltop.proc.unlisted import find_unlisted

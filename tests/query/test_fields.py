@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals
+from epolltop.model.counts import Totals
+from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.source import Probe
 from epolltop.query.creation import argument_text, flag_names
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import FLEXIBLE_MIN, GAP, Field, UnknownField, Value, fitting, lookup, shown

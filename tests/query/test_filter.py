@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.filter import (
     MAX_DEPTH,

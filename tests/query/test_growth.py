@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.batch import Probe
 from epolltop.model.snapshot import Growth
+from epolltop.model.source import Probe
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse
 from epolltop.query.process_fields import PROCESS_FIELDS

@@ -12,7 +12,7 @@ import pytest
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
-from epolltop.model.batch import Unlisted
+from epolltop.model.holding import Unlisted
 from epolltop.model.limits import DERIVED, Limit
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import gathered

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from epolltop.model.batch import LoopCounts
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_activity import LoopCounts
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import lookup

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.limits import THREAD_TABLES_UNSEEN, Limit
 from epolltop.model.snapshot import Held, Holder, Snapshot
 from epolltop.query.story import StoryLine, event_story, instance_story

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import ProcessRow
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import UnknownField

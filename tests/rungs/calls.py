@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TypeVar
 
-from epolltop.model.batch import Event, Kind, Syscall
+from epolltop.model.event import Event, Kind, Syscall
 
 from .coverage import Coverage, key_of
 from .descriptions import event_in_words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 
 from .files import Call, Failed, File, Process
 from .oracle import Oracle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from epolltop.model.batch import Event, Kind
+from epolltop.model.event import Event, Kind
 from epolltop.model.snapshot import Instance
 
 from .coverage import Place

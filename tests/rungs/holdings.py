@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
-from epolltop.model.batch import Kind, ProcessKey
+from epolltop.model.event import Kind
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
 
 from . import calls

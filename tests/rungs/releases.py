@@ -7,7 +7,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from epolltop.model.batch import Event, Kind, ProcessKey
+from epolltop.model.event import Event, Kind
+from epolltop.model.process import ProcessKey
 
 from . import calls
 from .coverage import Coverage, key_of, keys_of

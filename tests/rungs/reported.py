@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Set
 from pathlib import Path
 
-from epolltop.model.batch import Event, Kind, ProcessKey
+from epolltop.model.event import Event, Kind
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from tests.kernel.observing import Observing
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from epolltop.errors import SourceUnavailable
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.sources.bpf.bpf_source import BpfSource
 from tests.kernel.observing import Observing
 from tests.workloads.client import Actor

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime import users
 from epolltop.runtime.users import Users, uid_of

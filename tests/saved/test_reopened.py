@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.errors import Unplayable
-from epolltop.model.batch import CtlCounts, CtlKey, CtlOperation, Probe, Syscall
+from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
+from epolltop.model.event import Syscall
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, TOLD, Limit
 from epolltop.model.snapshot import Extent, Snapshot
+from epolltop.model.source import Probe
 from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View

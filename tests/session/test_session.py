@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
-from epolltop.model.batch import Batch, Descriptor, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark, Window
 from epolltop.model.world import Selection, World

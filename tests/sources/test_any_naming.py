@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epolltop.model.batch import Event, Holding, Kind, ProcessKey
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Holding
+from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf.address_matching import Naming
 from tests.support.records import event_of
 

@@ -17,7 +17,7 @@ from unittest import mock
 import msgspec
 import pytest
 
-from epolltop.model.batch import Batch, Census, Counts, Holding, Probe, Process, ProcessKey
+from epolltop.model.batch import Batch
 from epolltop.model.bounds import (
     EVIDENCE_MAX,
     FRAME_CHARS_MAX,
@@ -28,7 +28,11 @@ from epolltop.model.bounds import (
     TEXT_CHARS_MAX,
     USERS_MAX,
 )
+from epolltop.model.counts import Counts
+from epolltop.model.holding import Census, Holding
 from epolltop.model.limits import Limit
+from epolltop.model.process import Process, ProcessKey
+from epolltop.model.source import Probe
 from epolltop.model.world import Selection
 from epolltop.output.formats import as_json
 from epolltop.output.report import Report

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.batch import Descriptor, ProcessKey
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import ProcessKey
 from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
 from epolltop.sources import process_cache as facts

@@ -13,10 +13,17 @@ import msgspec
 import pytest
 
 from epolltop.errors import Unplayable
-from epolltop.model import batch as today
-from epolltop.model.batch import Batch, Kind, ProcessKey
+from epolltop.model.batch import Batch
 from epolltop.model.bounds import STANDING, Name
+from epolltop.model.event import Event as EventToday
+from epolltop.model.event import Kind
+from epolltop.model.holding import Census as CensusToday
+from epolltop.model.holding import Holding as HoldingToday
 from epolltop.model.limits import RECORDING_NEWER, Limit
+from epolltop.model.process import Process as ProcessToday
+from epolltop.model.process import ProcessKey
+from epolltop.model.source import Probe as ProbeToday
+from epolltop.model.source import Source as SourceToday
 from epolltop.sources.recording.changes import change
 from epolltop.sources.recording.codec import Decoder, Encoder
 from epolltop.sources.recording.container import RAW, framed
@@ -77,14 +84,14 @@ def grown(record: Any, *more: tuple[Any, ...], **types: Any) -> Any:
     return made
 
 
-Event = grown(today.Event, ("weight", int), ("targets", tuple[str, ...], ("?",)), kind=Later)
-Holding = grown(today.Holding, ("epoch", int), ("label", str, "none"))
-Process = grown(today.Process, ("gatherings", Sequence[Gathering], ()))
-Probe = grown(today.Probe, ("hooks", int))
+Event = grown(EventToday, ("weight", int), ("targets", tuple[str, ...], ("?",)), kind=Later)
+Holding = grown(HoldingToday, ("epoch", int), ("label", str, "none"))
+Process = grown(ProcessToday, ("gatherings", Sequence[Gathering], ()))
+Probe = grown(ProbeToday, ("hooks", int))
 probes = Annotated[tuple[Probe, ...], msgspec.Meta(max_length=100)]  # type: ignore[valid-type]
-Source = grown(today.Source, ("blind", Mapping[str, int], {}), probes=probes)
+Source = grown(SourceToday, ("blind", Mapping[str, int], {}), probes=probes)
 holdings = Annotated[Sequence[Holding], STANDING]  # type: ignore[valid-type]
-Census = grown(today.Census, ("by", str), holdings=holdings)
+Census = grown(CensusToday, ("by", str), holdings=holdings)
 Tomorrow = grown(
     Batch,
     ("waits", Mapping[str, Mapping[ProcessKey, Waits]], {}),
@@ -201,7 +208,7 @@ def test_tomorrow_reads_its_own() -> None:
 def test_tomorrow_reads_what_today_writes_with_defaults_for_what_is_new() -> None:
     """But not with members that it cannot do without."""
     told = contents(TICKS, Batch, own_head())
-    event = grown(today.Event, ("targets", Name, "?"))
+    event = grown(EventToday, ("targets", Name, "?"))
     events = Sequence[event]  # type: ignore[valid-type]
     later = grown(Batch, ("waits", Mapping[str, int], {}), events=events)
     form_of = change(later, own_head())
@@ -219,7 +226,7 @@ def test_records_are_read_in_pieces() -> None:
 
 
 def test_a_type_without_a_form_is_refused_when_it_is_declared() -> None:
-    for hint in (dict[str, int], object, Mapping[ProcessKey, int], int | Waits, tuple[int, today.Probe]):
+    for hint in (dict[str, int], object, Mapping[ProcessKey, int], int | Waits, tuple[int, ProbeToday]):
         with pytest.raises(TypeError, match="no form in a recording"):
             form(hint, own_head())
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from epolltop.model.batch import Event, Holding, Kind, ProcessKey
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Holding
+from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf.address_matching import Naming
 from tests.support.records import event_of
 

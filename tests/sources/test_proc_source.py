@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.errors import SourceUnavailable
-from epolltop.model.batch import Batch, Descriptor, Holding, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.holding import Descriptor, Holding
 from epolltop.model.limits import HIDEPID, NO_KCMP, ONLY_PROC, Limit
+from epolltop.model.process import ProcessKey
 from epolltop.proc import kcmp, scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.kcmp import Slot

@@ -17,8 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epolltop.errors import Unplayable
-from epolltop.model.batch import Batch, Census, Counts, ProcessKey, Source, Syscall
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts
+from epolltop.model.event import Syscall
+from epolltop.model.holding import Census
 from epolltop.model.limits import RECORDING_CUT, Limit
+from epolltop.model.process import ProcessKey
+from epolltop.model.source import Source
 from epolltop.model.world import Selection
 from epolltop.sources.recording import changes, codec
 from epolltop.sources.recording.codec import Decoder, Encoder

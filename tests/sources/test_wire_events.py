@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.bcc.records import Records
-from epolltop.model.batch import Kind, ProcessKey
+from epolltop.model.event import Kind
+from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.wire_events import WireEvents
 

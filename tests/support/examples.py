@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from epolltop.model import limits
-from epolltop.model.batch import Event, Kind, Probe, Syscall, Totals, WaitCall
+from epolltop.model.counts import Totals
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.histogram import Histogram
 from epolltop.model.limits import Limit
+from epolltop.model.loop_activity import WaitCall
 from epolltop.model.snapshot import Growth, Snapshot
+from epolltop.model.source import Probe
 from tests.support.records import NOW_NS, SECOND_NS, event, source, turn
 from tests.support.rows import instance, loop_row, process_row, snapshot
 

@@ -7,8 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from epolltop.errors import SourceEnded
-from epolltop.model.batch import NS_PER_TICK, Batch, Cost, Counts, Descriptor, Event, Host, Probe, ProcessKey, Totals
+from epolltop.model.batch import Batch, Cost
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.event import Event
+from epolltop.model.holding import Descriptor
 from epolltop.model.limits import ONLY_PROC, Limit
+from epolltop.model.process import NS_PER_TICK, ProcessKey
+from epolltop.model.source import Host, Probe
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, batch, census, holding, process, source
 
 START = (NOW_NS - 90 * SECOND_NS) // NS_PER_TICK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
-from epolltop.model.batch import Event
+from epolltop.model.event import Event
 from epolltop.model.world import Selection
 from epolltop.output.parts import Write
 from epolltop.session.listener import Listener

@@ -5,29 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from epolltop.model.batch import (
-    NS_PER_TICK,
-    TIME_BUCKETS,
-    Batch,
-    Census,
-    Cost,
-    Counts,
-    Event,
-    Holding,
-    Host,
-    Kind,
-    LoopCounts,
-    LoopKey,
-    LoopTimes,
-    Probe,
-    Process,
-    ProcessKey,
-    Source,
-    Syscall,
-    Totals,
-    Turn,
-    WaitCall,
-)
+from epolltop.model.batch import Batch, Cost
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.holding import Census, Holding
+from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
+from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
+from epolltop.model.source import Host, Probe, Source
 
 P, Q, R = ProcessKey(100, 1000), ProcessKey(200, 2000), ProcessKey(300, 3000)
 A, B, C = 0xA00, 0xB00, 0xC00

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import (
-    TABLES,
-    Cost,
-    Counts,
-    Event,
-    Host,
-    LoopCounts,
-    Probe,
-    Process,
-    ProcessKey,
-    Syscall,
-    Totals,
-)
+from epolltop.model.batch import TABLES, Cost
+from epolltop.model.counts import Counts, Totals
+from epolltop.model.event import Event, Syscall
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_activity import LoopCounts
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process import Process, ProcessKey
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.source import Host, Probe
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, loop, source, turn
 
 _ROW = ProcessRow(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from epolltop.model.batch import Event
 from epolltop.model.copied import copied
+from epolltop.model.event import Event
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark
 from epolltop.model.world import Selection, World

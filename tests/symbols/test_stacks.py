@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from epolltop.model.batch import Event, Kind
 from epolltop.model.bounds import FRAME_CHARS_MAX
+from epolltop.model.event import Event, Kind
 from epolltop.proc import maps as code
 from epolltop.sources.bpf import stacks
 from epolltop.symbols import stack_pool

@@ -21,7 +21,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from epolltop.errors import SourceUnavailable
-from epolltop.model.batch import Batch, Kind, Totals
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Totals
+from epolltop.model.event import Kind
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.world import Selection
 from epolltop.output.export import export, export_screen

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, OptionList
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.ui.commands import navigate
 from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.keys import KEYS

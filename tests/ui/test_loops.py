@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from epolltop.model.batch import Batch, LoopCounts, LoopKey, LoopTimes, Probe
+from epolltop.model.batch import Batch
+from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes
+from epolltop.model.source import Probe
 from tests.support.fake_source import Task, batch_of, file_of
 from tests.support.records import NOW_NS, SECOND_NS, buckets, loop, turn
 

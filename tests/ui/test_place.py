@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, look

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.batch import ProcessKey
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Holder, Snapshot
 from epolltop.ui.state import snapshot_history as module
 from epolltop.ui.state.snapshot_history import EVENTS, LOOP, NEAR, ROW, SNAPSHOTS, Ring

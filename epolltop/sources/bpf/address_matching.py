@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from epolltop.model.batch import Event, Holding, Kind
+from epolltop.model.event import Event, Kind
+from epolltop.model.holding import Holding
 
 _ProcessSlot = tuple[int, int, int]
 """pid, start and descriptor."""

@@ -29,8 +29,12 @@ from epolltop.bcc.program import AttachError, Program
 from epolltop.bcc.requirements import require, tracefs
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
-from epolltop.model.batch import Batch, Census, Descriptor, Holding, Probe, ProcessKey, Source, Totals
+from epolltop.model.batch import Batch
+from epolltop.model.counts import Totals
+from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
+from epolltop.model.process import ProcessKey
+from epolltop.model.source import Probe, Source
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs

@@ -16,8 +16,10 @@ from typing import NamedTuple, Protocol
 from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.bcc.program import Program
 from epolltop.model import limits
-from epolltop.model.batch import Census, Descriptor, Event, Holding, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
+from epolltop.model.process import ProcessKey
 from epolltop.proc.namespaces import levels_up
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan

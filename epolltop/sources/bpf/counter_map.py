@@ -7,7 +7,8 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from epolltop.bcc.program import Program
-from epolltop.model.batch import Census, ProcessKey
+from epolltop.model.holding import Census
+from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
 from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from epolltop.bcc.program import HashMap
-from epolltop.model.batch import Census, ProcessKey
+from epolltop.model.holding import Census
+from epolltop.model.process import ProcessKey
 from epolltop.proc.namespaces import levels_up
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Deadline

@@ -10,7 +10,9 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from epolltop.bcc.program import Program
-from epolltop.model.batch import NS_PER_TICK, Census, Holding, LoopCounts, LoopKey, LoopTimes, ProcessKey, Turn
+from epolltop.model.holding import Census, Holding
+from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.earlier_waits import EarlierWaits

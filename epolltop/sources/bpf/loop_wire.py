@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from epolltop.model.batch import (
-    NS_PER_TICK,
-    TIME_BUCKETS,
-    LoopCounts,
-    LoopKey,
-    LoopTimes,
-    ProcessKey,
-    Turn,
-    WaitCall,
-)
+from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import WaitingThread
 from epolltop.text.safe import safe
 

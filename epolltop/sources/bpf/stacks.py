@@ -14,8 +14,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from epolltop.model.batch import Event
 from epolltop.model.bounds import FRAME_CHARS_MAX
+from epolltop.model.event import Event
 from epolltop.proc.maps import Code, CodeMapping, Run, code_of
 from epolltop.proc.mountinfo import MountLists
 from epolltop.runtime.pace import Allowance, Deadline

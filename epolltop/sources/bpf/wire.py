@@ -9,7 +9,10 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from epolltop.model.batch import NS_PER_TICK, Counts, Event, Holding, Kind, ProcessKey, Syscall
+from epolltop.model.counts import Counts
+from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.holding import Holding
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.text.safe import safe
 
 EVENT = struct.Struct("=QQQQQIIIIiIBBB5x16s")

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 from epolltop.bcc.records import Records
-from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf import wire
 from epolltop.symbols.stack_pool import NamedStack
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from epolltop.model.batch import Batch, Event
+from epolltop.model.batch import Batch
+from epolltop.model.event import Event
 from epolltop.sources.recording.changes import Change, change
 from epolltop.sources.recording.forms import ITEMS_MAX, Damaged, require
 from epolltop.sources.recording.head import Head, own_head

@@ -9,7 +9,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from epolltop import __version__
-from epolltop.model.batch import Batch, Descriptor, ProcessKey
+from epolltop.model.batch import Batch
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import ProcessKey
 from epolltop.model.world import Selection
 from epolltop.runtime.transient import Unwritten
 from epolltop.sources import FactSource

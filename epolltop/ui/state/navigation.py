@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from epolltop.model.batch import Event, ProcessKey
+from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import ProcessRow
 from epolltop.query.field import Field, Value
 from epolltop.query.filter import Predicate, comparison, everything, has_alternatives, parse_over

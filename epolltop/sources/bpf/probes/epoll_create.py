@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from epolltop.bcc.machine import Machine
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.probes.spec import CStruct, Hook, KernelTable, ProbeSpec, Rung
 

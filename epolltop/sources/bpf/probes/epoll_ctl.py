@@ -6,16 +6,9 @@ import struct
 from collections.abc import Iterable
 
 from epolltop.bcc.machine import Machine
-from epolltop.model.batch import (
-    NS_PER_TICK,
-    CtlCounts,
-    CtlErrorKey,
-    CtlErrors,
-    CtlKey,
-    CtlOperation,
-    ProcessKey,
-)
+from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey, CtlOperation
 from epolltop.model.limits import UNTRACED
+from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.sources.bpf.probes.spec import WITHOUT, CStruct, Hook, KernelTable, MapEntry, ProbeSpec, Rung
 
 CTL = struct.Struct("=QQQI4x")

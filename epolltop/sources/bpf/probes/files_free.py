@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from epolltop.bcc.machine import Machine
-from epolltop.model.batch import Kind
+from epolltop.model.event import Kind
 from epolltop.model.limits import RELEASES_DERIVED
 from epolltop.sources.bpf.probes.spec import Calibrate, Hook, ProbeSpec, Rung
 

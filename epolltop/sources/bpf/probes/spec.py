@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 from epolltop.bcc.machine import Machine
 from epolltop.bcc.program import Program
-from epolltop.model.batch import Census, Kind, ProcessKey
+from epolltop.model.event import Kind
+from epolltop.model.holding import Census
+from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf.wire import Calibration
 

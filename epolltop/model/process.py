@@ -1,0 +1,46 @@
+"""Processes: their keys, and what /proc tells of one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from epolltop.model.bounds import Name, Text, Ticks
+
+NS_PER_TICK = 10_000_000
+"""A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
+
+
+class ProcessKey(NamedTuple):
+    """A process, safe against reuse of its pid."""
+
+    pid: int
+    """Thread group id."""
+    start: Ticks
+    """Start of the group leader in clock ticks since boot, field 22 of /proc/PID/stat; 0 if unknown."""
+
+
+class Process(NamedTuple):
+    """What /proc says about one process."""
+
+    key: ProcessKey
+    ppid: int | None
+    name: Name
+    command: Text
+    uid: int | None
+    user: Name | None
+    cgroup: Text | None
+    fds: int | None
+    """Open descriptors; None if it may not be read."""
+    fd_limit: int | None
+    """Soft RLIMIT_NOFILE; None if unlimited or unreadable."""
+    container: Name | None = None
+    """Id of the innermost container, or its name with runtimes without ids; None if its cgroup names no container."""
+    ns_pid: int | None = None
+    """The pid of the process in its own PID namespace; equal to its pid if epolltop observes from that namespace."""
+    compat: bool = False
+    """Whether it is known to run a 32-bit program on a 64-bit kernel."""
+    command_bytes: int | None = None
+    """Length of the whole command line, of which `command` may be the beginning; None if not known."""
+    command_truncated: bool = False
+    threads: int | None = None
+    """How many it has; None if not known."""
