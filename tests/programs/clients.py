@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+from collections.abc import Collection
 from typing import NamedTuple
 
 from .fleet import connected
@@ -15,9 +17,13 @@ class Talk(NamedTuple):
 
     question: bytes
     ending: bytes
+    is_kept_alive: bool = True
+    """Each connection is asked again. If not, it is for one question, and others follow."""
 
 
 HTTP = Talk(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"ok")
+HTTP_CLOSE = Talk(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"ok", is_kept_alive=False)
+LINE = Talk(b"hello\n", b"hello\n")
 
 
 def load(address: object, talk: Talk, rounds: int) -> None:
@@ -26,16 +32,22 @@ def load(address: object, talk: Talk, rounds: int) -> None:
     Args:
         address: as `connected` takes it.
         talk: what is asked.
-        rounds: how often, on each connection.
+        rounds: how often, on as many connections at a time.
     """
-    with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(connected(address)) for _ in range(CONNECTIONS)]
-        for _ in range(rounds):
-            for connection in connections:
-                connection.sendall(talk.question)
-            for connection in connections:
-                answer = b""
-                while not answer.endswith(talk.ending):
-                    part = connection.recv(4096)
-                    assert part, f"the server closed the connection after {answer!r}"
-                    answer += part
+    asked_on_each = rounds if talk.is_kept_alive else 1
+    for _ in range(rounds // asked_on_each):
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(connected(address)) for _ in range(CONNECTIONS)]
+            for _ in range(asked_on_each):
+                _ask_once(connections, talk)
+
+
+def _ask_once(connections: Collection[socket.socket], talk: Talk) -> None:
+    for connection in connections:
+        connection.sendall(talk.question)
+    for connection in connections:
+        answer = b""
+        while not answer.endswith(talk.ending):
+            part = connection.recv(4096)
+            assert part, f"the server closed the connection after {answer!r}"
+            answer += part

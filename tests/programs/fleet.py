@@ -17,6 +17,7 @@ from tests.kernel.reference_census import family, reference_census
 from tests.waiting import eventually
 
 _WORKLOADS = Path(__file__).parents[1] / "workloads"
+_SYSTEM = "/usr/bin:/bin"
 
 
 class Program:
@@ -149,6 +150,41 @@ def clocked_loop(directory: Path) -> Program:
     return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
 
 
+def uvloop_service(directory: Path) -> Program:
+    """By the distribution's Python, which has the distribution's uvloop."""
+    port, python = _free_port(), which("python3", _SYSTEM)
+    if subprocess.run([python, "-Ic", "import uvloop"], stderr=subprocess.DEVNULL, check=False).returncode:
+        raise NotInstalled("uvloop is not installed")
+    command = [python, "-I", str(_WORKLOADS / "uvloop_service.py"), str(port)]
+    return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
+
+
+def caddy(directory: Path) -> Program:
+    """Written in Go, and so a server of several threads on one instance."""
+    port = _free_port()
+    (directory / "Caddyfile").write_text(
+        f"""
+        {{
+            admin off
+            auto_https off
+            storage file_system {directory}/storage
+        }}
+        :{port} {{
+            bind 127.0.0.1
+            respond "ok"
+        }}
+        """
+    )
+    run = [which("caddy"), "run", "--adapter", "caddyfile", "--config", str(directory / "Caddyfile")]
+    return Program(["env", f"HOME={directory}", *run], directory, lambda: get(port) == b"ok", port)
+
+
+def java_nio(directory: Path) -> Program:
+    port = _free_port()
+    command = [which("java"), "-Xmx64m", "-XX:TieredStopAtLevel=1", str(_WORKLOADS / "NioService.java"), str(port)]
+    return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
+
+
 def inotify(directory: Path) -> Program:
     watched = directory / "watched"
     watched.mkdir()
@@ -168,6 +204,9 @@ PROGRAMS = {
     "haproxy": haproxy,
     "node": node,
     "python asyncio": asyncio_service,
+    "python uvloop": uvloop_service,
+    "caddy (Go)": caddy,
+    "java.nio": java_nio,
     "python inotify": inotify,
 }
 
@@ -176,16 +215,20 @@ class NotInstalled(Exception):
     """The message names the program."""
 
 
-def which(name: str) -> str:
+def which(name: str, path: str = "") -> str:
     """Where a program is, also one for administrators.
+
+    Args:
+        name: of the program.
+        path: where it is looked for; empty: on PATH, and where servers are.
 
     Raises:
         NotInstalled: nowhere.
     """
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
+    found = shutil.which(name, path=path or os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if found is None:
         raise NotInstalled(f"{name} is not installed")
-    return path
+    return found
 
 
 def _free_port() -> int:

@@ -15,7 +15,7 @@ from tests.waiting import eventually
 
 from . import fleet
 from .bracket import Bracket, Reading, bracketed
-from .clients import HTTP, Talk, load
+from .clients import HTTP, LINE, Talk, load
 from .fleet import NotInstalled, Program, ask_all, get
 from .loops_shown import by_thread
 from .stopping import threads
@@ -148,7 +148,7 @@ def test_asyncio_measures_each_call_of_its_selector(
         return {**now, "both": 0, "waiting": now["waiting_ns"], "away": now["away_ns"]}
 
     def work() -> None:
-        load(program.address, Talk(b"hello\n", b"hello\n"), ROUNDS)
+        load(program.address, LINE, ROUNDS)
         met = told()["timeouts_met"]
         eventually(lambda: told()["timeouts_met"] >= met + 50)
 

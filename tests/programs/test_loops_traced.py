@@ -12,7 +12,7 @@ import pytest
 from tests.kernel.observing import observe
 
 from . import fleet
-from .clients import HTTP, Talk, load
+from .clients import HTTP, HTTP_CLOSE, LINE, Talk, load
 from .fleet import NotInstalled, Program
 from .loops_shown import by_thread
 from .returns import Returned, tracer
@@ -24,11 +24,15 @@ ROUNDS = 150
 
 SERVERS: Mapping[str, tuple[Callable[[Path], Program], Talk]] = {
     "nginx": (fleet.nginx, HTTP),
+    "nginx without keep-alive": (fleet.nginx, HTTP_CLOSE),
     "redis-server": (fleet.redis, Talk(b"PING\r\n", b"+PONG\r\n")),
     "memcached": (fleet.memcached, Talk(b"version\r\n", b"\r\n")),
     "haproxy": (fleet.haproxy, HTTP),
     "node": (fleet.node, HTTP),
-    "python asyncio": (fleet.clocked_loop, Talk(b"hello\n", b"hello\n")),
+    "python asyncio": (fleet.clocked_loop, LINE),
+    "python uvloop": (fleet.uvloop_service, LINE),
+    "caddy (Go)": (fleet.caddy, HTTP),
+    "java.nio": (fleet.java_nio, LINE),
     "haproxy busy-polling": (lambda directory: fleet.haproxy(directory, tune="busy-polling"), HTTP),
 }
 
