@@ -29,6 +29,8 @@ class Coverage:
     """Those of all threads. Otherwise of each process that of its first: the leader, or who outlived it."""
     addresses: bool = True
     """The census names instances as events do. Otherwise by the places in which it saw them."""
+    waits: bool = True
+    """Of threads on instances. Otherwise nothing is told of loops."""
     limit: str = ""
     """The id of one that it says about itself."""
 

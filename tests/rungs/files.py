@@ -62,15 +62,40 @@ class Table:
         return Table({fd: Slot(slot.file, slot.cloexec) for fd, slot in self.slots.items()})
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a wait was asked for."""
+
+    call: str
+    maxevents: int
+    timeout_ns: int | None
+    """None: infinite."""
+    has_room: bool = True
+    """There is memory where the events are to go."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One that has begun."""
+
+    file: File | None
+    """None: the descriptor names no instance."""
+    asked: Asked
+    entered: Bounds
+
+
 @dataclass(eq=False)
 class Thread:
     """A task."""
 
     process: Process
     tid: int
+    start: int
+    """Clock ticks since boot; of one that executed a program, the process'."""
     table: Table
     channel: str
-    waits_on: File | None = None
+    wait: Wait | None = None
+    """In which it is now."""
     refused: int = 0
     """What seccomp answers to epoll_create1; 0: it lets it through."""
     rings: bool = False
@@ -121,6 +146,20 @@ class Failed:
     refused: bool
     """By a filter, before the call began."""
     when: Bounds
+
+
+@dataclass(frozen=True)
+class Waited:
+    """A wait that returned."""
+
+    wait: Wait
+    by: Process
+    tid: int
+    start: int
+    """As in Thread."""
+    result: int
+    """Events, or -errno."""
+    returned: Bounds
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ class Ids:
         """By which its creation was told. A rung that knows places alone may tell it under another later."""
         self.creations: dict[File, Created] = {}
         """Of those that are traced."""
+        self.born: dict[File, str] = {}
+        """By which the creations of all were told that were traced, those that have ended, too."""
 
     def trace(self, creation: Created, name: str) -> None:
         """A creation is told."""
-        self.last[creation.file] = self.traced[creation.file] = name
+        self.last[creation.file] = self.traced[creation.file] = self.born[creation.file] = name
         self.creations[creation.file] = creation
 
     def forget(self, file: File) -> None:

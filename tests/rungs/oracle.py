@@ -6,9 +6,25 @@ socket refers to what was sent to it and not yet received, a ring to what is reg
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 
-from .files import Bounds, Call, Created, Failed, File, Kind, Process, Released, Slot, Table, Thread
+from .files import (
+    Asked,
+    Bounds,
+    Call,
+    Created,
+    Failed,
+    File,
+    Kind,
+    Process,
+    Released,
+    Slot,
+    Table,
+    Thread,
+    Wait,
+    Waited,
+)
 
 LATE_NS = 10_000_000_000
 """What threads of the kernel do is done by then."""
@@ -24,6 +40,7 @@ class Oracle:
         self.created: list[Created] = []
         self.failed: list[Failed] = []
         self.released: list[Released] = []
+        self.waited: list[Waited] = []
         self.made: list[File] = []
         """Files of any kind, by number."""
         self.orphans: dict[File, tuple[Process | None, Bounds]] = {}
@@ -36,7 +53,11 @@ class Oracle:
 
     def threads(self) -> list[Thread]:
         """All that can take a step."""
-        return [thread for process in self.processes for thread in process.threads if not thread.waits_on]
+        return [thread for process in self.processes for thread in process.threads if not thread.wait]
+
+    def waiting(self) -> list[Thread]:
+        """Those that are in a wait."""
+        return [thread for process in self.processes for thread in process.threads if thread.wait]
 
     def sharing(self, table: Table) -> list[Thread]:
         """The threads that refer to a table."""
@@ -126,11 +147,13 @@ class Oracle:
         slots = thread.table.slots
         slots[ring].file.polls.append((thread, slots[fd].file))
 
-    def begin(self, process: Process, tid: int, table: Table, channel: str, *, like: Thread | None = None) -> Thread:
+    def begin(
+        self, process: Process, tid: int, start: int, table: Table, channel: str, *, like: Thread | None = None
+    ) -> Thread:
         """A thread, maybe the first of its process."""
         if process not in self.processes:
             self.processes.append(process)
-        thread = Thread(process, tid, table, channel, refused=like.refused if like else 0)
+        thread = Thread(process, tid, start, table, channel, refused=like.refused if like else 0)
         process.threads.append(thread)
         return thread
 
@@ -144,10 +167,11 @@ class Oracle:
         """Another program: the other threads end, and what is close-on-exec goes."""
         process = thread.process
         self._cancel(thread)
+        self._interrupt(process.threads, when)
         process.threads = [thread]
         self.unshare(thread, when)
         thread.table.slots = {fd: slot for fd, slot in thread.table.slots.items() if not slot.cloexec}
-        thread.tid, thread.channel = process.pid, channel
+        thread.tid, thread.start, thread.channel = process.pid, process.start, channel
         self._settle(process, when, several=True)
 
     def end_thread(self, thread: Thread, when: Bounds) -> None:
@@ -160,14 +184,20 @@ class Oracle:
 
     def end(self, process: Process, when: Bounds) -> None:
         """All its threads at once."""
+        self._interrupt(process.threads, when)
         process.threads.clear()
         self.processes.remove(process)
         self.past.append(process)
         self._settle(process, when, several=True)
 
-    def stop_waiting(self, thread: Thread, when: Bounds) -> None:
-        """It lets go of what it waited on."""
-        thread.waits_on = None
+    def enter(self, thread: Thread, fd: int, asked: Asked, when: Bounds) -> None:
+        """A thread waits, and refers to what it waits on."""
+        slot = thread.table.slots.get(fd)
+        thread.wait = Wait(slot.file if slot and slot.file.kind is Kind.EPOLL else None, asked, when)
+
+    def leave(self, thread: Thread, result: int, when: Bounds) -> None:
+        """Its wait returns: it lets go of that."""
+        self._returned(thread, result, when)
         self._settle(thread.process, when)
 
     def collected(self, when: Bounds) -> None:
@@ -202,6 +232,17 @@ class Oracle:
             perhaps = frozenset(self._torn.get(file, ()))
             self.released.append(Released(file, by, (when[0], when[1] + LATE_NS) if torn else when, torn, perhaps))
 
+    def _returned(self, thread: Thread, result: int, when: Bounds) -> None:
+        assert thread.wait is not None
+        self.waited.append(Waited(thread.wait, thread.process, thread.tid, thread.start, result, when))
+        thread.wait = None
+
+    def _interrupt(self, threads: list[Thread], when: Bounds) -> None:
+        """Who is killed in a wait returns from it first."""
+        for thread in threads:
+            if thread.wait:
+                self._returned(thread, -errno.EINTR, when)
+
     def _cancel(self, thread: Thread) -> None:
         """What rings wait on for it is let go of."""
         for file in self._files:
@@ -230,8 +271,8 @@ class Oracle:
         for process in self.processes:
             for thread in process.threads:
                 yield from (slot.file for slot in thread.table.slots.values())
-                if thread.waits_on:
-                    yield thread.waits_on
+                if thread.wait and thread.wait.file:
+                    yield thread.wait.file
 
     def _inside(self, files: list[File] | set[File]) -> Iterator[File]:
         for file in files:

@@ -110,17 +110,17 @@ class Puppets:
         """Waits for the end of its process."""
         assert self._poll(self._channels[name].pidfd), f"process {self._channels[name].pid} does not end"
 
-    def wait(self, name: str, pid: int, tid: int, fd: int) -> None:
-        """Has a thread wait on an instance, and waits until it does. What io_uring has left to do may end a wait."""
+    def answer_or_sleep(self, name: str, pid: int, tid: int) -> dict[str, Any] | None:
+        """Of a step that waits on an instance; None as soon as its thread sleeps in that."""
 
-        def inside() -> bool:
-            if self._poll(self._channels[name].replies, patience_s=0):
-                assert self.answer(name)["errno"] == errno.EINTR
-                self.begin(name, "wait", fd=fd)
-            return waits(pid, tid)
+        def settled() -> bool:
+            return self._has_answered(name) or waits(pid, tid)
 
-        self.begin(name, "wait", fd=fd)
-        eventually(inside, _PATIENCE_S)
+        eventually(settled, _PATIENCE_S)
+        return self.answer(name) if self._has_answered(name) else None
+
+    def _has_answered(self, name: str) -> bool:
+        return self._poll(self._channels[name].replies, patience_s=0)
 
     def thread_ended(self, pid: int, tid: int) -> None:
         """Waits until a thread has ended, or, of a leader that others outlive, is a zombie."""
@@ -177,9 +177,10 @@ class Puppets:
         self.close()
 
 
-def start_of(pid: int) -> int:
-    """Of a process, in clock ticks since boot."""
-    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
+def start_of(pid: int, tid: int | None = None) -> int:
+    """Of a process, or one of its threads, in clock ticks since boot."""
+    stat = Path(f"/proc/{pid}/stat" if tid is None else f"/proc/{pid}/task/{tid}/stat")
+    return int(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
 
 
 def now_ns() -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from tests.waiting import eventually
 from tests.workloads import rings
 
-from .files import Bounds, Call, File, Kind, Process, Table, Thread
+from .files import Asked, Bounds, Call, File, Kind, Process, Table, Thread
 from .oracle import LATE_NS, Oracle
 from .puppets import Puppets, name_of, now_ns, start_of
 
@@ -75,6 +75,7 @@ class RandomRun:
     def _makes(self, move: Move, thread: Thread) -> bool:
         made, ended = len(self.oracle.made), len(self.oracle.released)
         done = move(self, thread)
+        self._hear_waits()
         if done:
             self._add("+", self.oracle.made[made:])
             self._add("-", (end.file for end in self.oracle.released[ended:]))
@@ -160,7 +161,50 @@ class RandomRun:
         if "errno" in reply:
             return None
         pid = self.puppets.greeting(name)["pid"]
-        return self.oracle.begin(Process(pid, start_of(pid)), pid, table, name, like=like)
+        process = Process(pid, start_of(pid))
+        return self.oracle.begin(process, pid, process.start, table, name, like=like)
+
+    def turns(self, thread: Thread, waits: Sequence[tuple[int, Asked]]) -> None:
+        """Has a thread wait, again and again, each time on a descriptor; no wait may last."""
+        asked_for = [_in_words(fd, asked) for fd, asked in waits]
+        reply = self.puppets.do(thread.channel, "turns", waits=asked_for)
+        self.note(thread, "turns", {"waits": asked_for}, {"done": [result for result, *_ in reply["done"]]})
+        for (fd, asked), (result, before, after) in zip(waits, reply["done"], strict=True):
+            self.oracle.enter(thread, fd, asked, (before, after))
+            self.oracle.leave(thread, result, (before, after))
+
+    def wait(self, thread: Thread, fd: int, asked: Asked) -> None:
+        """Has a thread wait as long as it has to."""
+        before = self.begun(thread, "turns", waits=[_in_words(fd, asked)])
+        self.oracle.enter(thread, fd, asked, (before, before))
+        answer = self._answer(thread)
+        if answer is None:
+            self.oracle.enter(thread, fd, asked, (before, now_ns()))
+        else:
+            ((result, before, after),) = answer["done"]
+            self.oracle.enter(thread, fd, asked, (before, after))
+            self.oracle.leave(thread, result, (before, after))
+
+    def interrupt(self, thread: Thread) -> None:
+        """Ends a wait by a signal."""
+        before = now_ns()
+        self.puppets.interrupt(thread.process.pid, thread.tid)
+        self._left(thread, before, self.puppets.answer(thread.channel))
+
+    def _answer(self, thread: Thread) -> dict[str, Any] | None:
+        return self.puppets.answer_or_sleep(thread.channel, thread.process.pid, thread.tid)
+
+    def _left(self, thread: Thread, earliest_ns: int, answer: dict[str, Any]) -> None:
+        ((result, _, after),) = answer["done"]
+        self.note(thread, "leaves the wait", {}, {"done": result})
+        self.oracle.leave(thread, result, (earliest_ns, after))
+
+    def _hear_waits(self) -> None:
+        """What a move did may have ended waits, and these may end others."""
+        while answers := [(thread, answer) for thread in self.oracle.waiting() if (answer := self._answer(thread))]:
+            for thread, answer in answers:
+                assert thread.wait is not None
+                self._left(thread, thread.wait.entered[1], answer)
 
     def kill(self, process: Process) -> None:
         """Ends all its threads at once."""
@@ -205,6 +249,11 @@ class RandomRun:
 
 
 Move = Callable[[RandomRun, Thread], bool]
+
+
+def _in_words(fd: int, asked: Asked) -> tuple[int, str, int, int, bool]:
+    """As the step has it."""
+    return fd, asked.call, asked.maxevents, -1 if asked.timeout_ns is None else asked.timeout_ns, asked.has_room
 
 
 def _named(files: Iterable[File]) -> Iterable[str]:

@@ -58,6 +58,7 @@ _PROC = Coverage(
     releases=False,
     tables=False,
     addresses=False,
+    waits=False,
     limit=SHORT_LIVED_UNSEEN,
 )
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.workloads import rings
+from tests.workloads import rings, turns
 
 Reply = dict[str, Any]
 
@@ -159,11 +159,6 @@ def watch(fd: int, target: int) -> Reply:
     """EPOLL_CTL_ADD for EPOLLIN."""
     event = ctypes.create_string_buffer(struct.pack("=IQ", 1, target), 16)
     return _did(_libc.epoll_ctl(fd, 1, target, event))
-
-
-def wait(fd: int) -> Reply:
-    """Waits on an instance until a signal ends it."""
-    return _did(_libc.epoll_wait(fd, ctypes.create_string_buffer(64), 1, -1))
 
 
 def fork(name: str) -> Reply:
@@ -307,8 +302,9 @@ _STEPS: dict[str, Callable[..., Reply]] = {
     step.__name__: step
     for step in (
         create1, create, create_without_room, create1_compat, create_compat, has_compat, pairs, hold, close,
-        close_range, dup, dup2, dup3, dup_from, watch, wait, fork, clone, thread, unshare_files, execute, end,
+        close_range, dup, dup2, dup3, dup_from, watch, fork, clone, thread, unshare_files, execute, end,
         be_killed, look_at, end_thread, sockets, send, receive, collect, take_from, refuse_creation, *rings.STEPS,
+        *turns.STEPS,
     )
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from tests.kernel.calls import SIZED
 from tests.rungs.puppets import Puppets
 from tests.rungs.random_run import Move
 
-from . import creations, descriptors, failures, processes, rings, sockets
+from . import creations, descriptors, failures, processes, rings, sockets, waits
 
 MOVES: dict[Move, float] = {
     creations.create1: 8,
@@ -29,8 +29,8 @@ MOVES: dict[Move, float] = {
     descriptors.dup: 3,
     descriptors.dup_over: 3,
     descriptors.watch: 1,
-    processes.wait: 4,
-    processes.wake: 8,
+    waits.wait: 4,
+    waits.wake: 8,
     processes.fork: 2,
     processes.clone_files: 1,
     processes.same_pid_again: 1,
@@ -55,12 +55,13 @@ MOVES: dict[Move, float] = {
     processes.execute_with_another_table: 0.5,
     processes.leave_to_another_table: 0.5,
     processes.burst: 0.5,
+    waits.turns: 4,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 
 PREPARED_BY: dict[Move, tuple[Move, ...]] = {
-    processes.wait: (processes.thread, creations.create1),
-    processes.wake: (processes.thread, creations.create1, processes.wait),
+    waits.wait: (processes.thread, creations.create1),
+    waits.wake: (processes.thread, creations.create1, waits.wait),
     processes.unshare: (processes.thread,),
     processes.end_thread: (processes.thread,),
     processes.execute_with_another_table: (processes.thread, processes.unshare),
@@ -72,6 +73,7 @@ PREPARED_BY: dict[Move, tuple[Move, ...]] = {
     rings.unregister_files: (creations.create1, rings.ring, rings.register_files),
     rings.install_from_ring: (creations.create1, rings.ring, rings.register_files),
     rings.poll_by_ring: (creations.create1, rings.ring),
+    waits.turns: (creations.create1,),
 }
 """What makes possible the moves that seldom are."""
 

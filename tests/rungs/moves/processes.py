@@ -1,43 +1,18 @@
-"""Processes and threads come, wait, and go, and with them their tables."""
+"""Processes and threads come and go, and with them their tables."""
 
 from __future__ import annotations
 
-import errno
 import os
 from itertools import pairwise
 
 from tests.rungs.files import Call, Thread
-from tests.rungs.puppets import now_ns
+from tests.rungs.puppets import now_ns, start_of
 from tests.rungs.random_run import RandomRun
 from tests.waiting import eventually
 
 TASKS_MAX = 8
 _TICK_NS = 10_000_000
 _BURST = 200  # instances
-
-
-def wait(run: RandomRun, thread: Thread) -> bool:
-    fd = run.pick(thread)
-    if fd is None or len(thread.process.threads) < 2 or thread.rings:
-        return False
-    run.note(thread, "wait", {"fd": fd})
-    run.puppets.wait(thread.channel, thread.process.pid, thread.tid, fd)
-    thread.waits_on = thread.table.slots[fd].file
-    return True
-
-
-def wake(run: RandomRun, _: Thread) -> bool:
-    waiting = [thread for process in run.oracle.processes for thread in process.threads if thread.waits_on]
-    if not waiting:
-        return False
-    thread = run.random.choice(waiting)
-    before = now_ns()
-    run.puppets.interrupt(thread.process.pid, thread.tid)
-    reply = run.puppets.answer(thread.channel)
-    assert reply["errno"] == errno.EINTR
-    run.note(thread, "is woken")
-    run.oracle.stop_waiting(thread, (before, reply["when"][1]))
-    return True
 
 
 def fork(run: RandomRun, thread: Thread) -> bool:
@@ -71,7 +46,8 @@ def thread(run: RandomRun, thread: Thread) -> bool:
     run.puppets.do(thread.channel, "thread", name=name)
     tid = run.puppets.greeting(name)["tid"]
     run.note(thread, "thread", {}, {"done": tid})
-    run.oracle.begin(thread.process, tid, thread.table, name, like=thread)
+    start = start_of(thread.process.pid, tid)
+    run.oracle.begin(thread.process, tid, start, thread.table, name, like=thread)
     return True
 
 

@@ -1,0 +1,53 @@
+"""Threads wait on instances: for events that come or do not, as long as they are told to, and in wrong ways."""
+
+from __future__ import annotations
+
+from tests.rungs.files import Asked, Thread
+from tests.rungs.random_run import RandomRun
+from tests.workloads.turns import WAITS
+
+_MS = 1_000_000
+_AN_HOUR = 3_600_000 * _MS
+_TURNS_MAX = 12
+_NOT_OPEN = 1_000_000
+
+
+def wait(run: RandomRun, thread: Thread) -> bool:
+    """Until something ends it."""
+    fd = run.pick(thread)
+    if fd is None or len(thread.process.threads) < 2 or thread.rings:
+        return False
+    run.wait(thread, fd, Asked(_call(run), run.random.choice([1, 8, 64]), run.random.choice([None, _AN_HOUR])))
+    return True
+
+
+def wake(run: RandomRun, _: Thread) -> bool:
+    waiting = run.oracle.waiting()
+    if not waiting:
+        return False
+    run.interrupt(run.random.choice(waiting))
+    return True
+
+
+def turns(run: RandomRun, thread: Thread) -> bool:
+    """Several waits in a row, none of which lasts, mostly on one instance."""
+    fd = run.pick(thread)
+    if fd is None:
+        return False
+    run.turns(thread, [_turn(run, thread, fd) for _ in range(run.random.randint(1, _TURNS_MAX))])
+    return True
+
+
+def _turn(run: RandomRun, thread: Thread, fd: int) -> tuple[int, Asked]:
+    call, ms = _call(run), run.random.choice([0, 0, 0, 1, 1, 3])
+    ns = run.random.choice([0, 1, 300_000]) if call == "epoll_pwait2" else 0
+    most, usual = run.random.choice([1, 7, 8, 64]), run.random.random() < 0.7
+    if usual:
+        return fd, Asked(call, most, ms * _MS + ns)
+    others = [fd, _NOT_OPEN, *run.fds(thread, None)]
+    most = run.random.choice([most, 0, -1])
+    return run.random.choice(others), Asked(call, most, ms * _MS, has_room=run.random.random() < 0.5)
+
+
+def _call(run: RandomRun) -> str:
+    return run.random.choice(list(WAITS))

@@ -1,0 +1,46 @@
+"""Waits on instances, with the clock readings around each, and changes of interest lists."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import struct
+import time
+from typing import Any
+
+_libc = ctypes.CDLL(None, use_errno=True)
+WAITS = {
+    "x86_64": {"epoll_wait": 232, "epoll_pwait": 281, "epoll_pwait2": 441},
+    "aarch64": {"epoll_pwait": 22, "epoll_pwait2": 441},
+}[platform.machine()]
+"""Their numbers; by number, because older C libraries have no epoll_pwait2."""
+_ROOM = 64
+"""Events that there is room for."""
+
+
+def turns(waits: list[tuple[int, str, int, int, bool]]) -> dict[str, Any]:
+    """Waits, one after another.
+
+    Args:
+        waits: descriptor, call, maxevents, timeout in nanoseconds (-1: infinite), and whether events have room.
+
+    Returns:
+        Of each wait what it returned, -errno if it failed, and the boot clock just before and just after.
+    """
+    events, clock = ctypes.create_string_buffer(16 * _ROOM), time.CLOCK_BOOTTIME
+    returned = []
+    for fd, call, maxevents, timeout_ns, has_room in waits:
+        until = _timespec(timeout_ns) if call == "epoll_pwait2" else ctypes.c_long(max(-1, timeout_ns // 1_000_000))
+        arguments = WAITS[call], fd, events if has_room else 1, maxevents, until, None, 8
+        before = time.clock_gettime_ns(clock)
+        result = _libc.syscall(*arguments)
+        after = time.clock_gettime_ns(clock)
+        returned.append((-ctypes.get_errno() if result < 0 else result, before, after))
+    return {"done": returned}
+
+
+def _timespec(ns: int) -> bytes | None:
+    return None if ns < 0 else struct.pack("qq", *divmod(ns, 1_000_000_000))
+
+
+STEPS = (turns,)
