@@ -283,18 +283,23 @@ def test_failures_leave_creations_their_events(observing: Observing, actor: Acto
 
 
 @PROOFS("With more than 32 processors that limit is lower, because each processor has a smaller part of the buffer.")
-def test_as_much_is_told_as_there_is_room_for(actor: Actor) -> None:
+def test_as_much_is_told_as_there_is_room_for() -> None:
     assert Sizes().with_room(32).detail_per_s == 20_000
     # As many pages a processor as it would have among 256.
     many = replace(Sizes(), pages_per_cpu=Sizes().pages(256)).with_room(256)
     assert (many.pages(2), many.detail_per_s) == (32, 3_150)
-    with observe(sizes=many) as observing:
-        os.sched_setaffinity(actor.pid, {min(os.sched_getaffinity(0))})
-        actor.do("pairs", count=20_000)
-        row = observing.row(actor.pid)
-        assert observing.batch.source.lost == 0
-        assert 200 < row.created - row.sampled_out < 20_000
-        assert len(observing.events(actor.pid, Kind.CREATE)) == row.created - row.sampled_out
+
+    def nothing_is_lost() -> bool:
+        with observe(sizes=many) as observing, Actor() as actor:
+            os.sched_setaffinity(actor.pid, {min(os.sched_getaffinity(0))})
+            actor.do("pairs", count=20_000)
+            row = observing.row(actor.pid)
+            told = row.created - row.sampled_out
+            assert 200 < told < 20_000
+            return observing.batch.source.lost == 0 and len(observing.events(actor.pid, Kind.CREATE)) == told
+
+    # On a busy machine the drain may come late, and the buffer is full before. Without the limit it always is.
+    eventually(nothing_is_lost)
 
 
 @PROOFS("epolltop leaves out its own instances, unless it is started with `--include-self`.")
