@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epolltop.command_line import Answered, BadUsage
-from epolltop.errors import MORE_DESCRIPTORS, SourceEnded, SourceUnavailable, Unplayable
+from epolltop.errors import SourceEnded, SourceUnavailable, Unplayable
 from epolltop.options import Options, parse_options
 from epolltop.output.batch_tables import run_batch
 from epolltop.output.doctor import Kept, doctor_report
@@ -27,6 +27,7 @@ from epolltop.output.formats import FORMATS
 from epolltop.output.parts import by_blocks
 from epolltop.output.record_command import run_record
 from epolltop.output.snapshot_command import run_snapshot
+from epolltop.query.refusal_catalogue import MORE_DESCRIPTORS, refusal_remedy, refusal_words
 from epolltop.query.view import EVENTS
 from epolltop.runtime import least_rights as least
 from epolltop.runtime.descriptors import settle
@@ -97,7 +98,8 @@ def _told(step: Callable[[], int | None], options: Options | None = None) -> int
         return gone.code
     except SourceUnavailable as error:
         insisted = options is not None and options.source != "auto"
-        return _complain(*str(error).splitlines(), f"  remedy: {error.remedy}", code=NO_SOURCE if insisted else FAILED)
+        why, remedy = refusal_words(error.evidence), refusal_remedy(error.evidence)
+        return _complain(*why.splitlines(), f"  remedy: {remedy}", code=NO_SOURCE if insisted else FAILED)
     except Unplayable as error:
         name = options.saved if options is not None and options.saved != "-" else "stdin"
         return _complain(f"{name}: {error}")
@@ -318,7 +320,7 @@ def _doctor(options: Options, stdout: Stdout) -> int:
     try:
         source = _opened(options)
     except SourceUnavailable as error:
-        why, code = f"{error}; remedy: {error.remedy}", NO_SOURCE
+        why, code = f"{refusal_words(error.evidence)}; remedy: {refusal_remedy(error.evidence)}", NO_SOURCE
     needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
     keep_only(source.needs if source else ())
     if source:

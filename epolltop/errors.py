@@ -1,36 +1,31 @@
-"""Why something cannot be done, in words a person can act on."""
+"""Why something cannot be done, as data. `query.refusal_catalogue` has the words."""
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from epolltop.text.safe import printable
 
 
 class SourceUnavailable(Exception):
-    """A source cannot run here. The message says why; the remedy says what a person can do about it."""
+    """A source cannot run here."""
 
-    def __init__(self, why: str, remedy: str, *, cause: str = "", number: int = 0) -> None:
+    def __init__(
+        self, cause: str, evidence: Mapping[str, int | str] = MappingProxyType({}), *, number: int = 0
+    ) -> None:
         """Not raised yet.
 
         Args:
-            why: for people.
-            remedy: for people, too.
-            cause: the same as `why` for programs, an id of docs/snapshot.md; empty if it has none.
+            cause: an id of docs/snapshot.md.
+            evidence: what else is known, by name.
             number: the errno with which the kernel refused; 0 if it is not known, or nothing was asked.
         """
-        super().__init__(why)
-        self.remedy = remedy
-        self.cause = cause
-        self.errno = number
-
-    @property
-    def evidence(self) -> dict[str, str]:
-        """All of it by name, as the evidence of a limit: the errno as EPERM, and nothing that is not known."""
-        name = errno.errorcode.get(self.errno, "")
-        known = {"why": str(self), "remedy": self.remedy, "cause": self.cause, "errno": name}
-        return {each: text for each, text in known.items() if text}
+        known = {"errno": errno.errorcode[number]} if number in errno.errorcode else {}
+        self.evidence: Mapping[str, int | str] = {"cause": cause, **known, **evidence}
+        super().__init__(" ".join(f"{name}={value}" for name, value in self.evidence.items()))
 
 
 class SourceEnded(Exception):
@@ -48,17 +43,12 @@ WHY_CHARS_MAX = 200
 """Characters of such a message: a file may have a word of megabytes instead of a number."""
 
 
-MORE_DESCRIPTORS = "ulimit -n 1024"
-"""The remedy if too few descriptors are allowed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Requirement:
     """Something that a source needs of the machine, and whether the machine has it."""
 
     name: str
+    """In lower case, the cause of a refusal if it is not met."""
     met: bool
-    detail: str
-    """What was found."""
-    remedy: str = ""
-    """What to do if it is not met; empty if it is, or if nothing can be done."""
+    evidence: Mapping[str, int | str]
+    """What was found, as in SourceUnavailable."""

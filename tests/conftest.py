@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from epolltop.errors import SourceUnavailable
+from epolltop.query.refusal_catalogue import refusal_remedy, refusal_words
 
 # Time asserts nothing: other work shares the machine.
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -55,5 +56,5 @@ def _missing_for_bpf() -> str:
         require()
         load_bcc()
     except SourceUnavailable as error:
-        return f"{error}; remedy: {error.remedy}"
+        return f"{refusal_words(error.evidence)}; remedy: {refusal_remedy(error.evidence)}"
     return ""

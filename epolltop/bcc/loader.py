@@ -23,16 +23,6 @@ PLACES = (
     "/usr/lib64/python3.*/site-packages",  # Fedora
 )
 
-_INSTALL = {
-    "debian": "sudo apt install python3-bpfcc",
-    "ubuntu": "sudo apt install python3-bpfcc",
-    "fedora": "sudo dnf install python3-bcc",
-    "rhel": "sudo dnf install python3-bcc",
-    "arch": "sudo pacman -S python-bcc",
-    "alpine": "sudo apk add py3-bcc",
-    "suse": "sudo zypper install python3-bcc",
-}
-
 
 def load_bcc(places: Sequence[str] = PLACES) -> Any:
     """Loads the module `bcc` from where distributions install it, or else imports it by its name.
@@ -60,25 +50,18 @@ def load_bcc(places: Sequence[str] = PLACES) -> Any:
     except ImportError:
         other = None
     if other:
-        raise SourceUnavailable(
-            f"the Python package bcc at {other} is not BCC, the BPF compiler collection, but an unrelated one",
-            f"pip uninstall bcc, then: {install_hint()}",
-            cause="bcc",
-        )
-    raise SourceUnavailable("BCC's Python module is not installed", install_hint(), cause="bcc")
+        raise SourceUnavailable("bcc", {"state": "unrelated", "path": other, "distribution": distribution()})
+    raise SourceUnavailable("bcc", {"state": "missing", "distribution": distribution()})
 
 
-def install_hint(os_release: str = "/etc/os-release") -> str:
-    """The command that installs BCC on this distribution."""
+def distribution(os_release: str = "/etc/os-release") -> str:
+    """The id of this distribution, and after a space those that it is like; empty if not known."""
     try:
         with open(os_release, encoding="utf-8") as file:
             lines = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
     except (OSError, UnicodeDecodeError):
         lines = {}
-    for name in f"{lines.get('ID', '')} {lines.get('ID_LIKE', '')}".replace('"', "").split():
-        if name in _INSTALL:
-            return _INSTALL[name]
-    return "install your distribution's BCC package for Python (python3-bpfcc, python3-bcc, python-bcc or py3-bcc)"
+    return f"{lines.get('ID', '')} {lines.get('ID_LIKE', '')}".replace('"', "").strip()
 
 
 class _UnrelatedPackage(Exception):
@@ -116,17 +99,17 @@ def _load_from(directory: str) -> ModuleType:
 
 
 class _explained:
-    """Turns ctypes' errors about a bad libbcc into a sentence with a remedy."""
+    """Turns ctypes' errors about a bad libbcc into refusals."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise SourceUnavailable(f"BCC's library cannot be loaded: {error}", install_hint(), cause="bcc") from None
+            raise _refusal("no_library", error) from None
         if isinstance(error, AttributeError):
-            raise SourceUnavailable(
-                f"BCC's Python module and its library are of different versions: {error}",
-                f"remove copies of BCC that the distribution did not install, then: {install_hint()}",
-                cause="bcc",
-            ) from None
+            raise _refusal("mixed", error) from None
+
+
+def _refusal(state: str, error: BaseException) -> SourceUnavailable:
+    return SourceUnavailable("bcc", {"state": state, "said": str(error), "distribution": distribution()})

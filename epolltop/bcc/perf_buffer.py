@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from epolltop.bcc import syscalls
-from epolltop.bcc.remedies import remedy
 from epolltop.errors import SourceUnavailable
 from epolltop.runtime.descriptors import silenced
+from epolltop.runtime.own_command import own_command
 
 # src/cc/libbpf.h of BCC: cookie, data, size; cookie, count.
 _RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
@@ -58,12 +58,8 @@ class PerfBuffer:
                     self._listen(cpu)
         except OSError as error:
             call = error.call if isinstance(error, syscalls.Refused) else ""
-            raise SourceUnavailable(
-                f"the kernel refused the perf buffer: {error}",
-                remedy(call, error.errno or 0) or "use --source proc",
-                cause="perf_buffer",
-                number=error.errno or 0,
-            ) from None
+            evidence = {"call": call, "program": own_command()}
+            raise SourceUnavailable("perf_buffer", evidence, number=error.errno or 0) from None
 
     def listen_again(self, cpu: int) -> None:
         """Has the next `consume` make a new ring for a CPU: after the CPU was offline, nothing enters the old one."""

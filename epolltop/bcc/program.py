@@ -24,7 +24,7 @@ from typing import Any
 from epolltop.bcc import kretprobes, syscalls
 from epolltop.bcc.btf import VMLINUX, Btf
 from epolltop.bcc.perf_buffer import PerfBuffer
-from epolltop.bcc.remedies import number_in, remedy
+from epolltop.bcc.printed_errno import number_in
 from epolltop.errors import SourceUnavailable
 from epolltop.proc.fdinfo import own_recursion_misses
 from epolltop.runtime.descriptors import is_open, silenced
@@ -36,10 +36,14 @@ them the kernel leaves off before the end."""
 
 
 class AttachError(Exception):
-    """A program could not be loaded or attached; the message is BCC's."""
+    """A program could not be loaded or attached."""
 
-    def __init__(self, why: str, *, no_tracepoint: bool = False) -> None:
-        super().__init__(why)
+    def __init__(self, hook: str, number: int, *, no_tracepoint: bool = False) -> None:
+        super().__init__(f"{hook}: {os.strerror(number)}")
+        self.hook = hook
+        """As fentry:do_epoll_wait."""
+        self.errno = number
+        """0 if it is not known."""
         self.no_tracepoint = no_tracepoint
         """A tracepoint was not there, or out of reach."""
 
@@ -105,13 +109,8 @@ class Program:
                 finally:
                     said = printed()
         except Exception as error:
-            number = number_in(f"{error}{said}")
-            raise SourceUnavailable(
-                f"the BPF programs do not compile or load here: {error}\n{said}".rstrip(),
-                remedy("bpf", number) or "please report this message together with the output of epolltop doctor",
-                cause="programs",
-                number=number,
-            ) from None
+            said = f"{error}\n{said}".rstrip()
+            raise SourceUnavailable("programs", {"call": "bpf", "said": said}, number=number_in(said)) from None
         finally:
             os.environ.pop("BCC_KERNEL_SOURCE")
 
@@ -135,12 +134,13 @@ class Program:
             "tracepoint": lambda: self._attach_tracepoint(name, target),
             "raw_tracepoint": lambda: bpf.attach_raw_tracepoint(tp=to, fn_name=name),
         }
+        ctypes.set_errno(0)
         try:
             with silenced():
                 calls[how]()
         except Exception as error:  # BCC raises bare Exception for everything
             absent = isinstance(error, syscalls.NoTracepoint)
-            raise AttachError(_in_words(error), no_tracepoint=absent) from None
+            raise AttachError(f"{how}:{target}", _number_of(error), no_tracepoint=absent) from error
         self._attached[how, target] = bpf.funcs[name].fd
 
     def misses(self, how: str, target: str) -> int:
@@ -211,7 +211,8 @@ class Program:
         Raises:
             AttachError: refused (no BTF, before Linux 5.8).
         """
-        lib = self._lib
+        lib, hook = self._lib, f"iterator:{program}"
+        ctypes.set_errno(0)
         try:
             function = self._load_iterator(program)
             with silenced():
@@ -219,9 +220,9 @@ class Program:
                 lib.bcc_iter_create.argtypes = [ctypes.c_int]
                 link = lib.bcc_iter_attach(function, None, 0)
         except Exception as error:  # BCC raises bare Exception
-            raise AttachError(str(error)) from None
+            raise AttachError(hook, _number_of(error)) from error
         if link < 0:
-            raise AttachError(f"{program}: {os.strerror(ctypes.get_errno())}")
+            raise AttachError(hook, ctypes.get_errno())
         self._links.append(link)
 
         def begin() -> io.FileIO:
@@ -277,10 +278,9 @@ class Program:
             self._object.cleanup()
 
 
-def _in_words(error: Exception) -> str:
-    """BCC's message without Python's marks of bytes. For EPERM it blames missing privileges, of which root has all."""
-    said = re.sub(r"b'([^']*)'", r"\1", str(error))
-    return "the kernel does not permit it" if said.startswith("Need super-user privileges") else said
+def _number_of(error: Exception) -> int:
+    """The errno of a refusal, which libbcc's last call left behind if BCC raised it."""
+    return (error.errno if isinstance(error, OSError) else None) or ctypes.get_errno()
 
 
 class HashMap:

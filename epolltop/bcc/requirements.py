@@ -1,4 +1,4 @@
-"""What the BPF source needs of a machine, each with its state and one remedy."""
+"""What the BPF source needs of a machine, and what this machine has of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from epolltop.bcc.btf import VMLINUX
 from epolltop.bcc.loader import load_bcc
-from epolltop.bcc.remedies import as_root
 from epolltop.bcc.syscalls import TRACEFS, mount
 from epolltop.errors import Requirement, SourceUnavailable
 from epolltop.proc import mountinfo
 from epolltop.proc.ns import in_first_user_namespace
+from epolltop.runtime.own_command import own_command
 from epolltop.runtime.privileges import Capability, has
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
@@ -27,16 +27,10 @@ def requirements() -> tuple[Requirement, ...]:
 def privileges() -> Requirement:
     """Whether this thread may load BPF programs."""
     able = has(Capability.SYS_ADMIN) or (has(Capability.BPF) and has(Capability.PERFMON))
-    who = "root" if os.geteuid() == 0 else f"uid {os.geteuid()}"
-    if able and not in_first_user_namespace():
-        outside = "run it outside of this user namespace (rootless container), as root"
-        return Requirement("privileges", False, f"{who} of a user namespace, may not load BPF programs", outside)
-    return Requirement(
-        "privileges",
-        able,
-        f"{who}, {'may' if able else 'may not'} load BPF programs",
-        "" if able else as_root(),
-    )
+    within = able and not in_first_user_namespace()
+    met = able and not within
+    state = "user_namespace" if within else "enough" if met else "too_few"
+    return Requirement("privileges", met, {"uid": os.geteuid(), "state": state, "program": own_command()})
 
 
 def tracefs() -> Requirement:
@@ -44,20 +38,18 @@ def tracefs() -> Requirement:
     for path in map(Path, TRACEFS):
         # os.path, because Path.is_dir raises if access is denied: both directories are root's.
         if os.path.isdir(path / "events" / "syscalls"):
-            return Requirement("tracefs", True, f"mounted at {path}")
+            return Requirement("tracefs", True, {"tracefs": "mounted", "path": str(path)})
     if os.geteuid() != 0 and mountinfo.has(b"tracefs"):
-        return Requirement("tracefs", False, "mounted, but only root may read it", as_root())
+        return Requirement("tracefs", False, {"tracefs": "unreadable", "program": own_command()})
     if any(os.path.isdir(os.path.join(path, "events")) for path in TRACEFS):
-        return Requirement("tracefs", False, "has no syscall tracepoints", "a kernel with CONFIG_FTRACE_SYSCALLS=y")
-    remedy = f"sudo mount -t tracefs tracefs {TRACEFS[0]}"
-    return Requirement("tracefs", False, "not mounted, so there are no tracepoints to attach to", remedy)
+        return Requirement("tracefs", False, {"tracefs": "no_syscalls"})
+    return Requirement("tracefs", False, {"tracefs": "not_mounted", "path": TRACEFS[0]})
 
 
 def btf() -> Requirement:
     """Whether the offsets of structures can be read."""
     there = os.access(VMLINUX, os.R_OK)
-    remedy = "" if there else "a kernel with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora, Arch have it)"
-    return Requirement("BTF", there, f"{VMLINUX} {'readable' if there else 'is missing'}", remedy)
+    return Requirement("BTF", there, {"state": "readable" if there else "missing", "path": str(VMLINUX)})
 
 
 def lockdown() -> Requirement:
@@ -67,16 +59,16 @@ def lockdown() -> Requirement:
         state = state[state.index("[") + 1 : state.index("]")]
     except (OSError, ValueError):
         state = "none"
-    met = state != "confidentiality"
-    return Requirement("lockdown", met, state, "" if met else "boot without lockdown=confidentiality")
+    return Requirement("lockdown", state != "confidentiality", {"state": state})
 
 
 def _bcc() -> Requirement:
     try:
         bcc = load_bcc()
     except SourceUnavailable as error:
-        return Requirement("BCC", False, str(error), error.remedy)
-    return Requirement("BCC", True, f"{getattr(bcc, '__version__', 'version unknown')} from {bcc.__path__[0]}")
+        return Requirement("BCC", False, error.evidence)
+    found = {"state": "found", "version": getattr(bcc, "__version__", ""), "path": bcc.__path__[0]}
+    return Requirement("BCC", True, found)
 
 
 def require() -> None:
@@ -91,7 +83,7 @@ def require() -> None:
     for check in (privileges, lockdown, btf):
         need = check()
         if not need.met:
-            raise SourceUnavailable(f"{need.name}: {need.detail}", need.remedy, cause=need.name.lower())
+            raise SourceUnavailable(need.name.lower(), need.evidence)
 
 
 def kernel() -> str:

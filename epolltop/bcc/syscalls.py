@@ -7,6 +7,7 @@ buffer whose events wake nobody, finds tracepoints only in debugfs, and cannot r
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import platform
@@ -38,7 +39,6 @@ _COUNT = struct.Struct("=32xI")
 _PROGRAM = struct.Struct("=IIQQ16xII16sII36xIII")
 _PROG_LOAD, _MAP_LOOKUP_BATCH = 5, 24
 _PROG_TYPE_TRACING, _TRACE_ITER = 26, 28
-_ENOENT = 2
 
 
 class Refused(OSError):
@@ -120,7 +120,7 @@ def read_batch(map_fd: int, keys: ctypes.Array[ctypes.c_char], values: ctypes.Ar
     result = _libc.syscall(
         ctypes.c_long(_BPF), ctypes.c_long(_MAP_LOOKUP_BATCH), attributes, ctypes.c_long(_BATCH.size)
     )
-    if result < 0 and ctypes.get_errno() != _ENOENT:  # the end of the map was reached, as wanted
+    if result < 0 and ctypes.get_errno() != errno.ENOENT:  # the end of the map was reached, as wanted
         raise OSError(ctypes.get_errno(), "cannot read a BPF map")
     count: int = _COUNT.unpack_from(attributes)[0]
     return count
@@ -184,4 +184,4 @@ def _tracepoint(target: str) -> int:
             pass
         except OSError as error:
             raise NoTracepoint(error.errno, error.strerror, error.filename) from None
-    raise NoTracepoint(f"no tracepoint {target} in {' or '.join(TRACEFS)}")
+    raise NoTracepoint(errno.ENOENT, f"no tracepoint {target} in {' or '.join(TRACEFS)}")

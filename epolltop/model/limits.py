@@ -11,7 +11,9 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from epolltop.model.bounds import EVIDENCE_MAX, Note
+from epolltop.errors import SourceUnavailable
+from epolltop.model.bounds import EVIDENCE_MAX, NOTE_CHARS_MAX, Note
+from epolltop.text.safe import printable
 
 EvidenceValue = int | float | Note
 
@@ -28,6 +30,15 @@ class Limit(NamedTuple):
     def of(cls, which: str, **evidence: EvidenceValue) -> Limit:
         """A limit with its evidence by keyword."""
         return cls(which, tuple(evidence.items()))
+
+    @classmethod
+    def of_refusal(cls, which: str, refusal: SourceUnavailable) -> Limit:
+        """A limit that a refusal causes, with the refusal's evidence. Output of a compiler may be long: it is cut."""
+
+        def fitting(text: str) -> str:
+            return printable(" ".join(text.split()))[:NOTE_CHARS_MAX]
+
+        return cls.of(which, **refusal.evidence).passed_through(fitting)
 
     @classmethod
     def told(cls, sentence: str, which: str = "told") -> Limit:
@@ -54,16 +65,16 @@ TOLD = "told"
 """A sentence; see `Limit.told`."""
 
 # A source tells these. The comment gives the evidence.
-ONLY_PROC = "only_proc"  # why, remedy; cause, and errno as EPERM, where they are known
+ONLY_PROC = "only_proc"  # cause, errno as EPERM if it is known, and what else the cause has
 SHORT_LIVED_UNSEEN = "short_lived_unseen"
 CREATION_UNKNOWN = "creation_unknown"
 UNHELD_UNSEEN = "unheld_unseen"
-RELEASES_DERIVED = "releases_derived"  # probe, why
-UNTRACED = "untraced"  # probe; why, empty if it is left out on demand
+RELEASES_DERIVED = "releases_derived"  # probe; refused: each hook that did not hold, as HOOK=ERRNO
+UNTRACED = "untraced"  # probe; refused likewise, empty if it is left out on demand
 PROBE_MISSED = "probe_missed"  # probe, runs
 TABLE_FULL = "table_full"  # probe, refused
 PREEMPTED = "preempted"
-NO_STACKS = "no_stacks"  # why
+NO_STACKS = "no_stacks"  # as ONLY_PROC
 STACKS_NEED_BPF = "stacks_need_bpf"
 STACKS_UNNAMED = "stacks_unnamed"
 NO_KCMP = "no_kcmp"

@@ -11,6 +11,7 @@ from epolltop.model.holding import Unlisted
 from epolltop.model.source import Source
 from epolltop.query.derived_limits import limits_of_machine
 from epolltop.query.limit_catalogue import words
+from epolltop.query.refusal_catalogue import found, needed
 from epolltop.query.source_members import LIMIT, SOURCE
 from epolltop.text.glyphs import in_ascii
 
@@ -48,16 +49,16 @@ def doctor_report(
         json: return one JSON object.
         ascii_only: use no other characters.
     """
-    found = limits_of_machine(source, compat, unlisted) if source else ()
+    limits = limits_of_machine(source, compat, unlisted) if source else ()
     if json:
         document = {
             "schema": "epolltop.doctor/1",
             "requirements": [
-                {"name": need.name, "met": need.met, "detail": need.detail, "remedy": need.remedy or None}
+                {"name": need.name, "met": need.met, "detail": found(need), "remedy": needed(need) or None}
                 for need in needs
             ],
             "source": SOURCE.written(source) if source else None,
-            "limits": [LIMIT.written(limit) for limit in found],
+            "limits": [LIMIT.written(limit) for limit in limits],
             "error": why or None,
             "compat_processes": compat,
             "unlisted": unlisted._asdict(),
@@ -73,9 +74,9 @@ def doctor_report(
     unneeded = source is not None and source.exact  # as tracefs where functions are probed
     for need in needs:
         state = "ok" if need.met else "none" if unneeded else "FAIL"
-        lines.append(f"{state:6}{need.name:11} {need.detail}{'; nothing here needs it' * (state == 'none')}")
-        if state == "FAIL" and need.remedy:
-            lines.append(f"{'':18}remedy: {need.remedy}")
+        lines.append(f"{state:6}{need.name:11} {found(need)}{'; nothing here needs it' * (state == 'none')}")
+        if state == "FAIL" and (remedy := needed(need)):
+            lines.append(f"{'':18}remedy: {remedy}")
     lines.append("")
     if source is None:
         lines.append(f"no source can run: {why}")
@@ -85,7 +86,7 @@ def doctor_report(
         lines.append(f"  {'census':13} {source.census_by}")
         lines.append(f"  {'keeps':13} {', '.join(kept.capabilities) or 'no capabilities'}{_and_gains(kept)}")
         lines.append(f"  {'files':13} {_files(*kept.files_of)}")
-        lines.extend(f"  note: {note}" for note in map(words, found))
+        lines.extend(f"  note: {note}" for note in map(words, limits))
     text = "\n".join(lines) + "\n"
     return in_ascii(text) if ascii_only else text
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from epolltop.model import limits
 from epolltop.model.limits import Limit
+from epolltop.query.refusal_catalogue import outcomes, refusal_remedy, refusal_words
 from epolltop.text.numbers import grouped, plural
 
 Gravity = Literal["info", "warn"]
@@ -46,7 +47,14 @@ def severity(limit: Limit) -> Gravity:
 
 def remedy(limit: Limit) -> str:
     """What a person can do; empty if no remedy is known."""
-    return limit.text("remedy") or (CATALOGUE[limit.id].remedy if limit.id in CATALOGUE else "")
+    if told := limit.text("remedy"):  # of an earlier epolltop
+        return told
+    return refusal_remedy(dict(limit.evidence)) or (CATALOGUE[limit.id].remedy if limit.id in CATALOGUE else "")
+
+
+def _why(limit: Limit) -> str:
+    """The refusal that causes a limit; an earlier epolltop told it in words."""
+    return limit.text("why") or " ".join(refusal_words(dict(limit.evidence)).split())
 
 
 def _census_cut(limit: Limit) -> str:
@@ -84,7 +92,7 @@ def _unlisted(limit: Limit) -> str:
 
 
 def _untraced(limit: Limit) -> str:
-    why = limit.text("why")
+    why = limit.text("why") or outcomes(limit.text("refused"))
     return f"{limit.text('probe')} is not traced, so its counts are not known{f': {why}' if why else ''}"
 
 
@@ -104,7 +112,7 @@ def _table_full(limit: Limit) -> str:
 CATALOGUE: dict[str, CatalogueEntry] = {
     limits.TOLD: CatalogueEntry("warn", lambda limit: limit.text("sentence")),
     limits.ONLY_PROC: CatalogueEntry(
-        "warn", lambda limit: f"only /proc is read, since {limit.text('why')}; remedy: {limit.text('remedy')}"
+        "warn", lambda limit: f"only /proc is read, since {_why(limit)}; remedy: {remedy(limit)}"
     ),
     limits.SHORT_LIVED_UNSEEN: CatalogueEntry(
         "warn", "instances that live and die between two scans are not seen, so rates are lower bounds", _PROBES
@@ -127,7 +135,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "the counts",
         "Linux 6.7 or newer, or a kernel that is started with preempt=voluntary",
     ),
-    limits.NO_STACKS: CatalogueEntry("info", lambda limit: f"no stacks of creations: {limit.text('why')}"),
+    limits.NO_STACKS: CatalogueEntry("info", lambda limit: f"no stacks of creations: {_why(limit)}"),
     limits.STACKS_NEED_BPF: CatalogueEntry("info", "no stacks of creations: only BPF probes take them", _PROBES),
     limits.STACKS_UNNAMED: CatalogueEntry(
         "info",

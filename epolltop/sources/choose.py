@@ -53,7 +53,7 @@ def open_source(
         except SourceUnavailable as error:
             if kind == "bpf":
                 raise
-            only_proc = Limit.of(ONLY_PROC, **error.evidence)
+            only_proc = Limit.of_refusal(ONLY_PROC, error)
         else:
             return live
     from epolltop.sources.proc_source import ProcSource

@@ -71,9 +71,9 @@ class ProcSource:
         try:
             found = self._procfs.pids()
         except OSError as error:
-            raise SourceUnavailable(f"/proc cannot be read: {error.strerror}", "mount -t proc proc /proc") from error
+            raise SourceUnavailable("no_proc", number=error.errno or 0) from error
         if not found:
-            raise SourceUnavailable("/proc is not mounted: it lists no process", "mount -t proc proc /proc")
+            raise SourceUnavailable("no_proc")
         self._since_ns = now_ns()
 
     def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.bcc.loader import install_hint
+from epolltop.bcc.loader import distribution
+from epolltop.query.refusal_catalogue import package_command
 from tests.cli.program import ROOT
 
 # Each in an interpreter of its own: what is imported once stays.
@@ -14,11 +15,12 @@ TRY = """
 import sys
 from epolltop.errors import SourceUnavailable
 from epolltop.bcc.loader import load_bcc
+from epolltop.query.refusal_catalogue import refusal_remedy, refusal_words
 try:
     module = load_bcc(sys.argv[1:])
 except SourceUnavailable as error:
-    print(error)
-    print(error.remedy)
+    print(refusal_words(error.evidence))
+    print(refusal_remedy(error.evidence))
 else:
     print("loaded", module.__file__)
 print(sorted(name for name in sys.modules if name.split(".")[0] == "bcc"))
@@ -80,7 +82,7 @@ def test_what_python_says_about_its_text_is_not_shown(tmp_path: Path) -> None:
 def test_absent(tmp_path: Path) -> None:
     why, remedy, modules = load(tmp_path)
     assert why == "BCC's Python module is not installed"
-    assert remedy == install_hint()
+    assert remedy == package_command(distribution())
     assert modules == "[]"
 
 
@@ -91,7 +93,7 @@ def test_the_unrelated_package_of_that_name(tmp_path: Path) -> None:
         f"the Python package bcc at {installed / 'bcc' / '__init__.py'} is not BCC, the BPF compiler collection, "
         "but an unrelated one"
     )
-    assert remedy == f"pip uninstall bcc, then: {install_hint()}"
+    assert remedy == f"pip uninstall bcc, then: {package_command(distribution())}"
     assert modules == "[]"
 
 
@@ -122,7 +124,7 @@ def test_a_module_that_does_not_fit(tmp_path: Path, how: str, content: str, why:
     made = package(tmp_path, content)
     said = load(tmp_path / "missing", installed=made) if how == "installed" else load(made)
     assert said[0].startswith(why)
-    assert said[1] == remedy + install_hint()
+    assert said[1] == remedy + package_command(distribution())
     assert said[2] == "[]"
 
 
@@ -143,5 +145,5 @@ def test_a_module_that_does_not_fit(tmp_path: Path, how: str, content: str, why:
 def test_the_remedy_fits_the_distribution(tmp_path: Path, release: str, command: str) -> None:
     path = tmp_path / "os-release"
     path.write_bytes(release.encode("latin-1"))
-    assert install_hint(str(path)).startswith(command)
-    assert install_hint(str(tmp_path / "missing")).startswith("install your distribution's")
+    assert package_command(distribution(str(path))).startswith(command)
+    assert package_command(distribution(str(tmp_path / "missing"))).startswith("install your distribution's")

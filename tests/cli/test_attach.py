@@ -27,7 +27,7 @@ def test_what_was_insisted_on_counts(probe: str, hook: str) -> None:
     refused = run(*insisting, "snapshot", "-d", "0")
     if refused.returncode:
         assert (refused.returncode, refused.stdout) == (3, "")
-        assert f"{hook}: " in refused.stderr
+        assert f"{hook}:" in refused.stderr
         assert "\n  remedy: " in refused.stderr
         pytest.skip(refused.stderr.splitlines()[0])
     with Actor() as actor:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.bcc.remedies import as_root
 from epolltop.command_line import BadUsage
+from epolltop.errors import Requirement
 from epolltop.options import parse_options
+from epolltop.query.refusal_catalogue import needed
+from epolltop.runtime.own_command import own_command
 from tests.workloads.client import Actor
 
 from .program import run
@@ -89,4 +91,5 @@ def test_a_remedy_names_this_very_program(monkeypatch: pytest.MonkeyPatch, tmp_p
         ("/x/epolltop/__main__.py", str(Path(sys.executable).with_name("epolltop"))),
     ):
         monkeypatch.setattr(sys, "argv", [started])
-        assert as_root() == f"run it as root: sudo {named}"
+        need = Requirement("privileges", False, {"state": "too_few", "program": own_command()})
+        assert needed(need) == f"run it as root: sudo {named}"

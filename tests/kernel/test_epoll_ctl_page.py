@@ -321,4 +321,4 @@ def test_left_out_it_is_not_known_and_nothing_else_changes(actor: Actor) -> None
         assert [field.value(row, snapshot) for field in fields] == [None, None]
         assert written(observing, actor.pid, fd) is None
         assert (row.created, snapshot.exact) == (1, True)
-        assert Limit.of(UNTRACED, probe="epoll_ctl", why="") in snapshot.source.limits
+        assert Limit.of(UNTRACED, probe="epoll_ctl", refused="") in snapshot.source.limits

@@ -134,4 +134,4 @@ def test_left_out_it_is_not_known_and_nothing_else_changes(actor: Actor) -> None
         assert observing.batch.loops == {}
         assert waits.value(row, snapshot) is None
         assert (row.created, row.released, snapshot.exact) == (6, 5, True)
-        assert Limit.of(UNTRACED, probe="epoll_wait", why="") in snapshot.source.limits
+        assert Limit.of(UNTRACED, probe="epoll_wait", refused="") in snapshot.source.limits

@@ -300,5 +300,5 @@ def test_where_stacks_cannot_be_taken_all_else_works(monkeypatch: pytest.MonkeyP
         actor.create()
         (event,) = _creations(observing, actor.pid)
         assert event.stack == ()
-        (said,) = [limit.text("why") for limit in observing.batch.source.limits if limit.id == NO_STACKS]
+        (said,) = [limit.text("said") for limit in observing.batch.source.limits if limit.id == NO_STACKS]
         assert "MM_START_STACK" in said

@@ -12,7 +12,7 @@ from epolltop.model.source import Source
 from epolltop.output.doctor import Kept, doctor_report
 from tests.support.examples import exact
 
-MET = Requirement("BCC", True, "0.26.0 from /usr/lib/python3/dist-packages/bcc")
+MET = Requirement("BCC", True, {"state": "found", "version": "0.26.0", "path": "/usr/lib/python3/dist-packages/bcc"})
 NOTHING = Unlisted(0, 0, 0, True)
 NO_RIGHTS = Kept((), False, (0, ""))
 
@@ -46,13 +46,18 @@ def test_counts_that_are_exact() -> None:
 
 
 def test_what_is_missing_and_not_needed_has_no_remedy() -> None:
-    tracefs = Requirement("tracefs", False, "not mounted", "mount it")
+    tracefs = Requirement("tracefs", False, {"tracefs": "no_syscalls"})
     assert report(tracefs, MET, by=exactly()).splitlines()[:2] == [
-        "none  tracefs     not mounted; nothing here needs it",
+        "none  tracefs     has no syscall tracepoints; nothing here needs it",
         "ok    BCC         0.26.0 from /usr/lib/python3/dist-packages/bcc",
     ]
     assert document(tracefs, by=exactly())["requirements"] == [
-        {"name": "tracefs", "met": False, "detail": "not mounted", "remedy": "mount it"}
+        {
+            "name": "tracefs",
+            "met": False,
+            "detail": "has no syscall tracepoints",
+            "remedy": "a kernel with CONFIG_FTRACE_SYSCALLS=y",
+        }
     ]
 
 

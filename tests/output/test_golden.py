@@ -54,9 +54,9 @@ def test_lines_of_events(suffix: str) -> None:
 @pytest.mark.parametrize("suffix", ["txt", "json"])
 def test_the_doctor(suffix: str) -> None:
     needs = (
-        Requirement("privileges", False, "uid 65534, may not load BPF programs", "run it as root: sudo epolltop"),
-        Requirement("lockdown", False, "confidentiality"),
-        Requirement("BCC", True, "0.26.0 from /usr/lib/python3/dist-packages/bcc"),
+        Requirement("privileges", False, {"uid": 65534, "state": "too_few", "program": "epolltop"}),
+        Requirement("lockdown", False, {"state": "confidentiality"}),
+        Requirement("BCC", True, {"state": "found", "version": "0.26.0", "path": "/usr/lib/python3/dist-packages/bcc"}),
     )
     report = doctor_report(
         needs,

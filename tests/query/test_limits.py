@@ -12,6 +12,7 @@ import pytest
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
+from epolltop.model.bounds import NOTE_CHARS_MAX
 from epolltop.model.holding import Unlisted
 from epolltop.model.limits import DERIVED, Limit
 from epolltop.output.document import snapshot_document
@@ -27,7 +28,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "snapshot.md"
 IDS = {value for name, value in vars(limits).items() if name.isupper() and isinstance(value, str)}
 BLIND = replace(
     snapshot().source,
-    limits=(Limit(limits.NO_KCMP), Limit.of(limits.ONLY_PROC, why="no BTF", remedy="another kernel")),
+    limits=(Limit(limits.NO_KCMP), Limit.of(limits.ONLY_PROC, cause="lockdown", state="confidentiality")),
     unreadable=3,
     sees_compat=False,
     missed=2,
@@ -54,19 +55,35 @@ def test_an_id_of_tomorrow_is_shown_as_it_is() -> None:
     assert (words(unknown), severity(unknown), remedy(unknown)) == ("of_tomorrow threads=7 who=nginx", "warn", "")
 
 
-def test_each_cause_of_a_refusal_has_a_line_of_the_page() -> None:
-    package = Path(__file__).parents[2] / "epolltop"
-    raised = {cause for path in package.rglob("*.py") for cause in re.findall(r'cause="(\w+)"', path.read_text())}
-    required = {"privileges", "lockdown", "btf"}  # requirements give their name
-    _, _, table = PAGE.read_text(encoding="utf-8").partition("| cause | ")
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == raised | required
+def test_a_refusal_in_words_of_an_earlier_epolltop_stays_as_it_was() -> None:
+    only_proc = Limit.of(limits.ONLY_PROC, why="no BTF", remedy="another kernel")
+    assert words(only_proc) == "only /proc is read, since no BTF; remedy: another kernel"
+    assert remedy(only_proc) == "another kernel"
+    assert words(Limit.of(limits.NO_STACKS, why="no room")) == "no stacks of creations: no room"
+    untraced = "epoll_wait is not traced, so its counts are not known"
+    assert words(Limit.of(limits.UNTRACED, probe="epoll_wait", why="fentry: no")) == f"{untraced}: fentry: no"
 
 
-def test_the_evidence_of_a_refusal_is_what_is_known_of_it() -> None:
-    known = SourceUnavailable("no room", "more", cause="perf_buffer", number=errno.ENOMEM).evidence
-    assert known == {"why": "no room", "remedy": "more", "cause": "perf_buffer", "errno": "ENOMEM"}
-    assert SourceUnavailable("no room", "more").evidence == {"why": "no room", "remedy": "more"}
-    assert words(Limit.of(limits.ONLY_PROC, **known)) == "only /proc is read, since no room; remedy: more"
+def test_a_probe_that_is_not_traced_names_the_hooks_that_failed() -> None:
+    untraced = "epoll_wait is not traced, so its counts are not known"
+    refused = "fentry:do_epoll_wait=EPERM tracepoint:a:b=unproven"
+    assert words(Limit.of(limits.UNTRACED, probe="epoll_wait", refused=refused)) == (
+        f"{untraced}: fentry:do_epoll_wait: Operation not permitted; "
+        "tracepoint:a:b: attached, but it did not see an instance of epolltop's own"
+    )
+    assert words(Limit.of(limits.UNTRACED, probe="epoll_wait", refused="")) == untraced
+
+
+def test_a_limit_of_a_refusal_has_its_evidence_on_one_line_that_fits() -> None:
+    long = SourceUnavailable("programs", {"said": "error:\n\x1b[1m " + "x" * 5000, "call": "bpf"}, number=errno.EPERM)
+    limit = Limit.of_refusal(limits.NO_STACKS, long)
+    assert {name: text for name, text in limit.evidence if name != "said"} == {
+        "cause": "programs", "errno": "EPERM", "call": "bpf"
+    }  # fmt: skip
+    assert len(limit.text("said")) == NOTE_CHARS_MAX
+    assert limit.text("said").isprintable()
+    assert words(limit).startswith("no stacks of creations: the BPF programs do not compile or load here: error: ")
+    assert "lock memory" in remedy(limit)
 
 
 def test_a_sentence_of_an_earlier_epolltop_stays_as_it_was() -> None:
@@ -85,13 +102,13 @@ def test_what_the_screen_says_can_be_counted_and_filtered() -> None:
         "missed": {"runs": 2},
         "compat_uncounted": {"processes": 2},
         "creations_unseen": {"instances": 4, "compat": 1},
-        "only_proc": {"why": "no BTF", "remedy": "another kernel"},
+        "only_proc": {"cause": "lockdown", "state": "confidentiality"},
         "unreadable": {"processes": 3},
         "no_kcmp": {},
     }
     assert [limit["remedy"] for limit in told if limit["id"] in ("only_proc", "compat_uncounted")] == [
         "--compat",
-        "another kernel",
+        "boot without lockdown=confidentiality",
     ]
 
 

@@ -16,6 +16,7 @@ import pytest
 from epolltop.errors import SourceUnavailable
 from epolltop.model.limits import RELEASES_DERIVED, SHORT_LIVED_UNSEEN
 from epolltop.proc import open_files as openfiles
+from epolltop.query.refusal_catalogue import refusal_words
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from tests.kernel.observing import Observing, observe, observe_by_proc
 
@@ -103,5 +104,5 @@ def _observed(rung: Rung) -> Iterator[Observing]:
             way = observe(rung.ladders, compat=rung.compat) if rung.ladders else observe_by_proc()
             observing = stack.enter_context(way)
         except SourceUnavailable as error:
-            raise Refused(" ".join(str(error).split())) from error
+            raise Refused(" ".join(refusal_words(error.evidence).split())) from error
         yield observing

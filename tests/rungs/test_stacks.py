@@ -8,6 +8,7 @@ import pytest
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model.event import Kind
+from epolltop.query.refusal_catalogue import refusal_words
 from epolltop.sources.bpf.bpf_source import BpfSource
 from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
@@ -27,7 +28,7 @@ def test_a_creation_tells_the_stack_of_its_call(rung: str) -> None:
     try:
         source.open()
     except SourceUnavailable as error:
-        pytest.skip(str(error)[:400])
+        pytest.skip(refusal_words(error.evidence)[:400])
     try:
         observing = Observing(source)
         with Actor() as actor:

@@ -137,7 +137,7 @@ def test_a_scan_without_change_gives_the_same_holdings(tmp_path: Path) -> None:
     fds.mkdir(parents=True)
     fds.joinpath("4").symlink_to("anon_inode:[eventpoll]")
     (tmp_path / "1" / "stat").write_text("1 (init) S " + " ".join("9" * 50))
-    only_proc = Limit.of(ONLY_PROC, why="no BTF", remedy="another kernel")
+    only_proc = Limit.of(ONLY_PROC, cause="btf", state="missing")
     quiet = ProcSource(root=str(tmp_path), only_proc=only_proc)
     first, second = quiet.poll({}), quiet.poll({})
     fds.joinpath("5").symlink_to("anon_inode:[eventpoll]")
@@ -324,7 +324,7 @@ def test_no_proc_no_source(tmp_path: Path) -> None:
     for root in (tmp_path, tmp_path / "missing"):
         with pytest.raises(SourceUnavailable) as caught:
             ProcSource(root=str(root)).open()
-        assert "mount" in caught.value.remedy
+        assert caught.value.evidence["cause"] == "no_proc"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")

@@ -133,8 +133,10 @@ def bounded() -> Snapshot:
         limits=(
             Limit.of(
                 limits.ONLY_PROC,
-                why="privileges: uid 65534, may not load BPF programs",
-                remedy="run it as root: sudo epolltop",
+                cause="privileges",
+                uid=65534,
+                state="too_few",
+                program="epolltop",
             ),
             Limit(limits.SHORT_LIVED_UNSEEN),
         ),

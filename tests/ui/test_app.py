@@ -950,7 +950,7 @@ async def test_a_source_that_fails_leaves_a_banner_and_the_last_data() -> None:
 
 
 async def test_a_source_that_cannot_be_opened_ends_the_app_with_its_reason() -> None:
-    refusal = SourceUnavailable("no root", "sudo")
+    refusal = SourceUnavailable("privileges")
     async with on_screen(refusal, wait=False) as screen:
         await screen.until(lambda: not screen.app.is_running)
         assert screen.app.return_value is refusal

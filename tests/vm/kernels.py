@@ -45,9 +45,9 @@ class Kernel:
 
 _SLAB = ("slab", "scan-slab")
 # The tracepoint does not tell the cache.
-_TELLS_TOO_LITTLE = (Skip(_SLAB, "raw_tracepoint: Failed to attach BPF to raw tracepoint"),)
+_TELLS_TOO_LITTLE = (Skip(_SLAB, "raw_tracepoint:kmem_cache_free: Invalid argument"),)
 # Files go back to their cache after a grace period of RCU.
-_TELLS_TOO_LATE = (Skip(_SLAB, "raw_tracepoint: attached, but it did not see an instance of epolltop's own"),)
+_TELLS_TOO_LATE = (Skip(_SLAB, "raw_tracepoint:kmem_cache_free: attached, but it did not see"),)
 _NO_32_BIT_ENTRY = (
     Skip(
         ("derived",),

@@ -42,7 +42,7 @@ from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources.bpf import preemption, wire
 from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
-from epolltop.sources.bpf.ladder import ALL, Attached, Ladders, climb, first_census
+from epolltop.sources.bpf.ladder import ALL, CENSUS_LADDER, Attached, Ladders, NoRung, climb, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
 from epolltop.sources.bpf.probes.spec import WITHOUT, ProbeSpec, TableReader
 from epolltop.sources.bpf.sizes import SIZES, Sizes
@@ -110,7 +110,7 @@ class BpfSource:
             if self._stacks is None:
                 raise
             self._stacks = None
-            self._no_stacks = (Limit.of(limits.NO_STACKS, why=" ".join(str(error).split())),)
+            self._no_stacks = (Limit.of_refusal(limits.NO_STACKS, error),)
             self._attach()
         finally:
             give_back_memory()
@@ -151,30 +151,30 @@ class BpfSource:
         Raises:
             SourceUnavailable: a ladder has no rung that holds.
         """
-        ladders, what = self._ladders, ""
+        ladders, wanted = self._ladders, ""
         calibrate = functools.partial(self._calibrate, program)
         self._attached: dict[str, Attached] = {}
         try:
             for probe in PROBES:
-                what = f"no probe sees {probe.sees}"
+                wanted = probe.name
                 attached = climb(program, ladders.probes[probe.name], functools.partial(probe.proof, calibrate))
                 if self._compat and probe.compat and not attached.sees_compat:
-                    what = "no probe sees 32-bit tasks"
                     program.attach(probe.compat.how, probe.compat.program, probe.compat.target)
                     attached = replace(attached, hooks=(*attached.hooks, probe.compat), sees_compat=True)
                 self._attached[probe.name] = attached
-            what = "no census can be taken"
+            wanted = CENSUS_LADDER
             # The iterator visits epolltop's own PID namespace, so if /proc shows more, a walk through it is better.
             census = sorted(ladders.census, key=lambda name: bool(self._levels_up) and name == "iterator")
             takers = {name: ladders.census[name] for name in census}
             self._census = first_census(program, takers, include_self=self._include_self)
+        except NoRung as error:
+            need = tracefs()
+            missing = need.evidence if error.no_tracepoint and not need.met else {}
+            raise SourceUnavailable("no_hook", {"probe": wanted, "refused": error.refused, **missing}) from error
         except AttachError as error:
-            missing = tracefs().remedy if error.no_tracepoint else ""
-            raise SourceUnavailable(
-                f"{what}: {error}", missing or "another hook (--attach), or --source proc"
-            ) from None
+            raise SourceUnavailable("no_compat", {"hook": error.hook}, number=error.errno) from error
         self._untraced = [
-            Limit.of(probe.limit, probe=probe.name, why=self._attached[probe.name].why)
+            Limit.of(probe.limit, probe=probe.name, refused=" ".join(self._attached[probe.name].refused))
             for probe in PROBES
             if not self._attached[probe.name].hooks
         ]

@@ -60,16 +60,14 @@ def layout() -> dict[str, int]:
     try:
         btf = Btf(VMLINUX.read_bytes())
     except (OSError, ValueError) as error:
-        raise SourceUnavailable(
-            f"the kernel's type information cannot be read: {error}", "a kernel built with CONFIG_DEBUG_INFO_BTF=y"
-        ) from None
+        raise SourceUnavailable("btf", {"state": "damaged", "path": str(VMLINUX), "said": str(error)}) from None
     if THIS is None:
-        raise SourceUnavailable(f"the BPF probes are not written for {os.uname().machine}", "use --source proc")
+        raise SourceUnavailable("architecture", {"machine": os.uname().machine})
     registers = {name: ("pt_regs", member) for name, (member, _) in THIS.registers.items()}
     try:
         constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
     except LookupError as error:
-        raise SourceUnavailable(f"this kernel has another layout: {error}", "use --source proc") from None
+        raise SourceUnavailable("kernel_layout", {"said": str(error.args[0])}) from None
     with contextlib.suppress(LookupError):
         constants |= btf.offsets(_IO_URING)
     for name, (_, into) in THIS.registers.items():

@@ -5,7 +5,8 @@ Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import errno
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from epolltop.bcc.machine import THIS
@@ -77,13 +78,28 @@ class Attached:
     hooks: Rung
     sees_compat: bool
     """Whether 32-bit tasks are seen, by each of their calls."""
-    why: str = ""
-    """What each better rung answered."""
+    refused: tuple[str, ...] = ()
+    """The hook at which each better rung failed, and how: `fentry:do_epoll_wait=EPERM`."""
 
     @property
     def attached_to(self) -> str:
         """For the screen and the snapshot; empty for the rung without a hook."""
         return ", ".join(f"{hook.how}:{hook.target}" for hook in self.hooks)
+
+
+class NoRung(Exception):
+    """No rung of a ladder holds."""
+
+    def __init__(self, refused: Sequence[str], *, no_tracepoint: bool = False) -> None:
+        super().__init__(" ".join(refused))
+        self.refused = " ".join(refused)
+        """As in Attached."""
+        self.no_tracepoint = no_tracepoint
+        """A tracepoint was not there, or out of reach."""
+
+
+UNPROVEN = "unproven"
+"""How a rung failed that attached, but did not see an instance of epolltop's own."""
 
 
 def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attached:
@@ -95,9 +111,9 @@ def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attach
         proof: whether what is attached now saw an instance of epolltop's own.
 
     Raises:
-        AttachError: no rung holds; the message is what each of them answered.
+        NoRung: none holds.
     """
-    refusals: list[str] = []
+    refused: list[str] = []
     no_tracepoint = False
     for name, rung in ladder.items():
         held: list[Hook] = []
@@ -111,13 +127,13 @@ def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attach
                         raise
             if not rung or proof():
                 compat = [hook for hook in rung if hook.compat]
-                return Attached(name, tuple(held), bool(compat) and set(compat) <= set(held), "; ".join(refusals))
-            refusals.append(f"{name}: attached, but it did not see an instance of epolltop's own")
+                return Attached(name, tuple(held), bool(compat) and set(compat) <= set(held), tuple(refused))
+            refused.append(f"{rung[0].how}:{rung[0].target}={UNPROVEN}")
         except AttachError as error:
-            refusals.append(f"{name}: {error}")
+            refused.append(_told(error))
             no_tracepoint |= error.no_tracepoint
         release(program, tuple(held))
-    raise AttachError("; ".join(refusals), no_tracepoint=no_tracepoint)
+    raise NoRung(refused, no_tracepoint=no_tracepoint)
 
 
 def first_census(
@@ -126,15 +142,19 @@ def first_census(
     """The first way to take a census that works.
 
     Raises:
-        AttachError: none does.
+        NoRung: none does.
     """
-    refusals: list[str] = []
-    for name, take in ladder.items():
+    refused: list[str] = []
+    for take in ladder.values():
         try:
             return take(program, include_self)
         except AttachError as error:
-            refusals.append(f"{name}: {error}")
-    raise AttachError("; ".join(refusals))
+            refused.append(_told(error))
+    raise NoRung(refused)
+
+
+def _told(error: AttachError) -> str:
+    return f"{error.hook}={errno.errorcode.get(error.errno, 'refused')}"
 
 
 def release(program: Program, hooks: Rung) -> None:

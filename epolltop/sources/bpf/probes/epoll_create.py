@@ -48,7 +48,6 @@ COUNTS = KernelTable(
 
 PROBE = ProbeSpec(
     name="epoll_create",
-    sees="instances being created",
     ladder=ladder,
     proof=lambda calibrate: calibrate().f_op != 0,
     tells=frozenset({Kind.CREATE, Kind.CREATE_FAILED}),

@@ -60,7 +60,6 @@ def _instance_of(fields: tuple[int, ...]) -> tuple[int, int]:
 
 PROBE = ProbeSpec(
     name="epoll_ctl",
-    sees="interest lists being changed",
     ladder=ladder,
     proof=lambda calibrate: calibrate().registered_by != 0,
     tables=(

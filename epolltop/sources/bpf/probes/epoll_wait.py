@@ -24,7 +24,6 @@ def ladder(_machine: Machine | None) -> dict[str, Rung]:
 
 PROBE = ProbeSpec(
     name="epoll_wait",
-    sees="threads waiting on instances",
     ladder=ladder,
     proof=lambda calibrate: calibrate().waited_by != 0,
     readers=(LoopMaps,),

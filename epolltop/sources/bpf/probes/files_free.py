@@ -29,7 +29,6 @@ def _is_prompt(calibrate: Calibrate) -> bool:
 
 PROBE = ProbeSpec(
     name="files_free",
-    sees="instances being released",
     ladder=ladder,
     proof=_is_prompt,
     tells=frozenset({Kind.RELEASE}),

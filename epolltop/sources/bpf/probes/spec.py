@@ -95,8 +95,6 @@ class ProbeSpec:
 
     name: str
     """Also of its C file in bpf/ and of its page in docs/events/."""
-    sees: str
-    """What happens there: `no probe sees ...`."""
     ladder: Callable[[Machine | None], Ladder]
     """Its hooks on a machine; None: of an architecture that is not known, where functions have no names."""
     proof: Callable[[Calibrate], bool]

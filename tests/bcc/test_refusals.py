@@ -8,30 +8,10 @@ import os
 import pytest
 
 from epolltop.bcc import syscalls
+from epolltop.bcc.printed_errno import number_in
 from epolltop.bcc.program import AttachError
-from epolltop.bcc.remedies import number_in, remedy
-from epolltop.errors import MORE_DESCRIPTORS
-from epolltop.sources.bpf.ladder import climb
+from epolltop.sources.bpf.ladder import NoRung, climb
 from epolltop.sources.bpf.probes.spec import Hook
-
-
-@pytest.mark.parametrize(
-    ("call", "number", "helps"),
-    [
-        ("perf_event_open", errno.EACCES, "perf_event_paranoid"),
-        ("perf_event_open", errno.EPERM, ""),
-        ("perf_event_open", errno.EMFILE, MORE_DESCRIPTORS),
-        ("mmap", errno.EPERM, "to let it lock memory"),
-        ("bpf", errno.EPERM, "; or remove the filter that refuses bpf(2)"),
-        ("bpf", errno.EMFILE, MORE_DESCRIPTORS),
-        ("bpf", errno.EINVAL, ""),
-        ("", 0, ""),
-    ],
-)
-def test_what_helps(call: str, number: int, helps: str) -> None:
-    assert helps in remedy(call, number)
-    assert bool(remedy(call, number)) == bool(helps)
-    assert ("refuses bpf" in remedy(call, number)) == ("refuses bpf" in helps)
 
 
 def test_a_number_is_found_in_what_libbcc_prints() -> None:
@@ -62,11 +42,12 @@ class Refusing:
     """A program that attaches to nothing."""
 
     def attach(self, how: str, program: str, target: str) -> None:
-        raise AttachError("tracepoint", no_tracepoint=how == "tracepoint")
+        raise AttachError(f"{how}:{target}", errno.ENOENT, no_tracepoint=how == "tracepoint")
 
 
 def test_only_an_absent_tracepoint_is_blamed_on_tracefs() -> None:
     for how in ("tracepoint", "raw_tracepoint"):
-        with pytest.raises(AttachError) as caught:
+        with pytest.raises(NoRung) as caught:
             climb(Refusing(), {"first": (Hook(how, "one"),), "then": (Hook("kprobe", "two"),)}, bool)  # type: ignore[arg-type]
         assert caught.value.no_tracepoint == (how == "tracepoint")
+        assert caught.value.refused == f"{how}:one=ENOENT kprobe:two=ENOENT"
