@@ -31,6 +31,8 @@ TEXT_CHARS_MAX = 1 << 16
 """Of a command line or control group, once it is safe."""
 FRAMES_MAX, FRAME_CHARS_MAX = 64, 120
 """Of a stack, and of each of its frames, once it is safe. Longer names of functions are cut."""
+RUNTIMES_MAX = 64
+"""Runtimes of event loops whose signs one process may have; there are some 20."""
 USERS_MAX = 4096
 """Users without a process that are named in one tick."""
 

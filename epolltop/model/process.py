@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from epolltop.model.bounds import Name, Text, Ticks
+from msgspec import Meta
+
+from epolltop.model.bounds import RUNTIMES_MAX, Name, Text, Ticks
 
 NS_PER_TICK = 10_000_000
 """A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
@@ -44,3 +46,5 @@ class Process(NamedTuple):
     command_truncated: bool = False
     threads: int | None = None
     """How many it has; None if not known."""
+    runtime_signs: Annotated[tuple[Name, ...], Meta(max_length=RUNTIMES_MAX)] | None = None
+    """Runtimes of event loops of which its code has a sign, see runtimes.py; None if that could not be read."""

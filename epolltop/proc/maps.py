@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import bisect
-import os
+import errno
 import re
 from collections.abc import Sequence
-from stat import S_ISREG
 from typing import NamedTuple
 
+from epolltop.proc.local_files import opened_if_local
 from epolltop.proc.mountinfo import Device, MountLists, Mounts
 from epolltop.proc.reading import whole_lines
 from epolltop.proc.stat import read_stat
-from epolltop.runtime.descriptors import opened_anew
 from epolltop.runtime.pace import Deadline
 
 MAPS_BYTES_MAX = 16 << 20
 """150,000 mappings. A process with more shows addresses instead of names."""
+
+FILES_BYTES_MAX = 4 << 20
+"""40,000 mappings, in which the files of a program are looked for; no program has a tenth of them."""
 
 _EXECUTABLE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+) *(.*)$", re.MULTILINE
@@ -41,6 +43,14 @@ class CodeMapping(NamedTuple):
     def module(self) -> bytes:
         """The name of the file, without its directory."""
         return self.path.removesuffix(b" (deleted)").rpartition(b"/")[2]
+
+
+class MappedFile(NamedTuple):
+    """A file of which a process has mapped code."""
+
+    path: bytes
+    """By which it was mapped."""
+    device: Device
 
 
 class Run(NamedTuple):
@@ -85,15 +95,28 @@ class Code:
             raise FileNotFoundError(mapping.path)
         # No path is followed: a file system that a stranger mounted on the way might never answer.
         name = f"/proc/{self._run.pid}/map_files/{mapping.start:x}-{mapping.end:x}"
-        file = os.open(name, os.O_PATH | os.O_CLOEXEC)
-        try:
-            # Checked again with the file in hand: the mapping may have been replaced since, by anybody's file.
-            local = self._mounts.lead_to_local(self._run.pid, file, deadline)
-            if not local or not self._run.goes_on() or not S_ISREG(os.fstat(file).st_mode):
-                raise FileNotFoundError(mapping.path)
-            return opened_anew(file, os.O_RDONLY | os.O_NONBLOCK)
-        finally:
-            os.close(file)
+        # The mapping may have been replaced since, by anybody's file.
+        return opened_if_local(name, self._run.pid, self._mounts, deadline, self._run.goes_on)
+
+
+def mapped_files(root: str, pid: int, deadline: Deadline) -> set[MappedFile]:
+    """The files with code that a process has mapped; of a very long list those at its beginning, as far as time allows.
+
+    Raises:
+        OSError: the process is gone or closed to us.
+    """
+    files: set[MappedFile] = set()
+    try:
+        for lines in whole_lines(f"{root}/{pid}/maps", FILES_BYTES_MAX, deadline):
+            files.update(
+                MappedFile(found[7].removesuffix(b" (deleted)"), (int(found[4], 16), int(found[5], 16)))
+                for found in _EXECUTABLE.finditer(lines)
+                if found[7].startswith(b"/")
+            )
+    except OSError as error:
+        if not (isinstance(error, TimeoutError) or error.errno == errno.EFBIG):
+            raise
+    return files
 
 
 def code_of(run: Run, addresses: Sequence[int], mount_lists: MountLists, deadline: Deadline) -> Code:

@@ -11,9 +11,9 @@ that rarely change, 11 µs once for the one that never does.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from epolltop.model.process import Process, ProcessKey
 from epolltop.proc.auxv import is_compat
@@ -36,6 +36,13 @@ from epolltop.text.safe import safe
 _REFRESH_CALLS = 10
 
 
+ReadSigns: TypeAlias = Callable[[str, int], tuple[str, ...] | None]
+
+
+def _no_signs(_root: str, _pid: int) -> None:
+    """Nobody asks for them."""
+
+
 @dataclass(slots=True)
 class _Static:
     """Facts about one process that seldom change."""
@@ -49,6 +56,9 @@ class _Static:
     fd_limit: int | None
     ns_pid: int | None
     compat: bool
+    image: int
+    """Where the program's stack began, see `Stat.stack_start`."""
+    runtime_signs: tuple[str, ...] | None
 
 
 class WaitingThread(NamedTuple):
@@ -64,8 +74,16 @@ class WaitingThread(NamedTuple):
 class Procfs:
     """A /proc tree, and what is remembered of it."""
 
-    def __init__(self, root: str = "/proc", users: Users | None = None) -> None:
+    def __init__(self, root: str = "/proc", users: Users | None = None, read_signs: ReadSigns = _no_signs) -> None:
+        """Has read nothing yet.
+
+        Args:
+            root: where the tree is.
+            users: who names its users; None: the user database.
+            read_signs: tells of a tree and a pid which runtimes its code has a sign of; asked once a program.
+        """
         self._root = root
+        self._read_signs = read_signs
         self.users = users or Users()
         """The names of its processes' users."""
         self._static: dict[ProcessKey, _Static] = {}
@@ -178,6 +196,7 @@ class Procfs:
             static.command.octets,
             static.command.truncated,
             stat.threads,
+            static.runtime_signs,
         )
 
     def waits(self, pid: int) -> list[WaitingThread]:
@@ -254,7 +273,15 @@ class Procfs:
             # A process stays in its namespace for life.
             ns_pid=before.ns_pid if before else next(reversed(self.ns_pids(pid)), None),
             compat=is_compat(self._root, pid),
+            image=stat.stack_start,
+            runtime_signs=self._signs(pid, stat, before),
         )
+
+    def _signs(self, pid: int, stat: Stat, before: _Static | None) -> tuple[str, ...] | None:
+        """Read again if the process executed another program since, or they could not be read."""
+        goes_on = before is not None and (before.image, before.comm) == (stat.stack_start, stat.comm)
+        known = before.runtime_signs if before and goes_on else None
+        return self._read_signs(self._root, pid) if known is None else known
 
     def _arguments_bytes(self, pid: int) -> int | None:
         """Length of a command line; None if the kernel does not say."""

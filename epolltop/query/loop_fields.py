@@ -24,6 +24,7 @@ from epolltop.query.loop_of import (
     waiting_s,
 )
 from epolltop.query.member import rounded
+from epolltop.query.runtime_of import is_certain, name_of, runtime_of_loop, shown
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, percentage, rate
 
 
@@ -246,6 +247,12 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("instance", "INSTANCE", 24, "text", lambda row, _: row.loop.instance,
           "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
           shown=False, in_json=False),
+    Field("runtime", "RUNTIME", 9, "text", lambda row, snapshot: name_of(runtime_of_loop(row, snapshot)),
+          "What the loop runs on, such as libuv or asyncio; with a ? either the code of the process or how the thread "
+          "waits tells that, otherwise both do; see docs/runtimes.md.",
+          text=lambda row, snapshot: shown(runtime_of_loop(row, snapshot)), spare=1, in_json=False),
+    Field("runtime_certain", "SURE", 5, "text", lambda row, snapshot: is_certain(runtime_of_loop(row, snapshot)),
+          "Whether both tell the runtime: yes or no.", shown=False, in_json=False),
     Field("command", "COMMAND", 0, "text", lambda row, _: row.process.command, "Command line of the process.",
           aliases=("cmd",), in_json=False, spare=3),
 )  # fmt: skip

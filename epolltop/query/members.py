@@ -16,6 +16,7 @@ from epolltop.query.loop_members import LOOP, written_loops
 from epolltop.query.loop_of import LoopOf, loops_of, unattended_s
 from epolltop.query.member import Member, Row, Structure, long_list, same
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.runtime_members import RUNTIME_OF_PROCESS
 
 
 def _flags(row: InstanceOf) -> list[str] | None:
@@ -53,6 +54,7 @@ _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
            known=True),
     same("partly_listed", "truth", "Whether it may hold more instances than epolltop knows one by one: `open` is a "
          "lower bound then. Counts are not affected.", known=True),
+    *RUNTIME_OF_PROCESS,
 )  # fmt: skip
 _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     Member("size", "integer", "Argument of epoll_create.",

@@ -14,6 +14,7 @@ from epolltop.query.field import Field, Severity
 from epolltop.query.instant import seconds_since
 from epolltop.query.loop_of import busy, lag_s
 from epolltop.query.member import DIGITS, rounded
+from epolltop.query.runtime_of import is_certain, name_of, runtime_of_process, shown
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, or_unknown, sparkline
 
 _TREND_CELLS = 12
@@ -163,6 +164,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           observed="created", spare=2, json=lambda row, _: _history(row), many=True, items_max=HISTORY,
           json_help="`create_per_s` of the last refreshes, starting with the first creation, the newest last; one "
           "number after a single window."),
+    Field("runtime", "RUNTIME", 9, "text", lambda row, snapshot: name_of(runtime_of_process(row, snapshot)),
+          "What its event loops run on, such as libuv or asyncio; with a ? either its code or how it waits tells that, "
+          "otherwise both do; see docs/runtimes.md.",
+          text=lambda row, snapshot: shown(runtime_of_process(row, snapshot)), spare=2, in_json=False),
     Field("name", "NAME", 15, "text", lambda row, _: row.name, "Name of the process, from /proc/PID/comm.",
           aliases=("comm",), spare=2, known=True),
     Field("net_per_hour", "NET/H", 7, "per_h", lambda row, _: row.growth and row.growth.net_per_h,
@@ -192,6 +197,9 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("away_p99_s", "AWAYP99", 7, "seconds", lambda row, _: _worst(row, _away_p99_s),
           "How long its event loops were away from their instance: the highest 99th percentile of the window, in "
           "seconds.", observed="away_ns", shown=False, json=lambda row, _: _worst(row, _away_p99_s)),
+    Field("runtime_certain", "SURE", 5, "text",
+          lambda row, snapshot: is_certain(runtime_of_process(row, snapshot)),
+          "Whether both its code and how it waits tell the runtime: yes or no.", shown=False, in_json=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False, form="truth", known=True,
           json_help="Whether the process has ended; it is listed because of what it did."),

@@ -25,6 +25,7 @@ from epolltop.proc.scan import Scan, Scanned
 from epolltop.runtime.pace import now_ns
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
+from epolltop.sources.program_signs import ProgramSigns
 
 _ALWAYS = (Limit(limits.SHORT_LIVED_UNSEEN), Limit(limits.CREATION_UNKNOWN), Limit(limits.UNHELD_UNSEEN))
 
@@ -55,7 +56,7 @@ class ProcSource:
             *_ALWAYS,
             *((Limit(limits.STACKS_NEED_BPF),) if stacks else ()),
         )
-        self._procfs = Procfs(root)
+        self._procfs = Procfs(root, read_signs=ProgramSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._since_ns = 0

@@ -1,4 +1,4 @@
-"""Function names from the ELF symbol table of a file, for positions in its code.
+"""Names in ELF files: of functions, for positions in the code, and of sections.
 
 The files are strangers' and root reads them, so nothing in them decides how much is read, or for how long: sizes and
 time are bounded, reads are plain `pread` (a mapped file that its owner truncates would end us by SIGBUS), and tables
@@ -21,6 +21,8 @@ from epolltop.runtime.pace import Deadline
 SYMBOLS_MAX = 1_400_000
 """Symbols read of a table: 33 MB, 0.3 s. The rest of a larger one is ignored."""
 NAME_BYTES_MAX = 256
+SECTION_NAMES_BYTES_MAX = 1 << 14
+"""The names of all sections of a file; of a program they have some 500 bytes."""
 COVERS_MAX = 1 << 20
 """Pairs of a symbol and an address that it covers. Only a forged table has more, and it is not believed."""
 SEGMENTS_MAX = 64
@@ -73,6 +75,29 @@ def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[in
         return _places(file, header, positions, deadline) if header.startswith(_MAGIC) else {}
     except struct.error:  # cut off in the middle of what its headers promise
         return {}
+
+
+def section_names(file: int) -> list[bytes]:
+    """The names of the sections of a file, of very many the first; nothing if it has none, or is no ELF file.
+
+    Args:
+        file: descriptor of a regular file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        header = os.pread(file, _HEADER.size, 0)
+        fields = _HEADER.unpack(header)
+        sections_at, (size, count, named_by) = fields[5], fields[10:13]
+        if not header.startswith(_MAGIC) or size != _SECTION.size:
+            return []
+        sections = list(_records(file, _SECTION, sections_at, count))
+        names = sections[named_by] if named_by < len(sections) else sections[0]
+        texts = _pread(file, min(names[5], SECTION_NAMES_BYTES_MAX), names[4])
+        return [texts[section[0] :].partition(b"\0")[0][:NAME_BYTES_MAX] for section in sections]
+    except (struct.error, IndexError):
+        return []
 
 
 def _places(file: int, header: bytes, positions: Collection[int], deadline: Deadline) -> dict[int, SymbolOffset]:

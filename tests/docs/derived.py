@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from epolltop.model.runtimes import FINGERPRINTS
 from epolltop.query.document_members import DOCUMENT, SCHEMA
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.event_record import EVENT
@@ -161,11 +162,24 @@ def _cell(text: str) -> str:
     return re.sub(r"[|<>*]", r"\\\g<0>", text)
 
 
+def runtimes() -> Iterator[str]:
+    """The fingerprints of runtimes."""
+    yield from ("| runtime | is | code | calls | asks for at most |", "| --- | --- | --- | --- | --- |")
+    for each in FINGERPRINTS:
+        by_place: dict[str, list[str]] = {}
+        for sign in each.signs:
+            by_place.setdefault(sign.place, []).append(f"`{sign.pattern}`")
+        signs = "; ".join(f"{place} {' '.join(patterns)}" for place, patterns in by_place.items()) or "no sign"
+        calls = ", ".join(call.name.lower() for call in each.calls)
+        yield f"| {each.name} | {each.what} | {signs} | {calls} | {each.maxevents.text} |"
+
+
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "columns of processes": lambda: columns(PROCESS_FIELDS),
     "columns of instances": lambda: columns(INSTANCE_FIELDS),
     "columns of events": lambda: columns(EVENT_FIELDS),
     "columns of loops": lambda: columns(LOOP_FIELDS),
+    "runtimes": runtimes,
     "members of a snapshot": lambda: members(DOCUMENT),
     "members of processes": lambda: members(PROCESS),
     "members of instances": lambda: members(INSTANCE),
@@ -188,6 +202,7 @@ def page(text: str) -> str:
 DERIVED: dict[Path, Callable[[str], str]] = {
     ROOT / "docs" / "snapshot.schema.json": schema,
     ROOT / "docs" / "snapshot.md": page,
+    ROOT / "docs" / "runtimes.md": page,
     ROOT / "README.md": page,
 }
 """What each file should be, from what it is: only these parts of it change."""

@@ -35,7 +35,9 @@ LOOPS = (
     ),
     loop_row(SHARED, tid=44, thread="", shared=True, turn=None, waiting=Histogram((), 0), away=Histogram((), 0)),
 )
-NGINX = process_row(42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process")
+NGINX = process_row(
+    42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process", runtime_signs=("nginx",)
+)
 HOSTILE = process_row(
     77,
     name=r"=cmd|'/C calc'!A0",
@@ -44,6 +46,7 @@ HOSTILE = process_row(
     cgroup='/"quoted", with comma',
     container="3f2a81d09c" * 6 + "0d4c",
     ns_pid=7,
+    runtime_signs=(),
     growth=Growth(-3.0, 12.5, 0.5, NOW_NS - 90 * SECOND_NS),
     instances=(SHARED, SIZED),
     created=123456789,

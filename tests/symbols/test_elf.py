@@ -174,3 +174,30 @@ def test_a_walk_that_takes_too_long_names_nothing(
         with pytest.raises(TimeoutError):
             elf.places(file.fileno(), asked, _Asked(20))
         assert len(elf.places(file.fileno(), asked, _Asked(1 << 20))) in {0, positions}
+
+
+def _sections(program: Path) -> list[bytes]:
+    with program.open("rb") as file:
+        return elf.section_names(file.fileno())
+
+
+@needs_compiler
+def test_sections_are_those_that_binutils_list(built: Path) -> None:
+    lines = subprocess.run(["readelf", "-SW", built], check=True, capture_output=True, text=True).stdout.splitlines()
+    listed = [line.partition("]")[2].split()[0].encode() for line in lines if line.lstrip().startswith("[")]
+    assert _sections(built)[1:] == listed[2:]  # the null section has no name, and there is a heading
+
+
+def test_names_of_sections_of_forged_files(tmp_path: Path) -> None:
+    content = forged.program(10, [(0, 10)])
+    program = tmp_path / "forged"
+    for size in (*range(0, len(content), 7), len(content)):
+        program.write_bytes(content[:size])
+        assert all(len(name) <= elf.NAME_BYTES_MAX for name in _sections(program))
+    rng = random.Random(1)
+    for _ in range(2000):
+        mutant = bytearray(content)
+        for _ in range(rng.randrange(1, 6)):
+            mutant[rng.randrange(200)] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        program.write_bytes(mutant)
+        assert sum(map(len, _sections(program))) <= elf.NAME_BYTES_MAX * 4096

@@ -50,6 +50,7 @@ from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import Facts, closes_on_exec
+from epolltop.sources.program_signs import ProgramSigns
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
@@ -90,7 +91,7 @@ class BpfSource:
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
         self._stacks = Stacks() if stacks else None
         self._no_stacks: tuple[Limit, ...] = ()
-        self._procfs = Procfs()
+        self._procfs = Procfs(read_signs=ProgramSigns().read)
         self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
         self._facts = Facts(self._procfs, pids)
         self._program: Program | None = None
