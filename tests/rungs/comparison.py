@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from epolltop.model.snapshot import Snapshot
 
-from . import calls, loops
+from . import calls, interest, loops
 from .coverage import key_of
 from .descriptions import event_in_words
 from .files import Process
@@ -76,6 +76,7 @@ class Comparison:
         yield from (f"nobody did what is told: {event_in_words(event)}" for event in self._told.take_rest())
         yield from self._counts(snapshot)
         yield from loops.compare(snapshot, self._oracle, self._coverage, self._ids)
+        yield from interest.compare(self._told, self._oracle, self._coverage, self._ids)
         if snapshot.totals.released_by_kernel != self._told.released_by_kernel:
             counted = snapshot.totals.released_by_kernel
             yield f"the kernel released {self._told.released_by_kernel} by events, counted are {counted}"

@@ -31,6 +31,8 @@ class Coverage:
     """The census names instances as events do. Otherwise by the places in which it saw them."""
     waits: bool = True
     """Of threads on instances. Otherwise nothing is told of loops."""
+    changes: bool = True
+    """Of interest lists; of a request for io_uring not what came of it. Otherwise nothing is told of them."""
     limit: str = ""
     """The id of one that it says about itself."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Bounds = tuple[int, int]
 """Something happened not before the one and not after the other."""
@@ -72,6 +73,20 @@ class Asked:
     """None: infinite."""
     has_room: bool = True
     """There is memory where the events are to go."""
+
+
+class Ctl(NamedTuple):
+    """A change of an interest list, as calls have it."""
+
+    fd: int
+    operation: int
+    target: int | None
+    """None: a file that cannot be watched."""
+    events: int = 1
+    has_event: bool = True
+    """There is memory that has the events."""
+    pause_s: float = 0
+    """After it."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,20 @@ class Waited:
     result: int
     """Events, or -errno."""
     returned: Bounds
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A call to change an interest list, or a request for io_uring; whatever came of it."""
+
+    file: File
+    by: Process
+    asked: Ctl
+    inode: int
+    """Of the target: a socket's own, or 0, which stands for the one of all other files that are watched."""
+    errno: int
+    by_ring: bool
+    when: Bounds
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from .files import (
     Asked,
     Bounds,
     Call,
+    Changed,
     Created,
+    Ctl,
     Failed,
     File,
     Kind,
@@ -41,6 +43,7 @@ class Oracle:
         self.failed: list[Failed] = []
         self.released: list[Released] = []
         self.waited: list[Waited] = []
+        self.changed: list[Changed] = []
         self.made: list[File] = []
         """Files of any kind, by number."""
         self.orphans: dict[File, tuple[Process | None, Bounds]] = {}
@@ -189,6 +192,13 @@ class Oracle:
         self.processes.remove(process)
         self.past.append(process)
         self._settle(process, when, several=True)
+
+    def change(self, thread: Thread, asked: Ctl, errno: int, when: Bounds, *, by_ring: bool = False) -> None:
+        """An interest list may change. It refers to nothing."""
+        slots = thread.table.slots
+        if asked.fd in slots and (file := slots[asked.fd].file).kind is Kind.EPOLL:
+            inode = slots[asked.target].file.inode if asked.target in slots else 0
+            self.changed.append(Changed(file, thread.process, asked, inode, errno, by_ring, when))
 
     def enter(self, thread: Thread, fd: int, asked: Asked, when: Bounds) -> None:
         """A thread waits, and refers to what it waits on."""

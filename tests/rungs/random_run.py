@@ -14,7 +14,7 @@ from typing import Any
 from tests.waiting import eventually
 from tests.workloads import rings
 
-from .files import Asked, Bounds, Call, File, Kind, Process, Table, Thread
+from .files import Asked, Bounds, Call, Ctl, File, Kind, Process, Table, Thread
 from .oracle import LATE_NS, Oracle
 from .puppets import Puppets, name_of, now_ns, start_of
 
@@ -172,6 +172,19 @@ class RandomRun:
         for (fd, asked), (result, before, after) in zip(waits, reply["done"], strict=True):
             self.oracle.enter(thread, fd, asked, (before, after))
             self.oracle.leave(thread, result, (before, after))
+
+    def change(self, thread: Thread, changes: Sequence[Ctl]) -> list[int]:
+        """Has a thread change interest lists; the errno of each change, 0 if it was done."""
+        reply = self.puppets.do(thread.channel, "ctls", changes=changes)
+        self.note(
+            thread,
+            "ctls",
+            {"changes": [tuple(change) for change in changes]},
+            {"done": [name_of(errno) for errno, *_ in reply["done"]]},
+        )
+        for change, (errno, before, after) in zip(changes, reply["done"], strict=True):
+            self.oracle.change(thread, change, errno, (before, after))
+        return [errno for errno, *_ in reply["done"]]
 
     def wait(self, thread: Thread, fd: int, asked: Asked) -> None:
         """Has a thread wait as long as it has to."""

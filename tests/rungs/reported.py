@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 
+from epolltop.model.ctl_activity import CtlCounts, CtlKey
 from epolltop.model.event import Event, Kind
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.snapshot import CtlError, Snapshot
 from tests.kernel.observing import Observing
 
 from .coverage import keys_of
@@ -48,6 +49,10 @@ class Reported:
         self.ends: dict[str, list[Event]] = defaultdict(list)
         """Releases, of others' instances, too, by id."""
         self._others: dict[tuple[ProcessKey, Kind], list[Event]] = defaultdict(list)
+        self.changes: dict[CtlKey, CtlCounts] = {}
+        """Of interest lists."""
+        self.refused: dict[CtlKey, Mapping[CtlError, int]] = {}
+        """Changes that failed."""
         self._watcher = watcher
         self._oracle = oracle
         before = watcher.look()
@@ -110,6 +115,8 @@ class Reported:
 
     def _look(self) -> Snapshot:
         snapshot = self._watcher.look()
+        self.changes |= snapshot.ctl
+        self.refused |= snapshot.ctl_errors
         cast = keys_of(self._oracle)
         for event in snapshot.news:
             if event.kind is Kind.RELEASE and event.instance:

@@ -18,6 +18,7 @@ from epolltop.model.limits import RELEASES_DERIVED, SHORT_LIVED_UNSEEN
 from epolltop.proc import open_files as openfiles
 from epolltop.query.refusal_catalogue import refusal_words
 from epolltop.sources.bpf.ladder import ALL, Ladders
+from epolltop.sources.bpf.probes.spec import WITHOUT
 from tests.kernel.observing import Observing, observe, observe_by_proc
 
 from .coverage import Coverage
@@ -40,8 +41,9 @@ class Refused(Exception):
     """The running kernel does not have it; the message is what the kernel answered."""
 
 
-def _ladders(epoll_create: str, files_free: str, census: str) -> Ladders:
-    return ALL.only("epoll_create", epoll_create).only("files_free", files_free).only("census", census)
+def _ladders(epoll_create: str, files_free: str, census: str, epoll_ctl: str = "tracepoint") -> Ladders:
+    ladders = ALL.only("epoll_create", epoll_create).only("files_free", files_free).only("census", census)
+    return ladders.only("epoll_ctl", epoll_ctl)
 
 
 _FUNCTIONS = Coverage(refused=False)
@@ -49,6 +51,8 @@ _TRACEPOINT = Coverage(compat=False)
 _DERIVED = Coverage(compat=False, releases=False, limit=RELEASES_DERIVED)
 _ADDRESS_UNSEEN = frozenset({"create_compat"})
 """What is created unseen, at an address that was let go since the last census, is taken for what was created there."""
+_REQUEST_UNSEEN = frozenset({"change_by_ring"})
+"""Some compilers keep no function that serves a request."""
 _TABLE_UNSEEN = frozenset({"execute_with_another_table", "leave_to_another_table"})
 """What another thread had at some descriptor is taken for what the first one had there."""
 
@@ -60,24 +64,29 @@ _PROC = Coverage(
     tables=False,
     addresses=False,
     waits=False,
+    changes=False,
     limit=SHORT_LIVED_UNSEEN,
 )
 
 
 def _by_scan(epoll_create: str, files_free: str, coverage: Coverage) -> Rung:
-    """The same probes with the census of /proc and kcmp(2)."""
-    seen = dataclasses.replace(coverage, tables=False, addresses=False)
-    return Rung(ladders=_ladders(epoll_create, files_free, "proc"), coverage=seen, spared=_TABLE_UNSEEN)
+    """The same probes, but that on interest lists, with the census of /proc and kcmp(2)."""
+    seen = dataclasses.replace(coverage, tables=False, addresses=False, changes=False)
+    return Rung(ladders=_ladders(epoll_create, files_free, "proc", WITHOUT), coverage=seen, spared=_TABLE_UNSEEN)
 
 
 RUNGS = {
-    "fentry": Rung(ladders=_ladders("fexit", "fentry", "iterator"), coverage=_FUNCTIONS),
+    "fentry": Rung(
+        ladders=_ladders("fexit", "fentry", "iterator", "fexit"), coverage=_FUNCTIONS, spared=_REQUEST_UNSEEN
+    ),
     "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), coverage=_FUNCTIONS),
     "slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "iterator"), coverage=_TRACEPOINT),
     "derived": Rung(ladders=_ladders("tracepoint", "census", "iterator"), coverage=_DERIVED, spared=_ADDRESS_UNSEEN),
     "scan-fentry": _by_scan("fexit", "fentry", _FUNCTIONS),
     "scan-slab": _by_scan("tracepoint", "raw_tracepoint", _TRACEPOINT),
-    "compat": Rung(ladders=ALL.only("epoll_create", "tracepoint"), coverage=Coverage(), compat=True),
+    "compat": Rung(
+        ladders=ALL.only("epoll_create", "tracepoint").only("epoll_ctl", "tracepoint"), coverage=Coverage(), compat=True
+    ),
     "proc": Rung(ladders=None, coverage=_PROC),
 }
 """By name, as test ids and `make test-vm` have them."""

@@ -155,12 +155,6 @@ def dup_from(fd: int, lowest: int, cloexec: bool) -> Reply:
     return _did(_libc.fcntl(fd, fcntl.F_DUPFD_CLOEXEC if cloexec else fcntl.F_DUPFD, lowest))
 
 
-def watch(fd: int, target: int) -> Reply:
-    """EPOLL_CTL_ADD for EPOLLIN."""
-    event = ctypes.create_string_buffer(struct.pack("=IQ", 1, target), 16)
-    return _did(_libc.epoll_ctl(fd, 1, target, event))
-
-
 def fork(name: str) -> Reply:
     """A process with a copy of the table of descriptors."""
     return _went_on_as(name, os.fork)
@@ -302,7 +296,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
     step.__name__: step
     for step in (
         create1, create, create_without_room, create1_compat, create_compat, has_compat, pairs, hold, close,
-        close_range, dup, dup2, dup3, dup_from, watch, fork, clone, thread, unshare_files, execute, end,
+        close_range, dup, dup2, dup3, dup_from, fork, clone, thread, unshare_files, execute, end,
         be_killed, look_at, end_thread, sockets, send, receive, collect, take_from, refuse_creation, *rings.STEPS,
         *turns.STEPS,
     )

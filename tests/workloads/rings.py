@@ -47,11 +47,6 @@ def close_by_ring(fd: int) -> dict[str, Any]:
     return _alone(_SQE.pack(_OP_CLOSE, 0, 0, fd, 0, 0, 0, 0, _AWAITED))
 
 
-def watch_by_ring(fd: int, target: int) -> dict[str, Any]:
-    """EPOLL_CTL_ADD for EPOLLIN, by IORING_OP_EPOLL_CTL."""
-    return ctl_by_ring(fd, 1, target)
-
-
 def ctl_by_ring(fd: int, operation: int, target: int) -> dict[str, Any]:
     """A change of an interest list, for EPOLLIN, by IORING_OP_EPOLL_CTL."""
     event = ctypes.create_string_buffer(struct.pack("=IQ", 1, target), 16)
@@ -64,11 +59,11 @@ def install_from_ring(ring: int, index: int) -> dict[str, Any]:
 
 
 def poll_by_ring(ring: int, fd: int) -> dict[str, Any]:
-    """The ring waits for EPOLLIN, and refers to the file until then."""
-    return _submitted(ring, _SQE.pack(_OP_POLL_ADD, 0, 0, fd, 0, 0, 0, 1, _LATER))
+    """The ring waits for EPOLLPRI, which instances never have, and refers to the file until then."""
+    return _submitted(ring, _SQE.pack(_OP_POLL_ADD, 0, 0, fd, 0, 0, 0, 2, _LATER))
 
 
-STEPS = (ring, register_files, unregister_files, close_by_ring, watch_by_ring, install_from_ring, poll_by_ring)
+STEPS = (ring, register_files, unregister_files, close_by_ring, ctl_by_ring, install_from_ring, poll_by_ring)
 
 
 def _alone(entry: bytes) -> dict[str, Any]:

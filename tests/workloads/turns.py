@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import struct
 import time
@@ -14,6 +15,7 @@ WAITS = {
     "aarch64": {"epoll_pwait": 22, "epoll_pwait2": 441},
 }[platform.machine()]
 """Their numbers; by number, because older C libraries have no epoll_pwait2."""
+_IS_PACKED = platform.machine() == "x86_64"  # struct epoll_event
 _ROOM = 64
 """Events that there is room for."""
 
@@ -43,4 +45,28 @@ def _timespec(ns: int) -> bytes | None:
     return None if ns < 0 else struct.pack("qq", *divmod(ns, 1_000_000_000))
 
 
-STEPS = (turns,)
+def ctls(changes: list[tuple[int, int, int | None, int, bool, float]]) -> dict[str, Any]:
+    """Changes interest lists, one after another.
+
+    Args:
+        changes: descriptor, operation, target (None: a file that cannot be watched), events, whether there is memory
+            that has them, and seconds until the next one.
+
+    Returns:
+        Of each its errno, 0 if it was done, and the boot clock just before and just after.
+    """
+    unfit, clock = os.open(__file__, os.O_RDONLY | os.O_CLOEXEC), time.CLOCK_BOOTTIME
+    returned = []
+    for fd, operation, target, events, has_event, pause_s in changes:
+        number = unfit if target is None else target
+        event = struct.pack("=IQ", events, number) if _IS_PACKED else struct.pack("=IxxxxQ", events, number)
+        before = time.clock_gettime_ns(clock)
+        done = _libc.epoll_ctl(fd, operation, number, event if has_event else ctypes.c_void_p(1))
+        after = time.clock_gettime_ns(clock)
+        returned.append((ctypes.get_errno() if done < 0 else 0, before, after))
+        time.sleep(pause_s)
+    os.close(unfit)
+    return {"done": returned}
+
+
+STEPS = (turns, ctls)

@@ -13,7 +13,7 @@ from tests.kernel.calls import SIZED
 from tests.rungs.puppets import Puppets
 from tests.rungs.random_run import Move
 
-from . import creations, descriptors, failures, processes, rings, sockets, waits
+from . import creations, descriptors, failures, interest, processes, rings, sockets, waits
 
 MOVES: dict[Move, float] = {
     creations.create1: 8,
@@ -28,7 +28,7 @@ MOVES: dict[Move, float] = {
     descriptors.close_range: 1.5,
     descriptors.dup: 3,
     descriptors.dup_over: 3,
-    descriptors.watch: 1,
+    interest.change: 3,
     waits.wait: 4,
     waits.wake: 8,
     processes.fork: 2,
@@ -49,13 +49,15 @@ MOVES: dict[Move, float] = {
     rings.unregister_files: 6,
     rings.close_by_ring: 1,
     descriptors.take_from: 2,
-    rings.watch_by_ring: 0.5,
+    interest.change_by_ring: 1.5,
     rings.poll_by_ring: 4,
     rings.install_from_ring: 4,
     processes.execute_with_another_table: 0.5,
     processes.leave_to_another_table: 0.5,
     processes.burst: 0.5,
     waits.turns: 4,
+    interest.replace: 1,
+    waits.feed: 6,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 
@@ -74,6 +76,8 @@ PREPARED_BY: dict[Move, tuple[Move, ...]] = {
     rings.install_from_ring: (creations.create1, rings.ring, rings.register_files),
     rings.poll_by_ring: (creations.create1, rings.ring),
     waits.turns: (creations.create1,),
+    interest.replace: (creations.create1, sockets.sockets),
+    waits.feed: (creations.create1,),
 }
 """What makes possible the moves that seldom are."""
 

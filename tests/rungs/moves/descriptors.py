@@ -63,21 +63,6 @@ def dup_over(run: RandomRun, thread: Thread) -> bool:
     return True
 
 
-def watch(run: RandomRun, thread: Thread) -> bool:
-    """One instance watches another: that is no reference, and the kernel may refuse it."""
-    return watch_by(run, thread, "watch")
-
-
-def watch_by(run: RandomRun, thread: Thread, step: str) -> bool:
-    """The same, by the step that is named."""
-    fds = run.fds(thread)
-    if len(fds) < 2:
-        return False
-    fd, target = run.random.sample(fds, 2)
-    reply, _ = run.do(thread, step, fd=fd, target=target)
-    return "errno" not in reply
-
-
 def take_from(run: RandomRun, thread: Thread) -> bool:
     """pidfd_getfd: from the table of another process' first thread."""
     others = [other for other in run.oracle.processes if other is not thread.process and _leads(other)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.rungs.files import Kind, Thread
 from tests.rungs.random_run import RandomRun
 
-from .descriptors import watch_by
-
 
 def ring(run: RandomRun, thread: Thread) -> bool:
     if len(run.fds(thread, Kind.RING)) > 2:
@@ -47,10 +45,6 @@ def close_by_ring(run: RandomRun, thread: Thread) -> bool:
         return False
     run.oracle.close(thread, [fd], when)
     return True
-
-
-def watch_by_ring(run: RandomRun, thread: Thread) -> bool:
-    return watch_by(run, thread, "watch_by_ring")
 
 
 def poll_by_ring(run: RandomRun, thread: Thread) -> bool:

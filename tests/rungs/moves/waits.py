@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from tests.rungs.files import Asked, Thread
+import select
+
+from tests.rungs.files import Asked, Ctl, Kind, Thread
 from tests.rungs.random_run import RandomRun
 from tests.workloads.turns import WAITS
+
+from . import sockets
 
 _MS = 1_000_000
 _AN_HOUR = 3_600_000 * _MS
 _TURNS_MAX = 12
 _NOT_OPEN = 1_000_000
+_ADD = 1  # EPOLL_CTL_ADD
 
 
 def wait(run: RandomRun, thread: Thread) -> bool:
     """Until something ends it."""
     fd = run.pick(thread)
-    if fd is None or len(thread.process.threads) < 2 or thread.rings:
+    if fd is None or len(run.oracle.threads()) < 2 or thread.rings:
         return False
     run.wait(thread, fd, Asked(_call(run), run.random.choice([1, 8, 64]), run.random.choice([None, _AN_HOUR])))
     return True
@@ -27,6 +32,22 @@ def wake(run: RandomRun, _: Thread) -> bool:
         return False
     run.interrupt(run.random.choice(waiting))
     return True
+
+
+def feed(run: RandomRun, thread: Thread) -> bool:
+    """An instance, one on which somebody waits if there is, watches a socket that can be written to."""
+    waited = {other.wait.file for other in run.oracle.waiting() if other.wait}
+    fds = run.fds(thread)
+    if not fds or not (run.fds(thread, Kind.SOCKET) or sockets.sockets(run, thread)):
+        return False
+    fd = run.random.choice([fd for fd in fds if thread.table.slots[fd].file in waited] or fds)
+    change = Ctl(
+        fd,
+        _ADD,
+        run.random.choice(run.fds(thread, Kind.SOCKET)),
+        select.EPOLLOUT | run.random.choice([0, select.EPOLLET]),
+    )
+    return run.change(thread, [change]) == [0]
 
 
 def turns(run: RandomRun, thread: Thread) -> bool:
