@@ -14,8 +14,8 @@ SNAPSHOT_BYTES_MAX = 128 << 20
 HOLDERS_MAX = 100_000
 """Holders that all instances of a snapshot file list together; where there are more, each lists the first few. Else 200
 processes that share 1,000 instances would be 40 million."""
-FIRST_HOLDERS = 8
-"""Holders that such an instance lists; of the others the file has only the number."""
+FIRST_HOLDERS = 2
+"""Holders that such an instance lists, and how many there are. The others list it, too: its id tells which they are."""
 EVENTS_MAX = 100_000
 """Events of a snapshot file, the last ones; without stacks they take half of it."""
 

@@ -52,19 +52,19 @@ class _Writer:
         return _enclosed("[", (self._item(item, inner) for item in items), "]", margin, inner)
 
     def _item(self, item: Any, margin: str) -> Parts:
-        if not _comes_in_parts(item):
+        arrays = _generated(item) if isinstance(item, dict) else {}
+        if not arrays:
             yield self._line(item)
             return
-        yield self._line({name: each for name, each in item.items() if not isinstance(each, GeneratorType)})[:-1]
-        for name, each in item.items():
-            if isinstance(each, GeneratorType):
-                yield f',"{name}":'
-                yield from self._array(each, margin)
+        yield self._line({name: each for name, each in item.items() if name not in arrays})[:-1]
+        for name, each in arrays.items():
+            yield f',"{name}":'
+            yield from self._array(each, margin)
         yield "}"
 
 
-def _comes_in_parts(value: Any) -> bool:
-    return isinstance(value, dict) and any(isinstance(each, GeneratorType) for each in value.values())
+def _generated(item: Json) -> Json:
+    return {name: each for name, each in item.items() if isinstance(each, GeneratorType)}
 
 
 def _enclosed(opening: str, contents: Iterable[Parts], closing: str, margin: str, inner: str) -> Parts:

@@ -163,7 +163,8 @@ class Field(Shape, Generic[Row]):
         """Its member in a snapshot file."""
         form = _STEPS[self.unit].form if self.kind == "histogram" else self.form or _FORMS.get(self.unit, "number")
         shape = {each.name: getattr(self, each.name) for each in dataclasses.fields(Shape)}
-        return Member(self.id, form, self.json_help or self.help, self._written, **shape)
+        written = self._written if self.observed or form not in _AS_IT_IS else self.json or self.get
+        return Member(self.id, form, self.json_help or self.help, written, **shape)
 
     def _written(self, row: Row, snapshot: Snapshot) -> Any:
         if self.json is None:
@@ -195,6 +196,8 @@ class Field(Shape, Generic[Row]):
         return _READABLE.get(self.unit, rate)(value)
 
 
+_AS_IT_IS: tuple[Form, ...] = ("integer", "text", "truth", "time")
+"""Forms of values that JSON has as they are, neither rounded nor in another unit."""
 _READABLE: dict[Unit, Callable[[float], str]] = {"seconds": duration, "share": percentage}
 """Of all other numbers with a fraction: rates."""
 GAP = 1
