@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Any
 
 from textual.app import App, ComposeResult
-from textual.widgets import Footer
 
 from epolltop.query.mistake import FilterError
 from epolltop.query.view import SUBJECTS
@@ -29,6 +28,7 @@ from epolltop.ui.state.snapshot_history import Ring
 from epolltop.ui.widgets.breadcrumbs import Crumbs
 from epolltop.ui.widgets.filter_bar import FilterBar
 from epolltop.ui.widgets.header import Header
+from epolltop.ui.widgets.key_footer import KeyFooter
 
 ORDER_HELD_S = 2.0
 """How long rows keep their order after the cursor moved: a row must not move away while one reaches for it."""
@@ -76,7 +76,7 @@ class MainScreen:
         yield self._crumbs
         yield self.board
         yield self.filter_bar
-        yield Footer(id="footer", show_command_palette=False)
+        yield KeyFooter(id="footer", show_command_palette=False)
 
     @property
     def ascii_only(self) -> bool:

@@ -11,9 +11,9 @@ from textual import events
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer
 
 from epolltop.ui.keys import PAGES
+from epolltop.ui.widgets.key_footer import KeyFooter
 
 
 class Pager(VerticalScroll, can_focus=True):
@@ -88,7 +88,7 @@ class Page(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """The keys of what is below do something else here."""
-        self.mount(Footer(show_command_palette=False))
+        self.mount(KeyFooter(show_command_palette=False))
 
     async def take(self, typed: events.Key | events.Paste) -> bool:
         if isinstance(typed, events.Paste):
