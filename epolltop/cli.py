@@ -69,7 +69,8 @@ def main(argv: list[str] | None = None, leaving: Leaving | None = None) -> int:
     hide_environment()
     map_large_blocks()
     # Records do not refer in circles: looking for circles among 100,000 of them is in vain, and takes 0.1 s each time.
-    gc.set_threshold(100_000, 50, 100)
+    # Widgets do. They go in the second generation, of which 50 collections of the first would leave 20 MB.
+    gc.set_threshold(100_000, 10, 100)
     if leaving is None:
         settle()
         leaving = Leaving()
