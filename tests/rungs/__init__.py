@@ -9,9 +9,9 @@ what it sees, and so what it must tell. For each rung and seed, the torture (tes
 - oracle.py knows the truth, from what was done and the rules of open files (files.py) alone. It never asks epolltop;
   /proc and kcmp(2) confirm it before each look, so that a mistake of the oracle is not taken for one of epolltop's.
 - comparison.py holds what the rung told (reported.py) against the truth: creations and failures in calls.py, who holds
-  what in holdings.py, the ends in releases.py, waits in loops.py, changes of interest lists in
-  interest.py, totals and what it says of itself in comparison.py. Where a rung cannot know, naming.py says which
-  answers are right.
+  what in holdings.py, the ends in releases.py, waits in loops.py, with their times in durations.py and
+  the present ones in present_turns.py, changes of interest lists in interest.py, totals and what it says of itself in
+  comparison.py. Where a rung cannot know, naming.py says which answers are right.
 
 What differs is printed below the account: all moves of the run, and what each made and ended.
 

@@ -163,7 +163,7 @@ class Failed:
     when: Bounds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Waited:
     """A wait that returned."""
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from epolltop.model.event import instance_id
-from epolltop.model.loop_activity import LoopCounts, LoopKey
-from epolltop.model.process import NS_PER_TICK, ProcessKey
-from epolltop.model.rates import added
+from epolltop.model.loop_activity import LoopCounts
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import Snapshot
 
-from .coverage import Coverage, key_of, keys_of
+from . import durations, present_turns
+from .coverage import Coverage, keys_of
+from .durations import Turned
 from .files import Waited
 from .ids import Ids
+from .loop_names import LoopName, happened_as, told_as
 from .oracle import Oracle
 
 _FULL_MIN = 8
@@ -28,43 +28,27 @@ _ERRORS = {
 }
 
 
-class _Loop(NamedTuple):
-    """A thread, and what it waits on."""
-
-    process: ProcessKey
-    tid: int
-    start_ns: int
-    instance: str | None
-    """The id by which it was traced; empty: no instance; None: one whose creation the rung did not see."""
-
-
 def compare(snapshot: Snapshot, oracle: Oracle, coverage: Coverage, ids: Ids) -> Iterator[str]:
     """Differences. What a thread did with instances whose creation was not seen is compared as a whole."""
-    happened = defaultdict[_Loop, list[Waited]](list)
-    for waited in oracle.waited if coverage.waits else ():
-        happened[_loop_of(waited, ids)].append(waited)
-    cast, told = keys_of(oracle), defaultdict[_Loop, LoopCounts](LoopCounts)
+    happened, told = defaultdict[LoopName, list[Turned]](list), defaultdict[LoopName, list[LoopRow]](list)
+    for turn in durations.turned(oracle) if coverage.waits else ():
+        happened[happened_as(turn.waited, ids)].append(turn)
+    cast = keys_of(oracle)
     for row in (loop for process in snapshot.processes if process.key in cast for loop in process.loops):
-        told[_told_as(row.key)] = added(told[_told_as(row.key)], row.counted.total)
+        told[told_as(row.key)].append(row)
     for loop in sorted(happened.keys() | told.keys(), key=str):
-        waits = [_counts(waited) for waited in happened.get(loop, ())]
+        turns, rows = happened.get(loop, []), told.get(loop, [])
+        counts, total = ([_counts(turn.waited) for turn in turns], [row.counted.total for row in rows])
         for counter in _EXACT:
-            expected, counted = sum(getattr(each, counter) for each in waits), getattr(told[loop], counter)
+            expected, counted = (sum(getattr(each, counter) for each in one) for one in (counts, total))
             if expected != counted:
                 yield f"{loop} has {counter} {expected}, told are {counted}"
+        yield from durations.compare(str(loop), turns, rows)
+    if coverage.waits:
+        yield from present_turns.compare(told, oracle, ids)
 
 
 _EXACT = [counter for counter in LoopCounts._fields if not counter.endswith("_ns")]
-
-
-def _loop_of(waited: Waited, ids: Ids) -> _Loop:
-    name = ids.born.get(waited.wait.file) if waited.wait.file else ""
-    return _Loop(key_of(waited.by), waited.tid, waited.start * NS_PER_TICK, name)
-
-
-def _told_as(key: LoopKey) -> _Loop:
-    name = instance_id(key.file, key.created_ns) if key.created_ns else None
-    return _Loop(key.process, key.tid, key.thread_start_ns, name if key.file else "")
 
 
 def _counts(waited: Waited) -> LoopCounts:

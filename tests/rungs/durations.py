@@ -1,0 +1,93 @@
+"""How long threads waited, and were away in between: by the clock readings around, so within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from epolltop.model.histogram import Histogram
+from epolltop.model.loop_row import LoopRow
+
+from .files import Bounds, Process, Wait, Waited
+from .oracle import Oracle
+
+_BITS_MIN = 10
+"""Of the nanoseconds of all that is in the first bucket."""
+
+
+class Turned(NamedTuple):
+    """A wait that returned, and the time away after it."""
+
+    waited: Waited
+    away: Bounds | None
+    """None: it is not over."""
+
+    @property
+    def waiting(self) -> Bounds:
+        """The time in it, not less than a timeout that was met."""
+        entered, returned = self.waited.wait.entered, self.waited.returned
+        return max(0, self._met or 0, returned[0] - entered[1]), returned[1] - entered[0]
+
+    @property
+    def poll_delay(self) -> Bounds | None:
+        """By how much it exceeded a timeout that was met."""
+        return (self.waiting[0] - self._met, self.waiting[1] - self._met) if self._met else None
+
+    @property
+    def _met(self) -> int | None:
+        return None if self.waited.result else self.waited.wait.asked.timeout_ns
+
+
+def turned(oracle: Oracle) -> list[Turned]:
+    """All that happened."""
+    last: dict[tuple[Process, int, int], Waited] = {}
+    away: dict[Waited, Bounds] = {}
+    for waited in oracle.waited:
+        thread = waited.by, waited.tid, waited.start
+        if thread in last:
+            away[last[thread]] = _between(last[thread], waited.wait)
+        last[thread] = waited
+    for each in oracle.waiting():
+        before = last.get((each.process, each.tid, each.start))
+        if before and each.wait:
+            away[before] = _between(before, each.wait)
+    return [Turned(waited, away.get(waited)) for waited in oracle.waited]
+
+
+def compare(what: str, turns: Sequence[Turned], rows: Sequence[LoopRow]) -> Iterator[str]:
+    """Differences of one loop, or of several that cannot be told apart."""
+    waiting = [turn.waiting for turn in turns]
+    away = [turn.away for turn in turns if turn.away]
+    delays = [turn.poll_delay for turn in turns if turn.poll_delay]
+    yield from _distribution(f"{what} waited", waiting, [row.waiting for row in rows])
+    yield from _distribution(f"{what} was away", away, [row.away for row in rows])
+    yield from _distribution(f"{what} exceeded its timeouts", delays, [row.poll_delay for row in rows])
+    yield from _sum(f"{what} waited", waiting, sum(row.counted.total.waiting_ns for row in rows))
+    yield from _sum(f"{what} was away", away, sum(row.counted.total.away_ns for row in rows))
+
+
+def _between(before: Waited, after: Wait) -> Bounds:
+    return max(0, after.entered[0] - before.returned[1]), after.entered[1] - before.returned[0]
+
+
+def _distribution(what: str, times: Sequence[Bounds], told: Sequence[Histogram]) -> Iterator[str]:
+    """Each time is in a bucket between those of its bounds, and the longest is the largest."""
+    shortest, longest = sorted(least for least, _ in times), sorted(most for _, most in times)
+    buckets = sorted(at for each in told for at, count in enumerate(each.counts) for _ in range(count))
+    expected = list(zip(map(_bucket, shortest), map(_bucket, longest), strict=True))
+    if len(buckets) != len(expected):
+        yield f"{what} {len(expected)} times, told are {len(buckets)}"
+    elif not all(least <= at <= most for at, (least, most) in zip(buckets, expected, strict=True)):
+        yield f"{what} as in {expected}, told is {buckets}"
+    elif times and not shortest[-1] <= (most := max(each.largest for each in told)) <= longest[-1]:
+        yield f"{what} {shortest[-1]} to {longest[-1]} ns at most, told are {most}"
+
+
+def _bucket(ns: int) -> int:
+    return max(_BITS_MIN, ns.bit_length())
+
+
+def _sum(what: str, times: Sequence[Bounds], told: int) -> Iterator[str]:
+    least, most = (sum(each[end] for each in times) for end in (0, 1))
+    if not least <= told <= most:
+        yield f"{what} {least} to {most} ns in all, told are {told}"
