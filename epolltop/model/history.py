@@ -1,41 +1,60 @@
-"""How quickly each process created instances, window by window."""
+"""How quickly each process did what is kept (`kept_rates`), window by window."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from typing import Any
 
+from epolltop.model.kept_rates import HISTORY, KEPT_RATES, KeptRate
 from epolltop.model.process import ProcessKey
+from epolltop.model.rates import Counted
 
-HISTORY = 60
-"""Windows that are kept, the open one included."""
 _IDLE = (0.0,)
-"""Of a process that created nothing within them."""
+"""Of a process that did nothing within them."""
 
 
 class History:
-    """Rates of the windows that are closed."""
+    """Rates of the windows that are closed: at most `HISTORY` for each kept rate of a process that is kept."""
 
-    def __init__(self) -> None:
-        self._closed: dict[ProcessKey, tuple[float, ...]] = {}  # of those that created within them
+    def __init__(self, kept: Mapping[str, KeptRate] = KEPT_RATES) -> None:
+        self._kept = dict(kept)
+        self._closed: dict[str, dict[ProcessKey, tuple[float, ...]]] = {name: {} for name in kept}
 
-    def of(self, process: ProcessKey, rate: float) -> tuple[float, ...]:
-        """The rates of a process, the oldest first, that of the open window last; from its first creation on."""
-        return self._followed_by(process, rate) or _IDLE
+    def of(self, process: ProcessKey, counted: tuple[Counted[Any], ...]) -> tuple[tuple[float, ...], ...]:
+        """The rates of a process, the oldest first, that of the open window last; from the first above 0 on.
 
-    def close(self, rates: Mapping[ProcessKey, float], kept: Container[ProcessKey]) -> None:
+        Args:
+            process: the one.
+            counted: what it did, in the order of `TABLES`.
+
+        Returns:
+            A tuple for each kept rate.
+        """
+        return tuple(
+            [
+                _followed(closed.get(process, ()), self._kept[name].per_s(counted)) or _IDLE
+                for name, closed in self._closed.items()
+            ]
+        )
+
+    def close(self, rates: Callable[[KeptRate], Mapping[ProcessKey, float]], present: Container[ProcessKey]) -> None:
         """Ends a window.
 
         Args:
-            rates: in it, of those that created something.
-            kept: all others are forgotten.
+            rates: in it, of those that did something.
+            present: all others are forgotten.
         """
-        self._closed = {
-            process: closed
-            for process in {*self._closed, *rates}
-            if process in kept and (closed := self._followed_by(process, rates.get(process, 0.0)))
-        }
+        for name, kept in self._kept.items():
+            before, now = self._closed[name], rates(kept)
+            self._closed[name] = {
+                process: closed
+                for process in {*before, *now}
+                if process in present and (closed := _followed(before.get(process, ()), now.get(process, 0.0)))
+            }
 
-    def _followed_by(self, process: ProcessKey, rate: float) -> tuple[float, ...]:
-        rates = (*self._closed.get(process, ()), rate)[-HISTORY:]
-        first = next((at for at, rate in enumerate(rates) if rate), len(rates))
-        return rates[first:]
+
+def _followed(closed: tuple[float, ...], rate: float) -> tuple[float, ...]:
+    """Empty if none is above 0."""
+    rates = (*closed, rate)[-HISTORY:]
+    first = next((at for at, rate in enumerate(rates) if rate), len(rates))
+    return rates[first:]

@@ -21,7 +21,7 @@ class Evidence(NamedTuple):
     user: str | None
     ended: bool
     counted: tuple[Counted[Any], ...]
-    history: tuple[float, ...]
+    histories: tuple[tuple[float, ...], ...]
     instances: tuple[Instance, ...]
     lacking: bool
     partly_listed: bool
@@ -37,7 +37,7 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         started_ns=key.start * NS_PER_TICK if key.start else None,
         ended=known.ended,
         counted=known.counted,
-        history=known.history,
+        histories=known.histories,
         instances=known.instances,
         lacking=known.lacking,
         partly_listed=known.partly_listed,

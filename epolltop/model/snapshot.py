@@ -12,6 +12,7 @@ from epolltop.model.batch import TABLES, Cost
 from epolltop.model.counts import Totals
 from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
 from epolltop.model.event import Event, Syscall, instance_id
+from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.rates import Counted
@@ -21,6 +22,7 @@ CtlError: TypeAlias = tuple[CtlOperation, int]
 """What was asked for, and the errno."""
 Count = TypeVar("Count", int, float)
 _PLACES = {name: place for place, name in enumerate(TABLES)}
+_HISTORIES = {name: place for place, name in enumerate(KEPT_RATES)}
 
 
 class Provenance(enum.Enum):
@@ -142,8 +144,9 @@ class ProcessRow:
     ended: bool
     counted: tuple[Counted[Any], ...]
     """What it did, in the order of `TABLES`."""
-    history: tuple[float, ...]
-    """Creations per second, a value a tick, oldest first; zeros before the first creation are left out, but for one."""
+    histories: tuple[tuple[float, ...], ...]
+    """In the order of `KEPT_RATES`: per second, a value a window, the oldest first. Zeros before the first rate above 0
+    are left out, except one."""
     instances: tuple[Instance, ...]
     lacking: bool = False
     """Some of its calls may be counted for no process, see completeness.py: its counts are lower bounds."""
@@ -184,6 +187,10 @@ class ProcessRow:
     def table(self, name: str) -> Counted[Any]:
         """What it did, of one table."""
         return self.counted[_PLACES[name]]
+
+    def rates_kept(self, name: str) -> tuple[float, ...]:
+        """One of its histories."""
+        return self.histories[_HISTORIES[name]]
 
     @property
     def created(self) -> int:

@@ -6,7 +6,7 @@ counted in a new entry, from 0 on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from epolltop.model.batch import TABLES, Batch, CounterTable
@@ -114,11 +114,15 @@ class Tallies:
             ]
         )
 
-    def rates(self, table: str, counter: str, since: ByTable, window_s: float) -> dict[ProcessKey, float]:
-        """The rates of one counter since then, by the processes for which it rose."""
+    def rates(self, table: str, counters: Sequence[str], since: ByTable, window_s: float) -> dict[ProcessKey, float]:
+        """The rates of the sum of some counters since then, by the processes for which it rose."""
         then, tally = since.get(table, {}), self._tallies[table]
+
+        def summed(counts: Any) -> int:
+            return sum([getattr(counts, counter) for counter in counters])
+
         rises = (
-            (process, getattr(counts, counter) - getattr(then.get(process, tally.none), counter))
+            (process, summed(counts) - summed(then.get(process, tally.none)))
             for process, counts in tally.counts.items()
         )
         return {process: rate(rise, window_s) for process, rise in rises if rise}

@@ -37,7 +37,6 @@ JOURNAL = 10_000
 """Events kept for looking back."""
 PART = 1024
 """Events that are taken in at once. A source may make them as they are asked for, and a flood is large."""
-_LIFECYCLE = list(TABLES).index("counts")
 _COUNTER = {"released_by_kernel": "released"}
 """For totals without a counter of a process: the total that includes them."""
 
@@ -169,8 +168,8 @@ class World:
         counted = (table.process_of(key) for name, table in TABLES.items() for key in getattr(batch, name))
         present = {*counted, *self._instances.holders(), *self._alive}
         if window.mark is not None:
-            created = self._tallies.rates("counts", "created", window.mark.counts, _elapsed_s(batch, window.mark))
-            window.history.close(created, present)
+            since, window_s = window.mark.counts, _elapsed_s(batch, window.mark)
+            window.history.close(lambda kept: self._tallies.rates(*kept, since, window_s), present)
         others = [other for other in self.windows if other is not window]
         self._forget(present, others)
         marks = [(other.mark or self.begin()).loops for other in others]
@@ -370,7 +369,7 @@ class World:
             facts.user if facts else None if uid is None else self._users.get(uid),
             key not in self._alive,
             counted,
-            window.history.of(key, counted[_LIFECYCLE].per_s("created")),
+            window.history.of(key, counted),
             self._held.get(key, ()),
             self._completeness.may_lack(key) or self._unseen.of(key),
             partly_listed,

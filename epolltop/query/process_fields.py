@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from epolltop.model.history import HISTORY
+from epolltop.model.kept_rates import HISTORY, KEPT_RATES
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.query.field import Field, Severity
@@ -68,8 +68,22 @@ def _sees_waits(snapshot: Snapshot) -> bool:
     return snapshot.source.knows("waits")
 
 
-def _history(row: ProcessRow) -> list[float | None] | None:
-    return None if row.known(sum(row.history)) is None else [rounded(rate) for rate in row.history]
+def _trend(name: str, title: str, help: str, json_help: str) -> Field[ProcessRow]:
+    """The column of one of `KEPT_RATES`, by its name."""
+
+    def known(row: ProcessRow) -> tuple[float, ...] | None:
+        rates = row.rates_kept(name)
+        return None if row.known(sum(rates)) is None else rates
+
+    def bars(row: ProcessRow, snapshot: Snapshot) -> str:
+        rates = known(row) if snapshot.window_s else None
+        return UNKNOWN if rates is None else sparkline(rates, _TREND_CELLS)
+
+    return Field(
+        name, title, _TREND_CELLS, "per_s", lambda row, _: max(known(row) or (), default=None), help, text=bars,
+        observed=KEPT_RATES[name].counters[0], spare=2, many=True, items_max=HISTORY, json_help=json_help,
+        json=lambda row, _: None if (rates := known(row)) is None else [rounded(rate) for rate in rates],
+    )  # fmt: skip
 
 
 def _worst(row: ProcessRow, get: Callable[[LoopRow], float | None]) -> float | None:
@@ -156,14 +170,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("age_s", "AGE", 7, "seconds", lambda row, snapshot: seconds_since(row.started_ns, snapshot),
           "Time since the process started, in seconds.",
           spare=2, in_json=False),
-    Field("history", "TREND", _TREND_CELLS, "per_s",
-          lambda row, _: row.known(max(row.history)) if row.history else None,
-          "Instances created per second, a bar per refresh, the newest on the right; sort and filter use the largest.",
-          text=lambda row, snapshot: sparkline(row.history, _TREND_CELLS)
-          if snapshot.window_s and row.known(sum(row.history)) is not None else UNKNOWN,
-          observed="created", spare=2, json=lambda row, _: _history(row), many=True, items_max=HISTORY,
-          json_help="`create_per_s` of the last refreshes, starting with the first creation, the newest last; one "
-          "number after a single window."),
+    _trend("history", "TREND",
+           "Instances created per second, a bar per refresh, the newest on the right; sort and filter use the largest.",
+           "`create_per_s` of the last refreshes, starting with the first creation, the newest last; one number after "
+           "a single window."),
     Field("runtime", "RUNTIME", 9, "text", lambda row, snapshot: name_of(runtime_of_process(row, snapshot)),
           "What its event loops run on, such as libuv or asyncio; with a ? either its code or how it waits tells that, "
           "otherwise both do; see docs/runtimes.md.",

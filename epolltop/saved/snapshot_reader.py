@@ -17,6 +17,7 @@ from epolltop.errors import Unplayable
 from epolltop.model.batch import TABLES, Cost
 from epolltop.model.bounds import TICKS_BELOW
 from epolltop.model.counts import Totals
+from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
 from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
 from epolltop.model.rates import Counted
@@ -153,6 +154,7 @@ def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: S
         started_ns=key.start * NS_PER_TICK if key.start else None,
         instances=held,
         counted=tuple(_counted(process, table.none) for table in TABLES.values()),
+        histories=tuple(tuple(getattr(process, name, None) or ()) for name in KEPT_RATES),
         lacking=source.exact and process.exact is False,
         more_instances=max(0, process.open - len(held)),
         growth=_growth(process, clocks),

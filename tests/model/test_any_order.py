@@ -196,7 +196,7 @@ def _check(snapshot: Snapshot) -> None:
     assert min(snapshot.totals) >= 0
     for row in snapshot.processes:
         assert min(row.created, row.released, row.failed, row.sampled_out) >= 0
-        assert min(row.create_per_s, row.release_per_s, *row.history) >= 0
+        assert min(row.create_per_s, row.release_per_s, *row.rates_kept("history")) >= 0
         assert len({instance.file for instance in row.instances}) == row.open
         assert all(instance.fds_of(row.key) for instance in row.instances)
 

@@ -8,8 +8,9 @@ from collections.abc import Sized
 from epolltop.model.batch import Batch
 from epolltop.model.counts import Counts
 from epolltop.model.event import Event
-from epolltop.model.history import HISTORY, History
+from epolltop.model.history import History
 from epolltop.model.instances import Instances
+from epolltop.model.kept_rates import HISTORY
 from epolltop.model.process import ProcessKey
 from epolltop.model.tally import Tallies
 from epolltop.model.world import World
@@ -25,7 +26,9 @@ def _sizes(of: object) -> dict[str, int]:
             sizes[name] = len(value)
         elif isinstance(value, Tallies):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value["counts"]).items()}
-        elif isinstance(value, History | Instances):
+        elif isinstance(value, History):
+            sizes |= {f"{name}.{kept}": len(closed) for kept, closed in vars(value)["_closed"].items()}
+        elif isinstance(value, Instances):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
     for window in of.windows if isinstance(of, World) else ():
         sizes |= _sizes(window)
@@ -77,7 +80,7 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         world.begin_window()
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_exited_actors", "_tallies.counts", "history._closed", "_instances._held"} < sizes[
+    assert {"_facts", "_users", "_exited_actors", "_tallies.counts", "history.history", "_instances._held"} < sizes[
         -1
     ].keys()
 

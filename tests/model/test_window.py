@@ -92,10 +92,10 @@ def test_two_windows_have_rates_and_history_of_their_own() -> None:
         rates["quick"].append(world.freeze(quick).processes[0].create_per_s)
         world.mark(quick)
     row = world.freeze(slow).processes[0]
-    assert (row.create_per_s, row.history) == (4.0, (4.0,))
+    assert (row.create_per_s, row.rates_kept("history")) == (4.0, (4.0,))
     assert rates["quick"] == [1.0, 3.0, 5.0, 7.0]
     world.apply(batch(5 * SECOND_NS, counts={P: Counts(created=25)}))
-    assert world.freeze(quick).processes[0].history == (1.0, 3.0, 5.0, 7.0, 9.0)
+    assert world.freeze(quick).processes[0].rates_kept("history") == (1.0, 3.0, 5.0, 7.0, 9.0)
 
 
 def test_who_is_gone_is_forgotten_when_no_window_shows_it() -> None:

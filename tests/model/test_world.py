@@ -8,7 +8,7 @@ import pytest
 
 from epolltop.model.counts import Counts, Totals
 from epolltop.model.event import Kind
-from epolltop.model.history import HISTORY
+from epolltop.model.kept_rates import HISTORY
 from epolltop.model.snapshot import ProcessRow, Snapshot
 from epolltop.model.source import Probe, Source
 from epolltop.model.world import JOURNAL, Selection
@@ -116,7 +116,7 @@ def _histories(*created: int, polls: int = 1) -> list[tuple[float, ...]]:
         if poll == 0:
             mark = world.begin_window()
         elif poll % polls == 0:
-            histories.append(_rows(world.look(mark))[P.pid].history)
+            histories.append(_rows(world.look(mark))[P.pid].rates_kept("history"))
             mark = world.begin_window()
     return histories
 
@@ -391,10 +391,10 @@ def test_a_snapshot_does_not_change_when_the_world_goes_on() -> None:
     world.apply(batch(SECOND_NS, [create(A, 10)], counts={P: Counts(1)}))
     snapshot = world.look()
     row = snapshot.processes[0]
-    copy = (row.instances, row.created, row.history, snapshot.journal, snapshot.totals)
+    copy = (row.instances, row.created, row.rates_kept("history"), snapshot.journal, snapshot.totals)
     world.apply(batch(2 * SECOND_NS, [release(A, 20, 10), create(B, 30)], census(40), counts={P: Counts(2, 0, 1)}))
     world.look()
-    assert (row.instances, row.created, row.history, snapshot.journal, snapshot.totals) == copy
+    assert (row.instances, row.created, row.rates_kept("history"), snapshot.journal, snapshot.totals) == copy
 
 
 def test_two_processes_with_one_pid_are_two_rows() -> None:

@@ -299,7 +299,7 @@ def test_limits_that_follow_from_numbers_are_not_told_twice() -> None:
 def test_a_history_longer_than_is_kept_or_of_no_rates_is_refused(history: list[float]) -> None:
     written = document(exact())
     written["processes"][0]["history"] = [0.5] * 60
-    assert again(written).processes[0].history == (0.5,) * 60
+    assert again(written).processes[0].rates_kept("history") == (0.5,) * 60
     written["processes"][0]["history"] = history
     with pytest.raises(Unplayable):
         again(written)

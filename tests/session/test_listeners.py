@@ -58,7 +58,7 @@ async def test_each_has_a_window_of_its_own() -> None:
         windows = [each.now_ns - last.now_ns for last, each in zip([opened, *snapshots], snapshots, strict=False)]
         assert [each.window_s * SECOND_NS for each in snapshots] == windows
         assert {row_of(each, 42).create_per_s for each in snapshots} == {10.0}
-        assert row_of(snapshots[-1], 42).history == (10.0,) * len(snapshots)
+        assert row_of(snapshots[-1], 42).rates_kept("history") == (10.0,) * len(snapshots)
     assert sum(each.window_s for each in of_slow) > 2 * 4, "what the other asked for is in its window"
 
 
@@ -124,7 +124,7 @@ async def test_who_comes_later_begins_there() -> None:
         opened = await second.open()
         assert (opened.window_s, len(opened.news)) == (0.0, 1)
         (one,) = await taken(second, 1)
-        assert (one.window_s, row_of(one, 42).history) == (1.0, (10.0,))
+        assert (one.window_s, row_of(one, 42).rates_kept("history")) == (1.0, (10.0,))
         assert row_of(one, 42).created >= 60, "counts run since the start"
 
 

@@ -68,7 +68,7 @@ async def test_between_two_snapshots_far_apart_the_source_is_asked_all_the_same(
     assert source.polls == 11
     assert (one.window_s, two.window_s) == (5.0, 5.0)
     assert [[row.create_per_s for row in each.processes] for each in (one, two)] == [[1.0], [1.0]]
-    assert two.processes[0].history == (1.0, 1.0)
+    assert two.processes[0].rates_kept("history") == (1.0, 1.0)
     assert [len(each.news) for each in (one, two)] == [10, 10]
     assert len(two.journal) == 20
 

@@ -33,7 +33,7 @@ _ROW = ProcessRow(
     started_ns=NOW_NS - 90 * SECOND_NS,
     ended=False,
     counted=(Counted(Counts(created=5, released=4), (2.5, 0.0, 1.5, 0.0, 0.0)),),
-    history=(0.0, 1.0, 2.5),
+    histories=((0.0, 1.0, 2.5),),
     instances=(),
 )
 
@@ -41,8 +41,10 @@ _ROW = ProcessRow(
 def process_row(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: object) -> ProcessRow:
     """A process that holds as many instances as open says, unless it is given them; changes of its facts, too.
 
-    Counters, create_per_s and release_per_s may be changed as if they were members.
+    Counters, create_per_s, release_per_s and history may be changed as if they were members.
     """
+    if "history" in changes:
+        changes["histories"] = (changes.pop("history"),)
     others = [Counted(table.none, (0.0,) * len(table.none)) for name, table in TABLES.items() if name != "counts"]
     changes["counted"] = (_counted(changes), *others)
     held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
