@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from epolltop.model.event import instance_id
 from epolltop.model.histogram import Histogram
@@ -10,8 +10,31 @@ from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.rates import Counted
 
 
-@dataclass(frozen=True, slots=True)
-class LoopRow:
+class WindowTimes(Protocol):
+    """How long the waits and the absences were that ended in a window, in nanoseconds."""
+
+    @property
+    def waiting(self) -> Histogram:
+        """Waits."""
+
+    @property
+    def away(self) -> Histogram:
+        """Times away."""
+
+    @property
+    def poll_delay(self) -> Histogram:
+        """By how much waits exceeded their timeouts."""
+
+
+class KnownTimes(NamedTuple):
+    """Implements WindowTimes with what is known already; at first nothing ended."""
+
+    waiting: Histogram = Histogram((), 0)
+    away: Histogram = Histogram((), 0)
+    poll_delay: Histogram = Histogram((), 0)
+
+
+class LoopRow(NamedTuple):
     """A thread, and an instance that it waits on."""
 
     key: LoopKey
@@ -21,12 +44,8 @@ class LoopRow:
     """Name of the thread; empty if it is not known."""
     counted: Counted[LoopCounts]
     """Since the observation began, with rates over the window."""
-    waiting: Histogram
-    """Waits that ended in the window, by nanoseconds."""
-    away: Histogram
-    """Times away that ended in the window, by nanoseconds."""
-    poll_delay: Histogram
-    """By how much waits of the window exceeded their timeouts."""
+    times: WindowTimes
+    """Of the window."""
     waited_ns: int
     """In the window, without the wait in progress."""
     was_away_ns: int

@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import itertools
-import operator
 from typing import NamedTuple
 
 from epolltop.model.histogram import Histogram
-from epolltop.model.loop_activity import TIME_BUCKETS
+from epolltop.model.loop_activity import TIME_BUCKETS, LoopTimes
 
 _FIRST_BITS = 10
 """The first bucket is below 2**10 ns."""
 _NOTHING = Histogram((), 0)
 
 
-class Peaks(NamedTuple):
-    """The longest times of a window, in nanoseconds."""
+class RisenTimes(NamedTuple):
+    """Implements WindowTimes: the difference of what was known at the ends of a window, made when it is looked at.
 
-    waiting: int = 0
-    away: int = 0
-    poll_delay: int = 0
-
-
-def went_on(known: tuple[int, ...], now: tuple[int, ...], last: tuple[int, ...]) -> tuple[int, ...]:
-    """The buckets since the start.
-
-    Args:
-        known: so far.
-        now: what the entry in the kernel has, which may begin anew.
-        last: what it had when that was known.
+    That takes 5 us, and most loops of a thousand are not on the screen.
     """
-    if any(map(operator.lt, now, last)):
-        last = ()
-    if known == last:
-        return now
-    return tuple(map(sum, itertools.zip_longest(known, now, [-count for count in last], fillvalue=0)))
+
+    now: LoopTimes
+    then: LoopTimes
+    longest: LoopTimes
+    """Its maxima are those of the window."""
+
+    @property
+    def waiting(self) -> Histogram:
+        return histogram(self.now.waiting, self.then.waiting, self.longest.waiting_max_ns)
+
+    @property
+    def away(self) -> Histogram:
+        return histogram(self.now.away, self.then.away, self.longest.away_max_ns)
+
+    @property
+    def poll_delay(self) -> Histogram:
+        return histogram(self.now.poll_delay, self.then.poll_delay, self.longest.poll_delay_max_ns)
+
+
+def followed_by(past: LoopTimes, told: LoopTimes) -> LoopTimes:
+    """The buckets of both, and the maxima of the second."""
+    return told._replace(
+        waiting=_added(past.waiting, told.waiting),
+        away=_added(past.away, told.away),
+        poll_delay=_added(past.poll_delay, told.poll_delay),
+    )
+
+
+def highest(one: LoopTimes, other: LoopTimes) -> LoopTimes:
+    """The maxima of both; the buckets of the first."""
+    return one._replace(
+        waiting_max_ns=max(one.waiting_max_ns, other.waiting_max_ns),
+        away_max_ns=max(one.away_max_ns, other.away_max_ns),
+        poll_delay_max_ns=max(one.poll_delay_max_ns, other.poll_delay_max_ns),
+    )
+
+
+def _added(past: tuple[int, ...], told: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(map(sum, itertools.zip_longest(past, told, fillvalue=0)))
 
 
 def histogram(now: tuple[int, ...], then: tuple[int, ...], peak_ns: int) -> Histogram:
@@ -45,9 +67,7 @@ def histogram(now: tuple[int, ...], then: tuple[int, ...], peak_ns: int) -> Hist
         then: when the window began.
         peak_ns: the longest time in it.
     """
-    if now is then:
-        return _NOTHING
-    rise = tuple(map(operator.sub, now, then)) if then else now
+    rise = tuple([max(0, count - was) for count, was in zip(now, then, strict=False)]) if then else now
     if not any(rise):
         return _NOTHING
     top = max(at for at, count in enumerate(rise) if count)

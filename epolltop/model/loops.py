@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from epolltop.model.batch import TABLES, Batch
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
-from epolltop.model.loop_evidence import LoopEvidence, loop_row_of
-from epolltop.model.loop_row import LoopRow
-from epolltop.model.loop_times import Peaks, went_on
-from epolltop.model.loops_window import LoopsMark, LoopsWindow, ShownLoop
+from epolltop.model.loop_row import KnownTimes, LoopRow
+from epolltop.model.loop_times import RisenTimes, followed_by, highest
+from epolltop.model.loops_window import LoopsMark, LoopsWindow
 from epolltop.model.process import ProcessKey
+from epolltop.model.rates import counted
 from epolltop.model.snapshot import Instance
 from epolltop.model.tally import Tally
 
@@ -30,7 +30,7 @@ GONE_MAX = 10_000
 class _Look(NamedTuple):
     """What rows are made for."""
 
-    peaks: Mapping[LoopKey, Peaks]
+    longest: Mapping[LoopKey, LoopTimes]
     mark: LoopsMark
     live: Mapping[int, Instance]
     attended: Mapping[LoopKey, tuple[bool, int | None]]
@@ -43,8 +43,8 @@ class Loops:
     def __init__(self) -> None:
         self._tally: Tally[LoopKey] = Tally(TABLES["loops"])
         self._times: dict[LoopKey, LoopTimes] = {}
-        self._told: Mapping[LoopKey, LoopTimes] = {}  # in the last batch, like the turns
-        self._turns: Mapping[LoopKey, Turn] = {}
+        self._past_times: dict[LoopKey, LoopTimes] = {}  # of those: what is in the kernel no more
+        self._turns: Mapping[LoopKey, Turn] = {}  # in the last batch
         self._names: dict[LoopKey, str] = {}
         self._by_process: dict[ProcessKey, dict[LoopKey, None]] = {}
         self._by_instance: dict[tuple[int, int], dict[LoopKey, None]] = {}
@@ -57,30 +57,34 @@ class Loops:
         self._changed: dict[ProcessKey, int] = {}  # the last change of each process
         self._since_ns = self._now_ns = 0
 
-    def apply(self, batch: Batch, windows: Collection[LoopsWindow], changed: Iterable[ProcessKey]) -> None:
+    def apply(
+        self,
+        batch: Batch,
+        rises: Mapping[LoopKey, Sequence[int]],
+        windows: Collection[LoopsWindow],
+        changed: Iterable[ProcessKey],
+    ) -> None:
         """Takes in a batch; batches come in order.
 
         Args:
             batch: the batch.
+            rises: by how much its counters of loops rose.
             windows: of all who look.
             changed: processes that ended, or hold other instances than before.
         """
         self._alive = batch.processes
         self._note(changed)
-        counted = self._tally.apply(batch.loops, _itself)
-        self._note(key.process for key in counted)
-        for key in counted & batch.loop_times.keys():
-            told, last = batch.loop_times[key], self._told.get(key, _NO_TIMES)
-            known = self._times.get(key, _NO_TIMES)
-            self._times[key] = LoopTimes(
-                went_on(known.waiting, told.waiting, last.waiting),
-                went_on(known.away, told.away, last.away),
-                went_on(known.poll_delay, told.poll_delay, last.poll_delay),
-            )
-            peaks = Peaks(told.waiting_max_ns, told.away_max_ns, told.poll_delay_max_ns)
+        self._tally.apply(rises, _itself)
+        self._note({key.process for key in rises})
+        for key in rises.keys() & batch.loop_times.keys():
+            told = batch.loop_times[key]
+            if key in self._times and rises[key] is batch.loops[key]:  # it began anew
+                self._past_times[key] = self._times[key]
+            past = self._past_times.get(key)
+            self._times[key] = told if past is None else followed_by(past, told)
             for window in windows:
-                window.peaks[key] = Peaks(*map(max, peaks, window.peaks.get(key, _NO_PEAKS)))
-        self._told = batch.loop_times
+                longest = window.longest.get(key)
+                window.longest[key] = told if longest is None else highest(told, longest)
         self._follow_turns(batch)
         self._keep(batch.loops.keys() | batch.turns.keys())
         self._since_ns, self._now_ns = batch.since_ns, batch.now_ns
@@ -107,7 +111,7 @@ class Loops:
         self._note_beside(keys)
         for key in keys:
             self._tally.forget(key, covered=False)
-            for known in (self._times, self._names, self._gone):
+            for known in (self._times, self._past_times, self._names, self._gone):
                 known.pop(key, None)
             _leave(self._by_instance, (key.file, key.created_ns), key)
             _leave(self._by_process, key.process, key)
@@ -135,18 +139,18 @@ class Loops:
         if mark.now_ns < window.begin_ns:  # rows are of a window that begins later
             window.shown = {}
         before, window.shown, window.lively = window.shown, {}, set()
-        look = _Look(window.peaks, mark, live, attended)
+        look = _Look(window.longest, mark, live, attended)
         for process in processes:
             if process not in self._by_process:
                 continue
             shown = before.get(process)
             if shown is None or process in lively or self._changed[process] > window.changes:
-                shown = tuple(self._shown(process, look, {row.key: (known, row) for known, row in shown or ()}))
-                if any(known.window or known.turn is None for known, _ in shown):
+                shown = tuple(self._shown(process, look, {row.key: row for row in shown or ()}))
+                if any(map(_is_lively, shown)):
                     window.lively.add(process)
             window.shown[process] = shown
         window.changes, window.begin_ns = self._changes, mark.now_ns
-        return {process: tuple([row for _, row in shown]) for process, shown in window.shown.items()}
+        return dict(window.shown)
 
     def _note(self, changed: Iterable[ProcessKey]) -> None:
         self._changes += 1
@@ -209,13 +213,13 @@ class Loops:
             if attendants - {key}:
                 yield key, (True, since_ns)
 
-    def _shown(self, process: ProcessKey, look: _Look, last: Mapping[LoopKey, ShownLoop]) -> Iterator[ShownLoop]:
+    def _shown(self, process: ProcessKey, look: _Look, last: Mapping[LoopKey, LoopRow]) -> Iterator[LoopRow]:
         for key in sorted(self._by_process[process], key=_BY_THREAD):
-            known, before = self._known(key, look), last.get(key)
-            if known is not None:
-                yield before if before and before[0] == known else (known, loop_row_of(key, known, self._since_ns))
+            row, before = self._row(key, look), last.get(key)
+            if row is not None:
+                yield before if before == row else row
 
-    def _known(self, key: LoopKey, look: _Look) -> LoopEvidence | None:
+    def _row(self, key: LoopKey, look: _Look) -> LoopRow | None:
         """None: the loop is over, and did nothing in the window."""
         mark, alive = look.mark, key.process in self._alive
         total: LoopCounts = self._tally.of(key)
@@ -226,23 +230,38 @@ class Loops:
         acted = total is not then and total != then
         if not (acted or turn or (alive and since_ns is not None and key in self._present)):
             return None
-        return LoopEvidence(
-            total,
-            then,
-            self._times.get(key, _NO_TIMES),
-            mark.times.get(key, _NO_TIMES),
-            look.peaks.get(key, _NO_PEAKS),
-            turn,
-            turn_then,
+        moved = acted or turn != turn_then
+        return LoopRow(
+            key,
             since_ns,
             self._names.get(key, ""),
+            counted(total, then if moved else total, (self._now_ns - mark.now_ns) / 1e9),
+            self._risen(key, look) if acted else _NO_ROW_TIMES,
+            *(self._ended(total, then, turn, turn_then, mark.now_ns) if moved else (0, 0)),
+            turn,
             turn is None and alive and _thread(key) in self._threads,
-            *look.attended.get(key, (False, None)),
-            (mark.now_ns, self._now_ns) if acted or turn != turn_then else None,
+            *look.attended.get(key, _ALONE),
         )
 
+    def _risen(self, key: LoopKey, look: _Look) -> RisenTimes:
+        times, then = self._times.get(key, _NO_TIMES), look.mark.times.get(key, _NO_TIMES)
+        return RisenTimes(times, then, look.longest.get(key, _NO_TIMES))
 
-_NO_TIMES, _NO_PEAKS = LoopTimes(), Peaks()
+    def _ended(
+        self, total: LoopCounts, then: LoopCounts, turn: Turn | None, turn_then: Turn | None, begin_ns: int
+    ) -> tuple[int, int]:
+        """For how long it waited and was away in the window that began then, without what is in progress."""
+        waited_ns, was_away_ns = total.waiting_ns - then.waiting_ns, total.away_ns - then.away_ns
+        if turn_then and not _goes_on(turn_then, turn):  # then its part before the window is in them
+            if turn_then.returned_ns:
+                was_away_ns -= begin_ns - turn_then.returned_ns
+            else:
+                waited_ns -= begin_ns - (turn_then.entered_ns or self._since_ns)
+        return max(0, waited_ns), max(0, was_away_ns)
+
+
+_NO_TIMES, _NO_ROW_TIMES = LoopTimes(), KnownTimes()
+_ALONE = (False, None)
 _BY_THREAD = operator.attrgetter("tid", "file", "created_ns")
 
 
@@ -258,6 +277,16 @@ def _itself(key: LoopKey) -> LoopKey:
 
 def _thread(key: LoopKey) -> tuple[int, ...]:
     return key.process.pid, key.tid, key.thread_start_ns
+
+
+def _is_lively(row: LoopRow) -> bool:
+    """Whether something happened in its window, or may have ended."""
+    return row.turn is None or any(row.counted.rises) or bool(row.waited_ns or row.was_away_ns)
+
+
+def _goes_on(then: Turn, now: Turn | None) -> bool:
+    """Whether a wait, or a time away, is still the same."""
+    return now is not None and (then.entered_ns, then.returned_ns) == (now.entered_ns, now.returned_ns)
 
 
 def _waited_longer(counts: LoopCounts, by_ns: int) -> LoopCounts:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
-from epolltop.model.loop_evidence import LoopEvidence
 from epolltop.model.loop_row import LoopRow
-from epolltop.model.loop_times import Peaks
 from epolltop.model.process import ProcessKey
 
 Known = TypeVar("Known")
-
-ShownLoop: TypeAlias = tuple[LoopEvidence, LoopRow]
 
 
 class LoopsMark(NamedTuple):
@@ -42,9 +38,9 @@ class LoopsMark(NamedTuple):
 class LoopsWindow:
     """One listener's."""
 
-    peaks: dict[LoopKey, Peaks] = field(default_factory=dict)
-    """Since its mark."""
-    shown: dict[ProcessKey, tuple[ShownLoop, ...]] = field(default_factory=dict)
+    longest: dict[LoopKey, LoopTimes] = field(default_factory=dict)
+    """With the maxima since its mark."""
+    shown: dict[ProcessKey, tuple[LoopRow, ...]] = field(default_factory=dict)
     """In the last snapshot."""
     lively: set[ProcessKey] = field(default_factory=set)
     """Processes whose rows change without news about them, for instance because the window begins later."""

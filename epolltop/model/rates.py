@@ -6,6 +6,7 @@ A record of counters is a NamedTuple of numbers. One more member in it has a tot
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -14,15 +15,17 @@ Record = TypeVar("Record", bound=NamedTuple)
 
 @dataclass(frozen=True, slots=True)
 class Counted(Generic[Record]):
-    """Counters since the start, and their rates over a window."""
+    """Counters since the start, and by how much they rose in a window."""
 
     total: Record
-    rates: tuple[float, ...]
-    """A second, in the order of the counters."""
+    rises: tuple[float, ...]
+    """In the order of the counters."""
+    over_s: float = 1.0
+    """How long the window was."""
 
     def per_s(self, counter: str) -> float:
-        """The rate of one of them."""
-        return self.rates[self.total._fields.index(counter)]
+        """The rate of one of them; 0 in a window without length."""
+        return rate(self.rises[self.total._fields.index(counter)], self.over_s)
 
 
 def counted(now: Record, then: Record, window_s: float) -> Counted[Record]:
@@ -31,11 +34,11 @@ def counted(now: Record, then: Record, window_s: float) -> Counted[Record]:
     Args:
         now: since the start.
         then: when the window began.
-        window_s: its length; in one without length nothing has a rate.
+        window_s: its length.
     """
-    if now is then or window_s <= 0:  # of nearly all processes
-        return Counted(now, (0.0,) * len(now))
-    return Counted(now, tuple([(is_now - was) / window_s for is_now, was in zip(now, then, strict=True)]))
+    if now is then or now == then:  # as for nearly all processes; the length does not matter
+        return Counted(now, (0,) * len(now))
+    return Counted(now, tuple(map(operator.sub, now, then)), window_s)
 
 
 def rate(rise: float, window_s: float) -> float:
@@ -43,18 +46,19 @@ def rate(rise: float, window_s: float) -> float:
     return rise / window_s if window_s > 0 else 0.0
 
 
-def added(left: Record, right: Record) -> Record:
+def added(left: Record, right: Sequence[int]) -> Record:
     """Counter by counter."""
     return left._make(map(operator.add, left, right))
 
 
-def fell(now: Record, then: Record) -> bool:
-    """Whether a counter fell: then counting began anew."""
-    return any(map(operator.lt, now, then))
+def summed(record: Record, others: Iterable[Sequence[int]]) -> Record:
+    """With many others, counter by counter."""
+    return record._make(map(sum, zip(record, *others, strict=True)))
 
 
-def risen(now: Record, then: Record | None) -> Record:
-    """The increase in between. A counter that fell, or did not exist, began anew from 0."""
-    if then is None or fell(now, then):
+def risen(now: Record, then: Record | None) -> Sequence[int]:
+    """The increase in between, by counter. If one fell, or none existed, all began anew from 0: then it is `now`."""
+    if then is None:
         return now
-    return now._make(map(operator.sub, now, then))
+    rises = tuple(map(operator.sub, now, then))
+    return now if min(rises) < 0 else rises

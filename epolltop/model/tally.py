@@ -11,12 +11,31 @@ from typing import Any, Generic, TypeVar
 
 from epolltop.model.batch import TABLES, Batch, CounterTable
 from epolltop.model.process import ProcessKey
-from epolltop.model.rates import Counted, added, counted, fell, rate, risen
+from epolltop.model.rates import Counted, added, counted, rate, risen, summed
 
 Key = TypeVar("Key")
 
 ByTable = Mapping[str, Mapping[ProcessKey, Any]]
 """Records of counters by table and process."""
+
+Rises = Mapping[str, Mapping[Any, Sequence[int]]]
+"""By how much counters rose, by table and key."""
+
+
+class Entries:
+    """Those of a table, batch after batch."""
+
+    def __init__(self) -> None:
+        self._last: Mapping[Any, Any] = {}
+
+    def rises(self, entries: Mapping[Any, Any]) -> dict[Any, Sequence[int]]:
+        """Takes in those of a batch: what changed, and by how much each counter rose, see `risen`."""
+        before, self._last = self._last, entries
+        return {
+            key: risen(entry, last)
+            for key, entry in entries.items()
+            if (last := before.get(key)) is not entry and entry != last
+        }
 
 
 class Tally(Generic[Key]):
@@ -28,27 +47,15 @@ class Tally(Generic[Key]):
         self.none = table.none
         """The record of what did nothing."""
         self._past = table.none  # of those that were forgotten and count
-        self._entries: Mapping[Any, Any] = {}  # in the last batch
 
-    def apply(self, entries: Mapping[Any, Any], about: Callable[[Any], Key]) -> set[Key]:
-        """Takes in the entries of a batch.
-
-        Returns:
-            What counters rose of.
-        """
-        before, self._entries = self._entries, entries
-        changed = set()
-        for key, entry in entries.items():
-            last = before.get(key)
-            if entry != last:
-                who = about(key)
-                changed.add(who)
-                known = self.counts.get(who)
-                if known == last and (last is None or not fell(entry, last)):
-                    self.counts[who] = entry  # as nearly always: nothing more to add up
-                else:
-                    self.counts[who] = risen(entry, last) if known is None else added(known, risen(entry, last))
-        return changed
+    def apply(self, rises: Mapping[Any, Sequence[int]], about: Callable[[Any], Key]) -> None:
+        """Adds what the entries of a batch rose by."""
+        by_who: dict[Key, list[Sequence[int]]] = {}
+        for key, rise in rises.items():
+            by_who.setdefault(about(key), []).append(rise)
+        for who, rose in by_who.items():
+            known = self.of(who)
+            self.counts[who] = summed(known, rose) if len(rose) > 1 else added(known, rose[0])
 
     def of(self, who: Key) -> Any:
         """What one did."""
@@ -74,6 +81,7 @@ class Tallies:
 
     def __init__(self) -> None:
         self._tallies: dict[str, Tally[ProcessKey]] = {name: Tally(table) for name, table in TABLES.items()}
+        self._entries = {name: Entries() for name in TABLES}
 
     def __getitem__(self, table: str) -> Tally[ProcessKey]:
         return self._tallies[table]
@@ -81,10 +89,12 @@ class Tallies:
     def __contains__(self, process: ProcessKey) -> bool:
         return any(process in tally.counts for tally in self._tallies.values())
 
-    def apply(self, batch: Batch) -> None:
+    def apply(self, batch: Batch) -> Rises:
         """Takes in all tables of a batch; batches come in order."""
+        rises = {name: entries.rises(getattr(batch, name)) for name, entries in self._entries.items()}
         for name, tally in self._tallies.items():
-            tally.apply(getattr(batch, name), TABLES[name].process_of)
+            tally.apply(rises[name], TABLES[name].process_of)
+        return rises
 
     def processes(self) -> set[ProcessKey]:
         """All that did something and were not forgotten."""

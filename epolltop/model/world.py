@@ -140,8 +140,10 @@ class World:
             self._note(inferred)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
+        rises = self._tallies.apply(batch)
         self._count(batch)
-        self._loops.apply(batch, [window.loops for window in self.windows], self._instances.changed | gone)
+        windows = [window.loops for window in self.windows]
+        self._loops.apply(batch, rises["loops"], windows, self._instances.changed | gone)
         self._forget_loops(self._loops.crowded_out())
         self._ctl = renewed(self._ctl, batch.ctl)
         self._ctl_errors = renewed(self._ctl_errors, errors_by_key(batch.ctl_errors))
@@ -174,7 +176,7 @@ class World:
         self._forget(present, others)
         marks = [(other.mark or self.begin()).loops for other in others]
         self._forget_loops(self._loops.unseen(marks))
-        window.loops.peaks = {}
+        window.loops.longest = {}
         window.mark = Mark(
             batch.now_ns, self._tallies.marked(), self._totals(), batch.cost.cpu_ns, self._loops.marked()
         )
@@ -283,7 +285,7 @@ class World:
             for window in self.windows:
                 window.mark = window.mark and window.mark.without_loops(keys)
                 for key in keys:
-                    window.loops.peaks.pop(key, None)
+                    window.loops.longest.pop(key, None)
 
     def _require_batch(self) -> Batch:
         assert self._batch is not None, "nothing applied yet"
@@ -304,7 +306,6 @@ class World:
             window.hear(noted)
 
     def _count(self, batch: Batch) -> None:
-        self._tallies.apply(batch)
         self._completeness.apply(batch, self._facts, self._covers)
         if not batch.source.exact:
             self._count_derived(batch)

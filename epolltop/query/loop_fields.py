@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import WaitCall
-from epolltop.model.loop_row import LoopRow
+from epolltop.model.loop_row import WindowTimes
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field
 from epolltop.query.instant import seconds_since
@@ -33,15 +33,15 @@ def _ratio(of: str, to: str) -> Callable[[LoopOf, Snapshot], float | None]:
     return lambda row, _: row.per_s(of) / row.per_s(to) if row.per_s(to) else None
 
 
-def _largest_s(get: Callable[[LoopRow], Histogram]) -> Callable[[LoopOf, Snapshot], float | None]:
-    return lambda row, _: get(row.loop).largest / 1e9 if get(row.loop).total else None
+def _largest_s(get: Callable[[WindowTimes], Histogram]) -> Callable[[LoopOf, Snapshot], float | None]:
+    return lambda row, _: times.largest / 1e9 if (times := get(row.loop.times)).total else None
 
 
-def _median_and_high(get: Callable[[LoopRow], Histogram]) -> Callable[[LoopOf, Snapshot], str]:
+def _median_and_high(get: Callable[[WindowTimes], Histogram]) -> Callable[[LoopOf, Snapshot], str]:
     """Nothing ended in many windows of a loop at rest."""
 
     def text(row: LoopOf, _: Snapshot) -> str:
-        times = get(row.loop)
+        times = get(row.loop.times)
         shares = (times.quantile(0.5), times.quantile(0.99))
         return " ".join(NOT_APPLICABLE if share is None else duration(share / 1e9) for share in shares)
 
@@ -153,24 +153,24 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
           "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s)),
-    Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.away,
+    Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.times.away,
           f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
-          text=_median_and_high(lambda loop: loop.away), kind="histogram",
+          text=_median_and_high(lambda times: times.away), kind="histogram",
           json_help=f"{_LAG}, over the window; upper bounds of buckets, and how many there were in each."),
-    Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda loop: loop.away),
+    Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda times: times.away),
           "The longest time away that ended in the window, in seconds.", observed="away_ns", in_json=False,
-          text=_or_none(duration, _largest_s(lambda loop: loop.away)), spare=1),
-    Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.waiting,
+          text=_or_none(duration, _largest_s(lambda times: times.away)), spare=1),
+    Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.times.waiting,
           "How long waits took that ended in the window: median and 99th percentile.", observed="waiting_ns",
-          text=_median_and_high(lambda loop: loop.waiting), kind="histogram", shown=False,
+          text=_median_and_high(lambda times: times.waiting), kind="histogram", shown=False,
           json_help="How long waits took that ended in the window; likewise."),
-    Field("waiting_max_s", "MAXWAIT", 7, "seconds", _largest_s(lambda loop: loop.waiting),
+    Field("waiting_max_s", "MAXWAIT", 7, "seconds", _largest_s(lambda times: times.waiting),
           "The longest wait that ended in the window, in seconds.", observed="waiting_ns", in_json=False,
-          text=_or_none(duration, _largest_s(lambda loop: loop.waiting)), shown=False),
-    Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.poll_delay,
+          text=_or_none(duration, _largest_s(lambda times: times.waiting)), shown=False),
+    Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.times.poll_delay,
           "By how much waits exceeded their timeout, which is the scheduler's delay (Envoy poll_delay_us): median and "
           "99th percentile of the window.", observed="timeouts_met",
-          text=_median_and_high(lambda loop: loop.poll_delay), kind="histogram", shown=False,
+          text=_median_and_high(lambda times: times.poll_delay), kind="histogram", shown=False,
           json_help="By how much waits exceeded their timeout, over the window; likewise."),
     Field("waiting_now_s", "WAITNOW", 8, "seconds", _wait_s,
           "How long the present wait has lasted, in seconds; a lower bound if it began before epolltop could see it.",

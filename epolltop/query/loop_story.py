@@ -32,8 +32,8 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield "timeouts", _timeouts(row)
     yield "errors", ", ".join(f"{name} {grouped(count)}" for name, count in errors(row).items()) or "none"
     if snapshot.window_s:
-        yield from _histogram("time away", row.loop.away, snapshot)
-        yield from _histogram("time waiting", row.loop.waiting, snapshot)
+        yield from _histogram("time away", row.loop.times.away, snapshot)
+        yield from _histogram("time waiting", row.loop.times.waiting, snapshot)
 
 
 def _now(row: LoopOf, snapshot: Snapshot) -> Iterator[str]:

@@ -92,7 +92,7 @@ def _worst(row: ProcessRow, get: Callable[[LoopRow], float | None]) -> float | N
 
 
 def _away_p99_s(loop: LoopRow) -> float | None:
-    away_ns = loop.away.quantile(0.99)
+    away_ns = loop.times.away.quantile(0.99)
     return None if away_ns is None else away_ns / 1e9
 
 

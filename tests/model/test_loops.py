@@ -150,14 +150,14 @@ def test_histograms_are_of_the_window_and_so_are_the_longest() -> None:
         world.apply(tick(at * SECOND_NS, {LOOP: LoopCounts(waits=at)}, times={LOOP: times}))
         made.append(world.freeze(window).loops[0])
         world.mark(window)
-    assert made[0].waiting == Histogram((*(0,) * 10, 3), 900)
-    assert made[1].waiting == Histogram((*(0,) * 19, 1), 400_000)
-    assert made[1].away == Histogram((*(0,) * 15, 4), 30_000)
-    assert made[1].poll_delay == Histogram((), 0)
-    assert made[2].waiting == Histogram((*(0,) * 41, 1), 1 << 40)  # the last bucket has no end
-    assert made[2].poll_delay == Histogram((*(0,) * 11, 1), 1500)
+    assert made[0].times.waiting == Histogram((*(0,) * 10, 3), 900)
+    assert made[1].times.waiting == Histogram((*(0,) * 19, 1), 400_000)
+    assert made[1].times.away == Histogram((*(0,) * 15, 4), 30_000)
+    assert made[1].times.poll_delay == Histogram((), 0)
+    assert made[2].times.waiting == Histogram((*(0,) * 41, 1), 1 << 40)  # the last bucket has no end
+    assert made[2].times.poll_delay == Histogram((*(0,) * 11, 1), 1500)
     (whole,) = world.freeze(slow).loops
-    assert (whole.away.total, whole.away.largest, whole.away.quantile(0.99)) == (6, 30_000, 30_000)
+    assert (whole.times.away.total, whole.times.away.largest, whole.times.away.quantile(0.99)) == (6, 30_000, 30_000)
 
 
 def test_an_entry_that_the_kernel_begins_anew_goes_on() -> None:
@@ -167,7 +167,7 @@ def test_an_entry_that_the_kernel_begins_anew_goes_on() -> None:
         tick(NOW, {LOOP: LoopCounts(waits=3)}, times={LOOP: LoopTimes(buckets(b1=2, b3=1), buckets(b2=3))}),
     )
     assert (one.counted.total.waits, one.counted.per_s("waits")) == (8, 1.0)
-    assert (one.waiting.counts, one.away.counts) == ((*(0,) * 13, 1), (*(0,) * 12, 1))
+    assert (one.times.waiting.counts, one.times.away.counts) == ((*(0,) * 13, 1), (*(0,) * 12, 1))
 
 
 MAIN, HELPER, THIRD = loop(tid=100), loop(tid=101), loop(tid=102)
@@ -287,7 +287,7 @@ def test_loops_that_come_and_go_take_no_more_room(monkeypatch: pytest.MonkeyPatc
     assert process.table("loops").total.waits == 490
     known = vars(world._loops)
     assert max(len(value) for value in known.values() if isinstance(value, dict | frozenset)) <= 30
-    assert len(window.loops.peaks) == 0
+    assert len(window.loops.longest) == 0
     assert len(window.loops.shown[P]) == 30
 
 

@@ -9,7 +9,7 @@ from epolltop.model.batch import TABLES, CounterTable
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted, counted
 from epolltop.model.source import SEEN_BY
-from epolltop.model.tally import Tally
+from epolltop.model.tally import Entries, Tally
 from epolltop.sources.bpf.probes import PROBES
 from tests.support.records import P, Q
 
@@ -30,8 +30,9 @@ OTHER: Key = (0xB00, 200, Q)
 
 def _applied(*ticks: dict[Key, Waits]) -> Tally[ProcessKey]:
     tally: Tally[ProcessKey] = Tally(CounterTable(Waits(), itemgetter(2)))
-    for entries in ticks:
-        tally.apply(entries, itemgetter(2))
+    entries = Entries()
+    for tick in ticks:
+        tally.apply(entries.rises(tick), itemgetter(2))
     return tally
 
 
@@ -57,9 +58,9 @@ def test_a_forgotten_process_stays_in_the_sum_if_it_is_covered() -> None:
 
 def test_each_counter_has_a_total_and_a_rate() -> None:
     did = counted(Waits(10, 6), Waits(4, 6), 2.0)
-    assert did == Counted(Waits(10, 6), (3.0, 0.0))
+    assert did == Counted(Waits(10, 6), (6, 0), 2.0)
     assert (did.per_s("calls"), did.per_s("events")) == (3.0, 0.0)
-    assert counted(Waits(10, 6), Waits(), 0.0).rates == (0.0, 0.0), "nothing has a rate in no time"
+    assert counted(Waits(10, 6), Waits(), 0.0).per_s("calls") == 0.0, "nothing has a rate in no time"
 
 
 def test_each_counter_is_seen_by_a_probe() -> None:

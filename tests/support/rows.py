@@ -9,7 +9,7 @@ from epolltop.model.counts import Counts, Totals
 from epolltop.model.event import Event, Syscall
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import LoopCounts
-from epolltop.model.loop_row import LoopRow
+from epolltop.model.loop_row import KnownTimes, LoopRow
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
@@ -57,7 +57,7 @@ def _counted(changes: dict[str, object]) -> Counted[Counts]:
     """Takes what it is made of out of the changes."""
     before = _ROW.table("counts")
     counts = {name: changes.pop(name) for name in Counts._fields if name in changes}
-    rates = dict(zip(Counts._fields, before.rates, strict=True))
+    rates = dict(zip(Counts._fields, before.rises, strict=True))
     for counter, name in (("created", "create_per_s"), ("released", "release_per_s")):
         rates[counter] = float(changes.pop(name, rates[counter]))  # type: ignore[arg-type]
     return Counted(before.total._replace(**counts), tuple(rates.values()))
@@ -71,8 +71,21 @@ def loop_row(of: Instance, *, tid: int = 42, pid: int = 42, **changes: object) -
     counts = {name: changes.pop(name) for name in LoopCounts._fields if name in changes}
     total = _LOOP.counted.total._replace(**counts)  # type: ignore[arg-type]
     key = loop(of.file, ProcessKey(pid, 7000), tid, created=of.created_ns or 0)
-    made = replace(_LOOP, key=key, since_ns=of.since_ns, counted=Counted(total, tuple(map(float, total))))
-    return replace(made, **changes)  # type: ignore[arg-type]
+    times = {name: changes.pop(name) for name in KnownTimes._fields if name in changes}
+    made = _LOOP._replace(
+        key=key,
+        since_ns=of.since_ns,
+        counted=Counted(total, tuple(map(float, total))),
+        times=_TIMES._replace(**times),  # type: ignore[arg-type]
+    )
+    return made._replace(**changes)  # type: ignore[arg-type]
+
+
+_TIMES = KnownTimes(
+    waiting=Histogram((*(0,) * 22, 100, 20), 8_000_000),
+    away=Histogram((*(0,) * 12, 60, 59, 0, 0, 1), 60_000),
+    poll_delay=Histogram((*(0,) * 17, 2), 90_000),
+)
 
 
 _LOOP = LoopRow(
@@ -94,9 +107,7 @@ _LOOP = LoopRow(
         ),
         (),
     ),
-    waiting=Histogram((*(0,) * 22, 100, 20), 8_000_000),
-    away=Histogram((*(0,) * 12, 60, 59, 0, 0, 1), 60_000),
-    poll_delay=Histogram((*(0,) * 17, 2), 90_000),
+    times=_TIMES,
     waited_ns=900_000_000,
     was_away_ns=90_000_000,
     turn=turn(NOW_NS - 10_000_000, name="nginx"),
