@@ -8,8 +8,10 @@ from epolltop.model import limits
 from epolltop.model.holding import Unlisted
 from epolltop.model.limits import Limit
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.source import Source
+from epolltop.model.source import SEEN_BY, Source
 
+_LIFECYCLE = {SEEN_BY["created"], SEEN_BY["released"]}
+"""The probes whose skipped runs `Source.missed` counts."""
 _PIDS = 8
 """That are named one by one."""
 
@@ -75,8 +77,13 @@ def _no_room(source: Source) -> Iterator[Limit]:
 def _uncounted(snapshot: Snapshot) -> Iterator[Limit]:
     """Calls that are in no count although the probes are attached."""
     source, programs = snapshot.source, sum(row.facts.compat for row in snapshot.processes)
-    if source.missed:
-        yield Limit.of(limits.MISSED, runs=source.missed)
+    of_unknown_probe = source.missed - sum(
+        limit.number("runs")
+        for limit in source.limits
+        if limit.id == limits.PROBE_MISSED and limit.text("probe") in _LIFECYCLE
+    )
+    if of_unknown_probe > 0:  # in recordings of an earlier epolltop
+        yield Limit.of(limits.MISSED, runs=of_unknown_probe)
     if programs and not source.sees_compat:
         yield Limit.of(limits.COMPAT_UNCOUNTED, processes=programs)
     if snapshot.unseen:

@@ -99,7 +99,7 @@ def _untraced(limit: Limit) -> str:
 def _probe_missed(limit: Limit) -> str:
     return (
         f"the kernel skipped {plural(limit.number('runs'), 'run')} of {limit.text('probe')}: its counts may lack as "
-        "many calls"
+        "many calls (≥)"
     )
 
 
@@ -131,8 +131,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.TABLE_FULL: CatalogueEntry("warn", _table_full),
     limits.PREEMPTED: CatalogueEntry(
         "warn",
-        "this kernel may preempt epolltop while it reads counts, and then skips probes: some calls may be missing in "
-        "the counts",
+        lambda limit: (
+            "this kernel may preempt epolltop while it reads counts, and then skips "
+            f"{limit.text('probe') or 'probes'}: some calls may be missing in the counts"
+        ),
         "Linux 6.7 or newer, or a kernel that is started with preempt=voluntary",
     ),
     limits.NO_STACKS: CatalogueEntry("info", lambda limit: f"no stacks of creations: {_why(limit)}"),

@@ -112,6 +112,22 @@ def test_what_the_screen_says_can_be_counted_and_filtered() -> None:
     ]
 
 
+def test_runs_that_the_kernel_skipped_are_told_for_each_probe() -> None:
+    both = [
+        Limit.of(limits.PROBE_MISSED, probe=name, runs=runs) for name, runs in (("files_free", 2), ("epoll_ctl", 7))
+    ]
+    for missed, of_unknown_probe in ((2, []), (5, [Limit.of(limits.MISSED, runs=3)])):
+        seen = replace(snapshot(), source=replace(snapshot().source, missed=missed, limits=tuple(both)))
+        assert list(limits_of(seen)) == [*of_unknown_probe, *both]
+    assert words(both[0]) == "the kernel skipped 2 runs of files_free: its counts may lack as many calls (≥)"
+    told = (
+        "this kernel may preempt epolltop while it reads counts, and then skips {}: some calls may be missing in the "
+        "counts"
+    )
+    assert words(Limit.of(limits.PREEMPTED, probe="epoll_wait")) == told.format("epoll_wait")
+    assert words(Limit(limits.PREEMPTED)) == told.format("probes"), "of an earlier epolltop"
+
+
 def test_screen_and_doctor_say_the_same_of_32_bit_programs() -> None:
     seen = replace(snapshot(process_row(compat=True)), source=replace(snapshot().source, sees_compat=False))
     (note,) = notes(seen)

@@ -184,7 +184,7 @@ class BpfSource:
             for name, attached in self._attached.items()
             if preemption.leaves_out((hook.how for hook in attached.hooks), self._version)
         ]
-        self._preempted = (Limit(limits.PREEMPTED),) * bool(misses)
+        self._preempted = [Limit.of(limits.PREEMPTED, probe=name) for name in misses]
         self._sees_all_releases = files_free.PROBE.name not in misses
 
     def _readers(self, program: Program, probe: ProbeSpec) -> list[TableReader]:
@@ -304,11 +304,7 @@ class BpfSource:
         unseen = [*self._census.unseen, *self._preempted]
         unseen += self._untraced
         missed = {name: self._missed(attached) for name, attached in self._attached.items()}
-        unseen += [
-            Limit.of(limits.PROBE_MISSED, probe=name, runs=runs)
-            for name, runs in missed.items()
-            if runs and name not in _LIFECYCLE
-        ]
+        unseen += [Limit.of(limits.PROBE_MISSED, probe=name, runs=runs) for name, runs in missed.items() if runs]
         refusals = ((name, table.refused()) for name, table in self._tables)
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
         unseen += self._no_stacks
