@@ -51,6 +51,25 @@ MUTANTS = {
     "descriptors-above-a-hundred-are-not-found": Mutant(
         "census.c", "holding.fd = ctx->fd;", "holding.fd = ctx->fd;\n\tif (ctx->fd > 100)\n\t\treturn 0;"
     ),
+    "time-away-ends-on-the-same-instance-only": Mutant(
+        "epoll_wait.c",
+        "if (counts)\n\t\t\tcount_away(",
+        "if (counts && file_of(wait->fd) == turn->loop.file)\n\t\t\tcount_away(",
+    ),
+    "an-address-is-an-instance": Mutant(
+        "epoll_wait.c", "(file != turn->loop.file || turn->generation != *of_instances)", "file != turn->loop.file"
+    ),
+    "a-number-is-a-thread": Mutant("epoll_wait.c", "return turn->thread_start_ns == start_ns ||", "return true ||"),
+    "signals-are-timeouts": Mutant("loop_counts.h", "counts->interrupted++;", "counts->timeouts_met++;"),
+    "errors-are-wakes": Mutant("loop_counts.h", "if (ret < 0) {", "if (ret < -4096) {"),
+    "the-longest-is-of-another-tick": Mutant(
+        "loop_counts.h", "&counts->maxima[tick & 1]", "&counts->maxima[~tick & 1]"
+    ),
+    "a-descriptor-is-a-watch": Mutant(
+        "epoll_ctl.c", "removed->fd == fd && removed->inode == inode", "removed->fd == fd"
+    ),
+    "a-second-is-forever": Mutant("epoll_ctl.c", "#define READD_NS 1000000000", "#define READD_NS 1000000000000"),
+    "changes-that-fail-fail-alike": Mutant("epoll_ctl.c", ".number = -ret,", ".number = 17,"),
 }
 
 CAUGHT = [("kprobe", "releases-are-the-creators")]

@@ -58,6 +58,8 @@ MOVES: dict[Move, float] = {
     waits.turns: 4,
     interest.replace: 1,
     waits.feed: 6,
+    interest.replace_target: 2,
+    waits.succeed: 1,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 
@@ -76,8 +78,10 @@ PREPARED_BY: dict[Move, tuple[Move, ...]] = {
     rings.install_from_ring: (creations.create1, rings.ring, rings.register_files),
     rings.poll_by_ring: (creations.create1, rings.ring),
     waits.turns: (creations.create1,),
-    interest.replace: (creations.create1, sockets.sockets),
+    interest.replace: (creations.create1,),
     waits.feed: (creations.create1,),
+    interest.replace_target: (creations.create1, sockets.sockets),
+    waits.succeed: (creations.create1,),
 }
 """What makes possible the moves that seldom are."""
 

@@ -8,6 +8,8 @@ import select
 from tests.rungs.files import Ctl, Kind, Thread
 from tests.rungs.random_run import RandomRun
 
+from . import sockets
+
 _ADD, _DEL, _MOD, _UNKNOWN = 1, 2, 3, 9
 _CHANGES_MAX = 8
 _NOT_OPEN = 1_000_000
@@ -31,11 +33,26 @@ def change(run: RandomRun, thread: Thread) -> bool:
 
 def replace(run: RandomRun, thread: Thread) -> bool:
     """A watch is removed, and added again: at once, or more than a second later."""
-    fd, target = run.pick(thread), run.pick(thread, None)
-    if fd is None or target is None:
+    fd = run.pick(thread)
+    if fd is None or not (run.fds(thread, Kind.SOCKET) or sockets.sockets(run, thread)):
         return False
-    add, pause_s = Ctl(fd, _ADD, target), run.random.choice([0, 0, 0.01, 0.01, 0.1, 0.1, 0.1, 1.1])
-    run.change(thread, [add, Ctl(fd, _DEL, target, pause_s=pause_s), *[_any(run, thread, fd)] * (pause_s == 0.01), add])
+    target, pause_s = run.random.choice(run.fds(thread, Kind.SOCKET)), run.random.choice([0, 0.1, 1.1])
+    others = [_any(run, thread, fd) for _ in range(run.random.choice([0, 1]))]
+    add = Ctl(fd, _ADD, target)
+    run.change(thread, [add, Ctl(fd, _DEL, target, pause_s=pause_s), *others, add])
+    return True
+
+
+def replace_target(run: RandomRun, thread: Thread) -> bool:
+    """A watch is removed, its descriptor comes to be another file's, and that one is watched."""
+    fd, fds = run.pick(thread), run.fds(thread, Kind.SOCKET)
+    if fd is None or len(fds) < 2:
+        return False
+    over, other = run.random.sample(fds, 2)
+    run.change(thread, [Ctl(fd, _ADD, over), Ctl(fd, _DEL, over)])
+    _, when = run.do(thread, "dup2", fd=other, over=over)
+    run.oracle.put(thread, over, thread.table.slots[other].file, when, cloexec=False)
+    run.change(thread, [Ctl(fd, _ADD, over)])
     return True
 
 
@@ -56,9 +73,9 @@ def _any(run: RandomRun, thread: Thread, fd: int) -> Ctl:
     draw = run.random
     operation = draw.choice([_ADD, _ADD, _MOD, _DEL])
     targets: list[int | None] = list(run.fds(thread, None))
-    sockets = run.fds(thread, Kind.SOCKET)
-    if sockets and draw.random() < 0.5:
-        targets = [*sockets]
+    those = run.fds(thread, Kind.SOCKET)
+    if those and draw.random() < 0.5:
+        targets = [*those]
     if draw.random() < 0.8:
         return Ctl(fd, operation, draw.choice(targets), draw.choice(_EVENTS))
     operation = draw.choice([operation, _UNKNOWN])

@@ -16,20 +16,20 @@ _BURST = 200  # instances
 
 
 def fork(run: RandomRun, thread: Thread) -> bool:
-    if not _may_start(run):
+    if not may_start(run):
         return False
     return run.start(thread.channel, "fork", {}, thread.table.copy(), thread) is not None
 
 
 def clone_files(run: RandomRun, thread: Thread) -> bool:
-    if not _may_start(run):
+    if not may_start(run):
         return False
     return run.start(thread.channel, "clone", {"share_files": True}, thread.table, thread) is not None
 
 
 def same_pid_again(run: RandomRun, thread: Thread) -> bool:
     """What had the pid has ended some clock ticks before, or nobody could tell them apart."""
-    if not _may_start(run) or not run.oracle.past:
+    if not may_start(run) or not run.oracle.past:
         return False
     former = run.oracle.past[-1]
     if any(process.pid == former.pid for process in run.oracle.processes):
@@ -40,7 +40,7 @@ def same_pid_again(run: RandomRun, thread: Thread) -> bool:
 
 
 def thread(run: RandomRun, thread: Thread) -> bool:
-    if not _may_start(run):
+    if not may_start(run):
         return False
     name = run.channel()
     run.puppets.do(thread.channel, "thread", name=name)
@@ -93,7 +93,7 @@ def burst(run: RandomRun, thread: Thread) -> bool:
 
     Whoever looks at a file may be the last to let go of it.
     """
-    if thread.refused or not _may_start(run):
+    if thread.refused or not may_start(run):
         return False
     child = run.start(thread.channel, "fork", {}, thread.table.copy(), thread)
     if child is None:
@@ -136,5 +136,6 @@ def _end_thread(run: RandomRun, thread: Thread) -> bool:
     return True
 
 
-def _may_start(run: RandomRun) -> bool:
+def may_start(run: RandomRun) -> bool:
+    """Whether there is room for another task."""
     return sum(len(process.threads) for process in run.oracle.processes) < TASKS_MAX

@@ -9,6 +9,7 @@ from tests.rungs.random_run import RandomRun
 from tests.workloads.turns import WAITS
 
 from . import sockets
+from .processes import may_start, same_pid_again
 
 _MS = 1_000_000
 _AN_HOUR = 3_600_000 * _MS
@@ -56,6 +57,21 @@ def turns(run: RandomRun, thread: Thread) -> bool:
     if fd is None:
         return False
     run.turns(thread, [_turn(run, thread, fd) for _ in range(run.random.randint(1, _TURNS_MAX))])
+    return True
+
+
+def succeed(run: RandomRun, thread: Thread) -> bool:
+    """A process waits and is killed; another one gets its pid, and waits, too."""
+    fd = run.pick(thread)
+    if fd is None or not may_start(run):
+        return False
+    first = run.start(thread.channel, "fork", {}, thread.table.copy(), thread)
+    if first is None:
+        return False
+    turns(run, first)
+    run.kill(first.process)
+    if same_pid_again(run, thread):
+        turns(run, run.oracle.processes[-1].threads[0])
     return True
 
 
