@@ -12,6 +12,7 @@ import ctypes
 import functools
 import importlib.resources
 import io
+import itertools
 import mmap
 import os
 import re
@@ -283,6 +284,10 @@ def _number_of(error: Exception) -> int:
     return (error.errno if isinstance(error, OSError) else None) or ctypes.get_errno()
 
 
+def _split(octets: memoryview, size: int) -> Iterator[bytes]:
+    return itertools.chain.from_iterable(struct.Struct(f"{size}s").iter_unpack(octets))
+
+
 class HashMap:
     """A BPF hash map read by whole batches: 1.7 ms for 10,000 entries where entry by entry takes 45 ms."""
 
@@ -310,17 +315,14 @@ class HashMap:
         keys, values = self._read()
         return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
 
-    def raw_items(self) -> Iterator[tuple[bytes, bytes]]:
+    def raw_items(self) -> Iterable[tuple[bytes, bytes]]:
         """The same as bytes, for who knows what most of them mean.
 
         Raises:
             OSError: the kernel refused.
         """
-        keys, values = self._read()
-        key_size, value_size = self._key.size, self._value.size
-        for number in range(len(keys) // key_size):
-            key_at, value_at = number * key_size, number * value_size
-            yield bytes(keys[key_at : key_at + key_size]), bytes(values[value_at : value_at + value_size])
+        keys, values = map(_split, self._read(), (self._key.size, self._value.size))
+        return zip(keys, values, strict=True)
 
     def _read(self) -> tuple[memoryview, memoryview]:
         """Keys and values, one behind the other, until the next call."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import struct
+from collections.abc import Mapping
 
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
 from epolltop.model.process import NS_PER_TICK, ProcessKey
@@ -13,17 +15,17 @@ LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
 TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI4x16s")
-MAXIMA = struct.Struct("=QQQQ")
-_COUNTERS = struct.Struct(f"={len(LoopCounts._fields)}Q")
-_BUCKETS = struct.Struct(f"={TIME_BUCKETS}Q")
-LOOP_COUNTS = struct.Struct(f"={_COUNTERS.size + 2 * MAXIMA.size + 3 * _BUCKETS.size}s")
-_MAXIMA_AT = _COUNTERS.size
-_WAITING_AT = _MAXIMA_AT + 2 * MAXIMA.size
-_AWAY_AT = _WAITING_AT + _BUCKETS.size
-_POLL_DELAY_AT = _AWAY_AT + _BUCKETS.size
+_COUNTERS, _MAXIMA = len(LoopCounts._fields), 4
+MAXIMA = struct.Struct(f"={_MAXIMA}Q")
+LOOP_COUNTS = struct.Struct(f"={_COUNTERS + 2 * _MAXIMA + 3 * TIME_BUCKETS}Q")
+_MAXIMA_AT = _COUNTERS
+_WAITING_AT = _MAXIMA_AT + 2 * _MAXIMA
+_AWAY_AT = _WAITING_AT + TIME_BUCKETS
+_POLL_DELAY_AT = _AWAY_AT + TIME_BUCKETS
 NUMBER = struct.Struct("=Q")
 """Of a tick; of what was refused."""
 
+_CALLS: Mapping[int, WaitCall] = {int(call): call for call in WaitCall}
 _TIMEOUT_INFINITE, _TIMEOUT_UNKNOWN = -1, -2
 
 
@@ -40,14 +42,13 @@ def counted(raw: bytes, tick: int) -> tuple[LoopCounts, LoopTimes]:
         raw: its bytes.
         tick: whose maxima are wanted, one that is over.
     """
-    longest_of, *longest = MAXIMA.unpack_from(raw, _MAXIMA_AT + MAXIMA.size * (tick & 1))
+    numbers = LOOP_COUNTS.unpack(raw)
+    longest = _MAXIMA_AT + _MAXIMA * (tick & 1)
+    maxima = numbers[longest + 1 : longest + _MAXIMA] if numbers[longest] == tick else ()
     times = LoopTimes(
-        _BUCKETS.unpack_from(raw, _WAITING_AT),
-        _BUCKETS.unpack_from(raw, _AWAY_AT),
-        _BUCKETS.unpack_from(raw, _POLL_DELAY_AT),
-        *(longest if longest_of == tick else ()),
+        numbers[_WAITING_AT:_AWAY_AT], numbers[_AWAY_AT:_POLL_DELAY_AT], numbers[_POLL_DELAY_AT:], *maxima
     )
-    return LoopCounts._make(_COUNTERS.unpack_from(raw)), times
+    return LoopCounts._make(numbers[:_MAXIMA_AT]), times
 
 
 def turn_loop(raw: bytes) -> bytes:
@@ -65,13 +66,19 @@ def turn(raw: bytes) -> Turn:
         returned_ns,
         None if timeout_ns == _TIMEOUT_INFINITE else timeout_ns,
         maxevents,
-        WaitCall(call),
-        safe(comm.split(b"\0", 1)[0]),
+        _CALLS.get(call, WaitCall.UNKNOWN),
+        _name(comm),
         run,
         hot_data if hot_run else None,
         hot_mask if hot_run else 0,
         hot_run,
     )
+
+
+@functools.lru_cache(4096)
+def _name(comm: bytes) -> str:
+    """Threads keep their names from poll to poll."""
+    return safe(comm.split(b"\0", 1)[0])
 
 
 def earlier_turn(instance: tuple[int, int], process: ProcessKey, thread: WaitingThread) -> bytes:
