@@ -11,7 +11,7 @@ from epolltop.bcc.btf import VMLINUX
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.syscalls import TRACEFS, mount
 from epolltop.errors import Requirement, SourceUnavailable
-from epolltop.proc import mountinfo
+from epolltop.proc import kcore, mountinfo
 from epolltop.proc.ns import in_first_user_namespace
 from epolltop.runtime.own_command import own_command
 from epolltop.runtime.privileges import Capability, has
@@ -35,6 +35,8 @@ def privileges() -> Requirement:
 
 def tracefs() -> Requirement:
     """Whether tracepoints can be found. Nothing needs them if the kernel permits function probes."""
+    if not lockdown().met:
+        return Requirement("tracefs", False, {"tracefs": "locked_down"})
     for path in map(Path, TRACEFS):
         # os.path, because Path.is_dir raises if access is denied: both directories are root's.
         if os.path.isdir(path / "events" / "syscalls"):
@@ -57,8 +59,8 @@ def lockdown() -> Requirement:
     try:
         state = _LOCKDOWN.read_text(encoding="ascii")
         state = state[state.index("[") + 1 : state.index("]")]
-    except (OSError, ValueError):
-        state = "none"
+    except (OSError, ValueError):  # securityfs is not mounted, as in containers, or there is no lockdown
+        state = "confidentiality" if kcore.locked() else "none"
     return Requirement("lockdown", state != "confidentiality", {"state": state})
 
 
@@ -72,18 +74,18 @@ def _bcc() -> Requirement:
 
 
 def require() -> None:
-    """Mounts tracefs if it is missing and we are root, then checks what every hook needs before anything is compiled.
+    """Checks what every hook needs before anything is compiled, then mounts tracefs if it is missing and we are root.
 
     Raises:
         SourceUnavailable: with the first requirement that is not met.
     """
-    if os.geteuid() == 0 and not tracefs().met:
-        with contextlib.suppress(OSError):  # the hooks say what they lack
-            mount("tracefs", TRACEFS[0])
     for check in (privileges, lockdown, btf):
         need = check()
         if not need.met:
             raise SourceUnavailable(need.name.lower(), need.evidence)
+    if os.geteuid() == 0 and not tracefs().met:
+        with contextlib.suppress(OSError):  # the hooks say what they lack
+            mount("tracefs", TRACEFS[0])
 
 
 def kernel() -> str:

@@ -19,6 +19,7 @@ RefusalEvidence = Mapping[str, int | float | str]
 MORE_DESCRIPTORS = "ulimit -n 1024"
 """The remedy if too few descriptors are allowed."""
 _ONLY_PROC = "use --source proc"
+_UNLOCKED = "boot without lockdown=confidentiality"
 _MOUNT_PROC = "mount -t proc proc /proc"
 _LOCK_MEMORY = "ulimit -l unlimited, or CAP_IPC_LOCK (before Linux 5.11 CAP_SYS_RESOURCE, too), to let it lock memory"
 _REFUSED_BPF = "; or remove the filter that refuses bpf(2), such as seccomp in most containers"
@@ -123,11 +124,17 @@ def _rights(evidence: RefusalEvidence) -> str:
     return _as_root(evidence)
 
 
+def _lockdown(evidence: RefusalEvidence) -> str:
+    state = str(evidence.get("state", ""))
+    return f"{state}, which lets no BPF program read the kernel's memory" if state == "confidentiality" else state
+
+
 def _tracefs(evidence: RefusalEvidence) -> str:
     return {
         "mounted": f"mounted at {evidence.get('path', '')}",
         "unreadable": "mounted, but only root may read it",
         "no_syscalls": "has no syscall tracepoints",
+        "locked_down": "has no files under lockdown=confidentiality",
     }.get(str(evidence.get("tracefs")), "not mounted, so there are no tracepoints to attach to")
 
 
@@ -137,6 +144,8 @@ def _tracepoints(evidence: RefusalEvidence) -> str:
         return _as_root(evidence)
     if state == "no_syscalls":
         return "a kernel with CONFIG_FTRACE_SYSCALLS=y"
+    if state == "locked_down":
+        return _UNLOCKED
     return f"sudo mount -t tracefs tracefs {evidence.get('path', '/sys/kernel/tracing')}"
 
 
@@ -195,16 +204,14 @@ _FOUND: dict[str, Callable[[RefusalEvidence], str]] = {
     "privileges": _who,
     "tracefs": _tracefs,
     "btf": _btf,
-    "lockdown": lambda evidence: str(evidence.get("state", "")),
+    "lockdown": _lockdown,
     "bcc": _bcc,
 }
 
 REFUSALS: dict[str, RefusalEntry] = {
     "privileges": RefusalEntry(lambda evidence: f"privileges: {_who(evidence)}", _rights),
     "tracefs": RefusalEntry(lambda evidence: f"tracefs: {_tracefs(evidence)}", _tracepoints),
-    "lockdown": RefusalEntry(
-        lambda evidence: f"lockdown: {evidence.get('state', '')}", "boot without lockdown=confidentiality"
-    ),
+    "lockdown": RefusalEntry(lambda evidence: f"lockdown: {_lockdown(evidence)}", _UNLOCKED),
     "btf": RefusalEntry(
         lambda evidence: f"BTF: {_btf(evidence)}",
         "a kernel with CONFIG_DEBUG_INFO_BTF=y (Debian, Ubuntu, Fedora, Arch have it)",

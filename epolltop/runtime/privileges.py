@@ -18,6 +18,7 @@ class Capability(enum.IntEnum):
     DAC_OVERRIDE = 1
     DAC_READ_SEARCH = 2
     IPC_LOCK = 14
+    SYS_RAWIO = 17
     SYS_PTRACE = 19
     SYS_ADMIN = 21
     PERFMON = 38

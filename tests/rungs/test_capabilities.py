@@ -18,9 +18,12 @@ from tests.cli.program import COMMAND, ROOT, environment
 from tests.workloads.client import Actor
 
 from . import known_workload
-from .guest import IN_GUEST
+from .guest import IN_GUEST, LOCKED_DOWN
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give some of it away")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give some of it away"),
+    pytest.mark.skipif(LOCKED_DOWN, reason="lockdown: confidentiality"),
+]
 
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 GRANTED_KB, PAGE_KB = Path("/proc/sys/kernel/perf_event_mlock_kb"), os.sysconf("SC_PAGE_SIZE") // 1024

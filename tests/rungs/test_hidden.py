@@ -13,9 +13,12 @@ from tests.cli.program import COMMAND, environment
 from tests.workloads.client import Actor
 
 from . import known_workload
-from .guest import IN_GUEST
+from .guest import IN_GUEST, LOCKED_DOWN
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide a directory")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to hide a directory"),
+    pytest.mark.skipif(LOCKED_DOWN, reason="lockdown: confidentiality"),
+]
 
 FUNCTIONS = ("--attach", "epoll_create=fexit", "--attach", "files_free=fentry")
 

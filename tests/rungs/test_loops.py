@@ -1,18 +1,39 @@
-"""Waits are counted by tracepoints on each kernel, also where functions can be probed."""
+"""What loops do is counted at functions and at tracepoints alike, on each kernel; other rungs have the best hooks."""
 
 from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
 
 import pytest
 
 from epolltop.sources.bpf.ladder import ALL
-from tests.kernel.observing import observe
+from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
 
+from .coverage import Coverage
+from .rungs import Refused, Rung, opened
 
-@pytest.mark.kernel
-@pytest.mark.parametrize("_rung", ["derived"])
-def test_tracepoints_count_waits(_rung: str) -> None:
-    with observe(ALL.only("epoll_wait", "tracepoint")) as observing, Actor() as actor:
+pytestmark = pytest.mark.kernel
+
+HOOKS = {"fentry": ("fentry", "fexit"), "derived": ("tracepoint", "tracepoint")}
+"""Of waits and of changes, by rung."""
+ADD, DEL, MOD = 1, 2, 3
+
+
+@pytest.fixture(name="observing", scope="module", params=HOOKS)
+def _observing(request: pytest.FixtureRequest) -> Iterator[Observing]:
+    wait, ctl = HOOKS[request.param]
+    ladders = ALL.only("epoll_wait", wait).only("epoll_ctl", ctl)
+    try:
+        with opened(Rung(ladders=ladders, coverage=Coverage())) as observing:
+            yield observing
+    except Refused as refused:
+        pytest.skip(str(refused)[:400])
+
+
+def test_waits_are_counted(observing: Observing) -> None:
+    with Actor() as actor:
         fd = actor.create()
         assert actor.do("wait", fd=fd, count=500)["returned"] == {"0": 500}
         assert actor.do("wait", fd=fd, count=2, timeout_ms=5)["returned"] == {"0": 2}
@@ -20,3 +41,17 @@ def test_tracepoints_count_waits(_rung: str) -> None:
         (counts,) = [each for key, each in observing.batch.loops.items() if key.process.pid == actor.pid]
         assert (counts.waits, counts.zero_empty, counts.timeouts_met) == (502, 500, 2)
         assert counts.waiting_ns >= 10_000_000
+
+
+def test_changes_of_an_interest_list_are_counted(observing: Observing) -> None:
+    with Actor() as actor:
+        fd = actor.create()
+        target, _ = actor.do("pipe")["fds"]
+        changes = [[ADD, target], [MOD, target], [DEL, target]]
+        assert actor.do("ctl", fd=fd, calls=changes, count=500)["returned"] == {"1:0": 500, "3:0": 500, "2:0": 500}
+        assert actor.do("ctl", fd=fd, calls=[[DEL, target]], count=3)["returned"] == {f"2:{-errno.ENOENT}": 3}
+        observing.refresh()
+        (counts,) = [each for key, each in observing.batch.ctl.items() if key.process.pid == actor.pid]
+        assert (counts.add, counts.mod, counts.delete) == (500, 500, 503)
+        failed = {key: each for key, each in observing.batch.ctl_errors.items() if key.process.pid == actor.pid}
+        assert [(key.operation, key.errno, each.errors) for key, each in failed.items()] == [(DEL, errno.ENOENT, 3)]

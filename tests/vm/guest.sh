@@ -12,6 +12,7 @@ $b chmod 1777 /tmp
 $b mount -t tracefs tracefs /sys/kernel/tracing
 $b mount -t debugfs debugfs /sys/kernel/debug
 $b mount -t bpf bpf /sys/fs/bpf
+$b mount -t securityfs securityfs /sys/kernel/security
 $b ip link set lo up
 cd /epolltop
 options="-p no:cacheprovider -p no:hypothesispytest -v --color=no"

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.debian import Suite, Unavailable, ask, cache, mirrors, unpack
 
 from .machines import AARCH64, X86_64, Machine
-from .skips import EVERYWHERE, WITH_ONE_CPU, Skip
+from .skips import EVERYWHERE, WITH_LOCKDOWN, WITH_ONE_CPU, WITHOUT_LOCKDOWN, Skip
 
 CACHE = cache() / "vm"
 _PACKAGE = re.compile(r"linux-(image|base|binary|modules)-\d\S+")
@@ -40,7 +40,14 @@ class Kernel:
 
     def permitted(self) -> tuple[Skip, ...]:
         """All that its guest may leave out."""
-        return (*EVERYWHERE, *(WITH_ONE_CPU if self.cpus == 1 else ()), *self.skips)
+        alone = WITH_ONE_CPU if self.cpus == 1 else ()
+        locked = WITH_LOCKDOWN if "confidentiality" in self.words else WITHOUT_LOCKDOWN
+        return (*EVERYWHERE, *alone, *locked, *self.skips)
+
+    @property
+    def files(self) -> Path:
+        """In the cache; kernels that are only booted in another way share them."""
+        return CACHE / "kernels" / f"{self.suite}-{self.package}"
 
 
 _SLAB = ("slab", "scan-slab")
@@ -62,6 +69,7 @@ KERNELS = (
     Kernel("6.1-standard", "bookworm", "linux-image-amd64", _TELLS_TOO_LATE),
     # As users have it: what several CPUs tell has to be merged.
     Kernel("6.12", "trixie", "linux-image-cloud-amd64", cpus=2),
+    Kernel("6.12-lockdown", "trixie", "linux-image-cloud-amd64", words="lockdown=confidentiality"),
     Kernel("6.12-arm64", "trixie", "linux-image-cloud-arm64", _NO_32_BIT_ENTRY, machine=AARCH64),
     # Where anything may be preempted a probe may be, too, and the kernel leaves out what meets it there.
     Kernel("newest", "sid", "linux-image-cloud-amd64", words="preempt=full", bcc="newest"),
@@ -78,6 +86,11 @@ class Image:
     words: str = ""
     cpus: int = 1
 
+    @property
+    def name(self) -> str:
+        """Its release, and how it is booted."""
+        return ",".join((self.release, *self.words.split()))
+
 
 def obtain(kernel: Kernel, say: Callable[[str], None]) -> Image:
     """From the cache, or downloaded; asks for a newer one once a week.
@@ -85,7 +98,7 @@ def obtain(kernel: Kernel, say: Callable[[str], None]) -> Image:
     Raises:
         Unavailable: it is not in the cache and could not be had; the message says why.
     """
-    cached = CACHE / "kernels" / kernel.name
+    cached = kernel.files
     packages = cached / "packages"
     if packages.exists() and time.time() - packages.stat().st_mtime < _ASKED_AGAIN_S:
         return _image(cached, kernel)

@@ -62,7 +62,7 @@ class Matrix:
         try:
             report.write_bytes(boot.run(image, guest, console))
         except boot.GuestFailed as error:
-            return all_rungs(image.release, "failed", f"{error} ({console})")
+            return all_rungs(image.name, "failed", f"{error} ({console})")
         finally:
-            say(f"{image.release}: {time.monotonic() - started:.0f} s, it printed {console}")
-        return of_report(report.read_bytes(), kernel, image.release, whole=not self.arguments)
+            say(f"{image.name}: {time.monotonic() - started:.0f} s, it printed {console}")
+        return of_report(report.read_bytes(), kernel, image.name, whole=not self.arguments)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from tests.rungs import rungs
 
-RUNGS = (*rungs.RUNGS, "nobtf", "notracefs", "capabilities")
+RUNGS = (*rungs.RUNGS, "nobtf", "notracefs", "capabilities", "lockdown")
 OTHER = "other"
 """Tests that are of no rung."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .report import Case
+from .report import RUNGS, Case
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ WITH_ONE_CPU = (
         "test_what_happens_there_afterwards_is_told",
     ),
 )
+
+WITHOUT_LOCKDOWN = (Skip(("lockdown",), "this kernel is not locked down"),)
+WITH_LOCKDOWN = (Skip(tuple(rung for rung in RUNGS if rung != "lockdown"), "lockdown: confidentiality"),)
 
 
 def judged(case: Case, permitted: Iterable[Skip]) -> Case:

@@ -59,7 +59,7 @@ def _cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(kernels, "CACHE", tmp_path)
     monkeypatch.setattr(kernels, "mirrors", mirrors)
-    folder = tmp_path / "kernels" / KERNEL.name
+    folder = KERNEL.files
     (folder / "modules").mkdir(parents=True)
     (folder / "release").write_text("5.10.0-1", encoding="utf-8")
     (folder / "packages").write_text("linux-image-5.10.0-1_5.10.1_amd64.deb", encoding="utf-8")

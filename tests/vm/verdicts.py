@@ -48,22 +48,22 @@ def all_rungs(kernel: str, outcome: Literal["failed", "notrun"], why: str) -> li
     return [Verdict(kernel, rung, Finding(outcome, _line(why))) for rung in RUNGS]
 
 
-def of_report(report: bytes, kernel: Kernel, release: str, *, whole: bool) -> list[Verdict]:
+def of_report(report: bytes, kernel: Kernel, name: str, *, whole: bool) -> list[Verdict]:
     """One verdict a rung, and one for tests that are of none, if there are any.
 
     Args:
         report: JUnit's XML, as pytest writes it.
         kernel: says what it may skip.
-        release: how the kernel calls itself.
+        name: what lines call it.
         whole: all tests ran, so that each rung must be among them.
     """
     try:
         cases = [judged(case, kernel.permitted()) for case in read_junit(report)]
     except Unreadable as error:
-        return all_rungs(release, "failed", str(error))
+        return all_rungs(name, "failed", str(error))
     absent = Finding("failed", "no test is of this rung") if whole else Finding("notrun", "no test was selected")
     rungs = dict.fromkeys((*RUNGS, *(case.rung for case in cases)))
-    return [_verdict(release, rung, [case for case in cases if case.rung == rung], absent) for rung in rungs]
+    return [_verdict(name, rung, [case for case in cases if case.rung == rung], absent) for rung in rungs]
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:
@@ -72,10 +72,10 @@ def exit_code(verdicts: Iterable[Verdict]) -> int:
     return 0 if "passed" in outcomes and "failed" not in outcomes else 1
 
 
-def _verdict(release: str, rung: str, cases: Sequence[Case], absent: Finding) -> Verdict:
+def _verdict(name: str, rung: str, cases: Sequence[Case], absent: Finding) -> Verdict:
     if not cases:
-        return Verdict(release, rung, absent)
-    return Verdict(release, rung, _finding(cases), tuple(_by_test(cases)))
+        return Verdict(name, rung, absent)
+    return Verdict(name, rung, _finding(cases), tuple(_by_test(cases)))
 
 
 def _by_test(cases: Sequence[Case]) -> Iterator[tuple[str, Finding]]:
