@@ -10,7 +10,7 @@ from typing import Any
 
 from epolltop import argument_types
 from epolltop.command_line import Answered, BadUsage, Parser, arguments, parser_of_all
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.query.field import UnknownField, lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError, pointed

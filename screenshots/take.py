@@ -25,7 +25,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.output.export import self_contained
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
 from epolltop.session.listener import Listener

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeAlias
 
 from epolltop.model.process import NS_PER_TICK, ProcessKey
-from epolltop.model.snapshot import Growth
+from epolltop.model.process_row import Growth
 
 MINUTE_S, HOUR_S = 60, 3600
 SLOT_NS, OLD_SLOT_NS = 5_000_000_000, 300_000_000_000

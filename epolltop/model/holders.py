@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from epolltop.model.holding import Holding
+from epolltop.model.instance import Cloexec, Holder
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Cloexec, Holder
 
 _SINGLE: dict[tuple[bool | None, ...], tuple[bool | None, ...]] = {(flag,): (flag,) for flag in (None, False, True)}
 """One object for all that are equal: of 131,072 holders nearly all have a single descriptor."""

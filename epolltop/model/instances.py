@@ -21,8 +21,8 @@ from collections.abc import Collection, Iterable, Sequence
 from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.holders import Shown, by_file, joined, shared, shown, single
 from epolltop.model.holding import Census, Holding
+from epolltop.model.instance import Cloexec, Held, Holder, Instance, Provenance, Thread
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Cloexec, Held, Holder, Instance, Provenance, Thread
 
 PAST = 16
 """Changes of holders that an instance remembers; fewer, if it has been held by many."""

@@ -12,13 +12,13 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from typing import NamedTuple, TypeVar
 
 from epolltop.model.batch import TABLES, Batch
+from epolltop.model.instance import Instance
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.loop_row import KnownTimes, LoopRow
 from epolltop.model.loop_times import RisenTimes, followed_by, highest
 from epolltop.model.loops_window import LoopsMark, LoopsWindow
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import counted
-from epolltop.model.snapshot import Instance
 from epolltop.model.tally import Tally
 
 Group = TypeVar("Group")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
+from epolltop.model.process_row import Growth, ProcessRow
 from epolltop.model.rates import Counted
-from epolltop.model.snapshot import Growth, Instance, ProcessRow
 
 
 class Evidence(NamedTuple):

@@ -15,8 +15,8 @@ from epolltop.model.history import History
 from epolltop.model.loop_activity import LoopKey
 from epolltop.model.loops_window import LoopsMark, LoopsWindow
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.rows import Evidence
-from epolltop.model.snapshot import ProcessRow
 from epolltop.model.tally import ByTable
 
 NEWS_MAX = 100_000

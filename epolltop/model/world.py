@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import collections
 import operator
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from epolltop.model.batch import TABLES, Batch
 from epolltop.model.completeness import Completeness
@@ -19,6 +19,7 @@ from epolltop.model.ctl import errors_by_key, renewed
 from epolltop.model.ctl_activity import CtlCounts, CtlKey
 from epolltop.model.event import Event, Kind
 from epolltop.model.growth import Levelled, Levels
+from epolltop.model.instance import Instance
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
 from epolltop.model.loop_activity import LoopKey
@@ -26,9 +27,11 @@ from epolltop.model.loop_row import LoopRow
 from epolltop.model.loops import Loops
 from epolltop.model.loops_window import LoopsMark
 from epolltop.model.process import Process, ProcessKey
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.process_selection import Selection
 from epolltop.model.rates import rate
 from epolltop.model.rows import Evidence, row_of
-from epolltop.model.snapshot import CtlError, Instance, ProcessRow, Snapshot
+from epolltop.model.snapshot import CtlError, Snapshot
 from epolltop.model.tally import Tallies
 from epolltop.model.unseen import Unseen
 from epolltop.model.window import Mark, Window
@@ -39,27 +42,6 @@ PART = 1024
 """Events that are taken in at once. A source may make them as they are asked for, and a flood is large."""
 _COUNTER = {"released_by_kernel": "released"}
 """For totals without a counter of a process: the total that includes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which processes count; empty sets select all."""
-
-    pids: frozenset[int] = frozenset()
-    uids: frozenset[int] = frozenset()
-
-    def absent(self, known: Container[int]) -> tuple[int, ...]:
-        """Its pids that are not among the known ones."""
-        return tuple(sorted(pid for pid in self.pids if pid not in known))
-
-    @property
-    def is_all(self) -> bool:
-        """Whether nothing is left out."""
-        return not (self.pids or self.uids)
-
-    def covers(self, pid: int, uid: int | None) -> bool:
-        """Whether a process belongs to it."""
-        return (not self.pids or pid in self.pids) and (not self.uids or uid in self.uids)
 
 
 class World:

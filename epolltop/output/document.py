@@ -8,9 +8,10 @@ from typing import Any
 
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Instance, ProcessRow
+from epolltop.model.process_row import ProcessRow
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
 from epolltop.query.document_members import DOCUMENT, Contents, with_first_holders

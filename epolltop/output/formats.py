@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from epolltop.model.bounds import SNAPSHOT_BYTES_MAX
-from epolltop.model.snapshot import ProcessRow
+from epolltop.model.process_row import ProcessRow
 from epolltop.output.delimited import comma_separated, escaped, literal, markdown
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import indented, on_one_line

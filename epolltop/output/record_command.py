@@ -6,7 +6,8 @@ import bisect
 import math
 from collections.abc import Callable, Sequence
 
-from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.instance import Instance
+from epolltop.model.snapshot import Snapshot
 from epolltop.output.notes import Remarks
 from epolltop.session.timeline import Timeline
 

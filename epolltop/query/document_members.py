@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from epolltop.model.bounds import EVENTS_MAX
 from epolltop.model.event import Event
-from epolltop.model.snapshot import Extent, Instance, ProcessRow, Snapshot
+from epolltop.model.instance import Instance
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Host
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import EVENT

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias
 
 from epolltop.model.histogram import Histogram
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.member import Form, Member, Row, Shape, rounded
 from epolltop.text.cells import cut
 from epolltop.text.numbers import UNKNOWN, at_least, count, duration, percentage, rate

@@ -24,7 +24,8 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query import signs
 from epolltop.query.field import Field, UnknownField, Value, as_text, lookup
 from epolltop.query.grammar import tree_of

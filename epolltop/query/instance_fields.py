@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from epolltop.model.snapshot import Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.instance import Instance, Provenance
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import INSTANCE_ID, argument_text, stack_text
 from epolltop.query.field import Field, Value
 from epolltop.query.instant import local, seconds_since, utc

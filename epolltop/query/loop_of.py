@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
-from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.text.numbers import UNKNOWN
 
 ERRORS = {

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from epolltop.model.event import Syscall
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import flag_names, signed
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.field import Field

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from epolltop.model.kept_rates import HISTORY, KEPT_RATES
 from epolltop.model.loop_row import LoopRow
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, Severity
 from epolltop.query.instant import seconds_since
 from epolltop.query.loop_of import busy, lag_s

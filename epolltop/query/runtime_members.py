@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from epolltop.model.bounds import RUNTIMES_MAX
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.runtimes import Runtime
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.member import Member, Structure, same
 from epolltop.query.runtime_of import runtime_of_process
 

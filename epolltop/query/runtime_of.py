@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.runtimes import Runtime, recognised
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.loop_of import LoopOf
 from epolltop.text.numbers import UNKNOWN
 

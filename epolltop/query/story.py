@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from epolltop.model.event import Event, Kind, Syscall, instance_id
+from epolltop.model.instance import Holder, Instance, Provenance, Thread
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot, Thread
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import argument_text, error_name
 from epolltop.query.derived_limits import limits_of_source
 from epolltop.query.event_record import event_record

@@ -12,7 +12,8 @@ from typing import Any, Generic, overload
 
 from epolltop.model.event import Event
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import Field, lookup
 from epolltop.query.filter import Predicate, everything

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from epolltop.model.ctl_activity import CtlCounts, CtlKey
+from epolltop.model.instance import Provenance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import CtlError, Provenance
+from epolltop.model.snapshot import CtlError
 from epolltop.query.ctl_members import CTL, errors_of
 from epolltop.saved.read_back import read_back
 from epolltop.saved.snapshot_form import Written

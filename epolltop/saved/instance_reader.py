@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from epolltop.model.event import Syscall
+from epolltop.model.instance import Holder, Instance, Provenance, Thread
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Holder, Instance, Provenance, Thread
 from epolltop.query.creation import flags_of, unsigned
 from epolltop.query.members import INSTANCE
 from epolltop.saved.read_back import read_back

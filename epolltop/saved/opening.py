@@ -14,8 +14,8 @@ from pathlib import Path
 
 from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.bounds import SNAPSHOT_BYTES_MAX
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.saved.snapshot_reader import reopened
 from epolltop.sources.recording.reader import Readable, Recording
 

@@ -20,10 +20,11 @@ from epolltop.model.counts import Totals
 from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
 from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
+from epolltop.model.process_row import Growth, ProcessRow
+from epolltop.model.process_selection import Selection
 from epolltop.model.rates import Counted
-from epolltop.model.snapshot import Extent, Growth, ProcessRow, Snapshot
+from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Host, Probe, Source
-from epolltop.model.world import Selection
 from epolltop.query.document_members import COST, DOCUMENT, HOST, SCHEMA, TOTALS
 from epolltop.query.members import PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Window
 from epolltop.runtime.collector import uncollected
 from epolltop.session.observation import Observation

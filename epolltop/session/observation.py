@@ -14,9 +14,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Protocol, TypeVar
 
 from epolltop.model.holding import Descriptor
+from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Instance
-from epolltop.model.world import Selection, World
+from epolltop.model.process_selection import Selection
+from epolltop.model.world import World
 from epolltop.session.outage import Attempts, Outage
 from epolltop.sources import FactSource
 

@@ -20,10 +20,12 @@ from typing import TypeVar
 from epolltop.errors import SourceEnded
 from epolltop.model.batch import Batch
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.process_selection import Selection
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Window
-from epolltop.model.world import Selection, World
+from epolltop.model.world import World
 from epolltop.query.limit_catalogue import words
 from epolltop.runtime.collector import uncollected
 from epolltop.saved.opening import open_saved

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Protocol
 
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Instance, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.session.outage import Outage
 
 

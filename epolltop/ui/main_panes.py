@@ -12,8 +12,10 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.event_fields import event_name
 from epolltop.query.field import Field, fitting
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf

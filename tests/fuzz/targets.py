@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from epolltop.errors import SourceEnded, Unplayable
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.output.formats import FORMATS
 from epolltop.output.report import Report
 from epolltop.query.event_fields import EVENT_FIELDS

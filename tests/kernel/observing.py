@@ -13,8 +13,10 @@ from pathlib import Path
 from epolltop.model.batch import Batch
 from epolltop.model.event import Event, Kind
 from epolltop.model.holding import Descriptor
-from epolltop.model.snapshot import Instance, ProcessRow, Snapshot
-from epolltop.model.world import Selection
+from epolltop.model.instance import Instance
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.process_selection import Selection
+from epolltop.model.snapshot import Snapshot
 from epolltop.sources import FactSource
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL, Ladders

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from epolltop.model.event import Event, Kind
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.sizes import Sizes
 from tests.docs.pages import Proofs

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from epolltop.model.event import Kind, Syscall
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from epolltop.proc import procfs, stat
 from epolltop.proc.procfs import Procfs
 from tests.waiting import eventually

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.event import Kind, Syscall
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from epolltop.query.event_record import event_record
 from epolltop.query.headline import notes
 from epolltop.sources.bpf.ladder import ALL

@@ -9,8 +9,8 @@ import pytest
 
 from epolltop.model.event import Kind
 from epolltop.model.holding import Descriptor, Holding
-from epolltop.model.snapshot import Provenance
-from epolltop.model.world import Selection
+from epolltop.model.instance import Provenance
+from epolltop.model.process_selection import Selection
 from tests.support.watched import Watched
 from tests.waiting import eventually
 from tests.workloads.client import Actor

@@ -16,7 +16,9 @@ import pytest
 
 from epolltop.bcc.perf_buffer import PerfBuffer
 from epolltop.model.event import Kind
-from epolltop.model.snapshot import ProcessRow, Provenance, Snapshot
+from epolltop.model.instance import Provenance
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.output.report import Report
 from epolltop.query.headline import brief_lines
 from epolltop.query.view import PROCESSES, View

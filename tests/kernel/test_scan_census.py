@@ -13,8 +13,8 @@ import pytest
 
 from epolltop.model.event import Kind
 from epolltop.model.holding import Descriptor
+from epolltop.model.instance import Provenance
 from epolltop.model.limits import THREAD_TABLES_UNSEEN
-from epolltop.model.snapshot import Provenance
 from epolltop.query.story import instance_story
 from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually

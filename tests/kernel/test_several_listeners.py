@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.event import Kind
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from epolltop.session.replay import Replay

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.event import Kind, Syscall
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.probes.epoll_create import COUNTS
 from tests.waiting import eventually

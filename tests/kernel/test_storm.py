@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.event import Kind
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.waiting import eventually
 from tests.workloads.client import Actor

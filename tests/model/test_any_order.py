@@ -17,8 +17,8 @@ from epolltop.model.event import Event, Kind
 from epolltop.model.holding import Census, Holding
 from epolltop.model.instances import Instances
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release, source
 from tests.support.watched import Watched
 

@@ -8,8 +8,8 @@ import pytest
 
 from epolltop.model.counts import Counts, Totals
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.query.headline import is_lossy, notes, totals_line
 from tests.support.records import SECOND_NS, A, P, Q, batch, census, create, holding, process, source
 from tests.support.watched import Watched

@@ -9,9 +9,9 @@ import pytest
 from epolltop.model import instances
 from epolltop.model.copied import copied
 from epolltop.model.event import Kind, Syscall
+from epolltop.model.instance import Held, Holder, Provenance, Thread
 from epolltop.model.instances import PAST, PAST_FDS, Instances
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Held, Holder, Provenance, Thread
 from tests.support.records import CLOEXEC, A, B, C, P, Q, R, census, create, failed, holding, release
 
 

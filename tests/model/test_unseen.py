@@ -11,8 +11,8 @@ from epolltop.model.batch import Batch
 from epolltop.model.counts import Totals
 from epolltop.model.event import Event
 from epolltop.model.holding import Census
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.query.headline import notes, totals_line
 from tests.support.records import SECOND_NS, A, B, C, P, Q, R, batch, census, create, holding, release, source
 from tests.support.watched import Watched

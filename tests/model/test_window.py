@@ -12,9 +12,10 @@ from epolltop.model.batch import Batch
 from epolltop.model.counts import Counts
 from epolltop.model.loop_activity import LoopCounts, LoopTimes
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import NEWS_MAX, Window
-from epolltop.model.world import Selection, World
+from epolltop.model.world import World
 from tests.support.records import SECOND_NS, A, P, Q, R, batch, buckets, census, create, holding, loop, turn
 
 DEEDS = st.fixed_dictionaries({key: st.integers(0, 2) for key in (P, Q, R)})

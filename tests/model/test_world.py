@@ -9,9 +9,11 @@ import pytest
 from epolltop.model.counts import Counts, Totals
 from epolltop.model.event import Kind
 from epolltop.model.kept_rates import HISTORY
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.process_selection import Selection
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe, Source
-from epolltop.model.world import JOURNAL, Selection
+from epolltop.model.world import JOURNAL
 from epolltop.query.headline import totals_line
 from tests.support.records import (
     SECOND_NS,

@@ -18,9 +18,11 @@ from rich.cells import cell_len
 from epolltop.model.bounds import EVIDENCE_MAX
 from epolltop.model.counts import Totals
 from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.instance import Holder, Instance, Provenance
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.field import Value, shown

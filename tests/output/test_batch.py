@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.output.batch_tables import run_batch
 from epolltop.output.parts import Parts
 from epolltop.output.report import WIDTH

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX, SNAPSHOT_BYTES_MAX
-from epolltop.model.snapshot import Extent, Instance, Snapshot
-from epolltop.model.world import Selection
+from epolltop.model.instance import Instance
+from epolltop.model.process_selection import Selection
+from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.output import formats
 from epolltop.output.files import write_whole
 from epolltop.output.parts import blocks, within

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from epolltop.model.event import Kind
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from tests.kernel.observing import Observing, observe
 from tests.kernel.reference_census import Table
 from tests.waiting import eventually

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from epolltop.model.snapshot import Growth
+from epolltop.model.process_row import Growth
 from epolltop.model.source import Probe
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse

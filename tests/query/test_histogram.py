@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.histogram import Histogram, from_json
-from epolltop.model.snapshot import ProcessRow
+from epolltop.model.process_row import ProcessRow
 from epolltop.query.field import Field, Metric, lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.process_fields import PROCESS_FIELDS

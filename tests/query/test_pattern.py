@@ -10,7 +10,7 @@ from time import perf_counter
 
 import pytest
 
-from epolltop.model.snapshot import ProcessRow
+from epolltop.model.process_row import ProcessRow
 from epolltop.query.filter import parse
 from epolltop.query.mistake import FilterError
 from epolltop.query.pattern import (

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from epolltop.model.event import Event, Kind, Syscall
+from epolltop.model.instance import Held, Holder
 from epolltop.model.limits import THREAD_TABLES_UNSEEN, Limit
-from epolltop.model.snapshot import Held, Holder, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.story import StoryLine, event_story, instance_story
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot

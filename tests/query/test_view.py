@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import ProcessRow
+from epolltop.model.process_row import ProcessRow
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import UnknownField
 from epolltop.query.filter import parse, parse_over

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from epolltop.model.event import Event, Kind
-from epolltop.model.snapshot import Instance
+from epolltop.model.instance import Instance
 
 from .coverage import Place
 

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
 from epolltop.model.event import Kind
+from epolltop.model.instance import Holder, Instance, Provenance
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Holder, Instance, Provenance, Snapshot
+from epolltop.model.snapshot import Snapshot
 
 from . import calls
 from .coverage import Coverage, Place, key_of, keys_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from epolltop.model.snapshot import Provenance
+from epolltop.model.instance import Provenance
 from tests.workloads.client import Actor
 
 from .rungs import RUNGS, Refused, opened

@@ -16,9 +16,9 @@ from epolltop.errors import Unplayable
 from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
 from epolltop.model.event import Syscall
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, TOLD, Limit
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Probe
-from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved

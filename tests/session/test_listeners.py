@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.process_selection import Selection
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import NEWS_MAX
-from epolltop.model.world import Selection
 from epolltop.query.headline import missing
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation

@@ -12,9 +12,10 @@ import pytest
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark, Window
-from epolltop.model.world import Selection, World
+from epolltop.model.world import World
 from epolltop.session import listener, outage
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation

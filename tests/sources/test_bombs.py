@@ -32,8 +32,8 @@ from epolltop.model.counts import Counts
 from epolltop.model.holding import Census, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import Process, ProcessKey
+from epolltop.model.process_selection import Selection
 from epolltop.model.source import Probe
-from epolltop.model.world import Selection
 from epolltop.output.formats import as_json
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View

@@ -23,8 +23,8 @@ from epolltop.model.event import Syscall
 from epolltop.model.holding import Census
 from epolltop.model.limits import RECORDING_CUT, Limit
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_selection import Selection
 from epolltop.model.source import Source
-from epolltop.model.world import Selection
 from epolltop.sources.recording import changes, codec
 from epolltop.sources.recording.codec import Decoder, Encoder
 from epolltop.sources.recording.container import FRAME, MEMBERS_MAX, UNPACKED_BYTES_MAX, framed

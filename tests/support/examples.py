@@ -10,7 +10,8 @@ from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.histogram import Histogram
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import WaitCall
-from epolltop.model.snapshot import Growth, Snapshot
+from epolltop.model.process_row import Growth
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
 from tests.support.records import NOW_NS, SECOND_NS, event, source, turn
 from tests.support.rows import instance, loop_row, process_row, snapshot

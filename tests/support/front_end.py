@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
 from epolltop.model.event import Event
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.output.parts import Write
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation

@@ -14,8 +14,8 @@ import msgspec
 
 from epolltop.errors import SourceEnded
 from epolltop.model.batch import Batch
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.output.report import Report
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import Field

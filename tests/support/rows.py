@@ -8,11 +8,13 @@ from epolltop.model.batch import TABLES, Cost
 from epolltop.model.counts import Counts, Totals
 from epolltop.model.event import Event, Syscall
 from epolltop.model.histogram import Histogram
+from epolltop.model.instance import Holder, Instance, Provenance
 from epolltop.model.loop_activity import LoopCounts
 from epolltop.model.loop_row import KnownTimes, LoopRow
 from epolltop.model.process import Process, ProcessKey
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.rates import Counted
-from epolltop.model.snapshot import Holder, Instance, ProcessRow, Provenance, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Host, Probe
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, loop, source, turn
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from epolltop.model.copied import copied
 from epolltop.model.event import Event
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark
-from epolltop.model.world import Selection, World
+from epolltop.model.world import World
 
 
 class Watched(World):

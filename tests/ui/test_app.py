@@ -24,8 +24,8 @@ from epolltop.errors import SourceUnavailable
 from epolltop.model.batch import Batch
 from epolltop.model.counts import Totals
 from epolltop.model.event import Kind
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.output.export import export, export_screen
 from epolltop.output.formats import FORMATS
 from epolltop.query.event_fields import EVENT_FIELDS

@@ -14,8 +14,8 @@ import pytest
 from textual.pilot import Pilot
 
 from epolltop.model.batch import Batch
+from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.world import Selection
 from epolltop.query.view import PROCESSES
 from epolltop.session.replay import Replay
 from epolltop.ui.app import EpolltopApp

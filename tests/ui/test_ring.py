@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from epolltop.model.instance import Holder
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Holder, Snapshot
+from epolltop.model.snapshot import Snapshot
 from epolltop.ui.state import snapshot_history as module
 from epolltop.ui.state.snapshot_history import EVENTS, LOOP, NEAR, ROW, SNAPSHOTS, Ring
 from tests.support.records import NOW_NS, SECOND_NS, event

@@ -17,7 +17,7 @@ from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
 from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, RECORDING_NEWER, Limit
 from epolltop.model.process import ProcessKey
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import (
     FRAME,

@@ -12,7 +12,7 @@ from epolltop import __version__
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import ProcessKey
-from epolltop.model.world import Selection
+from epolltop.model.process_selection import Selection
 from epolltop.runtime.transient import Unwritten
 from epolltop.sources import FactSource
 from epolltop.sources.recording.codec import Encoder

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from epolltop.model.event import Event
 from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import ProcessRow
+from epolltop.model.process_row import ProcessRow
 from epolltop.query.field import Field, Value
 from epolltop.query.filter import Predicate, comparison, everything, has_alternatives, parse_over
 from epolltop.query.instance_fields import InstanceOf

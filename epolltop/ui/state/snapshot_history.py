@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 from dataclasses import replace
 
-from epolltop.model.snapshot import ProcessRow, Snapshot
+from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 
 SNAPSHOTS = 300
 """Five minutes at a second each. Snapshots share what did not change: rows, instances, the journal."""
