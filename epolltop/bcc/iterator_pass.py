@@ -20,9 +20,9 @@ class IteratorPass:
             OSError: the kernel refused.
         """
         self._file = begin()
-        self._parts: list[bytes] = []
+        self._octets = bytearray()
 
-    def go_on(self, until: float) -> bytes | None:
+    def go_on(self, until: float) -> bytes | bytearray | None:
         """Reads on; returns all of the pass once it is complete, None if time is up before.
 
         A part takes 0.2 s at most: after a million descriptors the kernel returns, even with nothing.
@@ -34,8 +34,8 @@ class IteratorPass:
             OSError: the kernel failed.
         """
         while (part := self._file.read(_READ_BYTES)) != b"":
-            self._parts.append(part or b"")  # None: EAGAIN, nothing found so far
+            self._octets += part or b""  # None: EAGAIN, nothing found so far
             if time.monotonic() >= until:
                 return None
         self._file.close()
-        return b"".join(self._parts)
+        return self._octets

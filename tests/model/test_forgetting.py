@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sized
 
 from epolltop.model.batch import Batch
@@ -109,3 +110,17 @@ def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothin
         world.apply(batch(now, [], census(now, holding(A), holding(A, heir)), alive=(P, heir)))
     assert [row.pid for row in world.look().processes] == [P.pid, heirs[-1].pid]
     assert _sizes(world)["_facts"] <= 4
+
+
+def test_after_a_flood_collections_give_back_their_room() -> None:
+    instances, flood = Instances(), 50_000
+    held = [holding(4096 * (1 + number), P, number, created=1 + number) for number in range(flood)]
+    instances.apply_census(census(SECOND_NS, *held), release_told=True)
+    full = [sys.getsizeof(each) for each in (instances.live, instances._untold)]
+    for each in held:
+        instances.apply_event(release(each.file, 2 * SECOND_NS, each.created_ns, P))
+    instances.apply_census(census(3 * SECOND_NS), release_told=True)
+    assert not instances.live
+    assert all(
+        sys.getsizeof(each) < size / 100 for each, size in zip((instances.live, instances._untold), full, strict=True)
+    )

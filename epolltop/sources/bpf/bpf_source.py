@@ -143,7 +143,7 @@ class BpfSource:
         self._uncounted: Census | None = None
         self._no_buffer: tuple[int, ...] = ()
         self._renewed: set[int] = set()
-        self._tide = Tide(give_back_memory)
+        self._tide = Tide(_give_back)
         self._drain.start()
 
     def _climb(self, program: Program) -> None:
@@ -228,7 +228,8 @@ class BpfSource:
         tables: dict[str, Any] = {}
         for _, table in self._tables:
             tables |= table.members(processes)
-        measured = self._facts.measured(focus, set().union(*(each.files() for each in self._untold)))
+        files = itertools.chain.from_iterable(each.files() for each in self._untold) if focus else ()
+        measured = self._facts.measured(focus, {file for file in files if file in focus})
         self._census.mark(closes_on_exec(focus, measured))
         batch = Batch(
             since_ns=self._since_ns,
@@ -359,3 +360,8 @@ class BpfSource:
             | ({} if up is None else {"PID_NAMESPACE_UP": up})
             | {"OWN_TGID": self._procfs.own_pid() or 0}
         )
+
+
+def _give_back() -> None:
+    wire.forget_actors()
+    give_back_memory()

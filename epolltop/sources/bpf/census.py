@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import NamedTuple, Protocol
@@ -101,16 +101,14 @@ class IteratorCensus:
 
     def take(self) -> Census | None:
         until = time.monotonic() + self._part_s
-        while (raw := self._read(until)) is not None:
+        while self._read(until):
             self._part_s = PART_S
-            if raw != b"".join(self._told):
-                self._told = wire.census_tables(raw)
-                self._sizes = list(map(wire.table_size, self._told))
             if not self._shares_anew():
                 return self._census()
         return None
 
-    def _read(self, until: float) -> bytes | None:
+    def _read(self, until: float) -> bool:
+        """Whether the tables were read to the end."""
         if self._reading is None:
             self._number += 1
             self._started_ns = now_ns()
@@ -120,7 +118,11 @@ class IteratorCensus:
         raw = reading.go_on(until)
         if raw is None:
             self._reading = reading
-        return raw
+            return False
+        if not _is_made_of(self._told, raw):
+            self._told = wire.census_tables(raw)
+            self._sizes = list(map(wire.table_size, self._told))
+        return True
 
     def _shares_anew(self) -> bool:
         """Whether some tables were told whole at the cost of others: then all is asked once more."""
@@ -153,6 +155,16 @@ class IteratorCensus:
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """See CensusTaker; the kernel knew the names."""
         return census
+
+
+def _is_made_of(tables: Iterable[bytes], raw: bytes | bytearray) -> bool:
+    """Whether it is these and nothing else. Joined they would take 8 MB once more."""
+    at = 0
+    for table in tables:
+        if not raw.startswith(table, at):
+            return False
+        at += len(table)
+    return at == len(raw)
 
 
 def _decoded(told: bytes, before: Mapping[int, Sequence[Holding]]) -> _ProcessHoldings:

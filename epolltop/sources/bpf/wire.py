@@ -186,6 +186,11 @@ def _actor(raw: bytes, comm: bytes) -> _Actor:
     return _Actor(tgid, tid, ppid, None if uid == _NO_UID else uid, start_ns // NS_PER_TICK, cgroup, name)
 
 
+def forget_actors() -> None:
+    """After a flood: what is remembered keeps the memory around it, too."""
+    _actor.cache_clear()
+
+
 def stack_bytes(raw: bytes) -> bytes:
     """What follows an event: its struct stack without the frames there are not; empty if none was taken."""
     size = len(raw) - EVENT.size - _STACK_HEAD.size
@@ -224,11 +229,11 @@ def process_key(fields: tuple[int, ...]) -> ProcessKey:
     return ProcessKey(fields[0], fields[2] // NS_PER_TICK)
 
 
-def census_tables(raw: bytes) -> list[bytes]:
+def census_tables(raw: bytes | bytearray) -> list[bytes]:
     """What the iterator wrote, cut where the process changes."""
     tgids = memoryview(raw).cast("I")[_HOLDING_TGID :: HOLDING.size // 4].tolist()
     ends = itertools.accumulate(HOLDING.size * len(list(run)) for _, run in itertools.groupby(tgids))
-    return [raw[start:end] for start, end in itertools.pairwise((0, *ends))]
+    return [bytes(raw[start:end]) for start, end in itertools.pairwise((0, *ends))]
 
 
 class TableSize(NamedTuple):
