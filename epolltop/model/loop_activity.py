@@ -95,15 +95,19 @@ class WaitCall(enum.IntEnum):
         return cls.UNKNOWN
 
 
+TIMEOUT_UNKNOWN = -2
+"""In place of a timeout."""
+
+
 class Turn(NamedTuple):
     """The turn that a thread is in. It is listed under the loop of its last wait only."""
 
     entered_ns: int
-    """When the wait began; 0: before the trace."""
+    """When the wait began; 0: before the trace. Where no probe sees waits: when it was first seen, it is older."""
     returned_ns: int
     """When it returned; 0: the thread waits."""
     timeout_ns: int | None
-    """None: infinite."""
+    """None: infinite. Below 0: not known."""
     maxevents: int
     call: WaitCall
     name: Name

@@ -6,10 +6,12 @@ Format: proc_pid_syscall(5). It takes the right to attach to the process (PTRACE
 from __future__ import annotations
 
 import os
+import struct
 from typing import NamedTuple
 
-from epolltop.model.loop_activity import WaitCall
-from epolltop.proc.reading import head
+from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, WaitCall
+from epolltop.proc.mem import read_memory
+from epolltop.proc.reading import head_if_open
 
 _BYTES = 256
 """A number and eight of at most 18 characters."""
@@ -18,6 +20,10 @@ _CALLS = {
     "aarch64": {22: WaitCall.EPOLL_PWAIT, 441: WaitCall.EPOLL_PWAIT2},
 }.get(os.uname().machine, {})
 """Of 64-bit programs: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
+_TIMESPEC = struct.Struct("=qq")
+_NS_PER_S = 1_000_000_000
+_SECONDS_MAX = 9_000_000_000
+"""285 years are endless for all purposes."""
 
 
 class PendingWait(NamedTuple):
@@ -28,27 +34,39 @@ class PendingWait(NamedTuple):
     events: int
     """Address in the program."""
     maxevents: int
-    timeout_ms: int | None
-    """-1: infinite. None: not known, since epoll_pwait2 has it in the memory of the program."""
+    timeout_ns: int | None
+    """None: infinite. TIMEOUT_UNKNOWN: epoll_pwait2 has it in the memory of the program, which could not be read."""
 
 
 def read_wait(root: str, thread: int) -> PendingWait | None:
-    """The wait that a thread sleeps in; None if it sleeps in none, is gone, or may not be looked into.
+    """The wait that a thread sleeps in; None if it sleeps in none, or is gone.
 
     Args:
-        root: of the /proc tree.
-        thread: in that tree.
+        root: of the /proc tree, or a directory of threads in it.
+        thread: there.
+
+    Raises:
+        PermissionError: it may not be looked into.
     """
-    words = head(f"{root}/{thread}/syscall", _BYTES).split()
+    words = head_if_open(f"{root}/{thread}/syscall", _BYTES).split()
     if len(words) < 7 or not words[0].isdigit():  # b"running"; b"-1": in no call
         return None
     call = _CALLS.get(int(words[0]))
     if call is None:
         return None
     fd, events, maxevents, timeout = (int(word, 16) for word in words[1:5])
-    by_address = call is WaitCall.EPOLL_PWAIT2
-    known = -1 if by_address else max(-1, _signed(timeout))
-    return PendingWait(call, _signed(fd), events, _signed(maxevents), None if by_address and timeout else known)
+    if call is WaitCall.EPOLL_PWAIT2:
+        timeout_ns = _timespec(read_memory(root, thread, timeout, _TIMESPEC.size)) if timeout else None
+    else:
+        timeout_ns = _signed(timeout) * 1_000_000 if _signed(timeout) >= 0 else None
+    return PendingWait(call, _signed(fd), events, _signed(maxevents), timeout_ns)
+
+
+def _timespec(raw: bytes) -> int | None:
+    seconds, nanoseconds = _TIMESPEC.unpack(raw) if len(raw) == _TIMESPEC.size else (-1, 0)
+    if seconds < 0 or not 0 <= nanoseconds < _NS_PER_S:
+        return TIMEOUT_UNKNOWN
+    return seconds * _NS_PER_S + nanoseconds if seconds <= _SECONDS_MAX else None
 
 
 def _signed(register: int) -> int:

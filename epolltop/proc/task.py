@@ -12,7 +12,7 @@ def is_single(root: str, pid: int) -> bool:
         FileNotFoundError, ProcessLookupError: it is gone.
         PermissionError: its threads may not be read.
     """
-    return os.stat(_directory(root, pid)).st_nlink == 3  # itself, its parent and a thread
+    return os.stat(threads_of(root, pid)).st_nlink == 3  # itself, its parent and a thread
 
 
 def thread_ids(root: str, pid: int) -> list[int]:
@@ -22,8 +22,9 @@ def thread_ids(root: str, pid: int) -> list[int]:
         FileNotFoundError, ProcessLookupError: it is gone.
         PermissionError: its threads may not be read.
     """
-    return [pid] if is_single(root, pid) else [int(name) for name in os.listdir(_directory(root, pid))]
+    return [pid] if is_single(root, pid) else [int(name) for name in os.listdir(threads_of(root, pid))]
 
 
-def _directory(root: str, pid: int) -> str:
+def threads_of(root: str, pid: int) -> str:
+    """The directory of the threads of a process, in which each has the files that the process has in the tree."""
     return f"{root}/{pid}/task"

@@ -129,6 +129,17 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.UNTRACED: CatalogueEntry("info", _untraced),
     limits.PROBE_MISSED: CatalogueEntry("warn", _probe_missed),
     limits.TABLE_FULL: CatalogueEntry("warn", _table_full),
+    limits.WAITS_LOOKED_AT: CatalogueEntry(
+        "info", "no probe sees waits: loops are threads that /proc showed waiting, since when is a lower bound (≥)"
+    ),
+    limits.WAITS_CLOSED: CatalogueEntry(
+        "warn",
+        lambda limit: f"whether threads of {plural(limit.number('processes'), 'process')} wait could not be read",
+        "run it as root, with CAP_SYS_PTRACE",
+    ),
+    limits.WAITS_CUT: CatalogueEntry(
+        "warn", f"there are more threads than one look at waits can take: {_AS_LAST_KNOWN}"
+    ),
     limits.PREEMPTED: CatalogueEntry(
         "warn",
         lambda limit: (

@@ -20,6 +20,7 @@ from epolltop.query.loop_of import (
     busy,
     errors,
     lag_s,
+    saw_entry,
     unattended_s,
     waiting_s,
 )
@@ -59,14 +60,14 @@ def _or_none(readable: Callable[[float], str], get: Callable[[LoopOf, Snapshot],
 
 
 def _timeout(row: LoopOf) -> str:
-    if row.loop.turn is None:
-        return UNKNOWN
-    return "infinite" if row.loop.turn.timeout_ns is None else duration(row.loop.turn.timeout_ns / 1e9)
+    if row.loop.turn and row.loop.turn.timeout_ns is None:
+        return "infinite"
+    return duration(_timeout_s(row))
 
 
 def _timeout_s(row: LoopOf) -> float | None:
     turn = row.loop.turn
-    return None if turn is None or turn.timeout_ns is None else turn.timeout_ns / 1e9
+    return None if turn is None or turn.timeout_ns is None or turn.timeout_ns < 0 else turn.timeout_ns / 1e9
 
 
 def _call(row: LoopOf) -> str | None:
@@ -75,13 +76,13 @@ def _call(row: LoopOf) -> str | None:
 
 
 def _wait_s(row: LoopOf, snapshot: Snapshot) -> float | None:
-    """None: it does not wait, or since before the trace."""
-    return seconds_since(row.loop.waiting_since_ns or None, snapshot)
+    """None: it does not wait, or only a lower bound is known."""
+    return _least_wait_s(row, snapshot) if saw_entry(row.loop, snapshot) else None
 
 
 def _least_wait_s(row: LoopOf, snapshot: Snapshot) -> float | None:
     since_ns = row.loop.waiting_since_ns
-    return None if since_ns is None else snapshot.observed_s if not since_ns else _wait_s(row, snapshot)
+    return snapshot.observed_s if since_ns == 0 else seconds_since(since_ns, snapshot)
 
 
 def _waiting(row: LoopOf, snapshot: Snapshot) -> str:
@@ -90,7 +91,12 @@ def _waiting(row: LoopOf, snapshot: Snapshot) -> str:
     if not row.loop.is_waiting:
         return NOT_APPLICABLE
     readable = duration(_least_wait_s(row, snapshot))
-    return readable if row.loop.waiting_since_ns else at_least(readable)
+    return readable if saw_entry(row.loop, snapshot) else at_least(readable)
+
+
+def _shared(row: LoopOf, snapshot: Snapshot) -> bool | None:
+    """/proc may show that others wait, but not that none did."""
+    return row.loop.shared or (False if snapshot.source.sees("waits") else None)
 
 
 def _unattended_s(row: LoopOf, snapshot: Snapshot) -> float | None:
@@ -120,6 +126,14 @@ def _exactly(get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[[LoopO
     return lambda row, snapshot: rounded(get(row, snapshot), 9)
 
 
+def _are_counted(snapshot: Snapshot) -> bool:
+    return snapshot.source.knows("waits")
+
+
+def _are_not_counted(snapshot: Snapshot) -> bool:
+    return not _are_counted(snapshot)
+
+
 def _any_shared(snapshot: Snapshot) -> bool:
     return any(loop.shared for row in snapshot.processes for loop in row.loops)
 
@@ -132,6 +146,7 @@ _LAG = (
     "From the return of a wait to the thread's next wait on any instance (Envoy loop_duration_us, Redis "
     "eventloop_duration)"
 )
+_IF_NOT_COUNTED = "tables have the column if no probe sees waits"
 LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("name", "LOOP", 22, "text", lambda row, _: row.name,
           "Name of the thread, process id, and lowest descriptor of the instance that the thread waits on.",
@@ -139,27 +154,27 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("tid", "TID", 7, "id", lambda row, _: row.loop.key.tid, "Id of the thread.", spare=2, known=True),
     Field("waits_per_s", "WAITS/S", 7, "per_s", lambda row, _: row.per_s("waits"),
           "Waits that returned, per second over the window (libuv loop_count, Redis eventloop_cycles, HAProxy loops).",
-          observed="waits"),
+          observed="waits", worth=_are_counted),
     Field("events_per_s", "EV/S", 7, "per_s", lambda row, _: row.per_s("events"),
           "Events that waits returned, per second over the window (libuv events, HAProxy poll_io).",
-          observed="events"),
+          observed="events", worth=_are_counted),
     Field("events_per_wake", "EV/WAKE", 7, "count", _ratio("events", "wakes"),
           "Events per wait that returned any, over the window.", form="number", kind="gauge", observed="events",
-          text=_or_none(rate, _ratio("events", "wakes")), spare=1),
+          text=_or_none(rate, _ratio("events", "wakes")), worth=_are_counted, spare=1),
     Field("busy", "BUSY", 6, "share", lambda row, snapshot: busy(row.loop, snapshot),
           "Share of the window that the thread was away from the instance for, with what is in progress (Node "
           "eventLoopUtilization; HAProxy Idle_pct is the rest); rows sort by the time away.", aliases=("elu",),
-          observed="away_ns", order=_away_ns),
+          observed="away_ns", order=_away_ns, worth=_are_counted),
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
           "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s)),
     Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.times.away,
           f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
-          text=_median_and_high(lambda times: times.away), kind="histogram",
+          text=_median_and_high(lambda times: times.away), kind="histogram", worth=_are_counted,
           json_help=f"{_LAG}, over the window; upper bounds of buckets, and how many there were in each."),
     Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda times: times.away),
           "The longest time away that ended in the window, in seconds.", observed="away_ns", in_json=False,
-          text=_or_none(duration, _largest_s(lambda times: times.away)), spare=1),
+          text=_or_none(duration, _largest_s(lambda times: times.away)), worth=_are_counted, spare=1),
     Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.times.waiting,
           "How long waits took that ended in the window: median and 99th percentile.", observed="waiting_ns",
           text=_median_and_high(lambda times: times.waiting), kind="histogram", shown=False,
@@ -173,19 +188,19 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           text=_median_and_high(lambda times: times.poll_delay), kind="histogram", shown=False,
           json_help="By how much waits exceeded their timeout, over the window; likewise."),
     Field("waiting_now_s", "WAITNOW", 8, "seconds", _wait_s,
-          "How long the present wait has lasted, in seconds; a lower bound if it began before epolltop could see it.",
+          "How long the present wait has lasted, in seconds; a lower bound if no probe saw it begin.",
           text=_waiting, least=_least_wait_s, order=_least_wait_s, in_json=False, spare=1),
     Field("idle_per_s", "IDLE/S", 7, "per_s", lambda row, _: row.per_s("timeouts_met"),
           "Waits that returned nothing because their timeout was over, per second (HAProxy poll_exp).",
-          observed="timeouts_met", spare=2),
+          observed="timeouts_met", worth=_are_counted, spare=2),
     Field("zero_share", "ZERO", 6, "share", _ratio("zero_timeouts", "waits"),
           "Share of the waits that asked not to wait at all, over the window (the rest is Traffic Server's "
           "eventloop.wait).", observed="zero_timeouts", text=_or_none(percentage, _ratio("zero_timeouts", "waits")),
-          spare=2),
+          worth=_are_counted, spare=2),
     Field("cpu_share", "CPU", 6, "share", _ratio("cpu_ns", "away_ns"),
           "CPU time of the thread in turns that ended in the window, as a share of its time away in them: below 100% "
           "it waited for something else.", observed="cpu_ns", text=_or_none(percentage, _ratio("cpu_ns", "away_ns")),
-          spare=2),
+          worth=_are_counted, spare=2),
     Field("cpu_per_turn_s", "CPU/TURN", 8, "seconds",
           _cpu_per_turn_s,
           "CPU time of the thread per wait and time away after it, in seconds.", observed="cpu_ns", shown=False,
@@ -198,20 +213,23 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           or NOT_APPLICABLE, observed="interrupted", json=lambda row, _: errors(row), form="evidence", shown=False,
           json_help="How many waits failed since the observation began, by the name of the error."),
     Field("maxevents", "MAXEV", 6, "count", lambda row, _: row.loop.turn.maxevents if row.loop.turn else None,
-          "Most events that the last wait asked for.", kind="gauge", shown=False),
+          f"Most events that the last wait asked for; {_IF_NOT_COUNTED}.", kind="gauge",
+          worth=_are_not_counted, spare=2, json_help="Most events that the last wait asked for."),
     Field("timeout_s", "TIMEOUT", 8, "seconds", lambda row, _: _timeout_s(row),
-          "Timeout that the last wait asked for, in seconds.", text=lambda row, _: _timeout(row), shown=False,
+          f"Timeout that the last wait asked for, in seconds; {_IF_NOT_COUNTED}.", text=lambda row, _: _timeout(row),
+          worth=_are_not_counted, spare=1,
           json=lambda row, _: -1 if row.loop.turn and row.loop.turn.timeout_ns is None else _timeout_s(row),
           signed=True, json_help="Timeout that the last wait asked for, in seconds; -1: it was infinite."),
-    Field("call", "CALL", 12, "text", lambda row, _: _call(row), "System call that the thread waits by.", shown=False,
-          text=lambda row, _: _call(row) or UNKNOWN),
+    Field("call", "CALL", 12, "text", lambda row, _: _call(row),
+          f"System call that the thread waits by; {_IF_NOT_COUNTED}.", worth=_are_not_counted, spare=1,
+          text=lambda row, _: _call(row) or UNKNOWN, json_help="System call that the thread waits by."),
     Field("unattended_s", "NOBODY", 7, "seconds", _unattended_s,
           "How long none of several threads has waited on the instance now, in seconds; 0 while one does; tables have "
           "the column only if an instance is shared.",
           text=lambda row, snapshot: duration(_unattended_s(row, snapshot)) if row.loop.shared else NOT_APPLICABLE,
           worth=_any_shared, spare=1, json=_exactly(_unattended_s)),
-    Field("shared", "SHARED", 6, "text", lambda row, _: row.loop.shared,
-          "Whether other threads wait on the instance, too: yes or no.", shown=False, form="truth", known=True,
+    Field("shared", "SHARED", 6, "text", _shared,
+          "Whether other threads wait on the instance, too: yes or no.", shown=False, form="truth",
           json_help="Whether other threads wait on the instance, too, or did in the window."),
     _counter("waits", "WAITS", "Waits that returned since the observation began."),
     _counter("wakes", "WAKES", "Waits that returned events since then."),

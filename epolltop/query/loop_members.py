@@ -13,9 +13,10 @@ from epolltop.query.member import Member, Structure, within
 
 
 def _counter(name: str, help: str, of: str) -> Member[LoopOf]:
-    return Member(
-        name, "integer", help, lambda row, snapshot: row.total(of) if snapshot.window_s else None, of=of
-    )  # fmt: skip
+    def get(row: LoopOf, snapshot: Snapshot) -> int | None:
+        return row.total(of) if snapshot.window_s and snapshot.source.knows(of) else None
+
+    return Member(name, "integer", help, get, of=of)
 
 
 def _poll_delay_p99_s(row: LoopOf, snapshot: Snapshot) -> float | None:
@@ -37,15 +38,17 @@ LOOP: Structure[LoopOf] = Structure("loop", (
     Member("poll_delay_p99_s", "number", "99th percentile of `poll_delay`.", _poll_delay_p99_s),
     Member("is_waiting", "truth", "Whether the thread waits on the instance now.", lambda row, _: row.loop.is_waiting),
     Member("waiting_since", "time", "When the present wait began; `null` also if it began before epolltop could see "
-           "it.", lambda row, snapshot: utc(row.loop.waiting_since_ns, snapshot)),
+           "it. If no probe sees waits: when it was first seen in /proc, an upper bound.",
+           lambda row, snapshot: utc(row.loop.waiting_since_ns, snapshot)),
     Member("away_since", "time", "When the thread came back from its last wait, if it has been away since.",
            lambda row, snapshot: utc(row.loop.turn.returned_ns if row.loop.turn else None, snapshot)),
     Member("exact", "truth", "Whether its counts are exact. If not, they are lower bounds.",
            lambda row, snapshot: snapshot.source.sees("waits") and not row.process.lacking, known=True),
-    Member("sampled", "integer", "1: each wait is counted; n: one of n.", lambda *_: 1, known=True),
+    Member("sampled", "integer", "1: each wait is counted; n: one of n.",
+           lambda _, snapshot: 1 if snapshot.source.sees("waits") else None),
 ))  # fmt: skip
 
 
 def written_loops(rows: Sequence[LoopOf], snapshot: Snapshot) -> list[dict[str, Any]] | None:
-    """As JSON has them; None if no probe sees threads wait."""
-    return [LOOP.written(row, snapshot) for row in rows] if snapshot.source.sees("waits") else None
+    """As JSON has them; None if there are none and no probe sees threads wait: then there may be some."""
+    return [LOOP.written(row, snapshot) for row in rows] if rows or snapshot.source.sees("waits") else None

@@ -72,6 +72,11 @@ def lag_s(loop: LoopRow, snapshot: Snapshot) -> float | None:
     return None if lag_ns is None else lag_ns / 1e9
 
 
+def saw_entry(loop: LoopRow, snapshot: Snapshot) -> bool:
+    """Whether a probe saw a loop enter its present wait. Otherwise the wait began earlier than is known."""
+    return bool(loop.waiting_since_ns) and snapshot.source.sees("waits")
+
+
 def unattended_s(loop: LoopRow, snapshot: Snapshot) -> float:
     """For how long none of the threads that share the instance has waited on it now."""
     since_ns = loop.unattended_since_ns

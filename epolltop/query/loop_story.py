@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from epolltop.model.histogram import Histogram
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.instant import seconds_since
-from epolltop.query.loop_of import LoopOf, busy, errors, unattended_s
+from epolltop.query.loop_of import LoopOf, busy, errors, saw_entry, unattended_s
 from epolltop.query.story import StoryLine
 from epolltop.text.glyphs import bar
 from epolltop.text.numbers import UNKNOWN, at_least, duration, grouped, percentage, plural, rate, timestamp
@@ -25,6 +25,8 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield "thread", f"{row.loop.key.tid} ({row.thread}) of {row.process.command or row.process.name}"
     yield "instance", row.loop.instance or "not known, or no longer open"
     yield "now", "; ".join(_now(row, snapshot))
+    if not snapshot.source.sees("waits"):
+        return
     if snapshot.window_s:
         yield "busy", _busy(row, snapshot)
         yield "waits", _waits(row)
@@ -55,7 +57,10 @@ def _waiting(row: LoopOf, snapshot: Snapshot) -> str:
     since = f"for {_since(turn.entered_ns, snapshot)}"
     if not turn.entered_ns:
         since = f"for {at_least(duration(snapshot.observed_s))}, since before epolltop could see it"
+    elif not saw_entry(row.loop, snapshot):
+        since = f"for {at_least(duration(seconds_since(turn.entered_ns, snapshot)))}, since before it was first seen"
     timeout = "without a timeout" if turn.timeout_ns is None else f"with a timeout of {duration(turn.timeout_ns / 1e9)}"
+    timeout = "with a timeout that is not known" if (turn.timeout_ns or 0) < 0 else timeout
     call = f" in {turn.call.name.lower()}" if turn.call else ""
     return f"waits{call} {since}, {timeout}, for at most {plural(turn.maxevents, 'event')}"
 

@@ -27,7 +27,9 @@ def _flags(row: InstanceOf) -> list[str] | None:
 
 
 def _shared(row: InstanceOf, snapshot: Snapshot) -> bool | None:
-    return any(each.loop.shared for each in row.loops) if row.process and snapshot.source.sees("waits") else None
+    if row.process is None:
+        return None
+    return any(each.loop.shared for each in row.loops) or (False if snapshot.source.sees("waits") else None)
 
 
 def _unattended_s(row: InstanceOf, snapshot: Snapshot) -> float | None:
@@ -63,8 +65,9 @@ _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
            signed=True),
     Member("flags", "text", "Flags given to epoll_create1.", lambda row, _: _flags(row), many=True,
            pattern="EPOLL_CLOEXEC|0x[0-9a-f]{1,8}"),
-    Member("loops", LOOP, "Its event loops: threads of this process that wait on it. See below; `null`: no probe sees "
-           "threads wait.", lambda row, snapshot: written_loops(row.loops, snapshot), many=True),
+    Member("loops", LOOP, "Its event loops: threads of this process that wait on it. See below; `null`: none is "
+           "known, and no probe sees threads wait.", lambda row, snapshot: written_loops(row.loops, snapshot),
+           many=True),
     Member("shared", "truth", "Whether several threads wait on it.", _shared),
     Member("unattended_max_s", "number", "If several threads wait on it, for how long none of them has; a lower bound "
            "of the longest such time.", _unattended_s),

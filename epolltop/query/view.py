@@ -153,7 +153,7 @@ def _instance_key(row: InstanceOf) -> Hashable:
 def _no_loop(snapshot: Snapshot) -> str:
     if snapshot.source.sees("waits"):
         return "No thread has waited on an instance yet."
-    return "No probe sees threads wait on instances."
+    return "No probe sees threads wait on instances, and /proc shows none that waits now."
 
 
 def _no_instance(snapshot: Snapshot) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from epolltop.model.histogram import Histogram
-from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn, WaitCall
+from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, LoopCounts, LoopKey, Turn, WaitCall
 from epolltop.model.loop_row import KnownTimes, LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted
@@ -52,7 +52,7 @@ def _loop(loop: Written, key: LoopKey, since_ns: int | None, document: Written, 
         was_away_ns=0,
         turn=turn,
         is_elsewhere=loop.is_waiting is False and turn is None,
-        shared=loop.shared,
+        shared=bool(loop.shared),
         unattended_since_ns=now_ns - round(loop.unattended_s * 1e9) if loop.unattended_s else None,
     )
     window_ns, observed_ns = round(document.window_s * 1e9), round(document.observed_s * 1e9)
@@ -99,15 +99,20 @@ def _turn(loop: Written, clocks: TwoClocks) -> Turn | None:
     returned_ns = clocks.boot_ns_at(loop.away_since) if loop.away_since else 0
     if not (loop.is_waiting or returned_ns):
         return None
-    infinite = loop.timeout_s is None or loop.timeout_s < 0
     return Turn(
         entered_ns=entered_ns,
         returned_ns=0 if loop.is_waiting else returned_ns,
-        timeout_ns=None if infinite else _ns(loop.timeout_s),
+        timeout_ns=_timeout_ns(loop.timeout_s),
         maxevents=loop.maxevents or 0,
         call=_CALLS.get(loop.call or "", WaitCall.UNKNOWN),
         name=printable(loop.thread or ""),
     )
+
+
+def _timeout_ns(timeout_s: float | None) -> int | None:
+    if timeout_s is None:
+        return TIMEOUT_UNKNOWN
+    return None if timeout_s < 0 else _ns(timeout_s)
 
 
 def _histogram(written: Written | None) -> Histogram:

@@ -26,6 +26,7 @@ from epolltop.runtime.pace import now_ns
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
 from epolltop.sources.program_signs import ProgramSigns
+from epolltop.sources.seen_waits import SeenWaits
 
 _ALWAYS = (Limit(limits.SHORT_LIVED_UNSEEN), Limit(limits.CREATION_UNKNOWN), Limit(limits.UNHELD_UNSEEN))
 
@@ -59,6 +60,7 @@ class ProcSource:
         self._procfs = Procfs(root, read_signs=ProgramSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
+        self._waits = SeenWaits(self._procfs, self._instance_of)
         self._since_ns = 0
         self.needs = LOOKING
         """Capabilities without which `poll` lacks something."""
@@ -83,6 +85,7 @@ class ProcSource:
         self._procfs.forget(scanned.processes)
         looked_at = {*itertools.islice((key for key in shown if key in scanned.processes), SHOWN), *self._facts.asked()}
         anew = (self._procfs.process(key, is_shown=True) for key in looked_at)
+        self._waits.look(scanned.processes)
         moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         measured = self._facts.measured(focus, moved)
         return Batch(
@@ -94,10 +97,16 @@ class ProcSource:
             census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(focus, measured))),
             processes=scanned.processes | {facts.key: facts for facts in anew if facts},
             watches={file: each.watches for file, each in measured.items()},
+            **self._waits.members(),
         )
 
     def close(self) -> None:
         """Has nothing to detach."""
+
+    def _instance_of(self, pid: int, fd: int) -> tuple[int, int] | None:
+        """By number; no time of creation is known."""
+        file = self._scan.file((pid, fd))
+        return (file, 0) if file else None
 
     def _describe(self, scanned: Scanned) -> Source:
         return Source(
@@ -107,6 +116,6 @@ class ProcSource:
                 Probe(name, f"census: {self._scan.by}", traces=False) for name in ("epoll_create", "files_free")
             ),
             census_by=self._scan.by,
-            limits=(*self._limits, *scanned.unseen),
+            limits=(*self._limits, *scanned.unseen, *self._waits.limits()),
             unreadable=scanned.unreadable,
         )

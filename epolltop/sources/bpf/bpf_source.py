@@ -128,10 +128,13 @@ class BpfSource:
         except BaseException:
             self.close()
             raise
-        self._tables = [
+        unhooked = [probe for probe in PROBES if not self._attached[probe.name].hooks]
+        self._stand_ins = [(probe.name, made(self._procfs)) for probe in unhooked for made in probe.stand_ins]
+        self._tables: list[tuple[str, TableReader]] = [*self._stand_ins]
+        self._tables += [
             (probe.name, reader)
             for probe in PROBES
-            if self._attached[probe.name].hooks
+            if probe not in unhooked
             for reader in self._readers(program, probe)
         ]
         self._freed_at = 0  # creations until then
@@ -308,6 +311,7 @@ class BpfSource:
         unseen += [Limit.of(limits.PROBE_MISSED, probe=name, runs=runs) for name, runs in missed.items() if runs]
         refusals = ((name, table.refused()) for name, table in self._tables)
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
+        unseen += itertools.chain.from_iterable(stand_in.limits() for _, stand_in in self._stand_ins)
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))

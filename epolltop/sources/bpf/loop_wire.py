@@ -26,7 +26,7 @@ NUMBER = struct.Struct("=Q")
 """Of a tick; of what was refused."""
 
 _CALLS: Mapping[int, WaitCall] = {int(call): call for call in WaitCall}
-_TIMEOUT_INFINITE, _TIMEOUT_UNKNOWN = -1, -2
+_TIMEOUT_INFINITE = -1
 
 
 def loop_key(raw: bytes) -> LoopKey:
@@ -91,7 +91,5 @@ def earlier_turn(instance: tuple[int, int], process: ProcessKey, thread: Waiting
     """
     wait = thread.wait
     loop = LOOP.pack(*instance, process.start * NS_PER_TICK, thread.start * NS_PER_TICK, process.pid, thread.tid)
-    timeout_ns = _TIMEOUT_UNKNOWN
-    if wait.timeout_ms is not None:
-        timeout_ns = _TIMEOUT_INFINITE if wait.timeout_ms < 0 else wait.timeout_ms * 1_000_000
+    timeout_ns = _TIMEOUT_INFINITE if wait.timeout_ns is None else wait.timeout_ns
     return TURN.pack(loop, 0, 0, timeout_ns, wait.events, 0, 0, 0, 0, wait.maxevents, wait.call, thread.comm)

@@ -6,6 +6,7 @@ from epolltop.bcc.machine import Machine
 from epolltop.model.limits import UNTRACED
 from epolltop.sources.bpf.loop_maps import LoopMaps
 from epolltop.sources.bpf.probes.spec import WITHOUT, Hook, ProbeSpec, Rung
+from epolltop.sources.bpf.unprobed_waits import UnprobedWaits
 
 _CALLS = ("epoll_pwait", "epoll_wait", "epoll_pwait2")
 """The first is on each machine."""
@@ -27,5 +28,6 @@ PROBE = ProbeSpec(
     ladder=ladder,
     proof=lambda calibrate: calibrate().waited_by != 0,
     readers=(LoopMaps,),
+    stand_ins=(UnprobedWaits,),
     limit=UNTRACED,
 )

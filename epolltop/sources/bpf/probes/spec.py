@@ -11,6 +11,7 @@ from epolltop.bcc.machine import Machine
 from epolltop.bcc.program import Program
 from epolltop.model.event import Kind
 from epolltop.model.holding import Census
+from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf.wire import Calibration
@@ -89,6 +90,13 @@ class TableReader(Protocol):
         """What is counted nowhere, because a map was full."""
 
 
+class StandIn(TableReader, Protocol):
+    """What tells a part of what a probe would count, if the probe has no hook."""
+
+    def limits(self) -> Iterable[Limit]:
+        """What it does not tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
     """A probe: what it sees, where it may be attached, and what is missing without it."""
@@ -105,6 +113,8 @@ class ProbeSpec:
     """What it counts."""
     readers: tuple[Callable[[Program, Procfs], TableReader], ...] = ()
     """What reads maps that are more than such tables."""
+    stand_ins: tuple[Callable[[Procfs], StandIn], ...] = ()
+    """What is read without a hook."""
     limit: str = ""
     """The limit without it, an id of `model.limits`; empty if it cannot be left out."""
     compat: Hook | None = None

@@ -1,0 +1,44 @@
+"""What stands in where the probe epoll_wait has no hook: threads that /proc shows waiting on what the census shows."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any
+
+from epolltop.model.holding import Census, Holding
+from epolltop.model.limits import Limit
+from epolltop.model.process import ProcessKey
+from epolltop.proc.procfs import Procfs
+from epolltop.sources.seen_waits import SeenWaits
+
+
+class UnprobedWaits:
+    """Implements StandIn."""
+
+    def __init__(self, procfs: Procfs) -> None:
+        self._waits = SeenWaits(procfs, self._instance_of)
+        self._holdings: Sequence[Holding] = ()
+        self._instances: dict[tuple[int, int], tuple[int, int]] = {}
+        self._holders: frozenset[ProcessKey] = frozenset()
+
+    def read(self, census: Census | None) -> None:
+        if census is not None and census.holdings is not self._holdings:
+            self._holdings = census.holdings
+            self._instances = {(each.pid, each.fd): (each.file, each.created_ns) for each in census.holdings}
+            self._holders = frozenset(ProcessKey(each.pid, each.start) for each in census.holdings)
+        self._waits.look(self._holders)
+
+    def processes(self) -> set[ProcessKey]:
+        return set()
+
+    def members(self, _alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
+        return self._waits.members()
+
+    def refused(self) -> int:
+        return 0
+
+    def limits(self) -> Iterator[Limit]:
+        return self._waits.limits()
+
+    def _instance_of(self, pid: int, fd: int) -> tuple[int, int] | None:
+        return self._instances.get((pid, fd))
