@@ -1,11 +1,10 @@
-"""From the command line to a front end and an exit code. The only place that prints."""
+"""From the command line to a front end and an exit code."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
-import errno
 import functools
 import gc
 import math
@@ -16,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epolltop.command_line import Answered, BadUsage
-from epolltop.errors import SourceEnded, SourceUnavailable, Unplayable
+from epolltop.complaints import BAD_USAGE, complain, narrate, sentence, told
+from epolltop.doctor_command import report_machine
+from epolltop.errors import SourceEnded
 from epolltop.options import Options, parse_options
 from epolltop.output.batch_tables import run_batch
-from epolltop.output.doctor import Kept, doctor_report
 from epolltop.output.event_lines import run_events
 from epolltop.output.export import export, export_screen
 from epolltop.output.files import Successor, require_room, write_whole
@@ -27,16 +27,14 @@ from epolltop.output.formats import FORMATS
 from epolltop.output.parts import by_blocks
 from epolltop.output.record_command import run_record
 from epolltop.output.snapshot_command import run_snapshot
-from epolltop.query.refusal_catalogue import MORE_DESCRIPTORS, refusal_remedy, refusal_words
 from epolltop.query.view import EVENTS
 from epolltop.runtime import least_rights as least
 from epolltop.runtime.descriptors import settle
 from epolltop.runtime.environment import hide_environment
 from epolltop.runtime.heap import map_large_blocks
-from epolltop.runtime.invoker import invoker
 from epolltop.runtime.leaving import Leaving
-from epolltop.runtime.privileges import gains_nothing, held, keep_nothing, keep_only
-from epolltop.runtime.streams import Gone, Stdout, say
+from epolltop.runtime.privileges import keep_nothing, keep_only
+from epolltop.runtime.streams import Stdout
 from epolltop.saved.opening import open_file
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation, OpenSource
@@ -48,15 +46,12 @@ from epolltop.sources.choose import open_source
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.text.glyphs import in_ascii
 from epolltop.text.numbers import plural, size
-from epolltop.text.safe import narrated
 
 if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource
     from epolltop.sources.proc_source import ProcSource
 
-FAILED, BAD_USAGE, NO_SOURCE = 1, 2, 3
 _EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
-_NO_THREAD = "can't start new thread"  # the interpreter has no better name for it
 
 
 def main(argv: list[str] | None = None, leaving: Leaving | None = None) -> int:
@@ -80,52 +75,23 @@ def main(argv: list[str] | None = None, leaving: Leaving | None = None) -> int:
         options = parse_options(sys.argv[1:] if argv is None else argv, no_color="NO_COLOR" in os.environ)
     except Answered as asked:
         answer = str(asked)
-        return _told(lambda: stdout.text(answer))
+        return told(lambda: stdout.text(answer))
     except BadUsage as error:
-        return _complain(*str(error).split("\n"), code=BAD_USAGE)
+        return complain(*str(error).split("\n"), code=BAD_USAGE)
     except OSError as error:
-        return _complain(*_sentence(error))
+        return complain(*sentence(error))
     closing = contextlib.ExitStack()
-    code = _told(lambda: _run(options, stdout, leaving, closing), options)
+    code = told(lambda: _run(options, stdout, leaving, closing), options)
     leaving.ask(code)  # what is closed now has its time
-    return max(code, _told(closing.close, options))
-
-
-def _told(step: Callable[[], int | None], options: Options | None = None) -> int:
-    """The exit code of a step, or of what it raises, after saying so in a sentence."""
-    try:
-        return step() or 0
-    except Gone as gone:
-        return gone.code
-    except SourceUnavailable as error:
-        insisted = options is not None and options.source != "auto"
-        why, remedy = refusal_words(error.evidence), refusal_remedy(error.evidence)
-        return _complain(*why.splitlines(), f"  remedy: {remedy}", code=NO_SOURCE if insisted else FAILED)
-    except Unplayable as error:
-        name = options.saved if options is not None and options.saved != "-" else "stdin"
-        return _complain(f"{name}: {error}")
-    except OSError as error:
-        return _complain(*_sentence(error))
-    except MemoryError:
-        return _complain("there is not enough memory")
-    except RuntimeError as error:
-        if str(error) != _NO_THREAD:
-            raise
-        return _complain("no thread can be started", "  remedy: ulimit -u 1024")
-
-
-def _sentence(error: OSError) -> Sequence[str]:
-    if error.errno == errno.EMFILE:
-        return error.strerror or "", f"  remedy: {MORE_DESCRIPTORS}"
-    return (f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error),)
+    return max(code, told(closing.close, options))
 
 
 def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib.ExitStack) -> int:
     missing = _missing(options) if options.saved is None or options.command == "record" else []
     if missing and len(missing) == len(options.selection.pids):
-        return _complain(f"there is no process {' or '.join(map(str, sorted(missing)))}")
+        return complain(f"there is no process {' or '.join(map(str, sorted(missing)))}")
     if options.command == "doctor":
-        return _doctor(options, stdout)
+        return report_machine(options, stdout, _opened)
     if options.command == "record":
         leaving.do(keep_nothing)
         return _record(options, stdout, leaving, closing)
@@ -185,7 +151,7 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
     assert options.saved is not None
     path = None if options.saved == "-" else Path(options.saved)
     if path is None and stdout.is_terminal:
-        return _complain("a recording cannot go to a terminal: name a file, or pipe it on (| …)", code=BAD_USAGE)
+        return complain("a recording cannot go to a terminal: name a file, or pipe it on (| …)", code=BAD_USAGE)
     leaving.interrupted = 0
     recorders: list[Recorder] = []
     leaving.tell(lambda _: None)  # from here on there is a file that must not stay
@@ -204,14 +170,14 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
         if successor is not None:
             successor.resign()
         for recorder in (recorder for recorder in recorders if recorder.ticks):
-            _narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
+            narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
 
     timeline = Listener(Observation(open_recorder, options.selection), _RECORDED_S)
     closing.callback(tell)
     closing.callback(timeline.close)
     if path is None:
         stdout.watch()
-    return asyncio.run(_headless(timeline, run_record(timeline, begun, say=_narrate, seconds=options.delay_s), leaving))
+    return asyncio.run(_headless(timeline, run_record(timeline, begun, say=narrate, seconds=options.delay_s), leaving))
 
 
 def _ui(timeline: Timeline, options: Options, stdout: Stdout, leaving: Leaving) -> int:
@@ -238,7 +204,7 @@ def _ui(timeline: Timeline, options: Options, stdout: Stdout, leaving: Leaving) 
     code, message = run_ui(
         timeline, start, exports, leaving, color=options.color, theme=options.theme, readable=readable
     )
-    return _complain(*message.splitlines(), code=code) if message else code
+    return complain(*message.splitlines(), code=code) if message else code
 
 
 async def _headless(timeline: Timeline, front_end: Coroutine[None, None, None], leaving: Leaving) -> int:
@@ -251,7 +217,7 @@ async def _headless(timeline: Timeline, front_end: Coroutine[None, None, None], 
     with contextlib.suppress(SourceEnded):  # a stream had not even begun when we were stopped
         await front_end
     if timeline.playback and timeline.playback.trouble:
-        _narrate(timeline.playback.trouble)
+        narrate(timeline.playback.trouble)
     return leaving.code or 0
 
 
@@ -262,11 +228,11 @@ def _teller() -> Callable[[Outage | None], None]:
     def tell(outage: Outage | None) -> None:
         nonlocal since
         if outage is None:
-            _narrate(f"reading works again; until now {since}")
+            narrate(f"reading works again; until now {since}")
             since = ""
         elif not since:
             since = str(outage)
-            _narrate(since)
+            narrate(since)
 
     return tell
 
@@ -282,7 +248,7 @@ def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutin
             options.view,
             options.filter,
             write if options.output is None else functools.partial(write_whole, options.output),
-            say=_narrate,
+            say=narrate,
             seconds=whole if options.delay_s is None else options.delay_s,
             format=options.format,
             events=options.events,
@@ -295,7 +261,7 @@ def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutin
             timeline,
             options.view.filter,
             write,
-            say=_narrate,
+            say=narrate,
             seconds=options.delay_s,
             json=options.json,
             ascii_only=ascii_only,
@@ -312,61 +278,13 @@ def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutin
     )
 
 
-def _doctor(options: Options, stdout: Stdout) -> int:
-    from epolltop.bcc.requirements import requirements
-    from epolltop.proc.procfs import Procfs
-    from epolltop.proc.unlisted import find_unlisted
-
-    source, described, why, code = None, None, "", 0
-    try:
-        source = _opened(options)
-    except SourceUnavailable as error:
-        why, code = f"{refusal_words(error.evidence)}; remedy: {refusal_remedy(error.evidence)}", NO_SOURCE
-    needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
-    keep_only(source.needs if source else ())
-    if source:
-        described = source.poll({}).source
-        source.close()
-    report = doctor_report(
-        needs,
-        described,
-        why,
-        compat=len(Procfs().compat_pids()),
-        unlisted=find_unlisted(),
-        kept=Kept(held(), gains_nothing(), _files_of()),
-        json=options.json,
-        ascii_only=options.ascii_only or (not options.json and stdout.is_ascii),
-    )
-    (stdout.data if options.json else stdout.text)(report)
-    return code
-
-
-def _files_of() -> tuple[int, str]:
-    """With whose rights files are made, and what says so."""
-    try:
-        who = invoker()
-    except OSError as error:
-        return os.geteuid(), error.strerror or ""
-    return (who.uid, who.told_by) if who else (os.geteuid(), "")
-
-
 def _has_terminal(stdout: Stdout) -> bool:
     if not stdout.is_terminal:
         return False
     if os.environ.get("TERM", "") in ("", "dumb"):
-        _narrate("this terminal cannot move its cursor (TERM): writing batch output")
+        narrate("this terminal cannot move its cursor (TERM): writing batch output")
         return False
     if sys.stdin is not None and sys.stdin.isatty():
         return True
-    _narrate("stdin is not a terminal: writing batch output")
+    narrate("stdin is not a terminal: writing batch output")
     return False
-
-
-def _narrate(*lines: str) -> None:
-    """All that is said passes here, so that what somebody else named is safe."""
-    say(f"epolltop: {chr(10).join(map(narrated, lines))}")
-
-
-def _complain(*lines: str, code: int = FAILED) -> int:
-    _narrate(*lines)
-    return code
