@@ -74,6 +74,7 @@ UNTRACED = "untraced"  # probe; refused likewise, empty if it is left out on dem
 PROBE_MISSED = "probe_missed"  # probe, runs
 TABLE_FULL = "table_full"  # probe, refused
 PREEMPTED = "preempted"  # probe
+IO_URING_UNSEEN = "io_uring_unseen"  # probe
 WAITS_LOOKED_AT = "waits_looked_at"
 WAITS_CLOSED = "waits_closed"  # processes
 WAITS_CUT = "waits_cut"

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from epolltop.model.bounds import NOTES_MAX, Name, Note
 from epolltop.model.ctl_activity import CtlCounts, CtlErrors
-from epolltop.model.limits import Limit
+from epolltop.model.limits import IO_URING_UNSEEN, Limit
 from epolltop.model.loop_activity import LoopCounts
 
 SEEN_BY: Mapping[str, str] = {
@@ -97,6 +97,11 @@ class Source:
     def traces(self, name: str) -> bool:
         """Whether the probe of that name has a hook that fires; all sources use the same names."""
         return any(probe.name == name and probe.traces for probe in self.probes)
+
+    @property
+    def sees_io_uring(self) -> bool:
+        """Whether changes of interest lists that io_uring was asked for are counted like others."""
+        return Limit.of(IO_URING_UNSEEN, probe=SEEN_BY["via_io_uring"]) not in self.limits
 
     def knows(self, counter: str) -> bool:
         """Whether a probe or the census tells anything about the counter."""

@@ -32,7 +32,8 @@ CTL: Structure[CtlOf] = Structure("ctl", (
     _counter("add", "add", "Calls to add a file to it, whatever they returned."),
     _counter("mod", "mod", "Calls to modify for which events a file is watched."),
     _counter("del", "delete", "Calls to remove a file. The kernel removes closed files without a call."),
-    _counter("via_io_uring", "via_io_uring", "Of all these, requests for io_uring."),
+    Member("via_io_uring", "integer", "Of all these, requests for io_uring; `null`: no hook sees them.",
+           lambda row, snapshot: row.counts.via_io_uring if snapshot.source.sees_io_uring else None),
     _counter("readd", "readd", "Files that were added again within a second of their removal."),
     Member("errors", "counts", "Of all these, how many failed, by operation and error, such as `ADD:EEXIST`; the 64 "
            "most frequent.", lambda row, _: _named(row.errors), known=True),
@@ -66,7 +67,7 @@ def _ctl_of(row: InstanceOf, snapshot: Snapshot) -> CtlOf | None:
 
 def _written(row: InstanceOf, snapshot: Snapshot) -> dict[str, object] | None:
     known = _ctl_of(row, snapshot)
-    return None if known is None else CTL.written(known)
+    return None if known is None else CTL.written(known, snapshot)
 
 
 CTL_OF_INSTANCE: Member[InstanceOf] = Member(

@@ -129,6 +129,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.UNTRACED: CatalogueEntry("info", _untraced),
     limits.PROBE_MISSED: CatalogueEntry("warn", _probe_missed),
     limits.TABLE_FULL: CatalogueEntry("warn", _table_full),
+    limits.IO_URING_UNSEEN: CatalogueEntry(
+        "info", lambda limit: f"requests for io_uring are not in the counts of {limit.text('probe')}"
+    ),
     limits.WAITS_LOOKED_AT: CatalogueEntry(
         "info", "no probe sees waits: loops are threads that /proc showed waiting, since when is a lower bound (≥)"
     ),

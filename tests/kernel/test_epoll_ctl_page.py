@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from epolltop.model.ctl_activity import CtlCounts, CtlKey
-from epolltop.model.limits import TABLE_FULL, UNTRACED, Limit
+from epolltop.model.limits import IO_URING_UNSEEN, TABLE_FULL, UNTRACED, Limit
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.process_fields import PROCESS_FIELDS
@@ -249,6 +249,19 @@ def test_32_bit_calls(ctls: Observing, actor: Actor) -> None:
         pytest.skip("this kernel has no 32-bit calls")
     seen = told if "fexit" in attached(ctls) else 0
     assert sum(counts.delete for counts in counted(ctls, actor.pid).values()) == seen
+
+
+def test_where_no_hook_sees_io_uring_it_is_not_known_how_many_changes_it_made(actor: Actor) -> None:
+    calls_only = ALL.probes["epoll_ctl"]["tracepoint"][:1]
+    ladders = replace(ALL, probes={**ALL.probes, "epoll_ctl": {"tracepoint": calls_only}})
+    with observe(ladders) as observing:
+        target = pipe(actor)
+        actor.do("ctl", fd=actor.create(), calls=[[ADD, target]])
+        snapshot = observing.refresh()
+        (row,) = [row for row in snapshot.processes if row.pid == actor.pid]
+        told = CTL_OF_INSTANCE.get(InstanceOf(row.instances[0], row), snapshot)
+    assert (told["add"], told["via_io_uring"]) == (1, None)
+    assert Limit.of(IO_URING_UNSEEN, probe="epoll_ctl") in snapshot.source.limits
 
 
 @PROOFS("As tracepoints the hooks do not tell what came of a request for io_uring.")

@@ -182,6 +182,13 @@ class BpfSource:
             for probe in PROBES
             if not self._attached[probe.name].hooks
         ]
+        self._untraced += [
+            Limit.of(limits.IO_URING_UNSEEN, probe=probe.name)
+            for probe in PROBES
+            if probe.by_io_uring
+            and (hooks := self._attached[probe.name].hooks)
+            and not any(hook.io_uring for hook in hooks)
+        ]
         misses = [
             name
             for name, attached in self._attached.items()

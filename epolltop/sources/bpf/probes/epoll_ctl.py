@@ -21,8 +21,9 @@ def ladder(machine: Machine | None) -> dict[str, Rung]:
     """Best rung first; the one at functions only of an architecture that is known."""
     tracepoint = (
         Hook("tracepoint", "syscalls:sys_exit_epoll_ctl", "epoll_ctl_sys_exit"),
-        Hook("raw_tracepoint", "io_uring_submit_req", "io_uring_submitted", optional=True),
-        Hook("raw_tracepoint", "io_uring_submit_sqe", "io_uring_submitted", optional=True),  # before Linux 6.6
+        Hook("raw_tracepoint", "io_uring_submit_req", "io_uring_submitted", optional=True, io_uring=True),
+        # before Linux 6.6
+        Hook("raw_tracepoint", "io_uring_submit_sqe", "io_uring_submitted", optional=True, io_uring=True),
     )
     rungs: dict[str, Rung] = {"tracepoint": tracepoint, WITHOUT: ()}
     return rungs if machine is None else {"fexit": _fexit(machine), **rungs}
@@ -32,7 +33,7 @@ def _fexit(machine: Machine) -> Rung:
     shared = machine.calls == machine.compat_calls
     own = Hook("fexit", f"{machine.calls}epoll_ctl", compat=shared)
     compat = Hook("fexit", f"{machine.compat_calls}epoll_ctl", optional=True, compat=True)
-    by_io_uring = Hook("fexit", "io_epoll_ctl", optional=True)
+    by_io_uring = Hook("fexit", "io_epoll_ctl", optional=True, io_uring=True)
     return (own, by_io_uring) if shared else (own, compat, by_io_uring)
 
 
@@ -84,5 +85,6 @@ PROBE = ProbeSpec(
             refused="ctl_errors_refused",
         ),
     ),
+    by_io_uring=True,
     limit=UNTRACED,
 )

@@ -28,6 +28,8 @@ class Hook:
     """Its absence does not spoil the rung: 32-bit entry points, calls that newer architectures never had."""
     compat: bool = False
     """It sees 32-bit tasks."""
+    io_uring: bool = False
+    """It sees requests for io_uring."""
 
 
 WITHOUT = "without"
@@ -115,6 +117,8 @@ class ProbeSpec:
     """What reads maps that are more than such tables."""
     stand_ins: tuple[Callable[[Procfs], StandIn], ...] = ()
     """What is read without a hook."""
+    by_io_uring: bool = False
+    """Programs may have io_uring do what it counts, and some of its hooks see that."""
     limit: str = ""
     """The limit without it, an id of `model.limits`; empty if it cannot be left out."""
     compat: Hook | None = None
