@@ -65,7 +65,7 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
     Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
           "What the call returned: a descriptor, or why creation failed.",
           text=lambda event, _: or_unknown(_result(event)) if is_call(event) else NOT_APPLICABLE,
-          severity=lambda event: "error" if event.errno else None),
+          severity=lambda event, _: "error" if event.errno else None),
     Field("argument", "ARG", 13, "text", lambda event, _: argument_text(event.syscall, event.argument),
           "The size given to epoll_create or the flags given to epoll_create1.",
           text=lambda event, _: argument_text(event.syscall, event.argument)

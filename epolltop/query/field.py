@@ -23,7 +23,8 @@ Raw: TypeAlias = Value | Histogram
 Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds", "share", "text"]
 """id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
 
-Severity: TypeAlias = Literal["warn", "error"]
+Severity: TypeAlias = Literal["notice", "warn", "error"]
+"""How alarming a number is, the worst last."""
 
 
 MetricKind: TypeAlias = Literal["gauge", "counter", "histogram", "label"]
@@ -63,7 +64,7 @@ _BASE: dict[Unit, tuple[str, float]] = {
 }
 
 
-def _calm(_row: object) -> None:
+def _calm(_row: object, _snapshot: Snapshot) -> None:
     """The severity of most cells."""
 
 
@@ -109,7 +110,7 @@ class Field(Shape, Generic[Row]):
     """Whether a shown column has anything to show for this snapshot. If not, it is left out."""
     spare: int = 0
     """Without room for all columns, those with the highest number are left out first; of equals, the last."""
-    severity: Callable[[Row], Severity | None] = _calm
+    severity: Callable[[Row, Snapshot], Severity | None] = _calm
     """How alarming the cell is."""
     kind: MetricKind | None = None
     """Kind of metric, unless it follows: a count of the observation is a counter, text is a label."""

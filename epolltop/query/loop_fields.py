@@ -26,6 +26,7 @@ from epolltop.query.loop_of import (
 )
 from epolltop.query.member import rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_loop, shown
+from epolltop.query.thresholds import BUSY, LAG_S
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, percentage, rate
 
 
@@ -151,6 +152,10 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("name", "LOOP", 22, "text", lambda row, _: row.name,
           "Name of the thread, process id, and lowest descriptor of the instance that the thread waits on.",
           aliases=("loop",), known=True),
+    Field("runtime", "RUNTIME", 9, "text", lambda row, snapshot: name_of(runtime_of_loop(row, snapshot)),
+          "What the loop runs on, such as libuv or asyncio; with a ? either the code of the process or how the thread "
+          "waits tells that, otherwise both do; see docs/runtimes.md.",
+          text=lambda row, snapshot: shown(runtime_of_loop(row, snapshot)), spare=2, in_json=False),
     Field("tid", "TID", 7, "id", lambda row, _: row.loop.key.tid, "Id of the thread.", spare=2, known=True),
     Field("waits_per_s", "WAITS/S", 7, "per_s", lambda row, _: row.per_s("waits"),
           "Waits that returned, per second over the window (libuv loop_count, Redis eventloop_cycles, HAProxy loops).",
@@ -164,10 +169,12 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("busy", "BUSY", 6, "share", lambda row, snapshot: busy(row.loop, snapshot),
           "Share of the window that the thread was away from the instance for, with what is in progress (Node "
           "eventLoopUtilization; HAProxy Idle_pct is the rest); rows sort by the time away.", aliases=("elu",),
-          observed="away_ns", order=_away_ns, worth=_are_counted),
+          observed="away_ns", order=_away_ns, worth=_are_counted,
+          severity=lambda row, snapshot: BUSY.of(busy(row.loop, snapshot))),
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
-          "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s)),
+          "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s),
+          severity=lambda row, snapshot: LAG_S.of(_lag_s(row, snapshot))),
     Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.times.away,
           f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
           text=_median_and_high(lambda times: times.away), kind="histogram", worth=_are_counted,
@@ -189,7 +196,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           json_help="By how much waits exceeded their timeout, over the window; likewise."),
     Field("waiting_now_s", "WAITNOW", 8, "seconds", _wait_s,
           "How long the present wait has lasted, in seconds; a lower bound if no probe saw it begin.",
-          text=_waiting, least=_least_wait_s, order=_least_wait_s, in_json=False, spare=1),
+          text=_waiting, least=_least_wait_s, order=_least_wait_s, in_json=False, spare=2),
     Field("idle_per_s", "IDLE/S", 7, "per_s", lambda row, _: row.per_s("timeouts_met"),
           "Waits that returned nothing because their timeout was over, per second (HAProxy poll_exp).",
           observed="timeouts_met", worth=_are_counted, spare=2),
@@ -265,10 +272,6 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("instance", "INSTANCE", 24, "text", lambda row, _: row.loop.instance,
           "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
           shown=False, in_json=False),
-    Field("runtime", "RUNTIME", 9, "text", lambda row, snapshot: name_of(runtime_of_loop(row, snapshot)),
-          "What the loop runs on, such as libuv or asyncio; with a ? either the code of the process or how the thread "
-          "waits tells that, otherwise both do; see docs/runtimes.md.",
-          text=lambda row, snapshot: shown(runtime_of_loop(row, snapshot)), spare=1, in_json=False),
     Field("runtime_certain", "SURE", 5, "text", lambda row, snapshot: is_certain(runtime_of_loop(row, snapshot)),
           "Whether both tell the runtime: yes or no.", shown=False, in_json=False),
     Field("command", "COMMAND", 0, "text", lambda row, _: row.process.command, "Command line of the process.",

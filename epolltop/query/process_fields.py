@@ -16,6 +16,7 @@ from epolltop.query.instant import seconds_since
 from epolltop.query.loop_of import busy, lag_s
 from epolltop.query.member import DIGITS, rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_process, shown
+from epolltop.query.thresholds import BUSY, DESCRIPTORS, LAG_S
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, or_unknown, sparkline
 
 _TREND_CELLS = 12
@@ -46,9 +47,9 @@ def _open(row: ProcessRow) -> str:
     return at_least(count(row.open)) if row.partly_listed else count(row.open)
 
 
-def _descriptor_use(row: ProcessRow) -> Severity | None:
-    used = row.facts.fds / row.facts.fd_limit if row.facts.fds is not None and row.facts.fd_limit else 0.0
-    return "error" if used > 0.95 else "warn" if used > 0.8 else None
+def _descriptor_use(row: ProcessRow, _: Snapshot) -> Severity | None:
+    fds, limit = row.facts.fds, row.facts.fd_limit
+    return DESCRIPTORS.of(fds / limit) if fds is not None and limit else None
 
 
 def _full(row: ProcessRow) -> str:
@@ -92,6 +93,14 @@ def _worst(row: ProcessRow, get: Callable[[LoopRow], float | None]) -> float | N
     return max((value for loop in row.loops if (value := get(loop)) is not None), default=None)
 
 
+def _busy(row: ProcessRow, snapshot: Snapshot) -> float | None:
+    return _worst(row, lambda loop: busy(loop, snapshot))
+
+
+def _lag_s(row: ProcessRow, snapshot: Snapshot) -> float | None:
+    return _worst(row, lambda loop: lag_s(loop, snapshot))
+
+
 def _away_p99_s(loop: LoopRow) -> float | None:
     away_ns = loop.times.away.quantile(0.99)
     return None if away_ns is None else away_ns / 1e9
@@ -118,13 +127,15 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("ctl_errors_per_s", "CTLERR/S", 8, "per_s",
           lambda row, _: row.known(row.table("ctl_errors").per_s("errors")),
           "Of these, calls that failed, per second over the last window.", observed="errors", shown=False),
-    Field("busy", "BUSY", 6, "share", lambda row, snapshot: _worst(row, lambda loop: busy(loop, snapshot)),
+    Field("busy", "BUSY", 6, "share", _busy,
           "Share of the window that the busiest of its event loops was away from its instance for; see the view loops.",
-          observed="away_ns", worth=_sees_waits, spare=1),
-    Field("lag_now_s", "LAG", 7, "seconds", lambda row, snapshot: _worst(row, lambda loop: lag_s(loop, snapshot)),
+          observed="away_ns", worth=_sees_waits, spare=1,
+          severity=lambda row, snapshot: BUSY.of(_busy(row, snapshot))),
+    Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long one of its event loops has been away from its instance now at most, in seconds.",
           aliases=("lag",), worth=_sees_waits, spare=1,
-          json=lambda row, snapshot: rounded(_worst(row, lambda loop: lag_s(loop, snapshot)), 6)),
+          json=lambda row, snapshot: rounded(_lag_s(row, snapshot), 6),
+          severity=lambda row, snapshot: LAG_S.of(_lag_s(row, snapshot))),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
           "Growth of OPEN per minute: over the last minute, or since epolltop first saw the process if that is less.",
           signed=True, json_help="Growth of `open` per minute, negative if it shrinks; over the last minute, or "
@@ -148,7 +159,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("create_failed", "FAILED", 6, "count", lambda row, _: row.known(row.failed),
           "Calls of epoll_create and epoll_create1 that failed since the observation began; unknown where no probe "
           "traces them.",
-          observed="failed", of="failed", severity=lambda row: "warn" if row.failed else None,
+          observed="failed", of="failed", severity=lambda row, _: "warn" if row.failed else None,
           spare=1),
     Field("fds", "FDS", 6, "count", lambda row, _: row.facts.fds,
           "Open descriptors of any kind, from /proc/PID/fd.", severity=_descriptor_use),

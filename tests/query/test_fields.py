@@ -254,17 +254,19 @@ class TestProcesses:
 
     @pytest.mark.parametrize(
         ("fds", "limit", "severity"),
-        [(80, 100, None), (81, 100, "warn"), (96, 100, "error"), (None, 100, None), (5000, None, None), (1, 0, None)],
+        [(79, 100, None), (80, 100, "warn"), (95, 100, "error"), (None, 100, None), (5000, None, None), (1, 0, None)],
     )
     def test_running_out_of_descriptors_is_alarming(
         self, fds: int | None, limit: int | None, severity: str | None
     ) -> None:
         row = process_row(fds=fds, fd_limit=limit)
-        assert lookup(PROCESS_FIELDS, "fds").severity(row) == severity
-        assert lookup(PROCESS_FIELDS, "limit").severity(row) == severity
+        assert lookup(PROCESS_FIELDS, "fds").severity(row, snapshot()) == severity
+        assert lookup(PROCESS_FIELDS, "limit").severity(row, snapshot()) == severity
 
     def test_failed_creations_are_alarming(self) -> None:
-        assert [lookup(PROCESS_FIELDS, "failed").severity(process_row(failed=failed)) for failed in (0, 1)] == [
+        assert [
+            lookup(PROCESS_FIELDS, "failed").severity(process_row(failed=failed), snapshot()) for failed in (0, 1)
+        ] == [
             None,
             "warn",
         ]
@@ -350,7 +352,7 @@ class TestEvents:
     def test_a_failure_has_a_reason(self, errno: int, text: str) -> None:
         row = event(kind=Kind.CREATE_FAILED, fd=None, errno=errno)
         assert show(EVENT_FIELDS, "result", row) == show(EVENT_FIELDS, "errno", row) == text
-        assert lookup(EVENT_FIELDS, "result").severity(row) == "error"
+        assert lookup(EVENT_FIELDS, "result").severity(row, snapshot()) == "error"
 
     def test_a_release_has_a_lifetime_if_creation_was_seen(self) -> None:
         row = event(kind=Kind.RELEASE, created_ns=NOW_NS - 3 * SECOND_NS)

@@ -182,3 +182,20 @@ def test_the_story_of_a_window_without_turns() -> None:
     assert lines[-2:] == ["time away: 0 in the last 1.0s", "time waiting: 0 in the last 1.0s"]
     assert "errors: none" in lines
     assert not any(line.startswith("time") for line in told(made(), looping(window_s=0.0)) if "timeouts" not in line)
+
+
+@pytest.mark.parametrize(
+    ("away_ms", "severity"), [(24, None), (25, "notice"), (99, "notice"), (100, "warn"), (999, "warn"), (1000, "error")]
+)
+def test_a_thread_that_is_away_for_long_is_alarming(away_ms: int, severity: str | None) -> None:
+    row = made(turn=turn(NOW_NS - 2 * SECOND_NS, NOW_NS - away_ms * MS))
+    assert lookup(LOOP_FIELDS, "lag").severity(row, WINDOW) == severity
+    assert lookup(PROCESS_FIELDS, "lag").severity(row.process, WINDOW) == severity
+
+
+@pytest.mark.parametrize(("away_ms", "severity"), [(779, None), (800, "warn"), (939, "warn"), (960, "error")])
+def test_a_loop_that_is_hardly_at_rest_is_alarming(away_ms: int, severity: str | None) -> None:
+    row = made(was_away_ns=away_ms * MS, waited_ns=1000 * MS - away_ms * MS - 10 * MS)
+    assert lookup(LOOP_FIELDS, "busy").severity(row, WINDOW) == severity
+    assert lookup(PROCESS_FIELDS, "busy").severity(row.process, WINDOW) == severity
+    assert lookup(LOOP_FIELDS, "lag").severity(made(shared=True), WINDOW) is None

@@ -362,7 +362,7 @@ async def test_header_footer_and_rows_at_every_size(size: tuple[int, int]) -> No
     async with on_screen(size=size) as screen:
         await screen.until(lambda: " bpf" in screen.lines[0])
         assert len(screen.lines) == size[1]
-        await screen.until(lambda: "Filter" in screen.lines[-1])
+        await screen.until(lambda: " Enter Open" in screen.lines[-1])
         assert "42" in screen.text or size[1] < 6  # four lines are header, heading, one row
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, Help))
@@ -807,7 +807,7 @@ async def test_export_from_a_directory_that_is_gone(tmp_path: Path, monkeypatch:
 
 
 async def test_help_lists_every_key_and_every_field() -> None:
-    async with on_screen(size=(120, 230)) as screen:
+    async with on_screen(size=(120, 250)) as screen:
         for opener in ("question_mark", "h", "f1"):
             await screen.press(opener)
             await screen.sees("Keys", "Filter", "Processes", "Events")

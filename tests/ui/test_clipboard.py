@@ -28,12 +28,12 @@ def test_a_table_keeps_its_columns_and_whole_commands() -> None:
     assert clip.text.splitlines() == [
         "```",
         "    PID USER       OPEN   NEW/S FREED/S NET/MIN CONTAINER    CREATED   FREED FAILED    FDS  LIMIT "
-        "   FULL   NSPID     AGE        TREND NAME            COMMAND",
+        "   FULL   NSPID     AGE        TREND RUNTIME   NAME            COMMAND",
         "     42 www-data      2     2.5     1.5       ? -                  5       4      0     12   1024 "
-        "      ?       -   1m30s           ▄█ nginx           nginx: worker process",
+        "      ?       -   1m30s           ▄█ nginx?    nginx           nginx: worker process",
         "     77 -1+1          2    <0.1     1.5    -3.0 3f2a81d09c3f  123.5M       4      3   1000   1024 "
         "  48.0s       7   1m30s "
-        r"          ▄█ =cmd|'/C calc'… *[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
+        r"          ▄█ ?         =cmd|'/C calc'… *[x](javascript:1)* |<b>| \x1b[31m `日本語の長い名前` éé",
         "```",
     ]
     assert clip.message == "2 rows sent to the terminal"

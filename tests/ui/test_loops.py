@@ -44,6 +44,11 @@ async def test_a_loop_is_a_row_with_its_story_beside_it() -> None:
         assert "away for 250ms" in story
         assert "time away: 10 in the last 1.0s, the longest 20ms" in " ".join(story.split())
         assert "█ 10" in story
+        await screen.press("enter")  # the story alone, over the whole width
+        await screen.until(lambda: "WAITS/S" not in screen.text)
+        assert any("now      away for 250ms" in line for line in screen.lines)
+        await screen.press("escape")
+        await screen.sees("WAITS/S", "Enter Open")
         await screen.press("slash", *"lag>100ms", "enter")
         await screen.sees("nginx 42/4")
         await screen.press("slash", *"lag>1s", "enter")

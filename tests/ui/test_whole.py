@@ -41,7 +41,7 @@ async def test_a_key_shows_it_and_closes_it() -> None:
 
 async def test_keys_of_pages_lead_from_one_to_the_other() -> None:
     async with on_screen() as screen:
-        assert screen.lines[-1].startswith(" / Filter")
+        assert screen.lines[-1].startswith(" Enter Open  / Filter")
         for key, seen in ("d", "Intro"), ("w", "COMMAND"), ("question_mark", "Values"):
             await screen.press(key)
             await screen.sees(seen)

@@ -26,7 +26,7 @@ def columns(
         return readable(field.show(row, snapshot()))
 
     def style(field: Field[Row], row: Row) -> str:
-        severity = field.severity(row)
+        severity = field.severity(row, snapshot())
         return f"table--{severity}" if severity else ""
 
     return [

@@ -22,7 +22,7 @@ _MARKS = " ▸●◉", " >*@"
 """Of a row, of the one under the cursor, of a marked one, of both; in ASCII."""
 
 COMPONENT_CLASSES = frozenset(
-    f"table--{name}" for name in ("header", "odd", "dim", "bold", "warn", "error", "marked", "cursor")
+    f"table--{name}" for name in ("header", "odd", "dim", "bold", "notice", "warn", "error", "marked", "cursor")
 )
 # The vertical scrollbar is always there: columns do not shift when rows come and go.
 CSS = """
@@ -34,7 +34,8 @@ VirtualTable {
     & > .table--dim { color: $text-muted; }
     &:ansi > .table--dim { text-style: dim; }
     & > .table--bold { text-style: bold; }
-    & > .table--warn { color: $text-warning; }
+    & > .table--notice { color: $text-warning; }
+    & > .table--warn { color: $text-warning; text-style: bold; }
     & > .table--error { color: $text-error; text-style: bold; }
     & > .table--marked { color: $text-accent; }
     & > .table--cursor {
