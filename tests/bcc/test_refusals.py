@@ -48,6 +48,6 @@ class Refusing:
 def test_only_an_absent_tracepoint_is_blamed_on_tracefs() -> None:
     for how in ("tracepoint", "raw_tracepoint"):
         with pytest.raises(NoRung) as caught:
-            climb(Refusing(), {"first": (Hook(how, "one"),), "then": (Hook("kprobe", "two"),)}, bool)  # type: ignore[arg-type]
+            climb(Refusing(), "probe", {"first": (Hook(how, "one"),), "then": (Hook("kprobe", "two"),)}, bool)  # type: ignore[arg-type]
         assert caught.value.no_tracepoint == (how == "tracepoint")
         assert caught.value.refused == f"{how}:one=ENOENT kprobe:two=ENOENT"

@@ -12,12 +12,10 @@ import ctypes
 import functools
 import itertools
 import os
-import re
 import secrets
 import select
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
@@ -34,17 +32,18 @@ from epolltop.model.counts import Totals
 from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
-from epolltop.model.source import Probe, Source
+from epolltop.model.source import Source
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.runtime.pace import Pace, now_ns
-from epolltop.sources.bpf import preemption, wire
+from epolltop.sources.bpf import wire
+from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
-from epolltop.sources.bpf.ladder import ALL, CENSUS_LADDER, Attached, Ladders, NoRung, climb, first_census
-from epolltop.sources.bpf.probes import PROBES, epoll_create, files_free
-from epolltop.sources.bpf.probes.spec import WITHOUT, ProbeSpec, TableReader
+from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
+from epolltop.sources.bpf.probes import PROBES, files_free
+from epolltop.sources.bpf.probes.spec import ProbeSpec, TableReader
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
 from epolltop.sources.bpf.wire_events import WireEvents
@@ -57,9 +56,6 @@ WAKEUP_EVENTS = 1 << 20
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
 _NOBODY = {"caller": 0, "freed_by": 0, "registered_by": 0, "entered_by": 0, "waited_by": 0}
-_LIFECYCLE = (epoll_create.PROBE.name, files_free.PROBE.name)
-_NOT_TRACED = "not traced"
-"""What a probe is attached to that is not wanted. For another one without a hook the census stands in."""
 
 
 class BpfSource:
@@ -92,7 +88,6 @@ class BpfSource:
         self._stacks = Stacks() if stacks else None
         self._no_stacks: tuple[Limit, ...] = ()
         self._procfs = Procfs(read_signs=ProgramSigns().read)
-        self._version = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
         self._facts = Facts(self._procfs, pids)
         self._program: Program | None = None
         self.needs = polling(stacks=stacks)
@@ -128,7 +123,7 @@ class BpfSource:
         except BaseException:
             self.close()
             raise
-        unhooked = [probe for probe in PROBES if not self._attached[probe.name].hooks]
+        unhooked = [probe for probe in PROBES if not self._attachments.traces(probe.name)]
         self._stand_ins = [(probe.name, made(self._procfs)) for probe in unhooked for made in probe.stand_ins]
         self._tables: list[tuple[str, TableReader]] = [*self._stand_ins]
         self._tables += [
@@ -155,18 +150,9 @@ class BpfSource:
         Raises:
             SourceUnavailable: a ladder has no rung that holds.
         """
-        ladders, wanted = self._ladders, ""
-        calibrate = functools.partial(self._calibrate, program)
-        self._attached: dict[str, Attached] = {}
+        ladders, calibrate = self._ladders, functools.partial(self._calibrate, program)
         try:
-            for probe in PROBES:
-                wanted = probe.name
-                attached = climb(program, ladders.probes[probe.name], functools.partial(probe.proof, calibrate))
-                if self._compat and probe.compat and not attached.sees_compat:
-                    program.attach(probe.compat.how, probe.compat.program, probe.compat.target)
-                    attached = replace(attached, hooks=(*attached.hooks, probe.compat), sees_compat=True)
-                self._attached[probe.name] = attached
-            wanted = CENSUS_LADDER
+            self._attachments = attach_probes(program, ladders, calibrate, compat=self._compat)
             # The iterator visits epolltop's own PID namespace, so if /proc shows more, a walk through it is better.
             census = sorted(ladders.census, key=lambda name: bool(self._levels_up) and name == "iterator")
             takers = {name: ladders.census[name] for name in census}
@@ -174,28 +160,9 @@ class BpfSource:
         except NoRung as error:
             need = tracefs()
             missing = need.evidence if error.no_tracepoint and not need.met else {}
-            raise SourceUnavailable("no_hook", {"probe": wanted, "refused": error.refused, **missing}) from error
+            raise SourceUnavailable("no_hook", {"probe": error.ladder, "refused": error.refused, **missing}) from error
         except AttachError as error:
             raise SourceUnavailable("no_compat", {"hook": error.hook}, number=error.errno) from error
-        self._untraced = [
-            Limit.of(probe.limit, probe=probe.name, refused=" ".join(self._attached[probe.name].refused))
-            for probe in PROBES
-            if not self._attached[probe.name].hooks
-        ]
-        self._untraced += [
-            Limit.of(limits.IO_URING_UNSEEN, probe=probe.name)
-            for probe in PROBES
-            if probe.by_io_uring
-            and (hooks := self._attached[probe.name].hooks)
-            and not any(hook.io_uring for hook in hooks)
-        ]
-        misses = [
-            name
-            for name, attached in self._attached.items()
-            if preemption.leaves_out((hook.how for hook in attached.hooks), self._version)
-        ]
-        self._preempted = [Limit.of(limits.PREEMPTED, probe=name) for name in misses]
-        self._sees_all_releases = files_free.PROBE.name not in misses
 
     def _readers(self, program: Program, probe: ProbeSpec) -> list[TableReader]:
         tables = [CounterMap(program, table, self._procfs.has_ended) for table in probe.tables]
@@ -224,7 +191,7 @@ class BpfSource:
         if (
             census
             and not census.cut
-            and not self._attached[files_free.PROBE.name].hooks
+            and not self._attachments.traces(files_free.PROBE.name)
             and totals.created - self._freed_at >= self._sizes.live_instances // 32
         ):
             self._free_live_instances(census)
@@ -312,10 +279,8 @@ class BpfSource:
                 self._live_instances.delete(key)
 
     def _describe(self, totals: wire.WireTotals) -> Source:
-        unseen = [*self._census.unseen, *self._preempted]
-        unseen += self._untraced
-        missed = {name: self._missed(attached) for name, attached in self._attached.items()}
-        unseen += [Limit.of(limits.PROBE_MISSED, probe=name, runs=runs) for name, runs in missed.items() if runs]
+        missed = self._attachments.missed()
+        unseen = [*self._census.unseen, *self._attachments.limits(missed)]
         refusals = ((name, table.refused()) for name, table in self._tables)
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
         unseen += itertools.chain.from_iterable(stand_in.limits() for _, stand_in in self._stand_ins)
@@ -325,7 +290,7 @@ class BpfSource:
         return Source(
             kind="bpf",
             host=own_host(),
-            probes=tuple(self._probe(name, attached) for name, attached in self._attached.items()),
+            probes=self._attachments.probes(self._census.by),
             census_by=self._census.by,
             limits=tuple(unseen),
             events=totals.delivered,
@@ -335,26 +300,12 @@ class BpfSource:
             untold_releases=totals.untold_releases,
             overflowed=totals.overflowed,
             unattributed=totals.unattributed,
-            sees_compat=self._attached[epoll_create.PROBE.name].sees_compat,
+            sees_compat=self._attachments.sees_compat,
             unreadable=self._census.unreadable,
-            missed=sum(missed[name] for name in _LIFECYCLE),
+            missed=missed_of_lifecycle(missed),
             stacks_left_out=self._stacks.left_out if self._stacks else 0,
-            sees_all_releases=self._sees_all_releases,
+            sees_all_releases=self._attachments.sees_all_releases,
         )
-
-    def _probe(self, name: str, attached: Attached) -> Probe:
-        instead = _NOT_TRACED if attached.rung == WITHOUT else self._census.by
-        return Probe(name, attached.attached_to or instead, traces=bool(attached.hooks))
-
-    def _missed(self, attached: Attached) -> int:
-        """Runs of a probe that were left out.
-
-        Before Linux 6.19 raw tracepoints do not count: only interrupts come between their runs, and free what is not
-        epoll's. Later on (seen on 7.2) whoever creates and releases may, too.
-        """
-        assert self._program is not None, "described before open"
-        told = [each for each in attached.hooks if self._version >= (6, 19) or each.how != "raw_tracepoint"]
-        return sum(self._program.misses(each.how, each.target) for each in told)
 
     def _defines(self) -> dict[str, int]:
         require_machine_clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from epolltop.bcc.program import HashMap
+from epolltop.bcc.hash_map import HashMap
 from epolltop.model.holding import Census
 from epolltop.model.process import ProcessKey
 from epolltop.proc.namespaces import levels_up

@@ -90,8 +90,10 @@ class Attached:
 class NoRung(Exception):
     """No rung of a ladder holds."""
 
-    def __init__(self, refused: Sequence[str], *, no_tracepoint: bool = False) -> None:
-        super().__init__(" ".join(refused))
+    def __init__(self, ladder: str, refused: Sequence[str], *, no_tracepoint: bool = False) -> None:
+        super().__init__(f"{ladder}: {' '.join(refused)}")
+        self.ladder = ladder
+        """The name of the probe, or `CENSUS_LADDER`."""
         self.refused = " ".join(refused)
         """As in Attached."""
         self.no_tracepoint = no_tracepoint
@@ -102,11 +104,12 @@ UNPROVEN = "unproven"
 """How a rung failed that attached, but did not see an instance of epolltop's own."""
 
 
-def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attached:
+def climb(program: Program, probe: str, ladder: Ladder, proof: Callable[[], bool]) -> Attached:
     """Attaches the first rung that holds as a whole and passes the proof; one without hooks always does.
 
     Args:
         program: has the functions that the hooks name.
+        probe: whose ladder it is.
         ladder: best rung first, by name.
         proof: whether what is attached now saw an instance of epolltop's own.
 
@@ -133,7 +136,7 @@ def climb(program: Program, ladder: Ladder, proof: Callable[[], bool]) -> Attach
             refused.append(_told(error))
             no_tracepoint |= error.no_tracepoint
         release(program, tuple(held))
-    raise NoRung(refused, no_tracepoint=no_tracepoint)
+    raise NoRung(probe, refused, no_tracepoint=no_tracepoint)
 
 
 def first_census(
@@ -150,7 +153,7 @@ def first_census(
             return take(program, include_self)
         except AttachError as error:
             refused.append(_told(error))
-    raise NoRung(refused)
+    raise NoRung(CENSUS_LADDER, refused)
 
 
 def _told(error: AttachError) -> str:
