@@ -94,9 +94,9 @@ static __always_inline struct turn *first_turn(u64 task, struct wait *wait, u64 
 }
 
 /* Whether an entry is about the current thread, and not about one before it that had the same number. */
-static __always_inline bool is_its(struct turn *turn, u64 start_ns)
+static __always_inline bool is_its(struct turn *turn, u32 self, u64 start_ns)
 {
-	return turn->thread_start_ns == start_ns ||
+	return (turn->thread_start_ns == start_ns && turn->task == self) ||
 	       (!turn->thread_start_ns && turn->loop.thread_start_ns == start_ns / NS_PER_TICK * NS_PER_TICK);
 }
 
@@ -142,7 +142,7 @@ static __always_inline struct loop_counts *first_counts(struct turn *turn)
  */
 static __always_inline struct turn *enter(struct wait *wait, u64 now)
 {
-	u32 tid = bpf_get_current_pid_tgid();
+	u32 tid = bpf_get_current_pid_tgid(), self = bpf_get_current_task();
 	struct turn *turn = threads.lookup(&tid);
 	struct loop_counts *counts = NULL;
 	u64 task = current_task(), start_ns = load8(task + TASK_START);
@@ -154,7 +154,7 @@ static __always_inline struct turn *enter(struct wait *wait, u64 now)
 	of_reader = tick.lookup(&zero);
 	if (!of_instances || !of_reader)
 		return NULL;
-	if (turn && is_its(turn, start_ns)) {
+	if (turn && is_its(turn, self, start_ns)) {
 		counts = loops.lookup(&turn->loop);
 		if (counts)
 			count_away(counts, turn, now, cpu_ns, *of_reader);
@@ -173,6 +173,7 @@ static __always_inline struct turn *enter(struct wait *wait, u64 now)
 	turn->maxevents = wait->maxevents;
 	turn->call = wait->call;
 	turn->thread_start_ns = start_ns;
+	turn->task = self;
 	turn->cpu_ns = cpu_ns;
 	turn->entered_ns = now;
 	turn->returned_ns = 0;
@@ -226,6 +227,7 @@ static __always_inline void leave(struct turn *turn, s32 ret)
 	bpf_get_current_comm(&turn->comm, sizeof(turn->comm));
 	if (!turn->thread_start_ns) {
 		turn->thread_start_ns = load8(current_task() + TASK_START);
+		turn->task = bpf_get_current_task();
 		turn->cpu_ns = load8(current_task() + TASK_SE + SE_EXEC_RUNTIME);
 	}
 }

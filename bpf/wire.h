@@ -120,7 +120,7 @@ struct turn {
 	u32 run;		/* immediate returns in a row */
 	s32 maxevents;
 	u32 call;
-	u32 pad;
+	u32 task;		/* lowest bits of the thread's address: who executes a program gets the first one's number and start */
 	char comm[COMM_LEN];	/* after the last wait that was no immediate return */
 };
 

@@ -75,7 +75,7 @@ class Comparison:
         yield from self._releases.compare(ended)
         yield from (f"nobody did what is told: {event_in_words(event)}" for event in self._told.take_rest())
         yield from self._counts(snapshot)
-        yield from loops.compare(snapshot, self._oracle, self._coverage, self._ids)
+        yield from loops.compare(snapshot, self._told, self._oracle, self._coverage, self._ids)
         yield from interest.compare(self._told, self._oracle, self._coverage, self._ids)
         if snapshot.totals.released_by_kernel != self._told.released_by_kernel:
             counted = snapshot.totals.released_by_kernel

@@ -8,11 +8,13 @@ from typing import NamedTuple
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_row import LoopRow
 
-from .files import Bounds, Process, Wait, Waited
+from .files import Bounds, Thread, Wait, Waited
 from .oracle import Oracle
 
 _BITS_MIN = 10
 """Of the nanoseconds of all that is in the first bucket."""
+
+_SCHEDULER_TICK_NS = 10_000_000
 
 
 class Turned(NamedTuple):
@@ -40,15 +42,15 @@ class Turned(NamedTuple):
 
 def turned(oracle: Oracle) -> list[Turned]:
     """All that happened."""
-    last: dict[tuple[Process, int, int], Waited] = {}
+    last: dict[tuple[Thread, int], Waited] = {}  # who executes a program goes on as another thread
     away: dict[Waited, Bounds] = {}
     for waited in oracle.waited:
-        thread = waited.by, waited.tid, waited.start
+        thread = waited.by, waited.tid
         if thread in last:
             away[last[thread]] = _between(last[thread], waited.wait)
         last[thread] = waited
     for each in oracle.waiting():
-        before = last.get((each.process, each.tid, each.start))
+        before = last.get((each, each.tid))
         if before and each.wait:
             away[before] = _between(before, each.wait)
     return [Turned(waited, away.get(waited)) for waited in oracle.waited]
@@ -64,6 +66,7 @@ def compare(what: str, turns: Sequence[Turned], rows: Sequence[LoopRow]) -> Iter
     yield from _distribution(f"{what} exceeded its timeouts", delays, [row.times.poll_delay for row in rows])
     yield from _sum(f"{what} waited", waiting, sum(row.counted.total.waiting_ns for row in rows))
     yield from _sum(f"{what} was away", away, sum(row.counted.total.away_ns for row in rows))
+    yield from _cpu(f"{what} used", [*waiting, *away], sum(row.counted.total.cpu_ns for row in rows))
 
 
 def _between(before: Waited, after: Wait) -> Bounds:
@@ -81,6 +84,13 @@ def _distribution(what: str, times: Sequence[Bounds], told: Sequence[Histogram])
         yield f"{what} as in {expected}, told is {buckets}"
     elif times and not shortest[-1] <= (most := max(each.largest for each in told)) <= longest[-1]:
         yield f"{what} {shortest[-1]} to {longest[-1]} ns at most, told are {most}"
+
+
+def _cpu(what: str, times: Sequence[Bounds], told: int) -> Iterator[str]:
+    """A thread runs no longer than time goes on; the kernel notes that at its ticks."""
+    most = sum(most + _SCHEDULER_TICK_NS for _, most in times)
+    if told > most:
+        yield f"{what} {most} ns of CPU time at most, told are {told}"
 
 
 def _bucket(ns: int) -> int:

@@ -168,10 +168,10 @@ class Waited:
     """A wait that returned."""
 
     wait: Wait
-    by: Process
+    by: Thread
     tid: int
+    """Of that thread then."""
     start: int
-    """As in Thread."""
     result: int
     """Events, or -errno."""
     returned: Bounds

@@ -25,7 +25,7 @@ class LoopName(NamedTuple):
 
 def happened_as(waited: Waited, ids: Ids) -> LoopName:
     """Of a wait that returned."""
-    return LoopName(key_of(waited.by), waited.tid, waited.start * NS_PER_TICK, _instance(waited.wait, ids))
+    return LoopName(key_of(waited.by.process), waited.tid, waited.start * NS_PER_TICK, _instance(waited.wait, ids))
 
 
 def goes_on_as(thread: Thread, wait: Wait, ids: Ids) -> LoopName:

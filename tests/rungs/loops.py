@@ -11,12 +11,13 @@ from epolltop.model.loop_row import LoopRow
 from epolltop.model.snapshot import Snapshot
 
 from . import durations, present_turns
-from .coverage import Coverage, keys_of
+from .coverage import Coverage
 from .durations import Turned
 from .files import Waited
 from .ids import Ids
 from .loop_names import LoopName, happened_as, told_as
 from .oracle import Oracle
+from .reported import Reported
 
 _FULL_MIN = 8
 """Who takes fewer events at once does not want them all."""
@@ -28,13 +29,12 @@ _ERRORS = {
 }
 
 
-def compare(snapshot: Snapshot, oracle: Oracle, coverage: Coverage, ids: Ids) -> Iterator[str]:
+def compare(snapshot: Snapshot, reported: Reported, oracle: Oracle, coverage: Coverage, ids: Ids) -> Iterator[str]:
     """Differences. What a thread did with instances whose creation was not seen is compared as a whole."""
     happened, told = defaultdict[LoopName, list[Turned]](list), defaultdict[LoopName, list[LoopRow]](list)
     for turn in durations.turned(oracle) if coverage.waits else ():
         happened[happened_as(turn.waited, ids)].append(turn)
-    cast = keys_of(oracle)
-    for row in (loop for process in snapshot.processes if process.key in cast for loop in process.loops):
+    for row in reported.loops.values():
         told[told_as(row.key)].append(row)
     for loop in sorted(happened.keys() | told.keys(), key=str):
         turns, rows = happened.get(loop, []), told.get(loop, [])
@@ -45,7 +45,7 @@ def compare(snapshot: Snapshot, oracle: Oracle, coverage: Coverage, ids: Ids) ->
                 yield f"{loop} has {counter} {expected}, told are {counted}"
         yield from durations.compare(str(loop), turns, rows)
     if coverage.waits:
-        yield from present_turns.compare(told, oracle, ids)
+        yield from present_turns.compare(snapshot, oracle, ids)
 
 
 _EXACT = [counter for counter in LoopCounts._fields if not counter.endswith("_ns")]

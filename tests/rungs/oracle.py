@@ -244,7 +244,7 @@ class Oracle:
 
     def _returned(self, thread: Thread, result: int, when: Bounds) -> None:
         assert thread.wait is not None
-        self.waited.append(Waited(thread.wait, thread.process, thread.tid, thread.start, result, when))
+        self.waited.append(Waited(thread.wait, thread, thread.tid, thread.start, result, when))
         thread.wait = None
 
     def _interrupt(self, threads: list[Thread], when: Bounds) -> None:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from epolltop.model.loop_activity import Turn
-from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import NS_PER_TICK
+from epolltop.model.snapshot import Snapshot
 
 from .coverage import key_of
-from .files import Process, Thread, Wait, Waited
+from .files import Thread, Wait, Waited
 from .ids import Ids
-from .loop_names import LoopName, goes_on_as
+from .loop_names import goes_on_as, told_as
 from .oracle import Oracle
 
-_Identity = tuple[Process, int, int]
 
-
-def compare(told: Mapping[LoopName, Sequence[LoopRow]], oracle: Oracle, ids: Ids) -> Iterator[str]:
+def compare(snapshot: Snapshot, oracle: Oracle, ids: Ids) -> Iterator[str]:
     """Differences."""
-    last: dict[_Identity, Waited] = {(each.by, each.tid, each.start): each for each in oracle.waited}
-    shown = [(name, row.turn) for name, rows in told.items() for row in rows if row.turn]
+    last = {(each.by, each.tid): each for each in oracle.waited}
+    numbers = {(each.by.process, each.tid): each.by for each in oracle.waited}
+    rows = (row for process in snapshot.processes for row in process.loops)
+    shown = [(told_as(row.key), row.turn) for row in rows if row.turn]
     turns = {(name.process, name.tid, name.start_ns): (name, turn) for name, turn in shown}
     for thread in (thread for process in oracle.processes for thread in process.threads):
-        waited = last.get((thread.process, thread.tid, thread.start))
+        if not thread.wait and numbers.get((thread.process, thread.tid), thread) is not thread:
+            continue  # it executed a program, and has not waited yet: the turn of who had the number may be shown
+        waited = last.get((thread, thread.tid))
         wait = thread.wait or (waited.wait if waited else None)
         name, turn = turns.get((key_of(thread.process), thread.tid, thread.start * NS_PER_TICK), (None, None))
         if wait is None or turn is None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from epolltop.model.ctl_activity import CtlCounts, CtlKey
 from epolltop.model.event import Event, Kind
+from epolltop.model.loop_activity import LoopKey
+from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import CtlError, Snapshot
 from tests.kernel.observing import Observing
@@ -49,6 +51,8 @@ class Reported:
         self.ends: dict[str, list[Event]] = defaultdict(list)
         """Releases, of others' instances, too, by id."""
         self._others: dict[tuple[ProcessKey, Kind], list[Event]] = defaultdict(list)
+        self.loops: dict[LoopKey, LoopRow] = {}
+        """As they were told last: of very many that are over, others' included, only some are told again."""
         self.changes: dict[CtlKey, CtlCounts] = {}
         """Of interest lists."""
         self.refused: dict[CtlKey, Mapping[CtlError, int]] = {}
@@ -115,9 +119,10 @@ class Reported:
 
     def _look(self) -> Snapshot:
         snapshot = self._watcher.look()
+        cast = keys_of(self._oracle)
+        self.loops |= {row.key: row for process in snapshot.processes for row in process.loops if process.key in cast}
         self.changes |= snapshot.ctl
         self.refused |= snapshot.ctl_errors
-        cast = keys_of(self._oracle)
         for event in snapshot.news:
             if event.kind is Kind.RELEASE and event.instance:
                 self.ends[event.instance].append(event)

@@ -59,7 +59,8 @@ MUTANTS = {
     "an-address-is-an-instance": Mutant(
         "epoll_wait.c", "(file != turn->loop.file || turn->generation != *of_instances)", "file != turn->loop.file"
     ),
-    "a-number-is-a-thread": Mutant("epoll_wait.c", "return turn->thread_start_ns == start_ns ||", "return true ||"),
+    "a-number-is-a-thread": Mutant("epoll_wait.c", "turn->thread_start_ns == start_ns && turn->task == self", "true"),
+    "who-executes-is-the-first-thread": Mutant("epoll_wait.c", " && turn->task == self", ""),
     "signals-are-timeouts": Mutant("loop_counts.h", "counts->interrupted++;", "counts->timeouts_met++;"),
     "errors-are-wakes": Mutant("loop_counts.h", "if (ret < 0) {", "if (ret < -4096) {"),
     "the-longest-is-of-another-tick": Mutant(

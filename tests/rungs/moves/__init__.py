@@ -60,6 +60,7 @@ MOVES: dict[Move, float] = {
     waits.feed: 6,
     interest.replace_target: 2,
     waits.succeed: 1,
+    waits.overtake: 1,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 
@@ -82,6 +83,7 @@ PREPARED_BY: dict[Move, tuple[Move, ...]] = {
     waits.feed: (creations.create1,),
     interest.replace_target: (creations.create1, sockets.sockets),
     waits.succeed: (creations.create1,),
+    waits.overtake: (creations.create1, processes.thread),
 }
 """What makes possible the moves that seldom are."""
 

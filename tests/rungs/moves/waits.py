@@ -9,7 +9,8 @@ from tests.rungs.random_run import RandomRun
 from tests.workloads.turns import WAITS
 
 from . import sockets
-from .processes import may_start, same_pid_again
+from .creations import create1
+from .processes import execute, may_start, same_pid_again
 
 _MS = 1_000_000
 _AN_HOUR = 3_600_000 * _MS
@@ -72,6 +73,18 @@ def succeed(run: RandomRun, thread: Thread) -> bool:
     run.kill(first.process)
     if same_pid_again(run, thread):
         turns(run, run.oracle.processes[-1].threads[0])
+    return True
+
+
+def overtake(run: RandomRun, thread: Thread) -> bool:
+    """The first thread waits, perhaps for ever; another one executes a program, gets its number and waits, too."""
+    first = thread.process.threads[0]
+    if thread is first or first.tid != thread.process.pid or first.wait or not turns(run, first):
+        return False
+    run.random.choice([wait, turns])(run, first)
+    if execute(run, thread):
+        create1(run, thread)
+        turns(run, thread)
     return True
 
 
