@@ -78,6 +78,8 @@ def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Hol
 
 def shared(holders: tuple[Holder, ...], before: tuple[Holder, ...]) -> tuple[Holder, ...]:
     """The same, of the objects that stand for them already: of 300 holders mostly one changes, and others are kept."""
+    if holders == before:
+        return before
     known = {holder: holder for holder in before}
     return tuple(known.get(holder, holder) for holder in holders)
 

@@ -233,7 +233,7 @@ class Instances:
             self._untold.add(file)
         if created_ns:
             creator = _process(first.creator, first.creator_start) if first.creator else None
-            thread = Thread(first.creator_tid, None) if first.creator_tid else None
+            thread = _thread(first.creator_tid, None)
             made = file, created_ns, creator, Syscall(first.syscall), first.argument
             self._add(_traced(*made, holders=holders, cloexec=cloexec, thread=thread))
             return None
@@ -367,7 +367,7 @@ def _process(pid: int, start: int) -> ProcessKey:
 
 
 @functools.lru_cache(1024)
-def _thread(tid: int, name: str) -> Thread | None:
+def _thread(tid: int, name: str | None) -> Thread | None:
     return Thread(tid, name) if tid else None
 
 
