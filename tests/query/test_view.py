@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from dataclasses import replace
 
 import pytest
@@ -134,3 +135,14 @@ def test_rows_of_a_process_that_did_not_change_are_the_same() -> None:
     again = INSTANCES.rows(snapshot(quiet, after))
     assert again[0] is rows[0]
     assert again[1].process is after
+
+
+def test_rows_of_processes_are_kept_as_long_as_somebody_has_them() -> None:
+    row = replace(process_row(), instances=(instance(),))
+    shown = snapshot(row)
+    before = sys.getrefcount(row)
+    rows = INSTANCES.rows(shown)
+    again = INSTANCES.rows(shown)
+    assert again[0] is rows[0]
+    del rows, again
+    assert sys.getrefcount(row) == before

@@ -19,6 +19,8 @@ class Looked(NamedTuple):
     rows: Sequence[Any]
     glow: Glow
     """What is new among them, and what is gone."""
+    everything: Sequence[Any]
+    """The rows there are without the filter, but for those that are gone."""
     of: int
     """Rows there are without the filter."""
     order_held: bool
@@ -41,7 +43,7 @@ def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | No
     rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)
     if order is not None:
         rows = steady(rows, order, place.subject.key)
-    return Looked(place, snapshot, rows, glow, len(everything) + len(gone), order is not None)
+    return Looked(place, snapshot, rows, glow, everything, len(everything) + len(gone), order is not None)
 
 
 def steady(rows: Sequence[Any], order: Sequence[Any], key: Callable[[Any], Hashable]) -> Sequence[Any]:
