@@ -6,7 +6,7 @@ import itertools
 from typing import NamedTuple
 
 from epolltop.model.histogram import Histogram
-from epolltop.model.loop_activity import TIME_BUCKETS, LoopTimes
+from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopTimes, Turn
 
 _FIRST_BITS = 10
 """The first bucket is below 2**10 ns."""
@@ -53,6 +53,33 @@ def highest(one: LoopTimes, other: LoopTimes) -> LoopTimes:
         away_max_ns=max(one.away_max_ns, other.away_max_ns),
         poll_delay_max_ns=max(one.poll_delay_max_ns, other.poll_delay_max_ns),
     )
+
+
+def ended(
+    total: LoopCounts, then: LoopCounts, turn: Turn | None, turn_then: Turn | None, *, begin_ns: int, since_ns: int
+) -> tuple[int, int]:
+    """For how long a loop waited and was away in a window, in nanoseconds, without what is in progress.
+
+    Args:
+        total: its counters.
+        then: when the window began.
+        turn: that its thread is in.
+        turn_then: that it was in when the window began.
+        begin_ns: when that was.
+        since_ns: when counting began.
+    """
+    waited_ns, was_away_ns = total.waiting_ns - then.waiting_ns, total.away_ns - then.away_ns
+    if turn_then and not _goes_on(turn_then, turn):  # then its part before the window is in them
+        if turn_then.returned_ns:
+            was_away_ns -= begin_ns - turn_then.returned_ns
+        else:
+            waited_ns -= begin_ns - (turn_then.entered_ns or since_ns)
+    return max(0, waited_ns), max(0, was_away_ns)
+
+
+def _goes_on(then: Turn, now: Turn | None) -> bool:
+    """Whether a wait, or a time away, is still the same."""
+    return now is not None and (then.entered_ns, then.returned_ns) == (now.entered_ns, now.returned_ns)
 
 
 def _added(past: tuple[int, ...], told: tuple[int, ...]) -> tuple[int, ...]:

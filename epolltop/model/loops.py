@@ -15,7 +15,7 @@ from epolltop.model.batch import TABLES, Batch
 from epolltop.model.instance import Instance
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.loop_row import KnownTimes, LoopRow
-from epolltop.model.loop_times import RisenTimes, followed_by, highest
+from epolltop.model.loop_times import RisenTimes, ended, followed_by, highest
 from epolltop.model.loops_window import LoopsMark, LoopsWindow
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import counted
@@ -45,7 +45,7 @@ class Loops:
         self._times: dict[LoopKey, LoopTimes] = {}
         self._past_times: dict[LoopKey, LoopTimes] = {}  # of those: what is in the kernel no more
         self._turns: Mapping[LoopKey, Turn] = {}  # in the last batch
-        self._names: dict[LoopKey, str] = {}
+        self._names: dict[LoopKey, str] = {}  # of those that are in no turn
         self._by_process: dict[ProcessKey, dict[LoopKey, None]] = {}
         self._by_instance: dict[tuple[int, int], dict[LoopKey, None]] = {}
         self._present: frozenset[LoopKey] = frozenset()
@@ -76,11 +76,13 @@ class Loops:
         self._note(changed)
         self._tally.apply(rises, _itself)
         self._note({key.process for key in rises})
-        for key in rises.keys() & batch.loop_times.keys():
-            told = batch.loop_times[key]
-            if key in self._times and rises[key] is batch.loops[key]:  # it began anew
+        for key, rise in rises.items():
+            told = batch.loop_times.get(key)
+            if told is None:
+                continue
+            if isinstance(rise, LoopCounts) and key in self._times:  # all that there is: it began anew
                 self._past_times[key] = self._times[key]
-            past = self._past_times.get(key)
+            past = self._past_times.get(key) if self._past_times else None
             self._times[key] = told if past is None else followed_by(past, told)
             for window in windows:
                 longest = window.longest.get(key)
@@ -158,9 +160,12 @@ class Loops:
 
     def _follow_turns(self, batch: Batch) -> None:
         before, self._turns = self._turns, batch.turns
-        turned = [key for key, turn in batch.turns.items() if turn != before.get(key)]
-        self._names.update((key, batch.turns[key].name) for key in turned)
-        self._note(key.process for key in (*turned, *(before.keys() - batch.turns.keys())))
+        turned = {
+            key: turn for key, turn in batch.turns.items() if turn is not (was := before.get(key)) and turn != was
+        }
+        self._note({key.process for key in itertools.chain(turned, before.keys() - batch.turns.keys())})
+        for key in before.keys() - batch.turns.keys():
+            self._names[key] = before[key].name
         for key in self._untimed:
             now = batch.turns.get(key)
             if now is None or now.entered_ns or now.returned_ns:
@@ -234,30 +239,23 @@ class Loops:
         return LoopRow(
             key,
             since_ns,
-            self._names.get(key, ""),
+            turn.name if turn else self._name(key),
             counted(total, then if moved else total, (self._now_ns - mark.now_ns) / 1e9),
             self._risen(key, look) if acted else _NO_ROW_TIMES,
-            *(self._ended(total, then, turn, turn_then, mark.now_ns) if moved else (0, 0)),
+            *(ended(total, then, turn, turn_then, begin_ns=mark.now_ns, since_ns=self._since_ns) if moved else (0, 0)),
             turn,
             turn is None and alive and _thread(key) in self._threads,
-            *look.attended.get(key, _ALONE),
+            *(look.attended.get(key, _ALONE) if look.attended else _ALONE),
         )
+
+    def _name(self, key: LoopKey) -> str:
+        """Of a thread, by its last turn."""
+        turn = self._turns.get(key)
+        return turn.name if turn else self._names.get(key, "")
 
     def _risen(self, key: LoopKey, look: _Look) -> RisenTimes:
         times, then = self._times.get(key, _NO_TIMES), look.mark.times.get(key, _NO_TIMES)
         return RisenTimes(times, then, look.longest.get(key, _NO_TIMES))
-
-    def _ended(
-        self, total: LoopCounts, then: LoopCounts, turn: Turn | None, turn_then: Turn | None, begin_ns: int
-    ) -> tuple[int, int]:
-        """For how long it waited and was away in the window that began then, without what is in progress."""
-        waited_ns, was_away_ns = total.waiting_ns - then.waiting_ns, total.away_ns - then.away_ns
-        if turn_then and not _goes_on(turn_then, turn):  # then its part before the window is in them
-            if turn_then.returned_ns:
-                was_away_ns -= begin_ns - turn_then.returned_ns
-            else:
-                waited_ns -= begin_ns - (turn_then.entered_ns or self._since_ns)
-        return max(0, waited_ns), max(0, was_away_ns)
 
 
 _NO_TIMES, _NO_ROW_TIMES = LoopTimes(), KnownTimes()
@@ -282,11 +280,6 @@ def _thread(key: LoopKey) -> tuple[int, ...]:
 def _is_lively(row: LoopRow) -> bool:
     """Whether something happened in its window, or may have ended."""
     return row.turn is None or any(row.counted.rises) or bool(row.waited_ns or row.was_away_ns)
-
-
-def _goes_on(then: Turn, now: Turn | None) -> bool:
-    """Whether a wait, or a time away, is still the same."""
-    return now is not None and (then.entered_ns, then.returned_ns) == (now.entered_ns, now.returned_ns)
 
 
 def _waited_longer(counts: LoopCounts, by_ns: int) -> LoopCounts:

@@ -53,9 +53,11 @@ class Tally(Generic[Key]):
         by_who: dict[Key, list[Sequence[int]]] = {}
         for key, rise in rises.items():
             by_who.setdefault(about(key), []).append(rise)
-        for who, rose in by_who.items():
-            known = self.of(who)
-            self.counts[who] = summed(known, rose) if len(rose) > 1 else added(known, rose[0])
+        counts, none = self.counts, self.none
+        counts.update(
+            (who, summed(counts.get(who, none), rose) if len(rose) > 1 else added(counts.get(who, none), rose[0]))
+            for who, rose in by_who.items()
+        )
 
     def of(self, who: Key) -> Any:
         """What one did."""
