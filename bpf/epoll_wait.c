@@ -9,6 +9,8 @@
  * Nothing is streamed a call. The map threads has the present turn of each thread, the map loops what each thread did
  * with each instance that it waits on: a wait is added at its return, the time away at the next entry.
  *
+ * A loop that waits very often may be sampled, see sampling.h.
+ *
  * Cost: see the benchmark table in README.md. As tracepoints it adds some 50 ns to every system call of the machine,
  * unless another tracepoint on system calls already does.
  *
@@ -28,6 +30,7 @@ BPF_TABLE("hash", struct loop, struct loop_counts, loops, LOOPS_MAX);
 BPF_ARRAY(loops_refused, u64, 1);
 BPF_ARRAY(nothing, struct loop_counts, 1);	/* too large for the stack */
 BPF_ARRAY(tick, u64, 1);	/* user space adds one before it reads */
+BPF_ARRAY(sampling, u64, 1);	/* nanoseconds between measured waits of a loop; 0: each one is measured */
 
 /* include/uapi/linux/eventpoll.h */
 struct epoll_event {
@@ -74,13 +77,13 @@ static __always_inline struct turn *first_turn(u64 task, struct wait *wait, u64 
 	known = calibration.lookup(&zero);
 	if (!known)
 		return NULL;
-	if (known->token) {
+	if (known->token && tid != known->priced) {
 		calibrate_wait(known, wait, now);
 		return NULL;
 	}
 	turn.loop.tgid = current_tgid(known);
 	/* Outside of the PID namespace it is nobody's here. */
-	if (!turn.loop.tgid || is_left_out(turn.loop.tgid))
+	if (!turn.loop.tgid || (is_left_out(turn.loop.tgid) && tid != known->priced))
 		return NULL;
 	turn.loop.tid = current_tid(known);
 	turn.thread_start_ns = load8(task + TASK_START);
@@ -98,6 +101,14 @@ static __always_inline bool is_its(struct turn *turn, u32 self, u64 start_ns)
 {
 	return (turn->thread_start_ns == start_ns && turn->task == self) ||
 	       (!turn->thread_start_ns && turn->loop.thread_start_ns == start_ns / NS_PER_TICK * NS_PER_TICK);
+}
+
+static __always_inline void ask_for(struct turn *turn, struct wait *wait)
+{
+	turn->timeout_ns = wait->timeout_ns;
+	turn->events = wait->events;
+	turn->maxevents = wait->maxevents;
+	turn->call = wait->call;
 }
 
 /* The instance that a wait is about: file, unless that is none. Answers whether it is another loop than before. */
@@ -136,47 +147,70 @@ static __always_inline struct loop_counts *first_counts(struct turn *turn)
 	return loops.lookup(&turn->loop);
 }
 
-/*
- * The current thread enters a wait at now; or, if that is UNSEEN, it has done so and is about to return. NULL if nothing
- * is to be counted.
- */
-static __always_inline struct turn *enter(struct wait *wait, u64 now)
+/* The current thread enters a wait that is sampled out, on the same instance as before; false if it must be measured. */
+static __always_inline bool enter_sampled_out(struct turn *turn, struct wait *wait)
+{
+	u64 now = jiffy_now(turn), away = now - turn->returned_ns;
+	struct loop_counts *counts;
+
+	if (!turn->left || turn->returned_ns == UNSEEN || away > LONG_NS)
+		return false;
+	if (away) {	/* once a jiffy */
+		counts = loops.lookup(&turn->loop);
+		if (!counts)
+			return false;
+		counts->away_ns += away;
+	}
+	sample_out(turn);
+	ask_for(turn, wait);
+	turn->entered_ns = now;
+	turn->returned_ns = 0;
+	return true;
+}
+
+/* The current thread enters a wait; or, if that was not seen, it is about to return. NULL if nothing is to be counted. */
+static __always_inline struct turn *enter(struct wait *wait, bool seen)
 {
 	u32 tid = bpf_get_current_pid_tgid(), self = bpf_get_current_task();
 	struct turn *turn = threads.lookup(&tid);
 	struct loop_counts *counts = NULL;
-	u64 task = current_task(), start_ns = load8(task + TASK_START);
-	u64 cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME), file;
-	u64 *of_instances, *of_reader;
+	u64 task = current_task(), start_ns = load8(task + TASK_START), file = file_of(wait->fd);
+	u64 *of_instances, *of_reader, *interval_ns, cpu_ns, now;
 	int zero = 0;
 
 	of_instances = generation.lookup(&zero);
-	of_reader = tick.lookup(&zero);
-	if (!of_instances || !of_reader)
+	if (!of_instances)
 		return NULL;
 	if (turn && is_its(turn, self, start_ns)) {
+		if (seen && turn->is_sampled_out && file == turn->loop.file && turn->generation == *of_instances &&
+		    enter_sampled_out(turn, wait))
+			return turn;
+		now = seen ? bpf_ktime_get_boot_ns() : UNSEEN;
+		cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME);
 		counts = loops.lookup(&turn->loop);
-		if (counts)
+		of_reader = tick.lookup(&zero);
+		if (counts && of_reader)
 			count_away(counts, turn, now, cpu_ns, *of_reader);
 	} else {
+		now = seen ? bpf_ktime_get_boot_ns() : UNSEEN;
+		cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME);
 		turn = first_turn(task, wait, now);
 		if (!turn)
 			return NULL;
 	}
-	file = file_of(wait->fd);
 	if ((file != turn->loop.file || turn->generation != *of_instances) && set_instance(turn, file, *of_instances))
 		counts = loops.lookup(&turn->loop);
 	if (!counts)
 		first_counts(turn);
-	turn->timeout_ns = wait->timeout_ns;
-	turn->events = wait->events;
-	turn->maxevents = wait->maxevents;
-	turn->call = wait->call;
+	ask_for(turn, wait);
 	turn->thread_start_ns = start_ns;
 	turn->task = self;
 	turn->cpu_ns = cpu_ns;
 	turn->entered_ns = now;
 	turn->returned_ns = 0;
+	interval_ns = sampling.lookup(&zero);
+	if (interval_ns)
+		sample(turn, seen ? *interval_ns : 0, now);
 	return turn;
 }
 
@@ -205,7 +239,7 @@ static __always_inline struct turn *waiting(void)
 
 static __always_inline void leave(struct turn *turn, s32 ret)
 {
-	u64 now = bpf_ktime_get_boot_ns(), *of_reader;
+	u64 now = turn->is_sampled_out ? jiffy_now(turn) : bpf_ktime_get_boot_ns(), *of_reader;
 	struct loop_counts *counts = loops.lookup(&turn->loop);
 	int zero = 0;
 
@@ -217,6 +251,8 @@ static __always_inline void leave(struct turn *turn, s32 ret)
 	else
 		refuse_wait();
 	turn->returned_ns = now;
+	if (turn->is_sampled_out && now - turn->entered_ns <= LONG_NS)
+		return;
 	if (turn->entered_ns != UNSEEN && now - turn->entered_ns < IMMEDIATE_NS) {
 		if (++turn->run >= HOT_RUN && ret > 0)
 			note_hot(turn);
@@ -247,7 +283,7 @@ int epoll_wait_sys_enter(struct wait_sys_enter *args)
 	struct wait wait = { .fd = args->fd, .events = args->events, .maxevents = args->maxevents };
 
 	set_call(&wait, args->number, args->fourth);
-	enter(&wait, bpf_ktime_get_boot_ns());
+	enter(&wait, true);
 	return 0;
 }
 
@@ -263,7 +299,7 @@ int epoll_wait_sys_exit(struct sys_exit *args)
 		wait.events = read8(regs + REGS_SECOND);
 		wait.maxevents = read4(regs + REGS_THIRD);
 		set_call(&wait, args->nr, read8(regs + REGS_FOURTH));
-		turn = enter(&wait, UNSEEN);
+		turn = enter(&wait, false);
 	}
 	if (turn)
 		leave(turn, args->ret);
@@ -290,7 +326,7 @@ KFUNC_PROBE(do_epoll_wait, int fd, u64 events, int maxevents)
 	struct wait wait = { .fd = fd, .events = events, .maxevents = maxevents };
 
 	set_call_by_registers(&wait);
-	enter(&wait, bpf_ktime_get_boot_ns());
+	enter(&wait, true);
 	return 0;
 }
 
@@ -301,7 +337,7 @@ KRETFUNC_PROBE(do_epoll_wait, int fd, u64 events, int maxevents, u64 timeout, in
 
 	if (!turn) {
 		set_call_by_registers(&wait);
-		turn = enter(&wait, UNSEEN);
+		turn = enter(&wait, false);
 	}
 	if (turn)
 		leave(turn, ret);

@@ -7,9 +7,11 @@
 #define EPOLLTOP_LOOP_COUNTS_H
 
 #include "wire.h"
+#include "sampling.h"
 
 #define UNSEEN		0		/* in place of a time */
 #define SLACK_NS	1000000		/* less than a timeout by that much is as good: programs have milliseconds */
+#define JIFFY_NS	10000000	/* the longest that there is */
 #define FULL_MIN	8		/* who takes fewer events at once does not want them all */
 #define EINTR		4		/* include/uapi/asm-generic/errno-base.h */
 #define EBADF		9
@@ -102,30 +104,39 @@ static __always_inline void count_timeout(struct loop_counts *counts, s64 timeou
 		counts->infinite_timeouts++;
 }
 
-/* A wait of which both ends are known returned no events although it was asked to wait for them. */
-static __always_inline void count_in_vain(struct loop_counts *counts, struct maxima *maxima, s64 timeout_ns, s64 waited)
+/*
+ * A wait of which both ends are known returned no events although it was asked to wait for them. That of a wait which
+ * is not measured may seem to be a jiffy off.
+ */
+static __always_inline void count_in_vain(struct loop_counts *counts, s64 timeout_ns, s64 waited, bool measured,
+					  u64 tick)
 {
+	s64 slack = measured ? SLACK_NS : SLACK_NS + JIFFY_NS;
+
 	if (timeout_ns == TIMEOUT_UNKNOWN)
 		return;
-	if (timeout_ns == TIMEOUT_INFINITE || waited < timeout_ns - SLACK_NS) {
+	if (timeout_ns == TIMEOUT_INFINITE || waited < timeout_ns - slack) {
 		counts->early++;
 		return;
 	}
 	counts->timeouts_met++;
-	if (waited >= timeout_ns)
-		count_time(counts->poll_delay, &maxima->poll_delay_ns, waited - timeout_ns);
+	if (measured && waited >= timeout_ns)
+		count_time(counts->poll_delay, &maxima_of(counts, tick)->poll_delay_ns, waited - timeout_ns);
 }
 
 static __always_inline void count_wait(struct loop_counts *counts, struct turn *turn, u64 now, s32 ret, u64 tick)
 {
-	struct maxima *maxima = maxima_of(counts, tick);
 	u64 waited = now - turn->entered_ns;
+	bool measured = !turn->is_sampled_out;
 
 	counts->waits++;
 	count_timeout(counts, turn->timeout_ns);
 	if (turn->entered_ns != UNSEEN) {
 		counts->waiting_ns += waited;
-		count_time(counts->waiting, &maxima->waiting_ns, waited);
+		if (measured || waited > LONG_NS)
+			count_time(counts->waiting, &maxima_of(counts, tick)->waiting_ns, waited);
+		else
+			counts->unmeasured++;
 	}
 	if (ret < 0) {
 		count_error(counts, ret);
@@ -137,7 +148,7 @@ static __always_inline void count_wait(struct loop_counts *counts, struct turn *
 	} else if (!turn->timeout_ns) {
 		counts->zero_empty++;
 	} else if (turn->entered_ns != UNSEEN) {
-		count_in_vain(counts, maxima, turn->timeout_ns, waited);
+		count_in_vain(counts, turn->timeout_ns, waited, measured, tick);
 	}
 }
 
@@ -151,6 +162,8 @@ static __always_inline void count_away(struct loop_counts *counts, struct turn *
 	if (turn->returned_ns == UNSEEN) {
 		counts->waits++;
 		count_timeout(counts, turn->timeout_ns);
+	} else if (turn->is_sampled_out && away <= LONG_NS) {
+		turn->untold_ns = away;		/* there were waits in it, too */
 	} else if (now != UNSEEN) {
 		counts->away_ns += away;
 		count_time(counts->away, &maxima_of(counts, tick)->away_ns, away);

@@ -121,6 +121,14 @@ struct turn {
 	s32 maxevents;
 	u32 call;
 	u32 task;		/* lowest bits of the thread's address: who executes a program gets the first one's number and start */
+	u64 measured_ns;	/* when the last measured wait began */
+	u64 read_ns;		/* while waits are sampled: when the clock was read last */
+	u64 read_jiffies;
+	u64 untold_ns;		/* time between then and the measured turn that is in between */
+	u32 left;		/* waits from here on that will not be measured */
+	u32 drawn;		/* how many that was to be */
+	u32 is_sampled_out;	/* the present or last wait is counted, but not measured (sampling.h) */
+	u32 pad;
 	char comm[COMM_LEN];	/* after the last wait that was no immediate return */
 };
 
@@ -155,6 +163,7 @@ struct loop_counts {
 	u64 waiting_ns;
 	u64 away_ns;		/* from each return until the thread's next wait on whatever instance */
 	u64 cpu_ns;		/* used by the thread from each entry until the next one */
+	u64 unmeasured;		/* waits that are in no histogram, because the loop is sampled */
 	struct maxima maxima[2];	/* of the present tick and the one before, at the number's last bit */
 	u64 waiting[TIME_BUCKETS];
 	u64 away[TIME_BUCKETS];
@@ -284,7 +293,7 @@ struct calibration {
 	u32 registered_by;	/* thread that called epoll_ctl(2) for file */
 	u32 entered_by;		/* thread that entered a wait on file */
 	u32 waited_by;		/* and returned */
-	u32 pad;
+	u32 priced;		/* thread of epolltop's own whose waits count all the same, to learn what that costs */
 };
 
 #endif

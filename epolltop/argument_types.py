@@ -37,6 +37,17 @@ def seconds(text: str) -> float:
     return seconds
 
 
+def percent(text: str) -> float:
+    """As a share of one."""
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage")
+    return percent / 100
+
+
 def _each(text: str) -> list[str]:
     """As top and ps take several in one argument: apart by commas or blanks."""
     parts = re.split(r"[,\s]+", text.strip(", \t"))

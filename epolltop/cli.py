@@ -141,6 +141,7 @@ def _opened(options: Options) -> BpfSource | ProcSource:
         pids=options.selection.pids,
         stacks=options.stacks,
         compat=options.compat,
+        budget=options.budget,
         attach=options.attach,
         without=options.without,
     )

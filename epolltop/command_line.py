@@ -146,6 +146,13 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         action="store_true",
         help="count 32-bit creations that tracepoints do not see (BPF; at a cost)",
     )
+    add(
+        "--budget",
+        default=None,
+        type=argument_types.percent,
+        metavar="PERCENT",
+        help="measure only some waits of hot loops if epolltop takes more of a core; default 3, on a busy machine 5",
+    )
     repeatable(
         "--attach",
         action="append",

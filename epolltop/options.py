@@ -34,6 +34,8 @@ class Options:
     include_self: bool
     stacks: bool
     compat: bool
+    budget: float | None
+    """What epolltop may cost, as a share of a core; None: the usual one."""
     attach: tuple[tuple[str, str], ...]
     """Probe and the hook that it must have."""
     without: tuple[str, ...]
@@ -108,6 +110,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         include_self=given.include_self,
         stacks=given.stacks,
         compat=given.compat,
+        budget=given.budget,
         attach=_attached(parser, given),
         without=tuple(dict.fromkeys(given.without)),
         selection=Selection(frozenset(given.pid), frozenset(given.user)),

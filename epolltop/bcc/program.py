@@ -25,7 +25,7 @@ from epolltop.bcc.hash_map import HashMap
 from epolltop.bcc.perf_buffer import PerfBuffer
 from epolltop.bcc.printed_errno import number_in
 from epolltop.errors import SourceUnavailable
-from epolltop.proc.fdinfo import own_recursion_misses
+from epolltop.proc.fdinfo import own_recursion_misses, own_run_time_ns
 from epolltop.runtime.descriptors import is_open, silenced
 
 
@@ -140,6 +140,23 @@ class Program:
     def misses(self, how: str, target: str) -> int:
         """How often the kernel left out a run of what is attached there; see `own_recursion_misses`."""
         return own_recursion_misses(self._attached[how, target])
+
+    @contextlib.contextmanager
+    def statistics(self) -> Iterator[None]:
+        """The kernel times the runs of all programs of the machine meanwhile, which makes each 30 ns longer.
+
+        Raises:
+            OSError: it cannot (before Linux 5.8), or may not.
+        """
+        kept = syscalls.enable_statistics()
+        try:
+            yield
+        finally:
+            os.close(kept)
+
+    def run_time_ns(self, hooks: Iterable[tuple[str, str]]) -> int:
+        """How long what is attached at these hooks has run, as far as there are statistics."""
+        return sum(map(own_run_time_ns, {self._attached[hook] for hook in hooks}))
 
     def _tracing(self, how: str, target: str) -> bytes:
         """How BCC named a fentry or fexit program: since 0.29 with the module's name, and vmlinux for what is in none.

@@ -37,7 +37,7 @@ _COUNT = struct.Struct("=32xI")
 # prog_type, insn_cnt, insns, license, no log (level, size, buffer), kern_version, prog_flags, prog_name, prog_ifindex,
 # expected_attach_type, no types of the program's own, attach_btf_id, attach_prog_fd, padding
 _PROGRAM = struct.Struct("=IIQQ16xII16sII36xIII")
-_PROG_LOAD, _MAP_LOOKUP_BATCH = 5, 24
+_PROG_LOAD, _MAP_LOOKUP_BATCH, _ENABLE_STATS = 5, 24, 32
 _PROG_TYPE_TRACING, _TRACE_ITER = 26, 28
 
 
@@ -124,6 +124,19 @@ def read_batch(map_fd: int, keys: ctypes.Array[ctypes.c_char], values: ctypes.Ar
         raise OSError(ctypes.get_errno(), "cannot read a BPF map")
     count: int = _COUNT.unpack_from(attributes)[0]
     return count
+
+
+def enable_statistics() -> int:
+    """Has the kernel time each run of each BPF program, until the returned descriptor is closed (Linux 5.8).
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    run_time = ctypes.create_string_buffer(4)
+    statistics = _bpf(_ENABLE_STATS, run_time)
+    if statistics < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return statistics
 
 
 def load_iterator(instructions: int, count: int, target: int) -> int:

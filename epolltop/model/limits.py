@@ -73,6 +73,7 @@ RELEASES_DERIVED = "releases_derived"  # probe; refused: each hook that did not 
 UNTRACED = "untraced"  # probe; refused likewise, empty if it is left out on demand
 PROBE_MISSED = "probe_missed"  # probe, runs
 TABLE_FULL = "table_full"  # probe, refused
+STEPPED_DOWN = "stepped_down"  # measured_per_s, cost_percent, budget_percent
 PREEMPTED = "preempted"  # probe
 IO_URING_UNSEEN = "io_uring_unseen"  # probe
 WAITS_LOOKED_AT = "waits_looked_at"

@@ -61,6 +61,8 @@ class LoopCounts(NamedTuple):
     """Time away after them."""
     cpu_ns: int = 0
     """CPU time of the thread in its turns, to a scheduler tick each."""
+    unmeasured: int = 0
+    """Waits whose times are in no histogram, because only some of the waits of hot loops are measured."""
 
 
 TIME_BUCKETS = 28

@@ -65,6 +65,12 @@ class LoopRow(NamedTuple):
         return None if self.since_ns is None else instance_id(self.key.file, self.since_ns)
 
     @property
+    def sampled(self) -> int:
+        """1: each wait of the window was measured; n: about one of n."""
+        waits, unmeasured = self.counted.per_s("waits"), self.counted.per_s("unmeasured")
+        return max(2, round(waits / max(waits - unmeasured, 1))) if unmeasured else 1
+
+    @property
     def is_waiting(self) -> bool | None:
         """Whether the thread waits on the instance now; None if that is not known."""
         if self.turn is None:

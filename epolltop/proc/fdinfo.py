@@ -22,6 +22,7 @@ _MOUNT_ID = re.compile(rb"^mnt_id:\s*(\d+)$", re.MULTILINE)
 _IN_FLIGHT = re.compile(rb"^scm_fds:\s*(\d+)$", re.MULTILINE)
 # Older kernels leave out "anon_inode:".
 _REGISTERED = re.compile(rb"^ *\d+: (?:anon_inode:)?\[eventpoll\]$", re.MULTILINE)
+_RUN_TIME = re.compile(rb"^run_time_ns:\s*(\d+)$", re.MULTILINE)
 _MISSES = re.compile(rb"^recursion_misses:\s*(\d+)$", re.MULTILINE)
 
 
@@ -89,6 +90,11 @@ def own_recursion_misses(fd: int) -> int:
     0 before Linux 5.12, which does not tell.
     """
     return _number(_MISSES, head(f"/proc/self/fdinfo/{fd}", _CHUNK_BYTES)) or 0
+
+
+def own_run_time_ns(fd: int) -> int:
+    """How long a BPF program of epolltop's has run while the kernel kept statistics; 0 before Linux 5.1."""
+    return _number(_RUN_TIME, head(f"/proc/self/fdinfo/{fd}", _CHUNK_BYTES)) or 0
 
 
 def _number(pattern: re.Pattern[bytes], info: bytes) -> int | None:

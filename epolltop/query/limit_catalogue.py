@@ -109,6 +109,14 @@ def _table_full(limit: Limit) -> str:
     )
 
 
+def _stepped_down(limit: Limit) -> str:
+    cost, budget = (f"{dict(limit.evidence).get(name, 0):g}%" for name in ("cost_percent", "budget_percent"))
+    return (
+        f"epolltop took {cost} of a core, more than its budget of {budget}: it counts all waits, but measures at most "
+        f"about {grouped(limit.number('measured_per_s'))} a second of each loop (≈, ≥)"
+    )
+
+
 CATALOGUE: dict[str, CatalogueEntry] = {
     limits.TOLD: CatalogueEntry("warn", lambda limit: limit.text("sentence")),
     limits.ONLY_PROC: CatalogueEntry(
@@ -143,6 +151,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.WAITS_CUT: CatalogueEntry(
         "warn", f"there are more threads than one look at waits can take: {_AS_LAST_KNOWN}"
     ),
+    limits.STEPPED_DOWN: CatalogueEntry("warn", _stepped_down, "--budget PERCENT"),
     limits.PREEMPTED: CatalogueEntry(
         "warn",
         lambda limit: (

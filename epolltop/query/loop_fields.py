@@ -27,7 +27,7 @@ from epolltop.query.loop_of import (
 from epolltop.query.member import rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_loop, shown
 from epolltop.query.thresholds import BUSY, LAG_S
-from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, percentage, rate
+from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, about, at_least, count, duration, percentage, rate
 
 
 def _ratio(of: str, to: str) -> Callable[[LoopOf, Snapshot], float | None]:
@@ -45,7 +45,19 @@ def _median_and_high(get: Callable[[WindowTimes], Histogram]) -> Callable[[LoopO
     def text(row: LoopOf, _: Snapshot) -> str:
         times = get(row.loop.times)
         shares = (times.quantile(0.5), times.quantile(0.99))
-        return " ".join(NOT_APPLICABLE if share is None else duration(share / 1e9) for share in shares)
+        told = " ".join(NOT_APPLICABLE if share is None else duration(share / 1e9) for share in shares)
+        return about(told) if times.total and row.loop.sampled > 1 else told
+
+    return text
+
+
+def _longest(get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[[LoopOf, Snapshot], str]:
+    """A lower bound, if not all are measured."""
+    readable = _or_none(duration, get)
+
+    def text(row: LoopOf, snapshot: Snapshot) -> str:
+        told = readable(row, snapshot)
+        return at_least(told) if row.loop.sampled > 1 and get(row, snapshot) is not None else told
 
     return text
 
@@ -181,14 +193,14 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           json_help=f"{_LAG}, over the window; upper bounds of buckets, and how many there were in each."),
     Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda times: times.away),
           "The longest time away that ended in the window, in seconds.", observed="away_ns", in_json=False,
-          text=_or_none(duration, _largest_s(lambda times: times.away)), worth=_are_counted, spare=1),
+          text=_longest(_largest_s(lambda times: times.away)), worth=_are_counted, spare=1),
     Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.times.waiting,
           "How long waits took that ended in the window: median and 99th percentile.", observed="waiting_ns",
           text=_median_and_high(lambda times: times.waiting), kind="histogram", shown=False,
           json_help="How long waits took that ended in the window; likewise."),
     Field("waiting_max_s", "MAXWAIT", 7, "seconds", _largest_s(lambda times: times.waiting),
           "The longest wait that ended in the window, in seconds.", observed="waiting_ns", in_json=False,
-          text=_or_none(duration, _largest_s(lambda times: times.waiting)), shown=False),
+          text=_longest(_largest_s(lambda times: times.waiting)), shown=False),
     Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.times.poll_delay,
           "By how much waits exceeded their timeout, which is the scheduler's delay (Envoy poll_delay_us): median and "
           "99th percentile of the window.", observed="timeouts_met",

@@ -24,6 +24,10 @@ def _poll_delay_p99_s(row: LoopOf, snapshot: Snapshot) -> float | None:
     return None if delay_ns is None or not snapshot.window_s else delay_ns / 1e9
 
 
+def _exact(row: LoopOf, snapshot: Snapshot) -> bool:
+    return snapshot.source.sees("waits") and not row.process.lacking and row.loop.sampled == 1
+
+
 TIMEOUTS: Structure[LoopOf] = Structure("timeouts", (
     _counter("zero", "Waits that asked not to wait at all.", "zero_timeouts"),
     _counter("finite", "Waits with another timeout.", "finite_timeouts"),
@@ -42,10 +46,10 @@ LOOP: Structure[LoopOf] = Structure("loop", (
            lambda row, snapshot: utc(row.loop.waiting_since_ns, snapshot)),
     Member("away_since", "time", "When the thread came back from its last wait, if it has been away since.",
            lambda row, snapshot: utc(row.loop.turn.returned_ns if row.loop.turn else None, snapshot)),
-    Member("exact", "truth", "Whether its counts are exact. If not, they are lower bounds.",
-           lambda row, snapshot: snapshot.source.sees("waits") and not row.process.lacking, known=True),
-    Member("sampled", "integer", "1: each wait is counted; n: one of n.",
-           lambda _, snapshot: 1 if snapshot.source.sees("waits") else None),
+    Member("exact", "truth", "Whether its counts are exact, those in histograms too. If not, they are lower bounds.",
+           _exact, known=True),
+    Member("sampled", "integer", "1: each wait of the window is in the histograms; n: about one of n. All are counted.",
+           lambda row, snapshot: row.loop.sampled if snapshot.source.sees("waits") else None),
 ))  # fmt: skip
 
 

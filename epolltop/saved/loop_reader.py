@@ -87,6 +87,7 @@ def _rates(loop: Written) -> dict[str, float]:
     rates = {counter: getattr(loop, member) or 0.0 for counter, member in _RATES.items()}
     rates["zero_timeouts"] = rates["waits"] * (loop.zero_share or 0.0)
     rates["cpu_ns"] = rates["waits"] * (loop.cpu_per_turn_s or 0.0) * 1e9
+    rates["unmeasured"] = rates["waits"] * (1 - 1 / max(1, loop.sampled or 1))
     if loop.events_per_wake:
         rates["wakes"] = rates["events"] / loop.events_per_wake
     if loop.cpu_share is not None:

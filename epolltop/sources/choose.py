@@ -23,6 +23,7 @@ def open_source(
     pids: Collection[int] = (),
     stacks: bool = False,
     compat: bool = False,
+    budget: float | None = None,
     attach: Iterable[tuple[str, str]] = (),
     without: Iterable[str] = (),
 ) -> BpfSource | ProcSource:
@@ -34,6 +35,7 @@ def open_source(
         pids: of these each batch tells whether they live, also if they hold nothing.
         stacks: whether the user stack of each creation is taken; where that cannot be, a limit says so.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
+        budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `step_down`.
         attach: probe and the only hook it may have.
         without: probes that are neither compiled nor attached.
 
@@ -47,7 +49,9 @@ def open_source(
 
         insisting = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
         ladders = functools.reduce(Ladders.without, without, insisting)
-        live = BpfSource(include_self=include_self, pids=pids, stacks=stacks, compat=compat, ladders=ladders)
+        live = BpfSource(
+            include_self=include_self, pids=pids, stacks=stacks, compat=compat, budget=budget, ladders=ladders
+        )
         try:
             live.open()
         except SourceUnavailable as error:

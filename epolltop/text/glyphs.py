@@ -7,7 +7,8 @@ import math
 SPARKS = "▁▂▃▄▅▆▇█"
 
 _SIGNS = {
-    **{"≥": ">=", "µ": "u", "…": "~", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "▲": "^", "▼": "v", "▸": ">"},
+    **{"≥": ">=", "≈": "~", "µ": "u", "…": "~", "▲": "^", "▼": "v", "▸": ">"},
+    **{"↑": "Up", "↓": "Down", "←": "Left", "→": "Right"},
     **dict(zip(SPARKS, "_.-=+*#@", strict=True)),
 }
 """Our signs, and what stands for them in ASCII."""

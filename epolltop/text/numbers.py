@@ -85,6 +85,11 @@ def at_least(readable: str) -> str:
     return ">0" if readable.startswith("<") else f"≥{readable}"
 
 
+def about(readable: str) -> str:
+    """Marks a readable number as an estimate."""
+    return f"≈{readable}"
+
+
 def grouped(number: int) -> str:
     """A number with thousands separators."""
     return humanize.intcomma(number)

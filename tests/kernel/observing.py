@@ -186,12 +186,17 @@ def observe_by_proc() -> Iterator[Observing]:
 
 @contextmanager
 def observe(
-    ladders: Ladders = ALL, *, stacks: bool = False, compat: bool = False, sizes: Sizes = SIZES
+    ladders: Ladders = ALL,
+    *,
+    stacks: bool = False,
+    compat: bool = False,
+    sizes: Sizes = SIZES,
+    budget: float = math.inf,
 ) -> Iterator[Observing]:
-    """Opens a source that takes a census each poll, and closes it."""
+    """Opens a source that takes a census each poll and measures each wait, and closes it."""
     # Another load on this machine may make a census slow, and the next one wait.
     sizes = replace(sizes, census_share=math.inf)
-    source = BpfSource(stacks=stacks, compat=compat, ladders=ladders, sizes=sizes)
+    source = BpfSource(stacks=stacks, compat=compat, budget=budget, ladders=ladders, sizes=sizes)
     source.open()
     try:
         yield Observing(source)

@@ -17,7 +17,7 @@ from tests.workloads.client import Actor
 from .calls import SIZED
 from .calls import waits as is_waiting
 from .observing import Observing, observe
-from .test_epoll_wait import PROOFS
+from .test_sampling import PROOFS
 
 pytestmark = pytest.mark.kernel
 

@@ -74,6 +74,10 @@ class Attachments:
         """Whether a probe has a hook."""
         return bool(self._attached[probe].hooks)
 
+    def hooks(self, probe: str) -> list[tuple[str, str]]:
+        """Kind and target of each."""
+        return [(hook.how, hook.target) for hook in self._attached[probe].hooks]
+
     @property
     def sees_compat(self) -> bool:
         """Whether creations by 32-bit tasks are seen, by each of their calls."""

@@ -42,10 +42,12 @@ from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
-from epolltop.sources.bpf.probes import PROBES, files_free
+from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
 from epolltop.sources.bpf.probes.spec import ProbeSpec, TableReader
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
+from epolltop.sources.bpf.throttle import Throttle
+from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import Facts, closes_on_exec
@@ -68,6 +70,7 @@ class BpfSource:
         pids: Collection[int] = (),
         stacks: bool = False,
         compat: bool = False,
+        budget: float | None = None,
         ladders: Ladders = ALL,
         sizes: Sizes = SIZES,
     ) -> None:
@@ -78,10 +81,12 @@ class BpfSource:
             pids: see `Facts`.
             stacks: take the user stack of each creation; where that cannot be, a limit says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
+            budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `step_down`.
             ladders: other rungs than all, to try each on a kernel that has better ones.
             sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
         self._compat = compat
+        self._budget = budget
         self._include_self = include_self
         self._ladders = ladders
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
@@ -119,6 +124,7 @@ class BpfSource:
             self._drain = Drain(self._buffer.consume, self._sizes.records)
             self._buffer.open(self._drain.receive, self._sizes.pages(os.cpu_count() or 1), WAKEUP_EVENTS)
             self._climb(program)
+            price = turn_price(program, self._attachments.hooks(epoll_wait.PROBE.name))
             self._begin(program)
         except BaseException:
             self.close()
@@ -132,6 +138,7 @@ class BpfSource:
             if probe not in unhooked
             for reader in self._readers(program, probe)
         ]
+        self._throttle = Throttle(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
         self._freed_at = 0  # creations until then
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
         self._live_instances = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
@@ -205,6 +212,8 @@ class BpfSource:
         tables: dict[str, Any] = {}
         for _, table in self._tables:
             tables |= table.members(processes)
+        cost = own_cost()
+        self._throttle.look(tables.get("loops", {}).values(), at_ns, cost.cpu_ns)
         files = itertools.chain.from_iterable(each.files() for each in self._untold) if focus else ()
         measured = self._facts.measured(focus, {file for file in files if file in focus})
         self._census.mark(closes_on_exec(focus, measured))
@@ -213,7 +222,7 @@ class BpfSource:
             now_ns=at_ns,
             wall_ns=wall_ns,
             source=self._describe(totals),
-            cost=own_cost(),
+            cost=cost,
             events=came if len(self._untold) == 1 else list(itertools.chain(*self._untold)),
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
@@ -284,6 +293,7 @@ class BpfSource:
         refusals = ((name, table.refused()) for name, table in self._tables)
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
         unseen += itertools.chain.from_iterable(stand_in.limits() for _, stand_in in self._stand_ins)
+        unseen += self._throttle.limits
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))

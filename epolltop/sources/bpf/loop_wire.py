@@ -14,7 +14,7 @@ from epolltop.text.safe import safe
 LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
-TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI4x16s")
+TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI52x16s")
 _COUNTERS, _MAXIMA = len(LoopCounts._fields), 4
 MAXIMA = struct.Struct(f"={_MAXIMA}Q")
 LOOP_COUNTS = struct.Struct(f"={_COUNTERS + 2 * _MAXIMA + 3 * TIME_BUCKETS}Q")

@@ -23,7 +23,7 @@ HOLDING = struct.Struct("=QQQQIIIIIBB2x")
 LIVE_INSTANCE = struct.Struct("=QQIIIBB2x")
 FILE = struct.Struct("=Q")
 """Key of the map live_instances."""
-CALIBRATION = struct.Struct("=QQQQIIIIIII4x")
+CALIBRATION = struct.Struct("=QQQQIIIIIIII")
 PASS = struct.Struct("=QQQQQQQQQIBB2x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
@@ -115,6 +115,7 @@ class Calibration(NamedTuple):
     registered_by: int
     entered_by: int
     waited_by: int
+    priced: int
 
     @property
     def was_prompt(self) -> bool:
