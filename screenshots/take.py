@@ -27,7 +27,7 @@ from textual.pilot import Pilot
 
 from epolltop.model.process_selection import Selection
 from epolltop.output.export import self_contained
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES
+from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from epolltop.sources.choose import open_source
@@ -67,18 +67,61 @@ PROGRAMS = {
         os.fork()
         time.sleep(3600)
         """,
+    "late_loop.py": """
+        async def compute():
+            while True:
+                time.sleep(random.choice((0.002, 0.02, 0.3)))
+                await asyncio.sleep(0.02)
+        asyncio.run(compute())
+        """,
+    "clients.py": """
+        def load(path, question):
+            while True:
+                with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+                    client.connect(path)
+                    for _ in range(50):
+                        client.sendall(question)
+                        client.recv(4096)
+                        time.sleep(random.expovariate(1 / 0.004))
+        http = b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
+        for path, question in ("nginx", http), ("node", http), ("redis", b"PING\\r\\n"):
+            for _ in range(2):
+                threading.Thread(target=load, args=(f"made/{path}", question)).start()
+        """,
     "asyncio_service.py": """
         asyncio.run(asyncio.sleep(3600))
         """,
 }
-IMPORTS = "import asyncio, contextlib, os, resource, select, time\n"
+IMPORTS = "import asyncio, contextlib, os, random, resource, select, socket, threading, time\n"
+NGINX = """
+    daemon off; pid made/pid; worker_processes 1; events { use epoll; }
+    http { access_log off; client_body_temp_path made/body; proxy_temp_path made/proxy; fastcgi_temp_path made/fastcgi;
+           uwsgi_temp_path made/uwsgi; scgi_temp_path made/scgi; server { listen unix:made/nginx; return 200 ok; } }
+"""
+NODE_SERVER = """
+    require("http").createServer((_, answer) => {
+        const until = Date.now() + 8 * Math.random();
+        while (Date.now() < until);
+        answer.end("ok");
+    }).listen("made/node")
+"""
 NODE = "setInterval(() => {}, 1000)"
 
 BUSY: tuple[tuple[str, ...], ...] = (
-    *(("python3", name) for name in PROGRAMS),
+    *(("python3", name) for name in PROGRAMS if name not in ("late_loop.py", "clients.py")),
     ("node", "-e", NODE),
     ("redis-server", "--port", "0", "--save", "", "--daemonize", "no", "--dir", "/tmp"),
     ("memcached", "-l", "127.0.0.1", "-p", "0", "-U", "0", "-t", "3"),
+)
+
+
+LOOPING: tuple[tuple[str, ...], ...] = (
+    ("nginx", "-p", ".", "-c", "nginx.conf", "-e", "made/errors"),
+    ("node", "server.js"),
+    ("redis-server", "--port", "0", "--unixsocket", "made/redis", "--save", ""),
+    ("memcached", "-s", "made/memcached", "-t", "2"),
+    ("python3", "late_loop.py"),
+    ("python3", "clients.py"),
 )
 
 
@@ -120,6 +163,8 @@ PICTURES = (
     Picture("events-120x36-light", start=root(EVENTS), keys=("down", "down"), theme="textual-light"),
     Picture("events-80x24", (80, 24), start=root(EVENTS), keys=("down",)),
     Picture("event-raw-120x36", start=root(EVENTS), keys=("down", "v")),
+    Picture("loops-160x48", (160, 48), start=root(LOOPS), programs=LOOPING),
+    Picture("loops-80x24", (80, 24), start=root(LOOPS), programs=LOOPING),
     Picture("filter-error-100x30", (100, 30), keys=("slash", *"new/s>2 age<5x")),
     Picture("paused-100x30", (100, 30), keys=("left_square_bracket",) * 3),
     Picture("sort-100x30", (100, 30), keys=("s",)),
@@ -209,6 +254,10 @@ def main(names: list[str]) -> None:
             directory = Path(made)
             directory.chmod(0o755)
             (directory / "incoming").mkdir()
+            (directory / "nginx.conf").write_text(NGINX, encoding="utf-8")
+            (directory / "server.js").write_text(NODE_SERVER, encoding="utf-8")
+            (directory / "made").mkdir()
+            shutil.chown(directory / "made", USER)
             shutil.copy(WATCHER, directory)
             for name, text in PROGRAMS.items():
                 (directory / name).write_text(IMPORTS + textwrap.dedent(text), encoding="utf-8")
