@@ -134,7 +134,7 @@ static __always_inline u64 current_regs(void)
 #endif
 }
 
-/* Whether a process is epolltop itself, whose instances are nobody's unless they were asked for. */
+/* Whether a process is epolltop itself: its instances count only if the user asks for them. */
 static __always_inline bool is_left_out(u32 tgid)
 {
 #ifdef INCLUDE_SELF
@@ -210,7 +210,7 @@ static __always_inline bool in_detail(u64 *next_ns, u64 now)
 	return true;
 }
 
-/* The event, whose process is set, is about what the current task does. */
+/* Writes the current task into an event as the actor. The event's process is set already. */
 static __always_inline void set_actor(struct event *event, struct calibration *known)
 {
 	event->tid = current_tid(known);
@@ -220,7 +220,7 @@ static __always_inline void set_actor(struct event *event, struct calibration *k
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 }
 
-/* What came of handing an event over: two errors say that this CPU has no buffer, none yet or none any more. */
+/* Counts whether an event was handed over. Two errors mean that this CPU has no buffer: not yet, or no longer. */
 static __always_inline void note_delivery(int error, struct totals *all)
 {
 	if (!error) {

@@ -57,7 +57,7 @@ static __always_inline int instance_created(void *ctx, u8 syscall, u32 argument,
 	instance.tid = current_tid(known);
 	instance.argument = argument;
 	instance.syscall = syscall;
-	/* What is created outside of the PID namespace is nobody's here, but known again where it ends. */
+	/* Created outside the PID namespace: it belongs to no process here. Noted, so that its release is recognised. */
 	if (!instance.tgid || is_left_out(instance.tgid)) {
 		if (file)
 			live_instances.update(&file, &instance);
@@ -124,9 +124,10 @@ int epoll_create1_sys_exit(struct sys_exit *args)
 
 /*
  * The same for 32-bit calls, which have no tracepoint of their own (ARCH_TRACE_IGNORE_COMPAT_SYSCALLS): the raw
- * tracepoint at the end of every system call. Arguments: registers, result. Only on demand, for its cost to all.
+ * tracepoint at the end of every system call. Arguments: registers, result. Attached only on demand, because it
+ * slows down every system call.
  *
- * A call of the x32 ABI is a 64-bit one whose number has a bit of its own; its arguments are where those of others are.
+ * A call of the x32 ABI is a 64-bit call. Its number has an extra bit, and its arguments are in the usual registers.
  * A kernel without x32 has no such call and answers ENOSYS.
  */
 #ifdef COMPAT

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: MIT
 /*
- * Probe epoll_ctl: an interest list was to be changed.
+ * Probe epoll_ctl: a task asked for a change of an interest list.
  *
  * Hook: the return of epoll_ctl(2) and of io_epoll_ctl, which is that call by io_uring, by fexit; else the syscall
  * tracepoint at the return of epoll_ctl(2), and the raw tracepoint where a request is handed to io_uring. Operation and
  * descriptor come from the registers saved at system call entry, and of a request from the request, so no enter probe is
  * needed. No kretprobe: a thread sleeps inside for the instance's mutex, and kretprobes of sleepers run out.
  *
- * Calls are summed by instance and process, those that failed by operation and errno, too. Nothing is streamed a call.
+ * The probe sums calls by instance and process, and failed calls also by operation and errno. It sends no events.
  * The sums do not tell how many watches there are: the kernel removes those of a closed file without a call.
  *
  * Cost: see the benchmark table in README.md. The syscall tracepoint adds some 50 ns to every system call of the machine,
  * unless another tracepoint on system calls already does, and the raw one as much to every request for io_uring; the
  * function probes add nothing to others.
  *
- * Blind spots: as a tracepoint, 32-bit calls, and what came of a request for io_uring. Requests for io_uring before Linux
- * 6.0, where the compiler keeps no function and no tracepoint tells the request. A descriptor that another thread closes
- * or replaces before the call returns counts for what it is then.
+ * Blind spots: as a tracepoint, 32-bit calls, and what came of a request for io_uring. Requests for io_uring before
+ * Linux 6.0, where the compiler keeps no function and no tracepoint tells the request. If another thread closes or
+ * replaces the descriptor before the call returns, the call counts for the file that the descriptor refers to then.
  *
- * A watch that is added within a second of its removal counts as such, if it is the same descriptor of the same inode: a
- * closed one whose number another file gets is no such watch. Each instance and process has eight places for the last
- * removals, by the lowest bits of the descriptor, so that a removal is forgotten when one with the same bits follows.
- * Eventfds, timers and the like have one inode in common, so one that replaces another one counts. Removals by calls and
- * additions by io_uring are matched, too.
+ * A watch that is added again within a second of its removal counts in `readd`, if descriptor and inode are the same.
+ * If the descriptor was closed and its number now refers to another file, it does not count. Each instance and process
+ * has eight places for the last removals, by the lowest bits of the descriptor, so that a removal is forgotten when one
+ * with the same bits follows. Eventfds, timers and the like share one inode, so one that replaces another counts.
+ * Removals by calls and additions by io_uring are matched, too.
  *
  * -D: CTLS_MAX, CTL_ERRORS_MAX, and where io_uring's requests have their own form, the offsets IO_KIOCB_CMD ... into them.
  */

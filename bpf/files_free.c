@@ -3,14 +3,14 @@
  * Probe files_free: an instance was released, because the last reference to its file was dropped.
  *
  * Hook: ep_eventpoll_release(inode, file) by fentry, else kprobe; else raw tracepoint kmem_cache_free, where the file
- * goes back to its slab cache: an object of the filp cache whose f_op is eventpoll_fops is an instance that ends.
+ * returns to its slab cache: an object of the filp cache with the f_op eventpoll_fops is an instance that ends.
  *
  * Cost: see the benchmark table in README.md. The slab hook adds about 40 ns to every free of a slab object; the
  * function probes add nothing.
  *
  * Blind spots: the actor is the task that dropped the last reference. It may be a kernel thread (descriptors in flight)
- * or a task that only looks: the iterator, and each call about /proc/PID/fd, holds a file while it looks at it. Then it
- * is not known who closed the last descriptor, and the release counts for the creator, if that is known.
+ * or a task that only looks: the iterator, and each call about /proc/PID/fd, holds a file while it looks at it. In that
+ * case nobody knows who closed the last descriptor, and the release counts for the creator, if the creator is known.
  * The slab hook is prompt only if files are freed in place (verified on 6.18). The loader tries it on an instance of its
  * own, and does not use it if the file comes back late or from another task.
  */
@@ -19,7 +19,7 @@
 #define PROC_SUPER_MAGIC	0x9fa0		/* include/uapi/linux/magic.h */
 #define ANON_INODE_FS_MAGIC	0x09041934
 
-/* What is read from there are the lines of /proc/PID/fdinfo, or a BPF iterator: not a socket with descriptors in flight. */
+/* Reads on these file systems return lines of /proc/PID/fdinfo or of a BPF iterator. They do not receive descriptors. */
 static __always_inline bool shows_files(u64 file)
 {
 	u64 magic = read8(read8(read8(file + FILE_F_INODE) + INODE_SB) + SB_MAGIC);
@@ -29,7 +29,7 @@ static __always_inline bool shows_files(u64 file)
 
 /*
  * Whether the current task is in a call that looks at the files of others and closes none: references are dropped at the
- * end of the call that took them. One that is killed closes its own, whatever call it was in.
+ * end of the call that took them. A killed task closes its own descriptors, whatever call it was in.
  */
 static __always_inline bool is_looking(void)
 {
@@ -88,8 +88,8 @@ static __always_inline int instance_released(void *ctx, u64 file)
 	if (found && is_left_out(instance.tgid))
 		return 0;
 	tgid = current_tgid(known);
-	/* Dropped from outside of the PID namespace: what was made there, too, is nobody's here; of what is older than the
-	 * trace, that is for the census to tell. */
+	/* A task outside the PID namespace dropped it. If it was also created outside, it belongs to no process here.
+	 * For an instance older than the trace, only a census can tell. */
 	if (!tgid && !instance.tgid) {
 		if (!found)
 			add_one(&all->untold_releases);

@@ -5,9 +5,9 @@
  * The stack is in the event's record (bpf_get_stack), not in a stack map with an id: a collision may refuse an id, a full
  * map takes no more, and an id that user space frees may name another stack by the time it is read.
  *
- * Blind spots: 32-bit programs on arm64, whose calls look different; their stacks end after the first frame. Data that by
- * chance looks like an address behind a call (one random word in 150) passes for a frame. If the program still runs,
- * user space leaves such a frame out.
+ * Blind spots: 32-bit programs on arm64, whose calls look different; their stacks end after the first frame. Data that
+ * happens to look like a return address (one random word in 150) passes for a frame. If the program still runs, user
+ * space leaves such a frame out.
  *
  * Memory in the kernel: a record of 0.7 kB per CPU. Only existing frames go into the perf buffer, 8 bytes each.
  *
@@ -25,11 +25,11 @@ struct with_stack {
 BPF_PERCPU_ARRAY(with_stack, struct with_stack, 1);
 
 /*
- * Frame pointers do not tell who called the function that enters the kernel, because libraries' wrappers of system calls
- * set up no frame; in those the top of the stack is the return address, or on arm64 the link register. Told is what the
- * code before the system call looks like: mov $number,%eax and syscall, after endbr64 or not; mov x8, #number and svc #0,
- * after bti c, a nop in its place, or neither. Whether a function begins there, so that nothing was pushed before, is for
- * user space to find out, which knows symbols.
+ * Frame pointers do not tell who called the function that enters the kernel, because libraries' wrappers of system
+ * calls set up no frame; in those the return address is at the top of the stack, or on arm64 in the link register. The
+ * probe reports what the code before the system call looks like: mov $number,%eax and syscall, after endbr64 or not;
+ * mov x8, #number and svc #0, after bti c, a nop in its place, or neither. User space knows symbols, and finds out
+ * whether a function begins there; if so, nothing was pushed before.
  */
 #ifdef MACHINE_X86_64
 static __always_inline void set_caller(struct stack *stack)

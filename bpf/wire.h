@@ -214,7 +214,7 @@ struct ctl_errors {
 	u64 errors;
 };
 
-/* Of all processes, kernel threads and what no map had room for included. */
+/* Of all processes, including kernel threads and calls that no map had room for. */
 struct totals {
 	u64 created;
 	u64 failed;
@@ -224,10 +224,10 @@ struct totals {
 	u64 failed_sampled_out;	/* failures without events */
 	u64 untold_releases;	/* releases without an event, of instances older than the trace */
 	u64 delivered;		/* events handed to the perf buffer */
-	u64 lost;		/* events that found it full, or that there was none for their CPU */
-	u64 no_buffer;		/* of these: there was none, because the CPU came, or came back, after the buffers */
+	u64 lost;		/* events that found the buffer full, or no buffer for their CPU */
+	u64 no_buffer;		/* of these: no buffer, because the CPU came online after the buffers were made */
 	u64 overflowed;		/* entries that found a map full */
-	u64 unattributed;	/* of created, failed and released: counted for no process, its entry found the map full */
+	u64 unattributed;	/* of created, failed and released: counted for no process, because the map was full */
 };
 
 /* An instance from its creation to its release. */
@@ -244,8 +244,8 @@ struct live_instance {
 
 /* One descriptor of one process, through the iterator. */
 struct holding {
-	u64 file;		/* 0: no descriptor, but the note that this process holds more than is told */
-	u64 created_ns;		/* 0 if the instance is older than the trace; then nothing is known of its creator */
+	u64 file;		/* 0: no descriptor; this process holds more than was reported */
+	u64 created_ns;		/* 0 if the instance is older than the trace; its creator is unknown then */
 	u64 creator_start_ns;
 	u64 start_ns;
 	u32 tgid;
@@ -258,20 +258,20 @@ struct holding {
 	u8 pad[2];
 };
 
-/* One pass of the census. User space writes what it may tell, and 0 into all else, before it begins. */
+/* One pass of the census. Before it begins, user space writes the bounds, and 0 into all other members. */
 struct pass {
 	u64 number;		/* another one for each */
-	u64 room;		/* holdings that may still be told */
-	u64 each;		/* holdings of one table that may be told */
-	u64 all;		/* holdings so far, told or not */
+	u64 room;		/* holdings that may still be reported */
+	u64 each;		/* holdings of one table that may be reported */
+	u64 all;		/* holdings so far, reported or not */
 	u64 most;		/* of one table */
-	u64 most_start_ns;	/* whose that is */
-	u64 task;		/* whose table is told now */
+	u64 most_start_ns;	/* start of its process */
+	u64 task;		/* whose table is reported now */
 	u64 held;		/* in it, so far */
 	u64 told;		/* of these */
 	u32 most_tgid;
-	u8 skips;		/* it was told already, by another thread */
-	u8 cut;			/* the note that there is more was told */
+	u8 skips;		/* another thread has reported it already */
+	u8 cut;			/* it was reported that there are more */
 	u8 pad[2];
 };
 
@@ -289,7 +289,7 @@ struct calibration {
 	u32 pid_level;		/* of that namespace */
 	u32 token;		/* during calibration, else 0 */
 	u32 caller;		/* thread */
-	u32 freed_by;		/* thread that gave file back: the caller, or release by slab is not prompt here */
+	u32 freed_by;		/* thread that freed the file; if it is not the caller, the slab hook is too late here */
 	u32 registered_by;	/* thread that called epoll_ctl(2) for file */
 	u32 entered_by;		/* thread that entered a wait on file */
 	u32 waited_by;		/* and returned */

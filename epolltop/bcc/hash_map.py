@@ -14,8 +14,8 @@ from epolltop.bcc import syscalls
 
 _NOEXIST = 1  # BPF_NOEXIST, include/uapi/linux/bpf.h
 _MOVING = 1024
-"""Entries of a full map that may come while it is read, in place of others that were read and went: without room for
-them the kernel leaves off before the end."""
+"""Extra room for entries. While a full map is read, new entries may replace those that were read already. Without this
+room the kernel stops before the end."""
 
 
 class HashMap:
@@ -24,7 +24,7 @@ class HashMap:
     def __init__(self, lib: Any, fd: int, max_entries: int, key: struct.Struct, value: struct.Struct) -> None:
         self._lib, self._fd, self._most = lib, fd, max_entries + _MOVING
         self.max_entries = max_entries
-        """For how many there is room."""
+        """The most entries that the map can have."""
         self._key, self._value = key, value
 
     @functools.cached_property
@@ -46,7 +46,7 @@ class HashMap:
         return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
 
     def raw_items(self) -> Iterable[tuple[bytes, bytes]]:
-        """The same as bytes, for who knows what most of them mean.
+        """The same as bytes, for callers that decode only some of them.
 
         Raises:
             OSError: the kernel refused.

@@ -29,7 +29,7 @@ def maxactive(version: tuple[int, ...]) -> int:
 
 
 def left_behind(entries: Iterable[str], targets: Iterable[str], has_ended: Callable[[int], bool]) -> list[str]:
-    """Names of the entries at these functions whose owners have ended.
+    """Names of the entries at these functions that were left behind: their owners have ended.
 
     Args:
         entries: lines of kprobe_events.

@@ -15,7 +15,7 @@ QUIET_POLLS = 5
 
 
 class Tide:
-    """Gives memory back after a flood of events or descriptors: it is free then, but still the process's."""
+    """After a flood of events or descriptors, returns free memory to the kernel. Until then the process keeps it."""
 
     def __init__(self, give_back: Callable[[], None]) -> None:
         """No flood so far."""
@@ -24,7 +24,7 @@ class Tide:
         self._held = 0  # the most descriptors since the last ebb
 
     def note(self, events: int, held: int) -> None:
-        """Takes in how many events a poll brought, and how many descriptors it knows of."""
+        """Notes how many events a poll returned, and how many descriptors are known."""
         self._held = max(self._held, held)
         ebbs = self._held - held >= FLOOD
         if ebbs:

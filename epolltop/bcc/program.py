@@ -51,7 +51,7 @@ def bpf_directory() -> Path:
 
 @contextlib.contextmanager
 def _inside(directory: Path) -> Iterator[None]:
-    """In another working directory, with all threads. A descriptor leads back: the former one may have no path."""
+    """Changes the working directory of all threads. Returns by descriptor: the former one may have no path."""
     former = os.open(os.curdir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.chdir(directory)
@@ -84,7 +84,7 @@ class Program:
 
         class Object(bcc.BPF):  # type: ignore[misc]
             def _trace_autoload(self) -> None:
-                """BCC would attach whatever is named kfunc__* at once and fail as a whole; ladders decide here."""
+                """BCC would attach all functions named kfunc__* at once, or none. Ladders decide instead."""
 
         self._bcc = bcc
         self._lib = bcc.lib
@@ -93,7 +93,9 @@ class Program:
         self._tracepoints: dict[str, int] = {}
         self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
         if not is_open(0):
-            os.open(os.devnull, os.O_RDONLY)  # else something of ours becomes 0, and libbcc closes that: see silenced
+            os.open(
+                os.devnull, os.O_RDONLY
+            )  # otherwise a descriptor of ours becomes 0, and libbcc closes it: see silenced
         said = ""
         os.environ["BCC_KERNEL_SOURCE"] = str(directory / "stub-headers")
         try:
@@ -138,7 +140,7 @@ class Program:
         self._attached[how, target] = bpf.funcs[name].fd
 
     def misses(self, how: str, target: str) -> int:
-        """How often the kernel left out a run of what is attached there; see `own_recursion_misses`."""
+        """How many runs of the program attached there the kernel skipped; see `own_recursion_misses`."""
         return own_recursion_misses(self._attached[how, target])
 
     @contextlib.contextmanager
@@ -159,9 +161,9 @@ class Program:
         return sum(map(own_run_time_ns, {self._attached[hook] for hook in hooks}))
 
     def _tracing(self, how: str, target: str) -> bytes:
-        """How BCC named a fentry or fexit program: since 0.29 with the module's name, and vmlinux for what is in none.
+        """The name that BCC gave a fentry or fexit program. Since 0.29 it contains the module or vmlinux.
 
-        Nothing of other kinds, which bear the names of their functions.
+        Empty for other kinds of programs, which keep the names of their functions.
         """
         prefix = {"fentry": b"kfunc__", "fexit": b"kretfunc__"}.get(how)
         if prefix is None:
@@ -215,9 +217,9 @@ class Program:
         return PerfBuffer(self._lib, self._object[name.encode()], self._bcc.utils.get_online_cpus)
 
     def iterator(self, program: str) -> Callable[[], io.FileIO]:
-        """Loads and links an iterator program; the answer begins a pass of it, which is read like a file.
+        """Loads and links an iterator program. The returned function begins a pass, which is read like a file.
 
-        Whoever began one closes it; what is still open goes with this object.
+        The caller closes each pass. `close` closes the last one if it is still open.
 
         Raises:
             AttachError: refused (no BTF, before Linux 5.8).
@@ -246,7 +248,7 @@ class Program:
         return begin
 
     def _load_iterator(self, program: str) -> int:
-        """Its descriptor. BCC is asked first, because it finds the type in a tenth of the time."""
+        """Its descriptor. BCC is tried first, because it finds the type in a tenth of the time."""
         name, lib, module = program.encode(), self._lib, self._object.module
         try:
             with silenced():
@@ -279,7 +281,7 @@ class Program:
         return HashMap(self._lib, table.map_fd, most, key, value)
 
     def close(self) -> None:
-        """Detaches everything, and gives back maps; buffers are to be closed before."""
+        """Detaches everything and frees the maps. Close the buffers first."""
         self.detach_all()
         if self._begun is not None:
             self._begun.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class Records:
-    """In the order in which they came. As an object each they would take half as much again."""
+    """In the order of arrival. A separate object for each would take 50 % more memory."""
 
     def __init__(self) -> None:
         """None so far."""

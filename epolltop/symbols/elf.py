@@ -19,12 +19,12 @@ from typing import NamedTuple
 from epolltop.runtime.pace import Deadline
 
 SYMBOLS_MAX = 1_400_000
-"""Symbols read of a table: 33 MB, 0.3 s. The rest of a larger one is ignored."""
+"""Symbols that are read from a table: 33 MB, 0.3 s. The rest of a larger table is ignored."""
 NAME_BYTES_MAX = 256
 SECTION_NAMES_BYTES_MAX = 1 << 14
 """The names of all sections of a file; of a program they have some 500 bytes."""
 COVERS_MAX = 1 << 20
-"""Pairs of a symbol and an address that it covers. Only a forged table has more, and it is not believed."""
+"""Pairs of a symbol and an address that it covers. Only a forged table has more, and is ignored."""
 SEGMENTS_MAX = 64
 """Segments of code; programs have one or two."""
 
@@ -46,7 +46,7 @@ class SymbolOffset(NamedTuple):
     """A position in a function, usually the return address of a call."""
 
     function: bytes
-    """The linker's name for it, a stranger's bytes."""
+    """The linker's name for it: hostile bytes."""
     into: int
     """Offset from the beginning of the function."""
 
@@ -67,13 +67,13 @@ def places(file: int, positions: Collection[int], deadline: Deadline) -> dict[in
         deadline: checked in each loop whose length the file decides.
 
     Raises:
-        TimeoutError: time is over; half a table does not settle any function.
+        TimeoutError: time is over; a partly read table does not determine any function.
         OSError: it cannot be read.
     """
     try:
         header = os.pread(file, _HEADER.size, 0)
         return _places(file, header, positions, deadline) if header.startswith(_MAGIC) else {}
-    except struct.error:  # cut off in the middle of what its headers promise
+    except struct.error:  # the file ends before the tables that its headers announce
         return {}
 
 
@@ -124,7 +124,7 @@ def _places(file: int, header: bytes, positions: Collection[int], deadline: Dead
 
 
 def _addresses(segments: list[tuple[int, ...]], positions: Collection[int]) -> dict[int, int]:
-    """The linker's addresses of the calls before those positions that are code."""
+    """The linker's addresses of the calls before those positions, for positions that are code."""
     loaded = sorted(
         (start, start + size, address - start)
         for kind, flags, start, address, _, size, _, _ in segments

@@ -6,7 +6,7 @@ import sys
 from typing import NamedTuple, TypeAlias
 
 POOL_BYTES_MAX = 16 << 20
-"""All stacks in use at a time: 3,000 deep ones or more. A program has some ten, unless it forges them."""
+"""Memory of all stacks in use: 3,000 deep ones or more. A program has about ten, unless it forges them."""
 
 NamedStack: TypeAlias = tuple[str, ...]
 """Readable frames, innermost first."""
@@ -24,7 +24,7 @@ class StackPool:
     """Bounds the memory of stacks: instances keep theirs for life, and strangers decide how many there are."""
 
     def __init__(self) -> None:
-        """Starts with one stack that nobody else ever has: its references are those of the pool itself."""
+        """Adds one stack that nobody else uses: its number of references is that of the pool itself."""
         lone = tuple(["nobody's"])
         self._entries = {lone: _Pooled(lone, 0)}
         self._bytes = 0

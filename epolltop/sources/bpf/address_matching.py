@@ -9,7 +9,8 @@ because the main thread has exited and another one's table, which had become its
 Where places of one file vouch for several instances, or files for the same one, those are settled first that are
 certain; what is left over has no name, for unknown is better than wrong.
 
-Where releases are not told nobody knows what lives: there a place vouches for what was created there last.
+If no probe reports releases, epolltop does not know which instances live. Then a place stands for the instance that was
+created there last.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ class Naming:
         """
         self._shares_table = shares_table
         self._creations: dict[_ProcessSlot, list[_Identity]] = {}  # since the last walk, at each place
-        self._taken: set[_ProcessSlot] = set()  # of these: what was there before is certainly elsewhere or gone
-        self._alive: dict[int, Event] = {}  # by address: creations; not of what was released, or no walk finds
+        self._taken: set[_ProcessSlot] = set()  # of these: the former instance there has certainly moved or gone
+        self._alive: dict[
+            int, Event
+        ] = {}  # creations by address, except instances that were released or that no walk finds
         self._found: dict[_ProcessSlot, _Identity] = {}  # by the last walk
         self._told = False  # whether releases are
         self._last: tuple[Sequence[Holding], Sequence[Holding]] = (), ()
@@ -61,17 +64,17 @@ class Naming:
     def _create(self, event: Event) -> None:
         live, place = self._alive.get(event.file), _place(event)
         if live and live.created_ns > event.created_ns:
-            return  # its successor at this address overtook it
+            return  # the event of the next instance at this address came first
         self._alive[event.file] = event
         self._changed = True
         if self._found.get(place, _NOTHING)[1] > event.created_ns:
-            return  # what was created at its place later overtook it
+            return  # the event of a later instance at its place came first
         self._creations.setdefault(place, []).append(_name(event))
         if self._shares_table(event.pid, event.tid):
             self._taken.add(place)
 
     def forget(self, is_over: Callable[[Event], bool]) -> None:
-        """Takes in which creations left nothing that is still alive, by other knowledge than events."""
+        """Takes in which created instances are known to have ended by other means than events."""
         over = {_name(event) for event in self._alive.values() if is_over(event)}
         if over:
             self._alive = {file: event for file, event in self._alive.items() if _name(event) not in over}
@@ -81,7 +84,7 @@ class Naming:
             self._changed = True
 
     def named(self, scanned: Sequence[Holding], later: Sequence[Event] = ()) -> Sequence[Holding]:
-        """What a walk found, by the addresses and creations of events where they are known.
+        """The holdings of a walk, named by the addresses and creation times of events where these are known.
 
         Args:
             scanned: by numbers; the very object of the last walk if it found the same.
@@ -104,7 +107,7 @@ class Naming:
         return holdings
 
     def _evidence(self, scanned: Sequence[Holding], during: Mapping[_ProcessSlot, Event]) -> dict[int, list[_Identity]]:
-        """What the places of each file vouch for."""
+        """The instances that the places of each file stand for."""
         evidence: dict[int, list[_Identity]] = {}
         for holding in scanned:
             place = holding.pid, holding.start, holding.fd
@@ -125,7 +128,7 @@ class Naming:
         return [name for name in candidates if not name[1] or self._lives(name)]
 
     def _lives(self, name: _Identity) -> bool:
-        """As far as is known: an address that is used again tells, too."""
+        """As far as is known: reuse of an address shows it, too."""
         event = self._alive.get(name[0])
         return event is not None and event.created_ns == name[1]
 
@@ -140,7 +143,7 @@ def _place(at: Event | Holding) -> _ProcessSlot:
 
 
 def _settled(evidence: dict[int, list[_Identity]]) -> dict[int, _Identity]:
-    """The files that must be what they are named; a name that is taken is none for others."""
+    """The files whose names are certain. A name that is taken cannot be another file's."""
     settled: dict[int, _Identity] = {}
     while True:
         single = {number: names[0] for number, names in evidence.items() if len(names) == 1}

@@ -19,7 +19,7 @@ from epolltop.sources.bpf.probes.spec import WITHOUT, Calibrate
 
 _LIFECYCLE = (epoll_create.PROBE.name, files_free.PROBE.name)
 _NOT_TRACED = "not traced"
-"""What a probe is attached to that is not wanted. For another one without a hook the census stands in."""
+"""Shown for a probe that is left out on demand. For any other probe without a hook, the census stands in."""
 
 
 def attach_probes(program: Program, ladders: Ladders, calibrate: Calibrate, *, compat: bool) -> Attachments:
@@ -29,7 +29,7 @@ def attach_probes(program: Program, ladders: Ladders, calibrate: Calibrate, *, c
         program: has their functions.
         ladders: what is tried.
         calibrate: tests what is attached.
-        compat: also attach what sees 32-bit tasks, at a cost, if the rung does not.
+        compat: attach another hook, at a cost, if the rung does not see 32-bit tasks.
 
     Raises:
         NoRung: a probe has none that holds.

@@ -152,7 +152,7 @@ class BpfSource:
         self._drain.start()
 
     def _climb(self, program: Program) -> None:
-        """Attaches the best that this kernel has of each ladder.
+        """Attaches the best hook of each probe and the best census that this kernel permits.
 
         Raises:
             SourceUnavailable: a ladder has no rung that holds.
@@ -183,7 +183,7 @@ class BpfSource:
         if self._stacks is not None:
             came = came.bearing(self._stacks.named(came, came.stack_bytes()))
         census = self._census.join(scanned, came)
-        # What the next poll tells if this one fails from here on.
+        # If this poll fails from here on, the next one reports these events.
         self._untold = (*self._untold, came)
         census = self._uncounted = census or self._uncounted
         if census and census.holdings is not self._holdings:
@@ -238,26 +238,26 @@ class BpfSource:
         program, self._program = self._program, None
         if program is None:
             return
-        # Before the drain is stopped: without probes a storm has an end, and so has the turn that it keeps.
+        # Detach before the drain stops: without probes a storm ends, so the drain's present turn ends, too.
         program.detach_all()
-        # A turn that goes on all the same reads memory that closing would free: then that goes with the process.
+        # If that turn still runs, it reads memory that closing would free. Then that stays until the process ends.
         if self._drain.stop():
             self._buffer.close()
             program.close()
 
     def _calibrate(self, program: Program) -> wire.Calibration:
-        """Creates an instance of our own, registers, waits and closes it under the probes' eyes; what they found out.
+        """Creates, changes, waits on and closes an instance of epolltop's own; returns what the probes learnt.
 
-        Until `_begin` the probes look at nothing else, or the first of them would count what the others do not see yet.
+        Until `_begin` the probes ignore all else. Otherwise the first one would count calls that the others do not see.
         """
         known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
-        # Bit 0 is no flag of epoll_create1 and never was, so the kernel refuses what no other thread will ask for.
+        # Bit 0 has never been a flag of epoll_create1. So the kernel refuses the token, and no other thread passes it.
         token = secrets.randbits(31) | 1
         program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(file=0, token=token, **_NOBODY)))
-        ctypes.CDLL(None).epoll_create1(token)  # Python's own refuses it without asking the kernel
+        ctypes.CDLL(None).epoll_create1(token)  # Python's own wrapper would refuse it without a system call
         with select.epoll() as own:
             with contextlib.suppress(OSError):
-                own.register(own.fileno())  # EINVAL, and a call all the same
+                own.register(own.fileno())  # fails with EINVAL, but the probe sees the call
             own.poll(0)
         return wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
 
@@ -268,22 +268,24 @@ class BpfSource:
         program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(token=0)))
 
     def _listen_again(self, no_buffer: tuple[int, ...]) -> None:
-        """Gives those CPUs a buffer that had none: they came after the start, or were switched off for a while."""
+        """Gives a buffer to CPUs that have none, because they came online after the start."""
         before, self._no_buffer = self._no_buffer or (0,) * len(no_buffer), no_buffer
         lacking = {cpu for cpu, (then, now) in enumerate(zip(before, no_buffer, strict=True)) if now > then}
-        self._renewed = lacking - self._renewed  # what was lost until those of the last poll had theirs is no sign
+        self._renewed = (
+            lacking - self._renewed
+        )  # CPUs renewed at the last poll lost events before their buffer was there
         for cpu in self._renewed:
             self._buffer.listen_again(cpu)
 
     def _free_live_instances(self, census: Census) -> None:
-        """Where no probe sees releases, frees the map entries of what a census no longer shows, so that there is room.
+        """If no probe sees releases: frees the map entries of instances that a census no longer shows, to make room.
 
-        They only take room: what a census did not show comes back as found, whatever is noted.
+        Nothing is lost by that: an instance that comes back counts as found with or without an entry.
         """
         held = {holding.file for holding in census.holdings}
         for (file,), noted in list(self._live_instances.items()):
             key = wire.FILE.pack(file)
-            # Asked again, because the address may have been used again meanwhile.
+            # Read again, because another instance may have the address by now.
             if noted[0] < census.started_ns and file not in held and self._live_instances.get(key) == noted:
                 self._live_instances.delete(key)
 

@@ -1,4 +1,4 @@
-"""The census: which process has which descriptor for which instance, healing whatever probes missed.
+"""The census: which process has which descriptor for which instance. It repairs what probes missed.
 
 Two ways, the first that the kernel allows: its task_file iterator, which names instances by their kernel address, or a
 walk through /proc with kcmp, which knows no addresses and learns them from the descriptors that creations returned.
@@ -51,10 +51,10 @@ class CensusTaker(Protocol):
     """Processes whose descriptors the last one could not read."""
 
     def take(self) -> Census | None:
-        """A census of this moment; None if there is too much for one call, and the next call continues."""
+        """A census of this moment; None if one call was not enough: the next call continues."""
 
     def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:
-        """Takes in, for the next census, of which descriptors it was read since whether they are closed on exec."""
+        """Takes in, for the next census, which descriptors are closed on exec, as far as that has been read since."""
 
     def join(self, census: Census | None, events: Sequence[Event]) -> Census | None:
         """The census in the names that events use.
@@ -114,7 +114,7 @@ class IteratorCensus:
             self._started_ns = now_ns()
             self._program.set_element("pass", wire.PASS.pack(*wire.Pass(self._number, self._room, self._each)))
             self._reading = IteratorPass(self._begin)
-        reading, self._reading = self._reading, None  # one that fails is over
+        reading, self._reading = self._reading, None  # if it fails, it does not continue
         raw = reading.go_on(until)
         if raw is None:
             self._reading = reading
@@ -125,7 +125,7 @@ class IteratorCensus:
         return True
 
     def _shares_anew(self) -> bool:
-        """Whether some tables were told whole at the cost of others: then all is asked once more."""
+        """Whether some tables were reported in full at the expense of others. Then the census is taken once more."""
         whole = [size.told for size in self._sizes if not size.is_cut]
         self._each = fair_share(whole, len(self._sizes) - len(whole), self._room)
         self._again = not self._again and self._each < max(whole, default=0)
@@ -133,7 +133,7 @@ class IteratorCensus:
 
     def _census(self) -> Census:
         if self._told != list(self._tables):
-            # Most processes hold what they held: 100,000 holdings take 45 ms to decode, 10 to be recognised.
+            # Most processes hold the same as before: to decode 100,000 holdings takes 45 ms, to recognise them 10 ms.
             tables = self._tables
             before = {table.holdings[0].pid: table.holdings for table in tables.values() if table.holdings}
             self._tables = {told: tables.get(told) or _decoded(told, before) for told in self._told}
@@ -158,7 +158,7 @@ class IteratorCensus:
 
 
 def _is_made_of(tables: Iterable[bytes], raw: bytes | bytearray) -> bool:
-    """Whether it is these and nothing else. Joined they would take 8 MB once more."""
+    """Whether the census consists of exactly these. Joining them to compare would take another 8 MB."""
     at = 0
     for table in tables:
         if not raw.startswith(table, at):
@@ -168,7 +168,7 @@ def _is_made_of(tables: Iterable[bytes], raw: bytes | bytearray) -> bool:
 
 
 def _decoded(told: bytes, before: Mapping[int, Sequence[Holding]]) -> _ProcessHoldings:
-    """A table, of the objects that stood for the same before: two censuses of 131,072 descriptors are 60 MB."""
+    """A table of the same objects as before, where they are equal: two censuses of 131,072 descriptors take 60 MB."""
     holdings, cut = wire.decode_table(told)
     known = {holding: holding for holding in before.get(holdings[0].pid, ())} if holdings else {}
     return _ProcessHoldings([known.get(holding, holding) for holding in holdings], cut)
@@ -182,7 +182,7 @@ class LiveInstances(NamedTuple):
     created_ns: Mapping[int, int]
     """By address."""
     whole: bool
-    """There was always room to note all."""
+    """No note was ever lost for want of room."""
 
 
 class ScanCensus:
@@ -210,7 +210,9 @@ class ScanCensus:
 
     def take(self) -> Census:
         if self._live_instances is not None:
-            self._noted = self._live_instances()  # first: what the scan shows was alive then, or came later
+            self._noted = (
+                self._live_instances()
+            )  # first: every instance in the scan was alive at this time, or came later
         scanned = self._scan.take()
         self.unseen, self.unreadable = scanned.unseen, scanned.unreadable
         return scanned.census
@@ -231,7 +233,7 @@ class ScanCensus:
         return replace(census, holdings=holdings)
 
     def _is_over(self, created: Event) -> bool:
-        """Whether the kernel no longer has that instance; no, if it cannot be told."""
+        """Whether the kernel is known to have released that instance."""
         last_ns = self._noted.created_ns.get(created.file, 0 if self._noted.whole else created.created_ns)
         return created.created_ns < self._noted.at_ns and last_ns != created.created_ns
 

@@ -36,18 +36,18 @@ class CounterMap:
         return {self._table.process_of(key) for key, _ in self._entries}
 
     def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
-        freed = self._forget_the_gone(alive)  # what is missing once is counted anew when it comes back
+        freed = self._forget_the_gone(alive)  # an entry that comes back is counted from 0 on
         records = self._table.decode(entry for entry in self._entries if entry[0] not in freed)
         return {self._table.member: records}
 
     def _forget_the_gone(self, alive: Container[ProcessKey]) -> set[tuple[int, ...]]:
-        """Deletes the entries of processes and instances that were gone a poll ago, if nothing was done since.
+        """Deletes the entries of processes and instances that were gone at the last poll and have not acted since.
 
         If a process acted while its entry is deleted, that would be in no count: so it must have ended. A census may
         hold what the process released last, but none is under way.
 
         Returns:
-            Keys of what was deleted.
+            Keys of the deleted entries.
         """
         released = self._of_released_instances()
         gone = {
@@ -65,9 +65,9 @@ class CounterMap:
         return quiet
 
     def _of_released_instances(self) -> set[tuple[int, ...]]:
-        """Keys of instances whose creation was seen, and that are there no more.
+        """Keys of instances that were created during the trace and have been released.
 
-        Asked when the map is half full, because all live instances are looked at: 20 ms if there are 100,000.
+        Called only when the map is half full, because it reads all live instances: 20 ms for 100,000.
         """
         instance_of = self._table.instance_of
         if instance_of is None or len(self._entries) <= self._map.max_entries // 2:

@@ -1,6 +1,6 @@
 """Which hook each probe gets: the first rung of its ladder that attaches, found by trying.
 
-Predicates lie: a kernel may list fentry and refuse it, or have kprobes compiled out. What was attached is shown.
+Checks in advance are unreliable: a kernel may list fentry and refuse it, or lack kprobes. The screen shows the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from epolltop.sources.bpf.probes import PROBES
 from epolltop.sources.bpf.probes.spec import WITHOUT, Hook, Ladder, Rung
 
 CENSUS_LADDER = "census"
-"""What the way to take a census is called among the probes."""
+"""The name of the ladder for the census, beside those of the probes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class NoRung(Exception):
 
 
 UNPROVEN = "unproven"
-"""How a rung failed that attached, but did not see an instance of epolltop's own."""
+"""The outcome of a rung that attached, but did not see an instance of epolltop's own."""
 
 
 def climb(program: Program, probe: str, ladder: Ladder, proof: Callable[[], bool]) -> Attached:

@@ -1,4 +1,4 @@
-"""Whether calls are left out of kprobes and tracepoints, and nobody tells how many.
+"""Whether the kernel skips kprobes and tracepoints without counting how often.
 
 While bpf(2) works on a map, the kernel runs no program of kprobes, kretprobes and tracepoints on that CPU (since 5.8
 bpf_disable_instrumentation). A kernel that may preempt itself (preempt=full) runs others there meanwhile: nothing that
@@ -19,7 +19,7 @@ _MODES = Path("/sys/kernel/debug/sched/preempt")
 
 
 def leaves_out(hows: Iterable[str], version: tuple[int, ...]) -> bool:
-    """Whether hooks of these kinds may miss something on this machine's kernel, of that version, uncounted."""
+    """Whether this machine's kernel, of that version, may skip hooks of these kinds without counting it."""
     return version < _COUNTED_SINCE and not _CONCERNED.isdisjoint(hows) and is_full(os.uname().version, _modes())
 
 

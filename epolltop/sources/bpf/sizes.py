@@ -1,4 +1,4 @@
-"""How much is held, told in detail and looked at: what a storm, or a machine full of instances, meets first."""
+"""How much is kept, reported in detail and read: the bounds that hold in a storm, or with very many instances."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from epolltop.bcc.drain import INTERVAL_S
 from epolltop.sources.bpf.wire import EVENT, STACK
 
 _RECORD_BYTES = EVENT.size + 16
-"""Of the buffer: before an event stand a head and a size, of 12 bytes, and all is padded to 8."""
+"""Of the buffer: 12 bytes precede each event, a header and its size; the whole is padded to 8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bounds of maps, buffer, detail and work. What finds no room is counted; what is not due waits."""
+    """Bounds of maps, buffer, detail and work. Entries without room are counted; work that is not due waits."""
 
     live_instances: int = 131_072
-    """Instances that are alive and were created under our eyes: 16 MB in the kernel."""
+    """Live instances that were created during the trace: 16 MB in the kernel."""
     processes: int = 32_768
     """Processes that acted and are not yet known to be gone: 4 MB in the kernel."""
     threads: int = 16_384
@@ -25,18 +25,18 @@ class Sizes:
     loops: int = 16_384
     """Pairs of thread and instance: room for over 10,000 loops and those that are gone, 16 MB in the kernel."""
     ctls: int = 16_384
-    """Pairs of process and instance, likewise, and a quarter as many ways in which calls failed: 5 MB in the kernel."""
+    """Pairs of process and instance, and a quarter as many ways in which calls failed: 5 MB in the kernel."""
     pages_per_cpu: int = 1024
     """Of the buffer, a power of two: 4 MB a CPU, if all of them stay within buffer_bytes."""
     buffer_bytes: int = 32 << 20
     records: int = 1 << 17
     """Events that may wait to be taken in: 13 MB, and 0.7 s of work. More stay in the buffer."""
     detail_per_s: int = 20_000
-    """Instances a second and process that are told in detail; above, events are left out and counted as sampled_out."""
+    """Instances per second that a process has events for. Further ones are counted in sampled_out."""
     burst_s: float = 0.25
     """How far a process may run ahead of that rate: 5,000 instances at once."""
     census_share: float = 0.05
-    """Of one core, for censuses: among 100,000 descriptors one takes 0.1 s, so the next one waits 2 s."""
+    """Share of a core for censuses: with 100,000 descriptors one takes 0.1 s, so the next one waits 2 s."""
 
     def pages(self, cpus: int) -> int:
         """Of each CPU's buffer: the largest power of two within both bounds; at least 8, unless less was asked for."""
@@ -62,7 +62,7 @@ class Sizes:
         return replace(self, records=records, detail_per_s=detail_per_s, burst_s=burst_s)
 
     def defines(self) -> dict[str, int]:
-        """What the C side is compiled with."""
+        """Macros for the compiler."""
         return {
             "LIVE_INSTANCES_MAX": self.live_instances,
             "PROCESSES_MAX": self.processes,
@@ -76,4 +76,4 @@ class Sizes:
 
 
 SIZES = Sizes().with_room(os.cpu_count() or 1)
-"""Those of the product, on this machine."""
+"""The default bounds."""

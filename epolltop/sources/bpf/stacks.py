@@ -30,7 +30,7 @@ SHARE = 0.1
 POLL_S_MAX = 0.4
 """For the names of one poll: the longest table of a file that is read takes 0.3 s."""
 STACKS_PER_POLL = 1000
-"""Different ones; those beyond are left out. A program has some ten, unless it forges its frame pointers."""
+"""Different stacks; further ones are left out. A program has about ten, unless it forges its frame pointers."""
 PLACES_MAX = 16_384
 """In files, remembered: 10 MB at most; programs have some ten each."""
 MODULE_CHARS_MAX = 40
@@ -47,7 +47,7 @@ class _File(NamedTuple):
 
 class _NamedFrame(NamedTuple):
     mapping: CodeMapping | None = None
-    """None: the program could not be asked."""
+    """None: the program could not be read."""
     place: elf.SymbolOffset | None = None
     """None: not looked up, or no symbol covers it."""
 
@@ -75,7 +75,7 @@ class Stacks:
         named: dict[tuple[int, int, bytes], NamedStack] = {}
         mount_lists = MountLists()
         with self._time.spend() as deadline:
-            # Few first: who brings many does not take the time of others.
+            # Programs with few stacks come first, so that one with many does not use up their time.
             for run, of_run in sorted(_by_run(events, stacks).items(), key=lambda item: len(item[1])):
                 for raw, stack in self._of_run(run, of_run, mount_lists, deadline):
                     kept = self._kept.keep(stack)
@@ -91,7 +91,7 @@ class Stacks:
     def _of_run(
         self, run: Run, stacks: Mapping[bytes, wire.Stack], mount_lists: MountLists, deadline: Deadline
     ) -> Iterator[tuple[bytes, NamedStack]]:
-        """One after the other, so that no more are made than there is room for."""
+        """Yields one at a time, so that no more are made than there is room for."""
         addresses = sorted({address for stack in stacks.values() for address in (*stack.frames, stack.caller)})
         try:
             deadline.require()
@@ -103,7 +103,7 @@ class Stacks:
             yield raw, tuple(_texts(stack, frames, texts))
 
     def _frames(self, there: Code, addresses: Iterable[int], deadline: Deadline) -> dict[int, _NamedFrame]:
-        """By address; what is no code has none."""
+        """By address; addresses that are not code have none."""
         by_mapping: dict[CodeMapping, list[int]] = {}
         for address in addresses:
             mapping = there.at(address)
@@ -120,7 +120,7 @@ class Stacks:
     def _look_up(
         self, there: Code, mapping: CodeMapping, positions: Iterable[int], deadline: Deadline
     ) -> dict[int, elf.SymbolOffset | None]:
-        """What the mapped file says; nothing if it is out of reach, or time is over."""
+        """The names in the mapped file; none if it is out of reach, or time is over."""
         if not mapping.inode or deadline.is_over:
             return {}
         try:
@@ -169,7 +169,7 @@ def _texts(stack: wire.Stack, frames: Mapping[int, _NamedFrame], texts: dict[int
     for depth, address in enumerate(stack.frames):
         frame = frames.get(address)
         if frame is None:
-            return  # no code: frame pointers led astray
+            return  # not code: a frame pointer was wrong
         yield _text(address, frame, texts)
         if not depth and stack.lead and frame.place and frame.place.into == stack.lead and stack.caller in frames:
             yield _text(stack.caller, frames[stack.caller], texts)

@@ -18,7 +18,7 @@ def ladder(machine: Machine | None) -> dict[str, Rung]:
         "fentry": (Hook("fentry", "ep_eventpoll_release"),),
         "kprobe": (Hook("kprobe", "ep_eventpoll_release", "ep_eventpoll_release_entry"),),
         "raw_tracepoint": (Hook("raw_tracepoint", "kmem_cache_free", "slab_object_freed"),),
-        "census": (),  # no hook: releases are derived from what one census shows and the next does not
+        "census": (),  # no hook: an instance is released if one census shows it and the next does not
     }
 
 

@@ -38,7 +38,7 @@ Rung = tuple[Hook, ...]
 Ladder = Mapping[str, Rung]
 """By name, best rung first. A rung without hooks always holds: the probe can be done without."""
 Calibrate = Callable[[], Calibration]
-"""Creates and closes an instance of epolltop's own under the probes' eyes; what they found out."""
+"""Creates and closes an instance of epolltop's own, and returns what the probes found out from it."""
 
 
 MapEntry = tuple[tuple[int, ...], tuple[int, ...]]
@@ -64,12 +64,12 @@ class KernelTable:
     value: CStruct
     decode: Callable[[Iterable[MapEntry]], Mapping[Any, Any]]
     process_of: Callable[[tuple[int, ...]], ProcessKey]
-    """Who did what is counted under a key: when that process has ended, the entry is deleted."""
+    """The process that a key belongs to. When it has ended, the entry is deleted."""
     instance_of: Callable[[tuple[int, ...]], tuple[int, int]] | None = None
     """File and time of creation of the instance that is counted under a key, 0 if it is older than the trace: when the
     instance is released, the entry may be deleted."""
     refused: str = ""
-    """The name in C of an array of one u64 that counts what found the map full; empty if struct totals has that."""
+    """The name in C of an array of one u64: entries that found the map full. Empty if struct totals counts them."""
 
 
 class TableReader(Protocol):
@@ -83,17 +83,17 @@ class TableReader(Protocol):
         """
 
     def processes(self) -> set[ProcessKey]:
-        """Who did something of what was read."""
+        """The processes that acted, according to what was read."""
 
     def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
-        """Members of the batch by name. What is over, of processes that are not alive and others, is deleted."""
+        """Members of the batch by name. Deletes entries of processes that are not alive, and others that are over."""
 
     def refused(self) -> int:
-        """What is counted nowhere, because a map was full."""
+        """Number of calls that are in no count, because a map was full."""
 
 
 class StandIn(TableReader, Protocol):
-    """What tells a part of what a probe would count, if the probe has no hook."""
+    """A reader that knows a part of the probe's counts without a hook."""
 
     def limits(self) -> Iterable[Limit]:
         """What it does not tell."""
@@ -106,7 +106,7 @@ class ProbeSpec:
     name: str
     """Also of its C file in bpf/ and of its page in docs/events/."""
     ladder: Callable[[Machine | None], Ladder]
-    """Its hooks on a machine; None: of an architecture that is not known, where functions have no names."""
+    """Its hooks on a machine; None: an unknown architecture, for which the names of functions are not known."""
     proof: Callable[[Calibrate], bool]
     """Whether what is attached now sees an instance of epolltop's own."""
     tells: frozenset[Kind] = frozenset()
@@ -114,11 +114,11 @@ class ProbeSpec:
     tables: tuple[KernelTable, ...] = ()
     """What it counts."""
     readers: tuple[Callable[[Program, Procfs], TableReader], ...] = ()
-    """What reads maps that are more than such tables."""
+    """Readers of maps that are more than such tables."""
     stand_ins: tuple[Callable[[Procfs], StandIn], ...] = ()
     """What is read without a hook."""
     by_io_uring: bool = False
-    """Programs may have io_uring do what it counts, and some of its hooks see that."""
+    """Programs can make these calls through io_uring, and some of its hooks see that."""
     limit: str = ""
     """The limit without it, an id of `model.limits`; empty if it cannot be left out."""
     compat: Hook | None = None
