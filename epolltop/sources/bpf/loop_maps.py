@@ -1,6 +1,6 @@
 """What the probe epoll_wait keeps of loops: read once a poll, decoded where it changed, deleted when it is over.
 
-Most loops do nothing from one poll to the next. Comparing the bytes of one takes 0.5 us, decoding it 8 us.
+Most loops do nothing from one poll to the next. Comparing the bytes of one takes 0.5 us, decoding it 5 us.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ class LoopMaps:
     def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
         self._forget_threads(alive)
         self._forget_loops()
-        loops, threads = self._loops.values(), self._threads.values()
-        none = LoopCounts()
+        loops = self._loops.values()
+        turns = {each.key: each.turn for each in self._threads.values()}
         return {
-            "loops": {each.key: none for each in threads} | {each.key: each.counts for each in loops},
+            "loops": dict.fromkeys(turns, LoopCounts()) | {each.key: each.counts for each in loops},
             "loop_times": {each.key: each.times for each in loops},
-            "turns": {each.key: each.turn for each in threads},
+            "turns": turns,
         }
 
     def refused(self) -> int:

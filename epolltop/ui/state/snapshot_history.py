@@ -17,7 +17,7 @@ ROW, EVENT, INSTANCE, HOLDER, REFERENCE = 1100, 370, 420, 150, 8
 """Bytes of a row that changed, with its history of rates, of an event, of an instance that changed, of a process as one
 of its holders, and of what a snapshot shares."""
 LOOP = 4000
-"""Of a loop that changed: 28 counters with their rates, three lists of buckets, and a histogram of each."""
+"""Of a loop that changed, at most: 18 counters, by how much they rose, and three lists of buckets."""
 
 NEAR = 3
 """The last snapshots, which keep their whole journals: 10,000 events are 4 MB."""
