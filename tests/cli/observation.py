@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.kernel.namespaces import last_child
@@ -48,7 +49,7 @@ def observed(act: Callable[[], object], *arguments: str, through: Sequence[str] 
 
 
 def _observes(pid: int) -> bool:
-    """Whether the last child has its probes; one that a shell runs before it may end at any moment."""
+    """Whether the last child observes; one that a shell runs before it may end at any moment."""
     try:
         return has_probes(last_child(pid))
     except FileNotFoundError:
@@ -62,5 +63,14 @@ def row_of(document: Document, pid: int) -> Document:
 
 
 def has_probes(pid: int) -> bool:
-    """Whether it is past attaching: beside the main, leaving and session threads one drains."""
-    return len(os.listdir(f"/proc/{pid}/task")) >= 4
+    """Whether it has attached its probes and taken its first census.
+
+    By then, beside the main, leaving and session threads, one drains; and all sleep: on a busy machine one that has
+    work left waits for a processor, which is no sleep.
+    """
+    for _ in range(5):
+        stats = [Path(f"/proc/{pid}/task/{tid}/stat").read_text() for tid in os.listdir(f"/proc/{pid}/task")]
+        if len(stats) < 4 or any(stat.rpartition(")")[2].split()[0] != "S" for stat in stats):
+            return False
+        time.sleep(0.02)
+    return True
