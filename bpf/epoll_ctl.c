@@ -34,6 +34,7 @@ BPF_TABLE("hash", struct ctl, struct ctl_counts, ctls, CTLS_MAX);
 BPF_ARRAY(ctls_refused, u64, 1);
 BPF_TABLE("hash", struct ctl_error, struct ctl_errors, ctl_errors, CTL_ERRORS_MAX);
 BPF_ARRAY(ctl_errors_refused, u64, 1);
+BPF_ARRAY(io_uring_waits, u64, 1);	/* requests, of the whole machine */
 
 static __always_inline void note_refusal(u64 *refused)
 {
@@ -155,6 +156,7 @@ KRETFUNC_PROBE(__arm64_sys_epoll_ctl, struct pt_regs *regs, long ret)
 /* Requests have a form of their own since Linux 6.0. */
 #ifdef IO_KIOCB_CMD
 #define IORING_OP_EPOLL_CTL	29	/* include/uapi/linux/io_uring.h */
+#define IORING_OP_EPOLL_WAIT	59	/* since Linux 6.15; before, the kernel refuses the number untold */
 #define EAGAIN			11	/* include/uapi/asm-generic/errno-base.h */
 
 static __always_inline int request_served(u64 request, int ret)
@@ -165,14 +167,22 @@ static __always_inline int request_served(u64 request, int ret)
 				read4(command + IO_EPOLL_FD), ret, true);
 }
 
-/* What comes of it is not known yet. */
+/*
+ * What comes of it is not known yet. No thread waits in a request to wait: when there are events, whoever enters the ring
+ * next takes them. So it is no turn of a loop, and such requests are only counted.
+ */
 int io_uring_submitted(struct bpf_raw_tracepoint_args *ctx)
 {
-	u64 request = ctx->args[0];
+	u64 request = ctx->args[0], *waits;
+	u8 operation = read4(request + IO_KIOCB_OPCODE);
+	int zero = 0;
 
-	if ((u8)read4(request + IO_KIOCB_OPCODE) != IORING_OP_EPOLL_CTL)
-		return 0;
-	return request_served(request, 0);
+	if (operation == IORING_OP_EPOLL_CTL)
+		return request_served(request, 0);
+	waits = io_uring_waits.lookup(&zero);
+	if (operation == IORING_OP_EPOLL_WAIT && waits)
+		add_one(waits);
+	return 0;
 }
 
 KRETFUNC_PROBE(io_epoll_ctl, void *request, unsigned int flags, int ret)

@@ -78,6 +78,7 @@ PREEMPTED = "preempted"  # probe
 IO_URING_UNSEEN = "io_uring_unseen"  # probe
 WAITS_LOOKED_AT = "waits_looked_at"
 WAITS_CLOSED = "waits_closed"  # processes
+WAITS_BY_IO_URING = "waits_by_io_uring"  # requests
 WAITS_CUT = "waits_cut"
 NO_STACKS = "no_stacks"  # as ONLY_PROC
 STACKS_NEED_BPF = "stacks_need_bpf"

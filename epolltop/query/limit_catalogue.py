@@ -148,6 +148,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         lambda limit: f"whether threads of {plural(limit.number('processes'), 'process')} wait could not be read",
         "run it as root, with CAP_SYS_PTRACE",
     ),
+    limits.WAITS_BY_IO_URING: CatalogueEntry(
+        "warn",
+        lambda limit: f"{plural(limit.number('requests'), 'wait')} through io_uring, of all processes, are in no count",
+    ),
     limits.WAITS_CUT: CatalogueEntry(
         "warn", f"there are more threads than one look at waits can take: {_AS_LAST_KNOWN}"
     ),

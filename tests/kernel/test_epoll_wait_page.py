@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from epolltop.model.limits import UNTRACED, Limit
+from epolltop.model.limits import UNTRACED, WAITS_BY_IO_URING, Limit
 from epolltop.model.loop_activity import LoopKey
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
@@ -121,6 +122,26 @@ def test_waits_by_32_bit_calls(waits: Observing, actor: Actor) -> None:
         pytest.skip("this kernel has no 32-bit calls")
     by_function = any("do_epoll_wait" in probe.attached_to for probe in waits.batch.source.probes)
     assert sum(loops(waits, actor.pid).values()) == (told if by_function else 0)
+
+
+@PROOFS(
+    "A wait through io_uring (`IORING_OP_EPOLL_WAIT`, since Linux 6.15) is in no count, because no thread waits in it. "
+    "If the probe `epoll_ctl` is at tracepoints, a note says how many the machine asked for."
+)
+def test_waits_through_io_uring_are_told_and_in_no_count(waits: Observing, actor: Actor) -> None:
+    def asked_for() -> int:
+        limits = waits.refresh().source.limits
+        return sum(limit.number("requests") for limit in limits if limit.id == WAITS_BY_IO_URING)
+
+    fd = actor.create()
+    _, writable = actor.do("watch", fd=fd, count=1)["targets"][0]
+    Path(f"/proc/{actor.pid}/fd/{writable}").write_bytes(b"x")
+    before = asked_for()
+    told = [actor.do("wait_by_io_uring", fd=fd) for _ in range(3)]
+    if told != [{"done": 1}] * 3:
+        pytest.skip(f"io_uring does not wait here: {told}")
+    assert asked_for() >= before + 3
+    assert not loops(waits, actor.pid)
 
 
 def test_left_out_it_is_not_known_and_nothing_else_changes(actor: Actor) -> None:

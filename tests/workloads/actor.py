@@ -446,6 +446,11 @@ def ctl_by_io_uring(fd: int, calls: list[list[int]]) -> Reply:
     return {"results": [rings.ctl_by_ring(fd, operation, target) for operation, target in calls]}
 
 
+def wait_by_io_uring(fd: int) -> Reply:
+    """Has io_uring wait on an instance that has events; what came of it."""
+    return rings.wait_by_ring(fd)
+
+
 def ctl_compat(fd: int, count: int) -> Reply:
     """32-bit calls of epoll_ctl to remove stdin, which is not watched; how many there were."""
     called = count if _has_compat_calls() else 0
@@ -513,7 +518,7 @@ _STEPS: dict[str, Callable[..., Reply]] = {
         send_in_circle, collect, wait, wait_for_signal, wait_in_thread, wake, create_in_thread, outlive_leader,
         own_table_in_thread,
         create_compat, pairs_compat, wait_compat, pipe, open_file, ctl, register_and_close, ctl_by_io_uring,
-        ctl_compat, rest, watch, register, refuse_creation, name, become,
+        wait_by_io_uring, ctl_compat, rest, watch, register, refuse_creation, name, become,
     )
 }  # fmt: skip
 

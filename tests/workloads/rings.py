@@ -16,8 +16,8 @@ _SETUP, _ENTER, _REGISTER = 425, 426, 427
 _REGISTER_FILES, _UNREGISTER_FILES = 2, 3
 _GETEVENTS, _FIXED_FILE = 1, 1
 _SQES = 0x10000000
-# include/uapi/linux/io_uring.h; since Linux 5.1, 5.6, 5.6, 6.8
-_OP_POLL_ADD, _OP_CLOSE, _OP_EPOLL_CTL, _OP_FIXED_FD_INSTALL = 6, 19, 29, 54
+# include/uapi/linux/io_uring.h; since Linux 5.1, 5.6, 5.6, 6.8, 6.15
+_OP_POLL_ADD, _OP_CLOSE, _OP_EPOLL_CTL, _OP_FIXED_FD_INSTALL, _OP_EPOLL_WAIT = 6, 19, 29, 54, 59
 _ENTRIES = 1
 # opcode, flags, ioprio, fd, off, addr, len, flags of the operation, user_data
 _SQE = struct.Struct("=BBHiQQIIQ")
@@ -51,6 +51,12 @@ def ctl_by_ring(fd: int, operation: int, target: int) -> dict[str, Any]:
     """A change of an interest list, for EPOLLIN, by IORING_OP_EPOLL_CTL."""
     event = ctypes.create_string_buffer(struct.pack("=IQ", 1, target), 16)
     return _alone(_SQE.pack(_OP_EPOLL_CTL, 0, 0, fd, target, ctypes.addressof(event), operation, 0, _AWAITED))
+
+
+def wait_by_ring(fd: int) -> dict[str, Any]:
+    """A wait on an instance that has events, by IORING_OP_EPOLL_WAIT."""
+    events = ctypes.create_string_buffer(16 * 8)
+    return _alone(_SQE.pack(_OP_EPOLL_WAIT, 0, 0, fd, 0, ctypes.addressof(events), 8, 0, _AWAITED))
 
 
 def install_from_ring(ring: int, index: int) -> dict[str, Any]:

@@ -130,8 +130,7 @@ class BpfSource:
             self.close()
             raise
         unhooked = [probe for probe in PROBES if not self._attachments.traces(probe.name)]
-        self._stand_ins = [(probe.name, made(self._procfs)) for probe in unhooked for made in probe.stand_ins]
-        self._tables: list[tuple[str, TableReader]] = [*self._stand_ins]
+        self._tables = [(probe.name, made(self._procfs)) for probe in unhooked for made in probe.stand_ins]
         self._tables += [
             (probe.name, reader)
             for probe in PROBES
@@ -294,7 +293,7 @@ class BpfSource:
         unseen = [*self._census.unseen, *self._attachments.limits(missed)]
         refusals = ((name, table.refused()) for name, table in self._tables)
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
-        unseen += itertools.chain.from_iterable(stand_in.limits() for _, stand_in in self._stand_ins)
+        unseen += itertools.chain.from_iterable(table.limits() for _, table in self._tables)
         unseen += self._throttle.limits
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census
+from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
 from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE
@@ -31,6 +32,9 @@ class CounterMap:
 
     def refused(self) -> int:
         return self._program.element(self._table.refused, _ONE)[0] if self._table.refused else 0
+
+    def limits(self) -> Iterable[Limit]:
+        return ()
 
     def processes(self) -> set[ProcessKey]:
         return {self._table.process_of(key) for key, _ in self._entries}

@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census, Holding
+from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import Procfs
@@ -86,6 +87,9 @@ class LoopMaps:
 
     def refused(self) -> int:
         return self._program.element("loops_refused", loop_wire.NUMBER)[0]
+
+    def limits(self) -> Iterable[Limit]:
+        return ()
 
     def _loop(self, key: bytes, raw: bytes, tick: int) -> _LoopEntry:
         before = self._loops.get(key)

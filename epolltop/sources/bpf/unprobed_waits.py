@@ -13,7 +13,7 @@ from epolltop.sources.seen_waits import SeenWaits
 
 
 class UnprobedWaits:
-    """Implements StandIn."""
+    """Implements TableReader."""
 
     def __init__(self, procfs: Procfs) -> None:
         self._waits = SeenWaits(procfs, self._instance_of)

@@ -9,6 +9,7 @@ from epolltop.bcc.machine import Machine
 from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey, CtlOperation
 from epolltop.model.limits import UNTRACED
 from epolltop.model.process import NS_PER_TICK, ProcessKey
+from epolltop.sources.bpf.io_uring_waits import IoUringWaits
 from epolltop.sources.bpf.probes.spec import WITHOUT, CStruct, Hook, KernelTable, MapEntry, ProbeSpec, Rung
 
 CTL = struct.Struct("=QQQI4x")
@@ -85,6 +86,7 @@ PROBE = ProbeSpec(
             refused="ctl_errors_refused",
         ),
     ),
+    readers=(IoUringWaits,),
     by_io_uring=True,
     limit=UNTRACED,
 )

@@ -91,12 +91,8 @@ class TableReader(Protocol):
     def refused(self) -> int:
         """Number of calls that are in no count, because a map was full."""
 
-
-class StandIn(TableReader, Protocol):
-    """A reader that knows a part of the probe's counts without a hook."""
-
     def limits(self) -> Iterable[Limit]:
-        """What it does not tell."""
+        """What else is in no count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +111,8 @@ class ProbeSpec:
     """What it counts."""
     readers: tuple[Callable[[Program, Procfs], TableReader], ...] = ()
     """Readers of maps that are more than such tables."""
-    stand_ins: tuple[Callable[[Procfs], StandIn], ...] = ()
-    """What is read without a hook."""
+    stand_ins: tuple[Callable[[Procfs], TableReader], ...] = ()
+    """Readers that know a part of it without a hook."""
     by_io_uring: bool = False
     """Programs can make these calls through io_uring, and some of its hooks see that."""
     limit: str = ""
