@@ -53,8 +53,8 @@ MUTANTS = {
     ),
     "time-away-ends-on-the-same-instance-only": Mutant(
         "epoll_wait.c",
-        "if (counts)\n\t\t\tcount_away(",
-        "if (counts && file_of(wait->fd) == turn->loop.file)\n\t\t\tcount_away(",
+        "if (counts && of_reader)\n\t\t\tcount_away(",
+        "if (counts && of_reader && file == turn->loop.file)\n\t\t\tcount_away(",
     ),
     "an-address-is-an-instance": Mutant(
         "epoll_wait.c", "(file != turn->loop.file || turn->generation != *of_instances)", "file != turn->loop.file"
