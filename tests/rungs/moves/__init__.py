@@ -61,6 +61,7 @@ MOVES: dict[Move, float] = {
     interest.replace_target: 2,
     waits.succeed: 1,
     waits.overtake: 1,
+    waits.renew: 1,
 }
 """Those that need what others prepared weigh more. A new one comes last: what a seed draws depends on the order."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 
-from tests.rungs.files import Asked, Ctl, Kind, Thread
+from tests.rungs.files import Asked, Call, Ctl, Kind, Thread
 from tests.rungs.random_run import RandomRun
 from tests.workloads.turns import WAITS
 
@@ -73,6 +73,18 @@ def succeed(run: RandomRun, thread: Thread) -> bool:
     run.kill(first.process)
     if same_pid_again(run, thread):
         turns(run, run.oracle.processes[-1].threads[0])
+    return True
+
+
+def renew(run: RandomRun, thread: Thread) -> bool:
+    """Instances come and go, often at one address, and each is waited on."""
+    if thread.refused:
+        return False
+    for _ in range(4):
+        fd = run.call(thread, Call(flags=0))["done"]
+        run.turns(thread, [(fd, Asked(_call(run), 8, 0))])
+        _, when = run.do(thread, "close", fd=fd)
+        run.oracle.close(thread, [fd], when)
     return True
 
 
