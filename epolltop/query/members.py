@@ -33,6 +33,8 @@ def _shared(row: InstanceOf, snapshot: Snapshot) -> bool | None:
 
 
 def _unattended_s(row: InstanceOf, snapshot: Snapshot) -> float | None:
+    if not snapshot.source.sees("waits"):
+        return None
     return max((unattended_s(each.loop, snapshot) for each in row.loops if each.loop.shared), default=None)
 
 
