@@ -60,6 +60,8 @@ class _Static:
     image: int
     """Where the program's stack began, see `Stat.stack_start`."""
     runtime_signs: tuple[str, ...] | None
+    is_loaded: bool
+    """The signs were read of a program that ran before: it has mapped its libraries."""
 
 
 class WaitingThread(NamedTuple):
@@ -81,7 +83,7 @@ class Procfs:
         Args:
             root: where the tree is.
             users: who names its users; None: the user database.
-            read_signs: tells of a tree and a pid which runtimes its code has a sign of; asked once a program.
+            read_signs: tells of a tree and a pid which runtimes its code has a sign of; asked twice a program.
         """
         self._root = root
         self._read_signs = read_signs
@@ -284,6 +286,7 @@ class Procfs:
         if directory is None:
             return None
         uid = directory.st_uid
+        goes_on = before is not None and (before.image, before.comm) == (stat.stack_start, stat.comm)
         return _Static(
             comm=stat.comm,
             # Processes found at the same moment (all, in the first scan) are not read again at the same moment.
@@ -297,14 +300,20 @@ class Procfs:
             ns_pid=before.ns_pid if before else next(reversed(self.ns_pids(pid)), None),
             compat=is_compat(self._root, pid),
             image=stat.stack_start,
-            runtime_signs=self._signs(pid, stat, before),
+            runtime_signs=self._signs(pid, before if goes_on else None),
+            is_loaded=goes_on,
         )
 
-    def _signs(self, pid: int, stat: Stat, before: _Static | None) -> tuple[str, ...] | None:
-        """Read again if the process executed another program since, or they could not be read."""
-        goes_on = before is not None and (before.image, before.comm) == (stat.stack_start, stat.comm)
-        known = before.runtime_signs if before and goes_on else None
-        return self._read_signs(self._root, pid) if known is None else known
+    def _signs(self, pid: int, before: _Static | None) -> tuple[str, ...] | None:
+        """Read twice: Python's selectors try an instance out while it starts, before it maps asyncio.
+
+        Read again, too, if they could not be read.
+        """
+        known = before.runtime_signs if before else None
+        if before and known is not None and before.is_loaded:
+            return known
+        found = self._read_signs(self._root, pid)
+        return known if found is None else found
 
     def _arguments_bytes(self, pid: int) -> int | None:
         """Length of a command line; None if the kernel does not say."""
