@@ -20,6 +20,8 @@ KEPT = 1.5
 """Times what it took before the storm, at most: what is remembered on purpose, and what allocators cannot give back."""
 WARM = 24
 """Ticks until everything that is shown was shown before."""
+RENEWED_MB = 400.0
+"""For 131,072 instances that are all new within ten seconds: those before them are in the history still."""
 
 pytestmark = [
     pytest.mark.kernel,
@@ -53,9 +55,9 @@ def test_the_memory_of_a_storm_is_given_back(hostile: Path, capsys: pytest.Captu
                     )
 
 
-@pytest.mark.parametrize("attack", ["replaced", "renewed"])
+@pytest.mark.parametrize(("attack", "most_mb"), [("replaced", PEAK_MB), ("renewed", RENEWED_MB)])
 def test_a_full_census_of_which_a_part_is_always_new_is_bounded_in_memory(
-    hostile: Path, attack: str, capsys: pytest.CaptureFixture[str]
+    hostile: Path, attack: str, most_mb: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Inherited, slightly more descriptors than one census tells, so that all are told in another way again and again.
 
@@ -72,4 +74,4 @@ def test_a_full_census_of_which_a_part_is_always_new_is_bounded_in_memory(
 
     report(capsys, attack, verdicts)
     for name, verdict in verdicts.items():
-        assert verdict.peak_mb < PEAK_MB, name
+        assert verdict.peak_mb < most_mb, name
