@@ -137,6 +137,19 @@ def test_a_thread_that_went_on_to_another_instance_is_not_away_from_the_first() 
     assert (other.is_elsewhere, other.lag_ns(NOW)) == (False, 9)
 
 
+def test_a_thread_is_not_away_from_an_instance_that_is_gone() -> None:
+    left = {LOOP: turn(NOW - 3 * SECOND_NS, NOW - 2 * SECOND_NS)}
+    there, gone = tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=1)}, left), tick(NOW, {}, left, held=())
+    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left))] == [2 * SECOND_NS]
+    assert not rows(there, gone)
+
+
+def test_a_thread_that_waits_in_vain_for_what_is_no_instance_is_away_from_it() -> None:
+    nothing = loop(file=0)
+    one = row(tick(NOW, {nothing: LoopCounts(waits=9, bad_descriptor=9)}, {nothing: turn(NOW - MS, NOW - MS)}, held=()))
+    assert one.lag_ns(NOW) == MS
+
+
 def test_histograms_are_of_the_window_and_so_are_the_longest() -> None:
     world = World()
     window, slow = world.open_window(), world.open_window()
