@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="KERNEL", help=f"of {', '.join(names)}; all without")
     parser.add_argument("--markdown", action="store_true", help="put the table into docs/kernels.md, too")
-    parser.add_argument("--seeds", type=int, default=3, help="random workloads a rung (%(default)s)")
+    parser.add_argument("--seeds", type=int, default=2, help="random workloads a rung (%(default)s)")
     parser.add_argument("--timeout", type=float, default=900, metavar="S", help="of one guest (%(default)s)")
     return parser
 
