@@ -105,7 +105,7 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           json_help="Time of creation, if that was seen."),
     Field("stack", "STACK", 40, "text", lambda row, _: stack_text(row.instance.stack),
           "Functions of the creator's user stack, innermost first, if --stacks took it.", shown=False,
-          json=lambda row, _: list(row.instance.stack) or None, many=True, optional=True,
+          json=lambda row, _: list(row.instance.stack) or None, many=True,
           json_help="Functions of the creator's user stack, innermost first, if --stacks took it; see below."),
     Field("id", "ID", 0, "text", lambda row, _: row.instance.id,
           "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",

@@ -61,6 +61,7 @@ INSTANCE: Shape = {
     "size": (int, NONE),
     "flags": (list, NONE),
     "watches": (int, NONE),
+    "stack": (list, NONE),
 }
 EVENT: Shape = {
     **dict.fromkeys(("timestamp", "argsNum"), int),
