@@ -285,11 +285,11 @@ def test_resizing(terminal: Terminal, actor: Actor) -> None:
     start(terminal, actor)
     for width, height in ((20, 5), (80, 24), (60, 15), (250, 70), (20, 5), (120, 36)):
         terminal.resize(width, height)
-        wanted = "Filter" if width < 60 else f" {actor.pid} "
+        wanted = "/ Filt" if width < 60 else f" {actor.pid} "
 
         def drawn(screen: str, wanted: str = wanted) -> bool:
             first, *_, last = screen.splitlines()
-            return first.startswith(" epolltop") and "Filter" in last and wanted in screen
+            return first.startswith(" epolltop") and "/ Filt" in last and wanted in screen
 
         screen = terminal.until(drawn)
         assert max(map(len, screen.splitlines())) <= width
