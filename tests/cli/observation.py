@@ -52,7 +52,7 @@ def _observes(pid: int) -> bool:
     """Whether the last child observes; one that a shell runs before it may end at any moment."""
     try:
         return has_probes(last_child(pid))
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before its file is opened, or read
         return False
 
 
