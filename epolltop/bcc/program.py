@@ -93,9 +93,8 @@ class Program:
         self._tracepoints: dict[str, int] = {}
         self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
         if not is_open(0):
-            os.open(
-                os.devnull, os.O_RDONLY
-            )  # otherwise a descriptor of ours becomes 0, and libbcc closes it: see silenced
+            # Otherwise a descriptor of ours becomes 0, and libbcc closes it: see silenced.
+            os.open(os.devnull, os.O_RDONLY)
         said = ""
         os.environ["BCC_KERNEL_SOURCE"] = str(directory / "stub-headers")
         try:

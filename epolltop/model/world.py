@@ -62,9 +62,8 @@ class World:
         self._alive: Mapping[ProcessKey, Process] = {}
         self._leaving: set[ProcessKey] = set()  # gone, but perhaps still in a census, or in what is told late
         self._users: dict[int, str] = {}  # of exited actors
-        self._exited_actors: dict[
-            ProcessKey, Event
-        ] = {}  # gone before /proc was asked: their last event speaks for them
+        self._exited_actors: dict[ProcessKey, Event] = {}
+        """Gone before /proc was asked: their last event speaks for them."""
         self._tallies = Tallies()
         self._loops = Loops()
         self._ctl: Mapping[CtlKey, CtlCounts] = {}

@@ -40,9 +40,8 @@ class Naming:
         self._shares_table = shares_table
         self._creations: dict[_ProcessSlot, list[_Identity]] = {}  # since the last walk, at each place
         self._taken: set[_ProcessSlot] = set()  # of these: the former instance there has certainly moved or gone
-        self._alive: dict[
-            int, Event
-        ] = {}  # creations by address, except instances that were released or that no walk finds
+        self._alive: dict[int, Event] = {}
+        """Creations by address, except instances that were released or that no walk finds."""
         self._found: dict[_ProcessSlot, _Identity] = {}  # by the last walk
         self._told = False  # whether releases are
         self._last: tuple[Sequence[Holding], Sequence[Holding]] = (), ()

@@ -270,9 +270,8 @@ class BpfSource:
         """Gives a buffer to CPUs that have none, because they came online after the start."""
         before, self._no_buffer = self._no_buffer or (0,) * len(no_buffer), no_buffer
         lacking = {cpu for cpu, (then, now) in enumerate(zip(before, no_buffer, strict=True)) if now > then}
-        self._renewed = (
-            lacking - self._renewed
-        )  # CPUs renewed at the last poll lost events before their buffer was there
+        # CPUs renewed at the last poll lost events before their buffer was there.
+        self._renewed = lacking - self._renewed
         for cpu in self._renewed:
             self._buffer.listen_again(cpu)
 

@@ -210,9 +210,8 @@ class ScanCensus:
 
     def take(self) -> Census:
         if self._live_instances is not None:
-            self._noted = (
-                self._live_instances()
-            )  # first: every instance in the scan was alive at this time, or came later
+            # First: every instance in the scan was alive at this time, or came later.
+            self._noted = self._live_instances()
         scanned = self._scan.take()
         self.unseen, self.unreadable = scanned.unseen, scanned.unreadable
         return scanned.census

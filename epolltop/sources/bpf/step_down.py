@@ -3,9 +3,9 @@
 A machine is watched while something is wrong with it, so watching may not become what is wrong. What epolltop takes is
 the CPU time of its own threads, and the run time of the probe of waits in the threads that it watches. Only the latter
 has no bound of its own: it grows with the waits, of which a busy poller makes a million a second. So both together have
-a budget. Over it, of each loop only so many waits a second are measured: their times are in the
-histograms, and the event that they returned first is looked at. All waits are counted all the same, and sums of times
-go on (bpf/sampling.h). A loop that waits less often is measured as before.
+a budget. Over it, of each loop only so many waits a second are measured: their times are in the histograms, and the
+event that they returned first is looked at. All waits are counted all the same, and sums of times go on
+(bpf/sampling.h). A loop that waits less often is measured as before.
 
 A step down is taken at once. It is taken back slowly, and only if there is much room then. None is taken that would not
 help: a poller may cost more than the budget however little of it is measured.
