@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from typing import NamedTuple
 
+from epolltop.model.open_enum import OpenEnum
 from epolltop.model.process import ProcessKey
 
 
-class CtlOperation(enum.IntEnum):
+class CtlOperation(OpenEnum):
     """What epoll_ctl was asked for, as the kernel numbers it."""
 
     UNKNOWN = 0
@@ -16,11 +16,6 @@ class CtlOperation(enum.IntEnum):
     ADD = 1
     DEL = 2
     MOD = 3
-
-    @classmethod
-    def _missing_(cls, value: object) -> CtlOperation:
-        """A recording may come from a later epolltop, which knows more operations."""
-        return cls.UNKNOWN
 
 
 class CtlKey(NamedTuple):

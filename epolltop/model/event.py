@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from epolltop.model.bounds import FRAMES_MAX, Frame, Name, Ticks
+from epolltop.model.open_enum import OpenEnum
 from epolltop.model.process import ProcessKey
 
 
@@ -23,17 +24,12 @@ class Kind(enum.IntEnum):
     """A census no longer shows an instance whose release no event announced."""
 
 
-class Syscall(enum.IntEnum):
+class Syscall(OpenEnum):
     """The call that created an instance."""
 
     UNKNOWN = 0
     EPOLL_CREATE = 1
     EPOLL_CREATE1 = 2
-
-    @classmethod
-    def _missing_(cls, value: object) -> Syscall:
-        """A recording may come from a later epolltop, which knows more calls."""
-        return cls.UNKNOWN
 
 
 class Event(NamedTuple):

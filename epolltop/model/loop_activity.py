@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 from typing import NamedTuple
 
 from epolltop.model.bounds import Name
+from epolltop.model.open_enum import OpenEnum
 from epolltop.model.process import ProcessKey
 
 
@@ -83,18 +83,13 @@ class LoopTimes(NamedTuple):
     poll_delay_max_ns: int = 0
 
 
-class WaitCall(enum.IntEnum):
+class WaitCall(OpenEnum):
     """The call by which a thread waits."""
 
     UNKNOWN = 0
     EPOLL_WAIT = 1
     EPOLL_PWAIT = 2
     EPOLL_PWAIT2 = 3
-
-    @classmethod
-    def _missing_(cls, value: object) -> WaitCall:
-        """A recording may come from a later epolltop, which knows more calls."""
-        return cls.UNKNOWN
 
 
 TIMEOUT_UNKNOWN = -2
