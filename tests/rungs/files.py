@@ -75,6 +75,11 @@ class Asked:
     """There is memory where the events are to go."""
 
 
+ADD, DEL, MOD = 1, 2, 3  # EPOLL_CTL_ADD and following, include/uapi/linux/eventpoll.h
+NOT_OPEN = 1_000_000
+"""A descriptor that no process has."""
+
+
 class Ctl(NamedTuple):
     """A change of an interest list, as calls have it."""
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import select
 
-from tests.rungs.files import Ctl, Kind, Thread
+from tests.rungs.files import ADD, DEL, MOD, NOT_OPEN, Ctl, Kind, Thread
 from tests.rungs.random_run import RandomRun
 
 from . import sockets
 
-_ADD, _DEL, _MOD, _UNKNOWN = 1, 2, 3, 9
+_UNKNOWN = 9
 _CHANGES_MAX = 8
-_NOT_OPEN = 1_000_000
 _EVENTS = (
     select.EPOLLIN,
     select.EPOLLIN,
@@ -38,8 +37,8 @@ def replace(run: RandomRun, thread: Thread) -> bool:
         return False
     target, pause_s = run.random.choice(run.fds(thread, Kind.SOCKET)), run.random.choice([0, 0.1, 1.1])
     others = [_any(run, thread, fd) for _ in range(run.random.choice([0, 1]))]
-    add = Ctl(fd, _ADD, target)
-    run.change(thread, [add, Ctl(fd, _DEL, target, pause_s=pause_s), *others, add])
+    add = Ctl(fd, ADD, target)
+    run.change(thread, [add, Ctl(fd, DEL, target, pause_s=pause_s), *others, add])
     return True
 
 
@@ -49,19 +48,19 @@ def replace_target(run: RandomRun, thread: Thread) -> bool:
     if fd is None or len(fds) < 2:
         return False
     over, other = run.random.sample(fds, 2)
-    run.change(thread, [Ctl(fd, _ADD, over), Ctl(fd, _DEL, over)])
+    run.change(thread, [Ctl(fd, ADD, over), Ctl(fd, DEL, over)])
     _, when = run.do(thread, "dup2", fd=other, over=over)
     run.oracle.put(thread, over, thread.table.slots[other].file, when, cloexec=False)
-    run.change(thread, [Ctl(fd, _ADD, over)])
+    run.change(thread, [Ctl(fd, ADD, over)])
     return True
 
 
 def change_by_ring(run: RandomRun, thread: Thread) -> bool:
     """A request for io_uring."""
-    fd, target = run.pick(thread), run.random.choice([_NOT_OPEN, *run.fds(thread, None)])
+    fd, target = run.pick(thread), run.random.choice([NOT_OPEN, *run.fds(thread, None)])
     if fd is None:
         return False
-    operation = run.random.choice([_ADD, _ADD, _DEL, _MOD])
+    operation = run.random.choice([ADD, ADD, DEL, MOD])
     reply, when = run.do(thread, "ctl_by_ring", fd=fd, operation=operation, target=target)
     if reply.get("errno") == errno.EPERM:
         return False
@@ -71,7 +70,7 @@ def change_by_ring(run: RandomRun, thread: Thread) -> bool:
 
 def _any(run: RandomRun, thread: Thread, fd: int) -> Ctl:
     draw = run.random
-    operation = draw.choice([_ADD, _ADD, _MOD, _DEL])
+    operation = draw.choice([ADD, ADD, MOD, DEL])
     targets: list[int | None] = list(run.fds(thread, None))
     those = run.fds(thread, Kind.SOCKET)
     if those and draw.random() < 0.5:
@@ -79,5 +78,5 @@ def _any(run: RandomRun, thread: Thread, fd: int) -> Ctl:
     if draw.random() < 0.8:
         return Ctl(fd, operation, draw.choice(targets), draw.choice(_EVENTS))
     operation = draw.choice([operation, _UNKNOWN])
-    target = draw.choice([fd, None, _NOT_OPEN, draw.choice(targets)])
-    return Ctl(draw.choice([fd, _NOT_OPEN, *run.fds(thread, None)]), operation, target, has_event=draw.random() < 0.7)
+    target = draw.choice([fd, None, NOT_OPEN, draw.choice(targets)])
+    return Ctl(draw.choice([fd, NOT_OPEN, *run.fds(thread, None)]), operation, target, has_event=draw.random() < 0.7)

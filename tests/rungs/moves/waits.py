@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 
-from tests.rungs.files import Asked, Call, Ctl, Kind, Thread
+from tests.rungs.files import ADD, NOT_OPEN, Asked, Call, Ctl, Kind, Thread
 from tests.rungs.random_run import RandomRun
 from tests.workloads.turns import WAITS
 
@@ -15,8 +15,6 @@ from .processes import execute, may_start, same_pid_again
 _MS = 1_000_000
 _AN_HOUR = 3_600_000 * _MS
 _TURNS_MAX = 12
-_NOT_OPEN = 1_000_000
-_ADD = 1  # EPOLL_CTL_ADD
 
 
 def wait(run: RandomRun, thread: Thread) -> bool:
@@ -45,7 +43,7 @@ def feed(run: RandomRun, thread: Thread) -> bool:
     fd = run.random.choice([fd for fd in fds if thread.table.slots[fd].file in waited] or fds)
     change = Ctl(
         fd,
-        _ADD,
+        ADD,
         run.random.choice(run.fds(thread, Kind.SOCKET)),
         select.EPOLLOUT | run.random.choice([0, select.EPOLLET]),
     )
@@ -106,7 +104,7 @@ def _turn(run: RandomRun, thread: Thread, fd: int) -> tuple[int, Asked]:
     most, usual = run.random.choice([1, 7, 8, 64]), run.random.random() < 0.7
     if usual:
         return fd, Asked(call, most, ms * _MS + ns)
-    others = [fd, _NOT_OPEN, *run.fds(thread, None)]
+    others = [fd, NOT_OPEN, *run.fds(thread, None)]
     most = run.random.choice([most, 0, -1])
     return run.random.choice(others), Asked(call, most, ms * _MS, has_room=run.random.random() < 0.5)
 
