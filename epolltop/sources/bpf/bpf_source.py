@@ -43,9 +43,10 @@ from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
-from epolltop.sources.bpf.probes.spec import ProbeSpec, TableReader
+from epolltop.sources.bpf.probes.spec import ProbeSpec
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stacks import Stacks
+from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.throttle import Throttle
 from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census
-from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
-from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE
+from epolltop.sources.bpf.table_reader import TableReader
+from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE, NUMBER
 
-_ONE = struct.Struct("=Q")
 
-
-class CounterMap:
-    """Implements TableReader: deletes the entries of processes that have ended, and of instances for want of room."""
+class CounterMap(TableReader):
+    """Deletes the entries of processes that have ended, and of instances for want of room."""
 
     def __init__(self, program: Program, table: KernelTable, has_ended: Callable[[ProcessKey], bool]) -> None:
         self._table, self._has_ended = table, has_ended
@@ -27,14 +24,11 @@ class CounterMap:
         self._entries: list[MapEntry] = []
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
 
-    def read(self, _census: Census | None) -> None:
+    def read(self, census: Census | None) -> None:
         self._entries = list(self._map.items())
 
     def refused(self) -> int:
-        return self._program.element(self._table.refused, _ONE)[0] if self._table.refused else 0
-
-    def limits(self) -> Iterable[Limit]:
-        return ()
+        return self._program.element(self._table.refused, NUMBER)[0] if self._table.refused else 0
 
     def processes(self) -> set[ProcessKey]:
         return {self._table.process_of(key) for key, _ in self._entries}

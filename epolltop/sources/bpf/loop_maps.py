@@ -11,13 +11,13 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census, Holding
-from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.earlier_waits import EarlierWaits
-from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE
+from epolltop.sources.bpf.table_reader import TableReader
+from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE, NUMBER
 
 _THREADS, _INSTANCES = 200, 2000
 """Threads, and instances, of which it is asked a poll whether they are there still: 2 ms, and 4 ms."""
@@ -42,8 +42,8 @@ class _TurnEntry(NamedTuple):
     is_quiet: bool
 
 
-class LoopMaps:
-    """Implements TableReader."""
+class LoopMaps(TableReader):
+    """The maps threads and loops."""
 
     def __init__(self, program: Program, procfs: Procfs) -> None:
         self._program = program
@@ -63,7 +63,7 @@ class LoopMaps:
 
     def read(self, census: Census | None) -> None:
         over, self._tick = self._tick, self._tick + 1
-        self._program.set_element("tick", loop_wire.NUMBER.pack(self._tick))
+        self._program.set_element("tick", NUMBER.pack(self._tick))
         self._earlier.look(census)
         # A thread that has a loop has a turn, so that turns are read later.
         self._loops = {key: self._loop(key, raw, over) for key, raw in self._loop_map.raw_items()}
@@ -86,10 +86,7 @@ class LoopMaps:
         }
 
     def refused(self) -> int:
-        return self._program.element("loops_refused", loop_wire.NUMBER)[0]
-
-    def limits(self) -> Iterable[Limit]:
-        return ()
+        return self._program.element("loops_refused", NUMBER)[0]
 
     def _loop(self, key: bytes, raw: bytes, tick: int) -> _LoopEntry:
         before = self._loops.get(key)
@@ -139,7 +136,7 @@ class LoopMaps:
 
     def _released(self, loops: Iterable[bytes]) -> list[bytes]:
         """Those whose instances are released. That begins another generation of instances."""
-        (generation,) = self._program.element("generation", loop_wire.NUMBER)
+        (generation,) = self._program.element("generation", NUMBER)
         if generation != self._generation:
             self._generation, self._lasting = generation, set()
         asked = list(self._next_instances.of([raw for raw in loops if raw not in self._lasting]))

@@ -22,8 +22,6 @@ _MAXIMA_AT = _COUNTERS
 _WAITING_AT = _MAXIMA_AT + 2 * _MAXIMA
 _AWAY_AT = _WAITING_AT + TIME_BUCKETS
 _POLL_DELAY_AT = _AWAY_AT + TIME_BUCKETS
-NUMBER = struct.Struct("=Q")
-"""Of a tick; of what was refused."""
 
 _CALLS: Mapping[int, WaitCall] = {int(call): call for call in WaitCall}
 _TIMEOUT_INFINITE = -1

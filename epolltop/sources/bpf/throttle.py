@@ -10,9 +10,9 @@ from epolltop.bcc.program import Program
 from epolltop.model import limits
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts
-from epolltop.sources.bpf.loop_wire import NUMBER
 from epolltop.sources.bpf.step_down import LOOK_S, STEPS, Load, Stage, budget_of, moved
 from epolltop.sources.bpf.turn_price import TurnPrice
+from epolltop.sources.bpf.wire import NUMBER
 
 _SECOND_NS = 1_000_000_000
 

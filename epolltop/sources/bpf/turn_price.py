@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from epolltop.bcc.program import Program
 from epolltop.sources.bpf import wire
-from epolltop.sources.bpf.loop_wire import LOOP, LOOP_COUNTS, NUMBER, THREAD, TURN
+from epolltop.sources.bpf.loop_wire import LOOP, LOOP_COUNTS, THREAD, TURN
 
 _BATCH, _BATCHES = 200, 24
 """Waits between two looks at the statistics. The cheapest batch counts: the others were interrupted."""
@@ -50,14 +50,14 @@ def _learned(program: Program, hooks: Collection[tuple[str, str]]) -> TurnPrice:
         try:
             prices = [_cheapest(program, hooks, own, interval_ns) for interval_ns in (0, _RARELY_NS)]
         finally:
-            program.set_element("sampling", NUMBER.pack(0))
+            program.set_element("sampling", wire.NUMBER.pack(0))
             program.set_element("calibration", wire.CALIBRATION.pack(*known))
             _forget(program, known.caller)
     return TurnPrice(*prices) if all(prices) else TurnPrice()
 
 
 def _cheapest(program: Program, hooks: Collection[tuple[str, str]], own: select.epoll, interval_ns: int) -> float:
-    program.set_element("sampling", NUMBER.pack(interval_ns))
+    program.set_element("sampling", wire.NUMBER.pack(interval_ns))
     least, before = float("inf"), program.run_time_ns(hooks)
     for _ in range(_BATCHES):
         for _ in range(_BATCH):

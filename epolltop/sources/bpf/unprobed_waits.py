@@ -9,11 +9,12 @@ from epolltop.model.holding import Census, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
+from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.seen_waits import SeenWaits
 
 
-class UnprobedWaits:
-    """Implements TableReader."""
+class UnprobedWaits(TableReader):
+    """Threads that wait."""
 
     def __init__(self, procfs: Procfs) -> None:
         self._waits = SeenWaits(procfs, self._instance_of)
@@ -28,14 +29,8 @@ class UnprobedWaits:
             self._holders = frozenset(ProcessKey(each.pid, each.start) for each in census.holdings)
         self._waits.look(self._holders)
 
-    def processes(self) -> set[ProcessKey]:
-        return set()
-
-    def members(self, _alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
+    def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
         return self._waits.members()
-
-    def refused(self) -> int:
-        return 0
 
     def limits(self) -> Iterator[Limit]:
         return self._waits.limits()

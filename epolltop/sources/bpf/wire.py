@@ -23,6 +23,8 @@ HOLDING = struct.Struct("=QQQQIIIIIBB2x")
 LIVE_INSTANCE = struct.Struct("=QQIIIBB2x")
 FILE = struct.Struct("=Q")
 """Key of the map live_instances."""
+NUMBER = struct.Struct("=Q")
+"""An element of the arrays that have a single one: a count, a tick, a setting."""
 CALIBRATION = struct.Struct("=QQQQIIIIIIII")
 PASS = struct.Struct("=QQQQQQQQQIBB2x")
 STACK_FRAMES = 64

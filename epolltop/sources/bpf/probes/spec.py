@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from epolltop.bcc.machine import Machine
 from epolltop.bcc.program import Program
 from epolltop.model.event import Kind
-from epolltop.model.holding import Census
-from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
+from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.wire import Calibration
 
 
@@ -70,29 +69,6 @@ class KernelTable:
     instance is released, the entry may be deleted."""
     refused: str = ""
     """The name in C of an array of one u64: entries that found the map full. Empty if struct totals counts them."""
-
-
-class TableReader(Protocol):
-    """Reads what a probe counts."""
-
-    def read(self, census: Census | None) -> None:
-        """Takes in the maps as they are now.
-
-        Args:
-            census: the one of this poll; None if none was taken.
-        """
-
-    def processes(self) -> set[ProcessKey]:
-        """The processes that acted, according to what was read."""
-
-    def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
-        """Members of the batch by name. Deletes entries of processes that are not alive, and others that are over."""
-
-    def refused(self) -> int:
-        """Number of calls that are in no count, because a map was full."""
-
-    def limits(self) -> Iterable[Limit]:
-        """What else is in no count."""
 
 
 @dataclass(frozen=True, slots=True)
