@@ -232,8 +232,10 @@ class Loops:
         turn, turn_then = self._turns.get(key) if alive else None, mark.turns.get(key)
         instance = look.live.get(key.file)
         since_ns = instance.since_ns if instance and (instance.created_ns or 0) == key.created_ns else None
-        if turn and turn.returned_ns and key.file and since_ns is None:
-            turn = None  # the instance is gone: its thread does not come back to it, and is not late
+        if turn and turn.returned_ns and key.created_ns and since_ns is None:
+            # The instance is gone: its thread does not come back to it, and is not late. Of one that is older than the
+            # trace that is not certain: a census by /proc does not know it by its address.
+            turn = None
         acted = total is not then and total != then
         if not (acted or turn or (alive and since_ns is not None and key in self._present)):
             return None

@@ -138,10 +138,19 @@ def test_a_thread_that_went_on_to_another_instance_is_not_away_from_the_first() 
 
 
 def test_a_thread_is_not_away_from_an_instance_that_is_gone() -> None:
+    created = NOW - 4 * SECOND_NS
+    traced = loop(created=created)
+    left, held = {traced: turn(NOW - 3 * SECOND_NS, NOW - 2 * SECOND_NS)}, (holding(A, created=created),)
+    there = tick(NOW - SECOND_NS, {traced: LoopCounts(waits=1)}, left, held=held)
+    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left, held=held))] == [2 * SECOND_NS]
+    assert not rows(there, tick(NOW, {}, left, held=()))
+
+
+def test_a_thread_is_away_from_an_older_instance_that_no_census_knows_by_its_address() -> None:
     left = {LOOP: turn(NOW - 3 * SECOND_NS, NOW - 2 * SECOND_NS)}
-    there, gone = tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=1)}, left), tick(NOW, {}, left, held=())
-    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left))] == [2 * SECOND_NS]
-    assert not rows(there, gone)
+    known_as = (holding(7),)
+    there = tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=1)}, left, held=known_as)
+    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left, held=known_as))] == [2 * SECOND_NS]
 
 
 def test_a_thread_that_waits_in_vain_for_what_is_no_instance_is_away_from_it() -> None:

@@ -28,7 +28,7 @@ def compare(snapshot: Snapshot, oracle: Oracle, ids: Ids) -> Iterator[str]:
         waited = last.get((thread, thread.tid))
         wait = thread.wait or (waited.wait if waited else None)
         name, turn = turns.get((key_of(thread.process), thread.tid, thread.start * NS_PER_TICK), (None, None))
-        if wait and wait.file and not thread.wait and not oracle.holders(wait.file):
+        if wait and wait.file in ids.born and not thread.wait and not oracle.holders(wait.file):
             if turn and wait.file.released:
                 yield f"{thread} is away from {wait.file}, which is gone, told is {turn}"
         elif wait is None or turn is None:
