@@ -181,19 +181,19 @@ static __always_inline struct turn *enter(struct wait *wait, bool seen)
 	of_instances = generation.lookup(&zero);
 	if (!of_instances)
 		return NULL;
-	if (turn && !is_its(turn, self, start_ns))
-		turn = NULL;
-	if (turn && seen && turn->is_sampled_out && file == turn->loop.file && turn->generation == *of_instances &&
-	    enter_sampled_out(turn, wait))
-		return turn;
-	now = seen ? bpf_ktime_get_boot_ns() : UNSEEN;
-	cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME);
-	if (turn) {
+	if (turn && is_its(turn, self, start_ns)) {
+		if (seen && turn->is_sampled_out && file == turn->loop.file && turn->generation == *of_instances &&
+		    enter_sampled_out(turn, wait))
+			return turn;
+		now = seen ? bpf_ktime_get_boot_ns() : UNSEEN;
+		cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME);
 		counts = loops.lookup(&turn->loop);
 		of_reader = tick.lookup(&zero);
 		if (counts && of_reader)
 			count_away(counts, turn, now, cpu_ns, *of_reader);
 	} else {
+		now = seen ? bpf_ktime_get_boot_ns() : UNSEEN;
+		cpu_ns = load8(task + TASK_SE + SE_EXEC_RUNTIME);
 		turn = first_turn(task, wait, now);
 		if (!turn)
 			return NULL;
