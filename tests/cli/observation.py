@@ -65,12 +65,13 @@ def row_of(document: Document, pid: int) -> Document:
 def has_probes(pid: int) -> bool:
     """Whether it has attached its probes and taken its first census.
 
-    By then, beside the main, leaving and session threads, one drains; and all sleep: on a busy machine one that has
-    work left waits for a processor, which is no sleep.
+    By then, beside the main, leaving and session threads, one drains; and all others sleep: on a busy machine one that
+    has work left waits for a processor, which is no sleep. The one that drains began last, and never sleeps for long.
     """
     for _ in range(5):
-        stats = [Path(f"/proc/{pid}/task/{tid}/stat").read_text() for tid in os.listdir(f"/proc/{pid}/task")]
-        if len(stats) < 4 or any(stat.rpartition(")")[2].split()[0] != "S" for stat in stats):
+        *others, _drain = sorted(map(int, os.listdir(f"/proc/{pid}/task")))
+        stats = [Path(f"/proc/{pid}/task/{tid}/stat").read_text() for tid in others]
+        if len(stats) < 3 or any(stat.rpartition(")")[2].split()[0] != "S" for stat in stats):
             return False
         time.sleep(0.02)
     return True
