@@ -11,7 +11,8 @@ import pytest
 
 from tests.workloads.client import Actor
 
-from .rungs import RUNGS, Refused, opened
+from .reported import Watcher
+from .rungs import Refused
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
@@ -49,13 +50,13 @@ def crowd() -> Iterator[int]:
             process.kill()
 
 
-@pytest.mark.parametrize("rung", ["derived"])
-def test_who_comes_behind_it_is_in_the_census(rung: str) -> None:
+@pytest.mark.parametrize("watcher", ["derived"], indirect=True)
+def test_who_comes_behind_it_is_in_the_census(watcher: Watcher) -> None:
     try:
-        with opened(RUNGS[rung]) as observing, crowd() as many, Actor() as actor:
+        with crowd() as many, Actor() as actor:
             assert actor.pid > many, "tables are walked in the order of pids"
             actor.do("hold", count=3)
-            row = observing.row(actor.pid)
+            (row,) = [row for row in watcher.look().processes if row.pid == actor.pid]
             assert (row.open, {one.holders[0].process.pid for one in row.instances}) == (3, {actor.pid})
     except Refused as refused:
         pytest.skip(str(refused))
