@@ -41,9 +41,11 @@ class Refused(Exception):
     """The running kernel does not have it; the message is what the kernel answered."""
 
 
-def _ladders(epoll_create: str, files_free: str, census: str, epoll_ctl: str = "tracepoint") -> Ladders:
+def _ladders(
+    epoll_create: str, files_free: str, census: str, *, wait: str = "tracepoint", ctl: str = "tracepoint"
+) -> Ladders:
     ladders = ALL.only("epoll_create", epoll_create).only("files_free", files_free).only("census", census)
-    return ladders.only("epoll_ctl", epoll_ctl)
+    return ladders.only("epoll_wait", wait).only("epoll_ctl", ctl)
 
 
 _FUNCTIONS = Coverage(refused=False)
@@ -72,12 +74,14 @@ _PROC = Coverage(
 def _by_scan(epoll_create: str, files_free: str, coverage: Coverage) -> Rung:
     """The same probes, but that on interest lists, with the census of /proc and kcmp(2)."""
     seen = dataclasses.replace(coverage, tables=False, addresses=False, changes=False)
-    return Rung(ladders=_ladders(epoll_create, files_free, "proc", WITHOUT), coverage=seen, spared=_TABLE_UNSEEN)
+    return Rung(ladders=_ladders(epoll_create, files_free, "proc", ctl=WITHOUT), coverage=seen, spared=_TABLE_UNSEEN)
 
 
 RUNGS = {
     "fentry": Rung(
-        ladders=_ladders("fexit", "fentry", "iterator", "fexit"), coverage=_FUNCTIONS, spared=_REQUEST_UNSEEN
+        ladders=_ladders("fexit", "fentry", "iterator", wait="fentry", ctl="fexit"),
+        coverage=_FUNCTIONS,
+        spared=_REQUEST_UNSEEN,
     ),
     "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), coverage=_FUNCTIONS),
     "slab": Rung(ladders=_ladders("tracepoint", "raw_tracepoint", "iterator"), coverage=_TRACEPOINT),

@@ -1,38 +1,25 @@
-"""What loops do is counted at functions and at tracepoints alike, on each kernel; other rungs have the best hooks."""
+"""What loops do is counted at functions and at tracepoints alike, on each kernel."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 
 import pytest
 
-from epolltop.sources.bpf.ladder import ALL
-from tests.kernel.observing import Observing
 from tests.workloads.client import Actor
 
-from .coverage import Coverage
-from .rungs import Refused, Rung, opened
+from .reported import Watcher
 
-pytestmark = pytest.mark.kernel
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.parametrize("watcher", ["fentry", "derived"], indirect=True),
+]
 
-HOOKS = {"fentry": ("fentry", "fexit"), "derived": ("tracepoint", "tracepoint")}
-"""Of waits and of changes, by rung."""
 ADD, DEL, MOD = 1, 2, 3
 
 
-@pytest.fixture(name="observing", scope="module", params=HOOKS)
-def _observing(request: pytest.FixtureRequest) -> Iterator[Observing]:
-    wait, ctl = HOOKS[request.param]
-    ladders = ALL.only("epoll_wait", wait).only("epoll_ctl", ctl)
-    try:
-        with opened(Rung(ladders=ladders, coverage=Coverage())) as observing:
-            yield observing
-    except Refused as refused:
-        pytest.skip(str(refused)[:400])
-
-
-def test_waits_are_counted(observing: Observing) -> None:
+def test_waits_are_counted(watcher: Watcher) -> None:
+    observing = watcher.observing
     with Actor() as actor:
         fd = actor.create()
         assert actor.do("wait", fd=fd, count=500)["returned"] == {"0": 500}
@@ -43,7 +30,8 @@ def test_waits_are_counted(observing: Observing) -> None:
         assert counts.waiting_ns >= 10_000_000
 
 
-def test_changes_of_an_interest_list_are_counted(observing: Observing) -> None:
+def test_changes_of_an_interest_list_are_counted(watcher: Watcher) -> None:
+    observing = watcher.observing
     with Actor() as actor:
         fd = actor.create()
         target, _ = actor.do("pipe")["fds"]
