@@ -14,20 +14,17 @@ own). A census is complete but a moment old. Rules that reconcile them:
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from epolltop.model.census_difference import differing_files
 from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.holders import Shown, by_file, joined, shared, shown, single
 from epolltop.model.holding import Census, Holding
 from epolltop.model.instance import Cloexec, Held, Holder, Instance, Provenance, Thread
+from epolltop.model.instance_index import InstanceIndex
+from epolltop.model.past_holders import latest
 from epolltop.model.process import ProcessKey
 
-PAST = 16
-"""Changes of holders that an instance remembers; fewer, if it has been held by many."""
-PAST_FDS, PAST_FDS_MAX = 256, 1 << 17
-"""Descriptors of earlier holders that one instance remembers, and that all together have room for, each as much as
-every other: 20 MB. Else 130,000 descriptors whose processes are replaced again and again would take 16 times theirs."""
 UNCERTAIN_MAX = 10_000
 """Instances that are kept although a census that was cut short did not show them: 10 MB. More are forgotten, and found
 again by a census that reaches them."""
@@ -36,13 +33,10 @@ LIVE_MAX = 160_000
 
 
 class Instances:
-    """The live instances. `changed` names processes whose holdings differ since it was last cleared."""
+    """Reconciles what events and censuses tell of them."""
 
     def __init__(self) -> None:
-        self.live: dict[int, Instance] = {}
-        self.changed: set[ProcessKey] = set()
-        self._held: dict[ProcessKey, dict[int, tuple[int, ...]]] = {}  # descriptors by file
-        self._unheld: set[int] = set()  # live, without a holder
+        self.live = InstanceIndex()
         self._released: dict[int, int] = {}  # by file: when it was released last, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
@@ -57,23 +51,6 @@ class Instances:
         self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
         self._most = 0  # were live at a census since room was given back
         self._succeeded: list[Instance] = []  # since, by another one at the same address, without an event of their end
-
-    def holders(self) -> Collection[ProcessKey]:
-        """Processes with at least one descriptor."""
-        return self._held.keys()
-
-    def of(self, process: ProcessKey) -> tuple[Instance, ...]:
-        """Its instances, by lowest descriptor."""
-        fds = self._held.get(process, {})
-        return tuple(self.live[file] for _, file in sorted(zip(fds.values(), fds, strict=True)))
-
-    def held_by(self, process: ProcessKey) -> int:
-        """How many it holds."""
-        return len(self._held.get(process, ()))
-
-    def unheld(self) -> tuple[Instance, ...]:
-        """The instances for which no process has a descriptor."""
-        return tuple(map(self.live.__getitem__, sorted(self._unheld)))
 
     def apply_event(self, event: Event) -> Event:
         """A creation or release that a probe saw.
@@ -91,9 +68,9 @@ class Instances:
 
     def apply_watches(self, file: int, watches: int) -> None:
         """The length of an interest list as it was just read."""
-        instance = self.live.get(file)
+        instance = self.live.by_file.get(file)
         if instance is not None and instance.watches != watches:
-            self._put(instance._replace(watches=watches))
+            self.live.put(instance._replace(watches=watches))
 
     def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
         """Adds instances that events missed, drops those that are gone, and updates all holders.
@@ -123,7 +100,7 @@ class Instances:
             self._uncertain = set()
         self._open = set()
         told = by_file(census.holdings, files)
-        missed = [file for file in sorted(self.live if files is None else files) if file not in told]
+        missed = [file for file in sorted(self.live.by_file if files is None else files) if file not in told]
         processes: dict[ProcessKey, ProcessKey] = {}
         met = [self._meet(shown(each, processes), census, births_from) for each in told.values()]
         found = (
@@ -132,7 +109,7 @@ class Instances:
         gone = (
             self._miss(instance, census.started_ns, release_told)
             for file in missed
-            if (instance := self.live.get(file)) is not None
+            if (instance := self.live.by_file.get(file)) is not None
         )
         news = [event for event in (*found, *gone) if event is not None]
         succeeded, self._succeeded = self._succeeded, []
@@ -146,10 +123,11 @@ class Instances:
 
         Of 131,072 instances the room is 19 MB.
         """
-        self._most = max(self._most, len(self.live))
-        if len(self.live) < self._most // 2:
-            self._most = len(self.live)
-            self.live, self._untold, self._unheld = dict(self.live), set(self._untold), set(self._unheld)
+        self._most = max(self._most, len(self.live.by_file))
+        if len(self.live.by_file) < self._most // 2:
+            self._most = len(self.live.by_file)
+            self.live.give_back_room()
+            self._untold = set(self._untold)
             for remembered in (_process, _thread, single):
                 remembered.cache_clear()
 
@@ -157,11 +135,11 @@ class Instances:
         """The files that a census must be asked about."""
         files = self._open  # another one begins with this census
         if not release_told:
-            files |= self._unheld
+            files.update(self.live.unheld)
         if not census.cut:
             files |= self._uncertain
         for process in self.cut.symmetric_difference(census.cut):
-            files.update(self._held.get(process, ()))
+            files.update(self.live.files_of(process))
         files |= differing_files(before, census.holdings)
         return files
 
@@ -170,32 +148,32 @@ class Instances:
         if self._released.get(event.file, -1) >= event.created_ns:
             return  # its release overtook it, or even a successor's
         creator, thread = _process(event.pid, event.start), _thread(event.tid, event.name)
-        live = self.live.get(event.file)
+        live = self.live.by_file.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
             told = live._replace(creator=creator, thread=thread, stack=event.stack or live.stack)
             if told != live:
-                self._put(told)
+                self.live.put(told)
             return
         if live is not None:
             if live.since_ns > event.created_ns:
                 return  # its successor overtook it
             self._succeeded.append(live)
             self._drop(live)
-        elif len(self.live) >= LIVE_MAX:
+        elif len(self.live.by_file) >= LIVE_MAX:
             self.crowded = True
             return
         holders = (Holder(creator, single(event.fd)),) if event.fd is not None else ()
         made = event.file, event.created_ns, creator, event.syscall, event.argument
         self._released.pop(event.file, None)  # what comes late of the former is older than this one
-        self._add(_traced(*made, holders=holders, thread=thread, stack=event.stack))
+        self.live.add(_traced(*made, holders=holders, thread=thread, stack=event.stack))
         if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
     def _release(self, event: Event) -> Instance | None:
         self._open.add(event.file)
         self._released[event.file] = max(event.time_ns, self._released.get(event.file, 0))
-        live = self.live.get(event.file)
+        live = self.live.by_file.get(event.file)
         # Of a former instance at this address, arriving late, if it precedes this one. If it follows, this one is gone,
         # also if it bears another birth: the kernel may have had no room to note one, or no event told the successor's.
         if live is None or live.since_ns > event.time_ns:
@@ -211,7 +189,7 @@ class Instances:
         """
         first, holders, cloexec = met
         file, created_ns, started_ns = first.file, first.created_ns, census.started_ns
-        live = self.live.get(file)
+        live = self.live.by_file.get(file)
         if created_ns < births_from and (live is None or live.created_ns != created_ns):
             created_ns = 0
         if live is not None and created_ns and live.created_ns != created_ns:
@@ -234,10 +212,10 @@ class Instances:
             creator = _process(first.creator, first.creator_start) if first.creator else None
             thread = _thread(first.creator_tid, None)
             made = file, created_ns, creator, Syscall(first.syscall), first.argument
-            self._add(_traced(*made, holders=holders, cloexec=cloexec, thread=thread))
+            self.live.add(_traced(*made, holders=holders, cloexec=cloexec, thread=thread))
             return None
         found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders, cloexec=cloexec)
-        self._add(found)
+        self.live.add(found)
         return found
 
     def _miss(self, instance: Instance, started_ns: int, release_told: bool) -> Event | None:
@@ -252,7 +230,7 @@ class Instances:
             kept = True
         if kept:
             if instance.holders != believed:
-                self._put(self._handed_on(instance, believed, started_ns))
+                self.live.put(self._handed_on(instance, believed, started_ns))
             return None
         self._drop(instance)
         if self.cut:
@@ -267,66 +245,24 @@ class Instances:
         holders = joined(met.holders, self._believed(live))
         cloexec = met.cloexec if holders == met.holders else ()  # of whom it did not show, it told nothing
         if (live.holders, live.cloexec) != (holders, cloexec):
-            self._put(self._handed_on(live, shared(holders, live.holders), started_ns, cloexec))
+            self.live.put(self._handed_on(live, shared(holders, live.holders), started_ns, cloexec))
 
     def _handed_on(
         self, instance: Instance, holders: tuple[Holder, ...], at_ns: int, cloexec: Cloexec = ()
     ) -> Instance:
         past = instance.past
         if instance.holders != holders:  # else only the flags of their descriptors differ
-            room = min(PAST_FDS, PAST_FDS_MAX // len(self.live))
-            past = _latest((*past, Held(at_ns, instance.holders)), room)
+            past = latest((*past, Held(at_ns, instance.holders)), len(self.live.by_file))
         return instance._replace(holders=holders, past=past, cloexec=cloexec)
 
     def _believed(self, instance: Instance) -> tuple[Holder, ...]:
         """Those of its holders that the last census cannot refute."""
         return tuple(holder for holder in instance.holders if holder.process in self.cut)
 
-    def _put(self, instance: Instance) -> None:
-        before = self.live.get(instance.file)
-        if before is not None:
-            self._let_go(before)
-        self._add(instance)
-
-    def _add(self, instance: Instance) -> None:
-        """A new instance of which nothing was known."""
-        file, holders = instance.file, instance.holders
-        self.live[file] = instance
-        for process, fds in holders:
-            held = self._held.get(process)
-            if held is None:
-                held = self._held[process] = {}
-            held[file] = fds
-            self.changed.add(process)
-        if not holders:
-            self._unheld.add(file)
-
     def _drop(self, instance: Instance) -> None:
-        del self.live[instance.file]
+        self.live.drop(instance)
         self._uncertain.discard(instance.file)
         self._untold.discard(instance.file)
-        self._let_go(instance)
-
-    def _let_go(self, instance: Instance) -> None:
-        file = instance.file
-        self._unheld.discard(file)
-        for process, _ in instance.holders:
-            files = self._held[process]
-            del files[file]
-            if not files:
-                del self._held[process]
-            self.changed.add(process)
-
-
-def _latest(past: tuple[Held, ...], room: int) -> tuple[Held, ...]:
-    """The last of them, as many as have room for their descriptors; one that had none takes as much as one."""
-    kept = 0
-    for held in reversed(past[-PAST:]):
-        room -= max(1, sum(len(holder.fds) for holder in held.holders))
-        if room < 0:
-            break
-        kept += 1
-    return past[len(past) - kept :]
 
 
 @functools.lru_cache(1024)

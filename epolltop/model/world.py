@@ -124,13 +124,13 @@ class World:
         rises = self._tallies.apply(batch)
         self._count(batch)
         windows = [window.loops for window in self.windows]
-        self._loops.apply(batch, rises["loops"], windows, self._instances.changed | gone)
+        self._loops.apply(batch, rises["loops"], windows, self._instances.live.changed | gone)
         self._forget_loops(self._loops.crowded_out())
         self._ctl = renewed(self._ctl, batch.ctl)
         self._ctl_errors = renewed(self._ctl_errors, errors_by_key(batch.ctl_errors))
         self._keep_what_may_be_listed(gone)
         if self._levelled.is_due(batch.now_ns) and not (self._instances.cut or self._instances.crowded):
-            self._levelled.look(batch.now_ns, self._instances.holders(), self._alive, self._levels)
+            self._levelled.look(batch.now_ns, self._instances.live.holders(), self._alive, self._levels)
 
     def open_window(self, *, tell_all: bool = False) -> Window:
         """A new window on this world; its rates run from the start until it is marked.
@@ -149,7 +149,7 @@ class World:
         """Begins a window anew here, and forgets processes that are gone and in no window any more."""
         batch = self._require_batch()
         counted = (table.process_of(key) for name, table in TABLES.items() for key in getattr(batch, name))
-        present = {*counted, *self._instances.holders(), *self._alive}
+        present = {*counted, *self._instances.live.holders(), *self._alive}
         if window.mark is not None:
             since, window_s = window.mark.counts, _elapsed_s(batch, window.mark)
             window.history.close(lambda kept: self._tallies.rates(*kept, since, window_s), present)
@@ -179,7 +179,7 @@ class World:
         window_s = _elapsed_s(batch, since)
         self._gather()
         listed = self._listed(since)
-        loops = self._loops.rows(listed, window.loops, since.loops, self._instances.live)
+        loops = self._loops.rows(listed, window.loops, since.loops, self._instances.live.by_file)
         window.shown = {key: self._row(key, window, since, window_s, loops.get(key, ())) for key in listed}
         rows = tuple(row for _, row in window.shown.values())
         if len(rows) == len(window.rows) and all(map(operator.is_, rows, window.rows)):
@@ -196,10 +196,10 @@ class World:
             window_s=window_s,
             source=batch.source,
             totals=totals,
-            open=len(self._instances.live)
+            open=len(self._instances.live.by_file)
             if everything
             else len({instance.file for row in rows for instance in row.instances}),
-            unheld=self._instances.unheld() if everything else (),
+            unheld=self._instances.live.unheld_instances() if everything else (),
             create_per_s=rate(totals.created - since.totals.created, window_s),
             release_per_s=rate(totals.released - since.totals.released, window_s),
             processes=rows,
@@ -222,8 +222,8 @@ class World:
 
     def held(self) -> tuple[Instance, ...]:
         """The instances that selected processes hold, each once, in the order of the processes."""
-        holders = sorted(key for key in self._instances.holders() if self._covers(key))
-        return tuple({one.file: one for key in holders for one in self._instances.of(key)}.values())
+        holders = sorted(key for key in self._instances.live.holders() if self._covers(key))
+        return tuple({one.file: one for key in holders for one in self._instances.live.of(key)}.values())
 
     def _keep_what_may_be_listed(self, gone: Collection[ProcessKey]) -> None:
         """Forgets processes that held instances and did nothing else: very many come and go in a window of hours.
@@ -231,14 +231,15 @@ class World:
         Args:
             gone: processes that were alive at the last batch, and are not now.
         """
-        holders = self._instances.holders()
+        holders = self._instances.live.holders()
         left = {key for key in self._leaving if key in self._alive or key not in holders}
         for key in left:
             if key not in self._alive and key not in self._tallies:
                 self._facts.pop(key, None)
         self._leaving = (self._leaving - left).union(gone)
         # Processes absent from the last snapshot that hold nothing now have not changed.
-        self._instances.changed = {key for key in self._instances.changed if key in holders or key in self._held}
+        live = self._instances.live
+        live.changed = {key for key in live.changed if key in holders or key in self._held}
 
     def _forget(self, present: Collection[ProcessKey], others: Sequence[Window]) -> None:
         """Processes that are gone, except those whose activity another window may still show."""
@@ -293,7 +294,7 @@ class World:
 
     def _levels(self, key: ProcessKey) -> Levels:
         facts = self._facts.get(key)
-        return Levels(self._instances.held_by(key), facts.fds if facts else None)
+        return Levels(len(self._instances.live.files_of(key)), facts.fds if facts else None)
 
     def _count_derived(self, batch: Batch) -> None:
         """Where no probe fires, a change between two censuses counts: a lower bound."""
@@ -326,17 +327,17 @@ class World:
 
     def _gather(self) -> None:
         """The instances of each process whose holdings changed since the last snapshot."""
-        for key in self._instances.changed:
-            before, now = self._held.get(key, ()), self._instances.of(key)
+        for key in self._instances.live.changed:
+            before, now = self._held.get(key, ()), self._instances.live.of(key)
             if not now:
                 self._held.pop(key, None)
             elif now != before:  # not if what came went, too
                 self._held[key] = now
-        self._instances.changed.clear()
+        self._instances.live.changed.clear()
 
     def _listed(self, since: Mark) -> list[ProcessKey]:
         acted = self._tallies.acted(since.counts)
-        return sorted(key for key in {*self._instances.holders(), *acted} if self._covers(key))
+        return sorted(key for key in {*self._instances.live.holders(), *acted} if self._covers(key))
 
     def _row(
         self, key: ProcessKey, window: Window, since: Mark, window_s: float, loops: tuple[LoopRow, ...]

@@ -348,7 +348,7 @@ class _Thorough(Instances):
     """Looks at every file in every census."""
 
     def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
-        self._open.update(self.live, (holding.file for holding in census.holdings))
+        self._open.update(self.live.by_file, (holding.file for holding in census.holdings))
         return super().apply_census(census, release_told=release_told, release_traced=release_traced)
 
 

@@ -10,6 +10,7 @@ from epolltop.model.batch import Batch
 from epolltop.model.counts import Counts
 from epolltop.model.event import Event
 from epolltop.model.history import History
+from epolltop.model.instance_index import InstanceIndex
 from epolltop.model.instances import Instances
 from epolltop.model.kept_rates import HISTORY
 from epolltop.model.process import ProcessKey
@@ -29,7 +30,7 @@ def _sizes(of: object) -> dict[str, int]:
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value["counts"]).items()}
         elif isinstance(value, History):
             sizes |= {f"{name}.{kept}": len(closed) for kept, closed in vars(value)["_closed"].items()}
-        elif isinstance(value, Instances):
+        elif isinstance(value, Instances | InstanceIndex):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
     for window in of.windows if isinstance(of, World) else ():
         sizes |= _sizes(window)
@@ -81,9 +82,14 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         world.begin_window()
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
-    assert {"_facts", "_users", "_exited_actors", "_tallies.counts", "history.history", "_instances._held"} < sizes[
-        -1
-    ].keys()
+    assert {
+        "_facts",
+        "_users",
+        "_exited_actors",
+        "_tallies.counts",
+        "history.history",
+        "_instances.live._held",
+    } < sizes[-1].keys()
 
 
 def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and_go() -> None:
@@ -116,11 +122,12 @@ def test_after_a_flood_collections_give_back_their_room() -> None:
     instances, flood = Instances(), 50_000
     held = [holding(4096 * (1 + number), P, number, created=1 + number) for number in range(flood)]
     instances.apply_census(census(SECOND_NS, *held), release_told=True)
-    full = [sys.getsizeof(each) for each in (instances.live, instances._untold)]
+    full = [sys.getsizeof(each) for each in (instances.live.by_file, instances._untold)]
     for each in held:
         instances.apply_event(release(each.file, 2 * SECOND_NS, each.created_ns, P))
     instances.apply_census(census(3 * SECOND_NS), release_told=True)
-    assert not instances.live
+    assert not instances.live.by_file
     assert all(
-        sys.getsizeof(each) < size / 100 for each, size in zip((instances.live, instances._untold), full, strict=True)
+        sys.getsizeof(each) < size / 100
+        for each, size in zip((instances.live.by_file, instances._untold), full, strict=True)
     )
