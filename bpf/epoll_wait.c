@@ -135,15 +135,18 @@ static __always_inline bool set_instance(struct turn *turn, u64 file, u64 now)
 	return true;
 }
 
-/* NULL if there is no room. */
+/*
+ * NULL if there is no room. A thread that executes a program takes the place of its process's first thread, which may
+ * have counts: they go on.
+ */
 static __always_inline struct loop_counts *first_counts(struct turn *turn)
 {
 	struct loop_counts *counts;
 	int zero = 0;
 
 	counts = nothing.lookup(&zero);
-	if (!counts || loops.update(&turn->loop, counts))
-		return NULL;
+	if (counts)
+		loops.insert(&turn->loop, counts);
 	return loops.lookup(&turn->loop);
 }
 
