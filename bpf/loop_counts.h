@@ -120,8 +120,10 @@ static __always_inline void count_in_vain(struct loop_counts *counts, s64 timeou
 		return;
 	}
 	counts->timeouts_met++;
-	if (measured && waited >= timeout_ns)
-		count_time(counts->poll_delay, &maxima_of(counts, tick)->poll_delay_ns, waited - timeout_ns);
+	/* The clock of probes may go back by a little when the kernel corrects it (ktime_get_boot_fast_ns). */
+	if (measured)
+		count_time(counts->poll_delay, &maxima_of(counts, tick)->poll_delay_ns,
+			   waited < timeout_ns ? 0 : waited - timeout_ns);
 }
 
 static __always_inline void count_wait(struct loop_counts *counts, struct turn *turn, u64 now, s32 ret, u64 tick)
