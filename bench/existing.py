@@ -39,7 +39,7 @@ def main() -> None:
     """Medians in ms."""
     from epolltop.model.holding import Holding
     from epolltop.model.world import World
-    from epolltop.runtime.collector import uncollected
+    from epolltop.own_process.collector import uncollected
     from epolltop.sources.bpf import wire
     from epolltop.sources.bpf.bpf_source import BpfSource
     from epolltop.sources.bpf.census import IteratorCensus

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which waits of a hot loop are measured, while measuring each costs too much (epolltop/sources/bpf/step_down.py).
+ * Which waits of a hot loop are measured, while measuring each costs too much (epolltop/sources/bpf/sampling_policy.py).
  *
  * All waits are counted. One that is sampled out does without the histograms, the read of the program's events, and
  * mostly without the clock: that is read once a jiffy, and the time since then goes to the wait or the time away in which

@@ -7,7 +7,7 @@ import math
 import re
 from pathlib import Path
 
-from epolltop.runtime.users import uid_of
+from epolltop.own_process.users import uid_of
 
 MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
 STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))

@@ -27,14 +27,14 @@ from epolltop.output.formats import FORMATS
 from epolltop.output.parts import by_blocks
 from epolltop.output.record_command import run_record
 from epolltop.output.snapshot_command import run_snapshot
+from epolltop.own_process import least_rights as least
+from epolltop.own_process.descriptors import settle
+from epolltop.own_process.environment import hide_environment
+from epolltop.own_process.heap import map_large_blocks
+from epolltop.own_process.leaving import Leaving
+from epolltop.own_process.privileges import keep_nothing, keep_only
+from epolltop.own_process.streams import Stdout
 from epolltop.query.view import EVENTS
-from epolltop.runtime import least_rights as least
-from epolltop.runtime.descriptors import settle
-from epolltop.runtime.environment import hide_environment
-from epolltop.runtime.heap import map_large_blocks
-from epolltop.runtime.leaving import Leaving
-from epolltop.runtime.privileges import keep_nothing, keep_only
-from epolltop.runtime.streams import Stdout
 from epolltop.saved.opening import open_file
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation, OpenSource

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from epolltop.errors import SourceUnavailable, Unplayable
 from epolltop.options import Options
+from epolltop.own_process.streams import Gone, say
 from epolltop.query.refusal_catalogue import MORE_DESCRIPTORS, refusal_remedy, refusal_words
-from epolltop.runtime.streams import Gone, say
 from epolltop.text.safe import narrated
 
 FAILED, BAD_USAGE, NO_SOURCE = 1, 2, 3

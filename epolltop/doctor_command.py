@@ -10,10 +10,10 @@ from epolltop.complaints import NO_SOURCE
 from epolltop.errors import SourceUnavailable
 from epolltop.options import Options
 from epolltop.output.doctor import Kept, doctor_report
+from epolltop.own_process.invoker import invoker
+from epolltop.own_process.privileges import gains_nothing, held, keep_only
+from epolltop.own_process.streams import Stdout
 from epolltop.query.refusal_catalogue import refusal_remedy, refusal_words
-from epolltop.runtime.invoker import invoker
-from epolltop.runtime.privileges import gains_nothing, held, keep_only
-from epolltop.runtime.streams import Stdout
 
 if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource

@@ -8,8 +8,8 @@ import sys
 import traceback
 from typing import NoReturn
 
-from epolltop.runtime.descriptors import settle
-from epolltop.runtime.leaving import Leaving
+from epolltop.own_process.descriptors import settle
+from epolltop.own_process.leaving import Leaving
 
 
 def enter() -> NoReturn:

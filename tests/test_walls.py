@@ -17,16 +17,16 @@ PACKAGE = ROOT / "epolltop"
 MODULES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 NAMES_PROC = {
-    "runtime/descriptors.py": "/proc/self/fd/N is not read: it is a descriptor in hand, for calls that want a path",
+    "own_process/descriptors.py": "/proc/self/fd/N is not read: it is a descriptor in hand, for calls that want a path",
     "argument_types.py": "/proc/self/fd/1 is not opened: it is a name by which users mean stdout",
     "sources/proc_source.py": "the root of the tree, handed to proc/",
 }
 """Modules outside proc/ that may have a path of /proc, and why."""
 CALLS_C = {
     "proc/kcmp.py": "kcmp(2), which no library wraps",
-    "runtime/privileges.py": "capget(2), capset(2) and prctl(2)",
-    "runtime/invoker.py": "setfsuid(2), setfsgid(2) and setgroups(2) of a single thread",
-    "runtime/heap.py": "mallopt(3)",
+    "own_process/privileges.py": "capget(2), capset(2) and prctl(2)",
+    "own_process/invoker.py": "setfsuid(2), setfsgid(2) and setgroups(2) of a single thread",
+    "own_process/heap.py": "mallopt(3)",
 }
 """Modules outside bcc/ that may load ctypes, and why."""
 CALIBRATES = re.compile(r"sources/bpf/")

@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from epolltop.bcc.needs import listening
+from epolltop.bcc.kept_capabilities import listening
 from epolltop.bcc.records import Records
-from epolltop.runtime.privileges import keep_only
+from epolltop.own_process.privileges import keep_only
 
 INTERVAL_S = 0.1
 """A CPU's buffer of 4 MB holds about 40,000 events: a second at the full detail rate of one process."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from epolltop.bcc import syscalls
 from epolltop.errors import SourceUnavailable
-from epolltop.runtime.descriptors import silenced
-from epolltop.runtime.own_command import own_command
+from epolltop.own_process.descriptors import silenced
+from epolltop.own_process.own_command import own_command
 
 # src/cc/libbpf.h of BCC: cookie, data, size; cookie, count.
 _RECEIVE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)

@@ -25,8 +25,8 @@ from epolltop.bcc.hash_map import HashMap
 from epolltop.bcc.perf_buffer import PerfBuffer
 from epolltop.bcc.printed_errno import number_in
 from epolltop.errors import SourceUnavailable
+from epolltop.own_process.descriptors import is_open, silenced
 from epolltop.proc.fdinfo import own_recursion_misses, own_run_time_ns
-from epolltop.runtime.descriptors import is_open, silenced
 
 
 class AttachError(Exception):

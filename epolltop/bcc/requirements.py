@@ -11,10 +11,10 @@ from epolltop.bcc.btf import VMLINUX
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.syscalls import TRACEFS, mount
 from epolltop.errors import Requirement, SourceUnavailable
+from epolltop.own_process.own_command import own_command
+from epolltop.own_process.privileges import Capability, has
 from epolltop.proc import kcore, mountinfo
 from epolltop.proc.ns import in_first_user_namespace
-from epolltop.runtime.own_command import own_command
-from epolltop.runtime.privileges import Capability, has
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from epolltop.output.parts import Parts, blocks
-from epolltop.runtime.descriptors import can_be_named, give_name
-from epolltop.runtime.invoker import invoker, rights
+from epolltop.own_process.descriptors import can_be_named, give_name
+from epolltop.own_process.invoker import invoker, rights
 
 NAMES_MAX = 1000
 """Number of names tried for a new file; somebody else may have taken them all."""

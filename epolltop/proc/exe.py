@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from epolltop.own_process.pace import Deadline
 from epolltop.proc.local_files import opened_if_local
 from epolltop.proc.maps import MappedFile
 from epolltop.proc.mountinfo import MountLists
-from epolltop.runtime.pace import Deadline
 
 
 def executable_path(root: str, pid: int) -> bytes:

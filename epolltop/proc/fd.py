@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from epolltop.own_process.pace import Deadline
 from epolltop.proc.fdinfo import Measured, read_instance
 from epolltop.proc.reading import GONE
 from epolltop.proc.stat import read_stat
 from epolltop.proc.task import is_single, thread_ids
-from epolltop.runtime.pace import Deadline
 
 _EVENTPOLL = "anon_inode:[eventpoll]"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from epolltop.runtime.privileges import Capability, has
+from epolltop.own_process.privileges import Capability, has
 
 
 def locked() -> bool:

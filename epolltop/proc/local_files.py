@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from stat import S_ISREG
 
+from epolltop.own_process.descriptors import opened_anew
+from epolltop.own_process.pace import Deadline
 from epolltop.proc.mountinfo import Mounts
-from epolltop.runtime.descriptors import opened_anew
-from epolltop.runtime.pace import Deadline
 
 
 def opened_if_local(link: str, pid: int, mounts: Mounts, deadline: Deadline, still_theirs: Callable[[], bool]) -> int:

@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from epolltop.own_process.pace import Deadline
 from epolltop.proc.local_files import opened_if_local
 from epolltop.proc.mountinfo import Device, MountLists, Mounts
 from epolltop.proc.reading import whole_lines
 from epolltop.proc.stat import read_stat
-from epolltop.runtime.pace import Deadline
 
 MAPS_BYTES_MAX = 16 << 20
 """150,000 mappings. A process with more shows addresses instead of names."""

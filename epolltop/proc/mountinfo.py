@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from epolltop.own_process.pace import Deadline
 from epolltop.proc.fdinfo import own_mount_id
 from epolltop.proc.ns import mount_namespace
 from epolltop.proc.reading import whole_lines
-from epolltop.runtime.pace import Deadline
 
 MOUNTS_BYTES_MAX = 4 << 20
 """20,000 mounts. Files of a process with a longer list are not read."""

@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterable
 
 from epolltop.model.process import ProcessKey
+from epolltop.own_process.transient import passes
 from epolltop.proc.procfs import Procfs
-from epolltop.runtime.transient import passes
 
 _NS_GET_PARENT = 0xB702
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from epolltop.model.process import Process, ProcessKey
+from epolltop.own_process.pace import Deadline
+from epolltop.own_process.users import Users
 from epolltop.proc.auxv import is_compat
 from epolltop.proc.cgroup import Cgroup, read_cgroup
 from epolltop.proc.cmdline import Command, Commands
@@ -29,8 +31,6 @@ from epolltop.proc.stat import Stat, read_stat
 from epolltop.proc.status import ns_pids
 from epolltop.proc.syscall import PendingWait, read_wait
 from epolltop.proc.task import thread_ids, threads_of
-from epolltop.runtime.pace import Deadline
-from epolltop.runtime.users import Users
 from epolltop.text.safe import safe
 
 # One per readable process and second, at the usual interval: a moved cgroup or a changed limit shows within ten.

@@ -10,8 +10,8 @@ import errno
 import os
 from collections.abc import Iterator
 
-from epolltop.runtime.pace import Deadline
-from epolltop.runtime.privileges import Capability
+from epolltop.own_process.pace import Deadline
+from epolltop.own_process.privileges import Capability
 
 GONE = (FileNotFoundError, ProcessLookupError)
 CLOSED = (*GONE, PermissionError)

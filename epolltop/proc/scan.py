@@ -14,13 +14,13 @@ from epolltop.model import limits
 from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import Process, ProcessKey
+from epolltop.own_process.pace import Deadline, now_ns
 from epolltop.proc import kcmp
 from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.shares import HOLDINGS, fair_share
-from epolltop.runtime.pace import Deadline, now_ns
 
 WALK_S = 1.0
 """Time for reading tables: some 300,000 descriptors. The next walk begins where this one left off."""

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 
 from epolltop.model.holding import Unlisted
+from epolltop.own_process.pace import Deadline
 from epolltop.proc import kcmp
 from epolltop.proc.fd import links
 from epolltop.proc.fdinfo import descriptors_in_flight, instances_in_ring
@@ -19,7 +20,6 @@ from epolltop.proc.kcmp import Slot
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import GONE
-from epolltop.runtime.pace import Deadline
 
 WITHIN_S = 2.0
 """Whatever is not reached within it is left out."""

@@ -13,7 +13,7 @@
     a or b and (c or d)        and binds tighter than or, and may be left out; also && and ||, & and |
 
 An unknown value matches only a comparison with ?, so a negated comparison matches it. A lower bound matches > and >=.
-signs.py refuses operators of other tools that have no meaning here.
+foreign_operators.py refuses operators of other tools that have no meaning here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
-from epolltop.query import signs
+from epolltop.query import foreign_operators
 from epolltop.query.field import Field, UnknownField, Value, as_text, lookup
 from epolltop.query.grammar import tree_of
 from epolltop.query.member import Row
@@ -151,14 +151,14 @@ class _Reading(Generic[Row]):
         for child in node.children:
             word = _bare(child)
             if word is not None:
-                wrong = signs.about_neighbours(before, word.lower(), self._names)
+                wrong = foreign_operators.about_neighbours(before, word.lower(), self._names)
                 if wrong:
                     raise FilterError(wrong, _position(word))
             before = word.lower() if word is not None else " "
 
     def _word(self, token: Token) -> Predicate[Row]:
         needle = _unquoted(token).casefold()
-        matches = self._finder(token, signs.about_word) or (lambda text: needle in text)
+        matches = self._finder(token, foreign_operators.about_word) or (lambda text: needle in text)
 
         def any_matches(row: Row, snapshot: Snapshot) -> bool:
             last, folded = self._folded
@@ -197,7 +197,7 @@ class _Reading(Generic[Row]):
         except UnknownField as error:
             hint = "" if error.suggestions else f"; put text that contains {str(operation)!r} in quotes"
             raise FilterError(f"{error}{hint}", _position(name)) from None
-        sign = signs.SAME.get(operation, str(operation))
+        sign = foreign_operators.SAME.get(operation, str(operation))
         if sign in (":", "=", "!=", "!:") and operand.type == "VALUE" and operand == "?":
             return _unknown(field.value, is_so="!" not in sign)
         get = field.least if field.least and sign in (">", ">=") else field.value
@@ -228,16 +228,16 @@ class _Reading(Generic[Row]):
         wanted = text.casefold()
         match sign.removeprefix("!"):
             case "~":
-                wrong = signs.about_operand(text) if operand.type == "REGEX" else None
+                wrong = foreign_operators.about_operand(text) if operand.type == "REGEX" else None
                 if wrong:
                     raise FilterError(wrong, _position(operand))
                 self._count_pattern(operand)
                 return remembered(expression(text, _position(operand) + (operand.type == "STRING")))
             case ":":
-                finds = self._finder(operand, signs.about_value)
+                finds = self._finder(operand, foreign_operators.about_value)
                 return finds or (lambda value: wanted in value.casefold())
             case "=":
-                finds = self._finder(operand, signs.about_value, whole=True)
+                finds = self._finder(operand, foreign_operators.about_value, whole=True)
                 return finds or (lambda value: wanted == value.casefold())
         raise FilterError(f"{field.id} is text: it goes with : = != or ~", _position(operation))
 

@@ -14,7 +14,7 @@ from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Window
-from epolltop.runtime.collector import uncollected
+from epolltop.own_process.collector import uncollected
 from epolltop.session.observation import Observation
 from epolltop.session.outage import Outage
 from epolltop.session.timeline import Playback

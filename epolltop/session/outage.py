@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from epolltop.runtime.transient import passes
+from epolltop.own_process.transient import passes
 from epolltop.text.numbers import timestamp
 
 Result = TypeVar("Result")

@@ -26,8 +26,8 @@ from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Window
 from epolltop.model.world import World
+from epolltop.own_process.collector import uncollected
 from epolltop.query.limit_catalogue import words
-from epolltop.runtime.collector import uncollected
 from epolltop.saved.opening import open_saved
 from epolltop.session.checkpoints import Checkpoints
 from epolltop.session.outage import Outage

@@ -35,7 +35,7 @@ def open_source(
         pids: of these each batch tells whether they live, also if they hold nothing.
         stacks: whether the user stack of each creation is taken; where that cannot be, a limit says so.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
-        budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `step_down`.
+        budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
         attach: probe and the only hook it may have.
         without: probes that are neither compiled nor attached.
 

@@ -18,11 +18,11 @@ from epolltop.model.holding import Descriptor
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Probe, Source
+from epolltop.own_process.pace import now_ns
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
-from epolltop.runtime.pace import now_ns
 from epolltop.sources.host import own_host
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
 from epolltop.sources.program_signs import ProgramSigns

@@ -9,9 +9,9 @@ from collections.abc import Collection, Container, Mapping
 
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import Process, ProcessKey
+from epolltop.own_process.pace import Pace
 from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
-from epolltop.runtime.pace import Pace
 
 SHOWN, BUSY, IDLE = 400, 100, 40
 """Processes read again a poll, of those looked at, of those that acted since the last one, and of the others: at most

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from epolltop.model.runtimes import signs_of
+from epolltop.own_process.pace import Allowance, Deadline
 from epolltop.proc.exe import executable_path, open_executable
 from epolltop.proc.maps import MappedFile, mapped_files
-from epolltop.runtime.pace import Allowance, Deadline
 from epolltop.symbols.elf import section_names
 
 SHARE = 0.02

@@ -16,8 +16,8 @@ from epolltop.model import limits
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.process import NS_PER_TICK, ProcessKey
+from epolltop.own_process.pace import Allowance, now_ns
 from epolltop.proc.procfs import Procfs
-from epolltop.runtime.pace import Allowance, now_ns
 from epolltop.text.safe import safe
 
 _SHARE, _MOST_S = 0.05, 0.1

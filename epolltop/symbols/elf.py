@@ -16,7 +16,7 @@ import struct
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from epolltop.runtime.pace import Deadline
+from epolltop.own_process.pace import Deadline
 
 SYMBOLS_MAX = 1_400_000
 """Symbols that are read from a table: 33 MB, 0.3 s. The rest of a larger table is ignored."""

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from epolltop.runtime.least_rights import front_end
-from epolltop.runtime.leaving import Leaving
+from epolltop.own_process.least_rights import front_end
+from epolltop.own_process.leaving import Leaving
 from epolltop.session.timeline import Timeline
 from epolltop.ui.state.navigation import Place
 from epolltop.ui.terminal.own_terminal import own_terminal

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.snapshot_schema import check_document
+from tests.support.schema_check import check_document
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

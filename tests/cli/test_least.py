@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import pytest
 
-from epolltop.bcc.needs import listening, polling
+from epolltop.bcc.kept_capabilities import listening, polling
+from epolltop.own_process.privileges import Capability
 from epolltop.proc.reading import LOOKING
-from epolltop.runtime.privileges import Capability
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 

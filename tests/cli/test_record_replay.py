@@ -72,7 +72,9 @@ def test_a_signal_ends_it_with_a_whole_file(number: int, code: int, tmp_path: Pa
 
 
 def test_a_signal_before_it_has_begun_leaves_no_file_beside_it(tmp_path: Path) -> None:
-    patient = "from epolltop.runtime import leaving; leaving.GRACE_S = 60; from epolltop.entry import enter; enter()"
+    patient = (
+        "from epolltop.own_process import leaving; leaving.GRACE_S = 60; from epolltop.entry import enter; enter()"
+    )
     command = [sys.executable, "-c", patient, *PROC, "record", str(tmp_path / "file")]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL) as program:
         try:

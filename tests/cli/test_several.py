@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from epolltop.command_line import BadUsage
 from epolltop.errors import Requirement
 from epolltop.options import parse_options
+from epolltop.own_process.own_command import own_command
 from epolltop.query.refusal_catalogue import needed
-from epolltop.runtime.own_command import own_command
 from tests.workloads.client import Actor
 
 from .program import run

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.runtime.descriptors import settle
+from epolltop.own_process.descriptors import settle
 from tests.cli.program import COMMAND, ROOT, environment
 
 INSTALLED = (str(Path(sys.executable).parent / "epolltop"),)

@@ -20,7 +20,7 @@ from epolltop.query.derived_limits import limits_of
 from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.loop_of import LoopOf
 from epolltop.query.view import PROCESSES, View
-from epolltop.sources.bpf.step_down import STEPS
+from epolltop.sources.bpf.sampling_policy import STEPS
 from tests.workloads.client import Actor
 
 from .observing import Observing, observe

@@ -20,7 +20,7 @@ from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.program import Program
 from epolltop.model.event import Event, Kind
 from epolltop.model.limits import NO_STACKS
-from epolltop.runtime.pace import Deadline
+from epolltop.own_process.pace import Deadline
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.probes.spec import Hook

@@ -34,7 +34,7 @@ from epolltop.text.safe import safe
 from tests.support.formats import FORMATS, as_json_line
 from tests.support.records import NOW_NS
 from tests.support.rows import process_row, snapshot
-from tests.support.snapshot_schema import DOCS, check_document, members
+from tests.support.schema_check import DOCS, check_document, members
 
 AWKWARD = [
     *("", "=1+1", "'=1", "-", "@a", "|", "\\", '"', ",", "a\x00b\r\n\tc"),

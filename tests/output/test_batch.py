@@ -16,7 +16,7 @@ from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from tests.support.fake_source import ScriptedSource, Task, batch_of
 from tests.support.front_end import written_by
-from tests.support.snapshot_schema import check_document
+from tests.support.schema_check import check_document
 
 
 async def test_processes_of_the_last_table_are_read_first() -> None:

@@ -21,7 +21,7 @@ from tests.support.differences import changed, changed_cells, changed_lines, csv
 from tests.support.examples import EVENTS, bounded, exact, looping
 from tests.support.formats import FORMATS, as_json_line, document_of
 from tests.support.records import event
-from tests.support.snapshot_schema import check_document
+from tests.support.schema_check import check_document
 
 ALL = View(PROCESSES)
 SNAPSHOTS: dict[str, Callable[[], Snapshot]] = {

@@ -8,12 +8,12 @@ import pytest
 
 from epolltop.model.event import Kind
 from epolltop.model.limits import WALK_CUT
+from epolltop.own_process.pace import Deadline
+from epolltop.own_process.users import Users
 from epolltop.proc import scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan, Scanned
-from epolltop.runtime.pace import Deadline
-from epolltop.runtime.users import Users
 from tests.support.records import batch, source
 from tests.support.watched import Watched
 from tests.workloads.client import Actor

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.own_process.pace import Deadline
 from epolltop.proc import maps
 from epolltop.proc.exe import executable_path, open_executable
 from epolltop.proc.maps import MappedFile, mapped_files
-from epolltop.runtime.pace import Deadline
 from tests.waiting import eventually
 
 SLEEP = shutil.which("sleep") or "/bin/sleep"

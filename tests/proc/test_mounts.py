@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.own_process.pace import Deadline
 from epolltop.proc import fdinfo, mountinfo
 from epolltop.proc import reading as lines
 from epolltop.proc.mountinfo import Mount, MountLists, Mounts
-from epolltop.runtime.pace import Deadline
 
 
 def mount(kind: str, minor: int, point: str = "/", options: str = "rw") -> Mount:

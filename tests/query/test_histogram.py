@@ -19,7 +19,7 @@ from epolltop.query.filter import parse_over
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, View, look
 from epolltop.saved import snapshot_form as forms
-from tests.docs.derived import schema_of
+from tests.docs.schema import schema_of
 from tests.support.rows import process_row, snapshot
 
 FEW_MS = Histogram((0,) * 20 + (98, 0, 0, 2), largest=5_000_000)

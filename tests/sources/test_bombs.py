@@ -39,9 +39,10 @@ from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.recording import changes
 from epolltop.sources.recording.codec import Decoder
-from epolltop.sources.recording.container import MEMBERS_MAX, RAW, framed
+from epolltop.sources.recording.container import RAW, framed
+from epolltop.sources.recording.file_header import MEMBERS_MAX
 from epolltop.sources.recording.forms import Damaged
-from epolltop.sources.recording.head import own_head
+from epolltop.sources.recording.record_layout import own_layout
 from epolltop.sources.recording.recorder import Recorder
 from tests.support.examples import EVENTS, exact
 from tests.support.fake_source import FakeSource
@@ -101,7 +102,7 @@ def unbounded(told: Batch) -> bytes:
         mock.patch.object(changes, "most", return_value=None),
         mock.patch.object(changes, "RECORDS_MAX", 1 << 40),
     ):
-        return msgspec.msgpack.encode(changes.change(Batch, own_head()).write(told, None)[0])
+        return msgspec.msgpack.encode(changes.change(Batch, own_layout()).write(told, None)[0])
 
 
 def source(**changes: Any) -> Batch:
@@ -171,12 +172,12 @@ SKIPPED = {"Event": "stack", "Holding": "cloexec", "Process": "container", "Coun
 
 def other_line(**more: int) -> bytes:
     """Of a file with members that today's reader does not know: in place of one of some records, and so many more."""
-    records = {name: list(names) for name, names in own_head().records.items()}
+    records = {name: list(names) for name, names in own_layout().records.items()}
     for record, member in SKIPPED.items():
         records[record][records[record].index(member)] = "unknown"
     for record, count in more.items():
         records[record] += [f"unknown {number}" for number in range(count)]
-    return first_line().replace(msgspec.json.encode(own_head().records), msgspec.json.encode(records))
+    return first_line().replace(msgspec.json.encode(own_layout().records), msgspec.json.encode(records))
 
 
 @pytest.mark.parametrize("member", ["names", "commands", "instances", "events", "counts"])
@@ -189,9 +190,9 @@ def test_a_member_of_any_length_is_cheap_in_a_file_of_another_epolltop(tmp_path:
 
 def test_what_is_skipped_is_cheap(tmp_path: Path) -> None:
     chance = random.Random(1)
-    unknown = MEMBERS_MAX - len(own_head().records["Event"])
+    unknown = MEMBERS_MAX - len(own_layout().records["Event"])
     told = msgspec.msgpack.decode(unbounded(LENGTHY["events"](4000)), strict=False)
-    events = told[own_head().records["Batch"].index("events")]
+    events = told[own_layout().records["Batch"].index("events")]
     for event in events:
         event.extend(chance.choices(range(4), k=unknown))
     path = packed(tmp_path / "file", [msgspec.msgpack.encode(told)], line=other_line(Event=unknown))

@@ -28,7 +28,7 @@ from epolltop.sources.recording.changes import change
 from epolltop.sources.recording.codec import Decoder, Encoder
 from epolltop.sources.recording.container import RAW, framed
 from epolltop.sources.recording.forms import CHUNK, form
-from epolltop.sources.recording.head import head_of, members, own_head
+from epolltop.sources.recording.record_layout import layout_of, members, own_layout
 from tests.support.recordings import read
 from tests.support.records import A, B, C, P, Q, R, batch, census, create, holding, release
 from tests.support.watched import Watched
@@ -101,7 +101,7 @@ Tomorrow = grown(
     source=Source,
     census=Census | None,
 )
-HEAD = head_of(Tomorrow)
+LAYOUT = layout_of(Tomorrow)
 TICKS = (
     batch(10, [create(A, 5), create(B, 6, Q)], census(9, holding(A), holding(B, Q)), watches={A: 3}),
     batch(20, [], None, alive=(P, R)),
@@ -143,9 +143,9 @@ def as_today(tick: Batch) -> Batch:
     return Decoder().decode(Encoder().encode(dataclasses.replace(tick, processes=tick.processes)))
 
 
-def contents(ticks: Sequence[Any], record: Any, head: Any) -> list[bytes]:
+def contents(ticks: Sequence[Any], record: Any, layout: Any) -> list[bytes]:
     """Written by who knows such batches."""
-    write, kept, told = change(record, head).write, None, []
+    write, kept, told = change(record, layout).write, None, []
     for tick in ticks:
         put, kept = write(tick, kept)
         told.append(msgspec.msgpack.encode(put))
@@ -154,7 +154,7 @@ def contents(ticks: Sequence[Any], record: Any, head: Any) -> list[bytes]:
 
 def file_of(told: Sequence[bytes], version: str = "9.0.0") -> bytes:
     deflate = zlib.compressobj(1, zlib.DEFLATED, RAW)
-    line = msgspec.json.encode({"epolltop": version, "records": HEAD.records, "kinds": HEAD.kinds, "more": [1]})
+    line = msgspec.json.encode({"epolltop": version, "records": LAYOUT.records, "kinds": LAYOUT.kinds, "more": [1]})
     frames = [
         framed(deflate.compress(raw) + deflate.flush(zlib.Z_SYNC_FLUSH), tick.now_ns)
         for raw, tick in zip(told, TICKS, strict=True)
@@ -163,7 +163,7 @@ def file_of(told: Sequence[bytes], version: str = "9.0.0") -> bytes:
 
 
 def test_today_reads_what_tomorrow_writes() -> None:
-    ticks, trouble = read(file_of(contents([as_tomorrow(tick) for tick in TICKS], Tomorrow, HEAD)))
+    ticks, trouble = read(file_of(contents([as_tomorrow(tick) for tick in TICKS], Tomorrow, LAYOUT)))
     assert trouble == ""
     assert {tick.source.limits for tick in ticks} == {(NEWER,)}
     lived, recalled = Watched(tell_all=True), Watched(tell_all=True)
@@ -179,12 +179,14 @@ def test_today_reads_what_tomorrow_writes() -> None:
 
 
 def test_what_tomorrow_says_of_a_version_is_made_safe() -> None:
-    ticks, _ = read(file_of(contents([as_tomorrow(tick) for tick in TICKS], Tomorrow, HEAD), "9\x1b[31m" + "x" * 9000))
+    ticks, _ = read(
+        file_of(contents([as_tomorrow(tick) for tick in TICKS], Tomorrow, LAYOUT), "9\x1b[31m" + "x" * 9000)
+    )
     assert ticks[0].source.limits[0].text("epolltop") == "9\\x1b[31m" + "x" * 14
 
 
-def later_reads(told: Sequence[bytes], head: Any) -> list[Any]:
-    form_of = change(Tomorrow, head)
+def later_reads(told: Sequence[bytes], layout: Any) -> list[Any]:
+    form_of = change(Tomorrow, layout)
     decode, kept, ticks = msgspec.msgpack.Decoder(form_of.wire).decode, None, []
     for raw in told:
         tick, kept = form_of.read(decode(raw), kept)
@@ -194,7 +196,7 @@ def later_reads(told: Sequence[bytes], head: Any) -> list[Any]:
 
 def test_tomorrow_reads_its_own() -> None:
     ticks = [as_tomorrow(tick) for tick in TICKS]
-    again = later_reads(contents(ticks, Tomorrow, HEAD), HEAD)
+    again = later_reads(contents(ticks, Tomorrow, LAYOUT), LAYOUT)
     for tick, read_again in zip(ticks, again, strict=True):
         assert read_again.waits == tick.waits
         assert read_again.gatherings == tick.gatherings
@@ -207,29 +209,29 @@ def test_tomorrow_reads_its_own() -> None:
 
 def test_tomorrow_reads_what_today_writes_with_defaults_for_what_is_new() -> None:
     """But not with members that it cannot do without."""
-    told = contents(TICKS, Batch, own_head())
+    told = contents(TICKS, Batch, own_layout())
     event = grown(EventToday, ("targets", Name, "?"))
     events = Sequence[event]  # type: ignore[valid-type]
     later = grown(Batch, ("waits", Mapping[str, int], {}), events=events)
-    form_of = change(later, own_head())
+    form_of = change(later, own_layout())
     tick, _ = form_of.read(msgspec.msgpack.decode(told[0], type=form_of.wire), None)
     assert (tick.waits, [event.targets for event in tick.events]) == ({}, ["?", "?"])
     assert [event[:-1] for event in tick.events] == list(TICKS[0].events)
     with pytest.raises(Unplayable, match=r"^a recording without \w+\.\w+, which this epolltop needs$"):
-        change(Tomorrow, own_head())
+        change(Tomorrow, own_layout())
 
 
 def test_records_are_read_in_pieces() -> None:
     ticks = [as_tomorrow(batch(10, [create(A + n, 5) for n in range(2 * CHUNK + 1)]))]
-    (raw,) = contents(ticks, Tomorrow, HEAD)
-    assert [event.file for event in Decoder(HEAD).decode(raw).events] == [A + n for n in range(2 * CHUNK + 1)]
+    (raw,) = contents(ticks, Tomorrow, LAYOUT)
+    assert [event.file for event in Decoder(LAYOUT).decode(raw).events] == [A + n for n in range(2 * CHUNK + 1)]
 
 
 def test_a_type_without_a_form_is_refused_when_it_is_declared() -> None:
     for hint in (dict[str, int], object, Mapping[ProcessKey, int], int | Waits, tuple[int, ProbeToday]):
         with pytest.raises(TypeError, match="no form in a recording"):
-            form(hint, own_head())
+            form(hint, own_layout())
 
 
 def test_each_kind_is_known_by_number_and_name() -> None:
-    assert own_head().kinds["Kind"] == {kind.name: kind.value for kind in Kind}
+    assert own_layout().kinds["Kind"] == {kind.name: kind.value for kind in Kind}

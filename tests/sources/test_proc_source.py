@@ -20,11 +20,11 @@ from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor, Holding
 from epolltop.model.limits import HIDEPID, NO_KCMP, ONLY_PROC, Limit
 from epolltop.model.process import ProcessKey
+from epolltop.own_process.pace import Deadline
 from epolltop.proc import kcmp, scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
-from epolltop.runtime.pace import Deadline
 from epolltop.sources.proc_source import ProcSource
 from tests.waiting import eventually
 

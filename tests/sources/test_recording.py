@@ -27,10 +27,11 @@ from epolltop.model.process_selection import Selection
 from epolltop.model.source import Source
 from epolltop.sources.recording import changes, codec
 from epolltop.sources.recording.codec import Decoder, Encoder
-from epolltop.sources.recording.container import FRAME, MEMBERS_MAX, UNPACKED_BYTES_MAX, framed
+from epolltop.sources.recording.container import FRAME, UNPACKED_BYTES_MAX, framed
+from epolltop.sources.recording.file_header import MEMBERS_MAX
 from epolltop.sources.recording.forms import Damaged
-from epolltop.sources.recording.head import own_head
 from epolltop.sources.recording.reader import Recording
+from epolltop.sources.recording.record_layout import own_layout
 from epolltop.sources.recording.recorder import Recorder
 from epolltop.text.safe import printable
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
@@ -264,7 +265,7 @@ def test_text_is_made_safe_again() -> None:
     assert tick.source.limits == (Limit(shown, ((shown, shown), ("pid", 7))),)
 
 
-BATCH = own_head().records["Batch"]
+BATCH = own_layout().records["Batch"]
 
 
 def altered(**changes: object) -> bytes:
@@ -320,7 +321,7 @@ def test_a_process_under_another_key_is_damage() -> None:
 
 
 def test_a_call_that_is_not_known_is_unknown() -> None:
-    at = own_head().records["Event"].index("syscall")
+    at = own_layout().records["Event"].index("syscall")
     (event,) = Decoder().decode(altered(events=[[*EVENT[:at], 9, *EVENT[at + 1 :]]])).events
     assert event.syscall is Syscall.UNKNOWN
 

@@ -24,8 +24,8 @@ from epolltop.query.limit_catalogue import words
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
-from epolltop.sources.recording.head import own_head
 from epolltop.sources.recording.reader import Recording
+from epolltop.sources.recording.record_layout import own_layout
 from epolltop.sources.recording.recorder import Recorder
 from tests.support.fake_source import FakeSource
 from tests.support.formats import FORMATS
@@ -62,10 +62,10 @@ def content(batches: Sequence[Batch]) -> bytes:
 
 def first_line() -> bytes:
     """Of a recording that is written now."""
-    head = own_head()
+    layout = own_layout()
     return b'epolltop.recording/2 {"epolltop":"1","records":%s,"kinds":%s}\n' % (
-        msgspec.json.encode(head.records),
-        msgspec.json.encode(head.kinds),
+        msgspec.json.encode(layout.records),
+        msgspec.json.encode(layout.kinds),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.runtime.pace import Deadline
+from epolltop.own_process.pace import Deadline
 from epolltop.symbols import elf
 
 from . import forged

@@ -23,7 +23,7 @@ import pytest
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event, Kind
 from epolltop.proc import maps as code
-from epolltop.sources.bpf import stacks
+from epolltop.sources.bpf import stack_names
 from epolltop.symbols import stack_pool
 from epolltop.symbols.stack_pool import POOL_BYTES_MAX
 from tests.support.records import event_of
@@ -60,7 +60,7 @@ def creation(**given: Any) -> Event:
 
 
 def named(raw: bytes, **given: Any) -> tuple[str, ...]:
-    (told,) = stacks.Stacks().named([creation(**given)], [raw])
+    (told,) = stack_names.Stacks().named([creation(**given)], [raw])
     return told
 
 
@@ -72,8 +72,8 @@ def functions(text: tuple[str, ...]) -> list[str]:
 @pytest.fixture(autouse=True)
 def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names get a share of the time, which others on this machine may take."""
-    monkeypatch.setattr(stacks, "SHARE", 1.0)
-    monkeypatch.setattr(stacks, "POLL_S_MAX", 60.0)
+    monkeypatch.setattr(stack_names, "SHARE", 1.0)
+    monkeypatch.setattr(stack_names, "POLL_S_MAX", 60.0)
 
 
 needs_own_stack = pytest.mark.skipif(not ours().image, reason="may not see where our own stack begins")
@@ -123,7 +123,7 @@ def test_of_another_run_only_addresses_are_told() -> None:
 
 @needs_own_stack
 def test_equal_stacks_are_one_object_over_polls() -> None:
-    known = stacks.Stacks()
+    known = stack_names.Stacks()
     first, release, second = known.named(
         [creation(), event_of(Kind.RELEASE, 2), creation()], [stack(WRAPPER + LEAD), b"", stack(WRAPPER + LEAD)]
     )
@@ -134,9 +134,9 @@ def test_equal_stacks_are_one_object_over_polls() -> None:
 
 @needs_own_stack
 def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacks, "STACKS_PER_POLL", 2)
+    monkeypatch.setattr(stack_names, "STACKS_PER_POLL", 2)
     raws = [stack(WRAPPER + LEAD), stack(CALLER + 5), stack(WRAPPER + LEAD), stack(OUTER + 9)]
-    known = stacks.Stacks()
+    known = stack_names.Stacks()
     told = known.named([creation() for _ in raws], raws)
     assert known.left_out == 1
     assert [functions(one) for one in told] == [
@@ -149,8 +149,8 @@ def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyP
 
 @needs_own_stack
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacks, "PLACES_MAX", 10)
-    known = stacks.Stacks()
+    monkeypatch.setattr(stack_names, "PLACES_MAX", 10)
+    known = stack_names.Stacks()
     for far in range(1, 40):
         (told,) = known.named([creation()], [stack(OUTER + far)])
         assert functions(told) == [f"regcomp+{far:#x}"]
@@ -166,7 +166,7 @@ def test_without_the_privilege_addresses_are_left_and_that_is_known(monkeypatch:
             raise PermissionError(errno.EPERM, "not permitted")
         return real(path, *arguments, **named)
 
-    known = stacks.Stacks()
+    known = stack_names.Stacks()
     known.named([creation()], [stack(OUTER + 9)])
     assert known.may_read
     monkeypatch.setattr(os, "open", refusing)
@@ -198,7 +198,7 @@ def test_a_frame_is_cut_with_a_mark_when_it_is_safe(tmp_path: Path) -> None:
     assert len(frame) == FRAME_CHARS_MAX
     function, rest = frame.split("+")
     assert function == ("😀" + r"\x01" * 100)[: len(function) - 1] + "…"
-    assert rest == "0x5 (" + (r"\x02" * 100)[: stacks.MODULE_CHARS_MAX - 1] + "…)"
+    assert rest == "0x5 (" + (r"\x02" * 100)[: stack_names.MODULE_CHARS_MAX - 1] + "…)"
 
 
 @needs_own_stack
@@ -227,31 +227,31 @@ def test_who_brings_few_stacks_is_served_first(monkeypatch: pytest.MonkeyPatch) 
         asked.append(run.pid)
         return real(run, *arguments)
 
-    monkeypatch.setattr(stacks, "code_of", noting)
+    monkeypatch.setattr(stack_names, "code_of", noting)
     ours_pid = ours().pid
     many = [(creation(), stack(WRAPPER + LEAD, OUTER + far)) for far in range(1, 9)]
     few = [(creation(pid=1, start=1), stack(WRAPPER + LEAD))]
-    stacks.Stacks().named(*map(list, zip(*many, *few, strict=True)))
+    stack_names.Stacks().named(*map(list, zip(*many, *few, strict=True)))
     assert asked == [1, ours_pid]
 
 
 _GREEDY = """
 import resource, sys
 from pathlib import Path
-from epolltop.sources.bpf import stacks
+from epolltop.sources.bpf import stack_names
 from tests.symbols import forged
 from tests.symbols.test_stacks import creation, mapped, stack
 
-stacks.POLL_S_MAX = 60.0  # with time to name them all
+stack_names.POLL_S_MAX = 60.0  # with time to name them all
 code = 1 << 20
 content = forged.program(code, [(0, code)], "😀".encode() + b"\\x01" * 250)
-known, kept = stacks.Stacks(), []
+known, kept = stack_names.Stacks(), []
 with mapped(content, Path(sys.argv[1])) as (_, start):
     first = start + forged.code_at(content, code)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for poll in range(4):
         addresses = iter(range(first + 1 + poll * 100_000, first + code))
-        raws = [stack(*(next(addresses) for _ in range(63))) for _ in range(stacks.STACKS_PER_POLL)]
+        raws = [stack(*(next(addresses) for _ in range(63))) for _ in range(stack_names.STACKS_PER_POLL)]
         kept += known.named([creation() for _ in raws], raws)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 told = [each for each in kept if each]
@@ -272,7 +272,7 @@ def test_whatever_stacks_a_stranger_forges_memory_is_bounded(tmp_path: Path) -> 
 
 @needs_own_stack
 def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = stacks.Stacks()
+    known = stack_names.Stacks()
     raws = [stack(WRAPPER + LEAD, OUTER + far) for far in range(1, 20)]
     monkeypatch.setattr(stack_pool, "POOL_BYTES_MAX", 1000)
     told = known.named([creation() for _ in raws], raws)

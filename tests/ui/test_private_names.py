@@ -19,7 +19,7 @@ from textual.driver import Driver
 from textual.drivers import linux_driver
 
 import epolltop.ui
-from epolltop.runtime.leaving import Leaving
+from epolltop.own_process.leaving import Leaving
 from epolltop.ui.terminal import private_names
 from epolltop.ui.terminal.decoding import read_any_bytes
 from epolltop.ui.terminal.driver import leaves_by

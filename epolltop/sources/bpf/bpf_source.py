@@ -20,9 +20,9 @@ from operator import attrgetter
 from typing import Any
 
 from epolltop.bcc.drain import Drain
+from epolltop.bcc.kept_capabilities import polling
 from epolltop.bcc.loader import load_bcc
 from epolltop.bcc.memory import Tide, give_back_memory
-from epolltop.bcc.needs import polling
 from epolltop.bcc.program import AttachError, Program
 from epolltop.bcc.requirements import require, tracefs
 from epolltop.errors import SourceUnavailable
@@ -33,10 +33,10 @@ from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Source
+from epolltop.own_process.pace import Pace, now_ns
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
-from epolltop.runtime.pace import Pace, now_ns
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.counter_map import CounterMap
@@ -44,10 +44,10 @@ from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
 from epolltop.sources.bpf.probes.spec import ProbeSpec
+from epolltop.sources.bpf.sampling_control import SamplingControl
 from epolltop.sources.bpf.sizes import SIZES, Sizes
-from epolltop.sources.bpf.stacks import Stacks
+from epolltop.sources.bpf.stack_names import Stacks
 from epolltop.sources.bpf.table_reader import TableReader
-from epolltop.sources.bpf.throttle import Throttle
 from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
@@ -82,7 +82,7 @@ class BpfSource:
             pids: see `Facts`.
             stacks: take the user stack of each creation; where that cannot be, a limit says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
-            budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `step_down`.
+            budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
             ladders: other rungs than all, to try each on a kernel that has better ones.
             sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
@@ -138,7 +138,7 @@ class BpfSource:
             if probe not in unhooked
             for reader in self._readers(program, probe)
         ]
-        self._throttle = Throttle(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
+        self._sampling = SamplingControl(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
         self._freed_at = 0  # creations until then
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
         self._live_instances = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
@@ -213,7 +213,7 @@ class BpfSource:
         for _, table in self._tables:
             tables |= table.members(processes)
         cost = own_cost()
-        self._throttle.look(tables.get("loops", {}).values(), at_ns, cost.cpu_ns)
+        self._sampling.look(tables.get("loops", {}).values(), at_ns, cost.cpu_ns)
         files = itertools.chain.from_iterable(each.files() for each in self._untold) if focus else ()
         measured = self._facts.measured(focus, {file for file in files if file in focus})
         self._census.mark(closes_on_exec(focus, measured))
@@ -294,7 +294,7 @@ class BpfSource:
         refusals = ((name, table.refused()) for name, table in self._tables)
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
         unseen += itertools.chain.from_iterable(table.limits() for _, table in self._tables)
-        unseen += self._throttle.limits
+        unseen += self._sampling.limits
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))

@@ -20,11 +20,11 @@ from epolltop.model.event import Event
 from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
+from epolltop.own_process.pace import now_ns
 from epolltop.proc.namespaces import levels_up
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.scan import Scan
 from epolltop.proc.shares import HOLDINGS, fair_share
-from epolltop.runtime.pace import now_ns
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.address_matching import Naming
 

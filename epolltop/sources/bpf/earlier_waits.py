@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from epolltop.bcc.hash_map import HashMap
 from epolltop.model.holding import Census
 from epolltop.model.process import ProcessKey
+from epolltop.own_process.pace import Deadline
 from epolltop.proc.namespaces import levels_up
 from epolltop.proc.procfs import Procfs
-from epolltop.runtime.pace import Deadline
 from epolltop.sources.bpf import loop_wire
 
 _READING_S = 0.05

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional, Union, get_args, get_origin
 
 from epolltop.model.bounds import STANDING
 from epolltop.sources.recording.forms import LEFT_OUT, ValueForm, array_of, form, read_column, require, told_members
-from epolltop.sources.recording.head import Head, bare, is_named, is_record, members, most
+from epolltop.sources.recording.record_layout import RecordLayout, bare, is_named, is_record, members, most
 
 RECORDS_MAX = 1 << 17
 """Entries of a mapping or of what stands, unless its type says less: as many as a census tells, and four times what the
@@ -39,8 +39,8 @@ class Change(NamedTuple):
     """
 
 
-def change(hint: Any, head: Head) -> Change:
-    """The form of a type in files with that head, after a value before.
+def change(hint: Any, layout: RecordLayout) -> Change:
+    """The form of a type in files with that layout, after a value before.
 
     Raises:
         Unplayable, TypeError: see `form`.
@@ -48,20 +48,20 @@ def change(hint: Any, head: Head) -> Change:
     plain = bare(hint)
     origin, args = get_origin(plain), get_args(plain)
     if dataclasses.is_dataclass(plain):
-        return _record(plain, head)
+        return _record(plain, layout)
     if origin in (Union, UnionType) and dataclasses.is_dataclass(args[0]) and args[1:] == (type(None),):
-        return _optional(_record(args[0], head))
+        return _optional(_record(args[0], layout))
     if origin is Mapping:
-        inner = change(args[1], head) if get_origin(bare(args[1])) is Mapping else form(args[1], head)
-        return _mapping(most(hint), form(args[0], head), inner, keyed=_is_keyed(args[1]))
+        inner = change(args[1], layout) if get_origin(bare(args[1])) is Mapping else form(args[1], layout)
+        return _mapping(most(hint), form(args[0], layout), inner, keyed=_is_keyed(args[1]))
     if STANDING in getattr(hint, "__metadata__", ()):
-        return _standing(form(args[0], head))
-    return _whole(hint, form(hint, head))
+        return _standing(form(args[0], layout))
+    return _whole(hint, form(hint, layout))
 
 
-def _record(record: Any, head: Head) -> Change:
-    names = told_members(record, head)
-    changes = {member.name: change(member.hint, head) for member in members(record) if member.name in names}
+def _record(record: Any, layout: RecordLayout) -> Change:
+    names = told_members(record, layout)
+    changes = {member.name: change(member.hint, layout) for member in members(record) if member.name in names}
     wire = array_of(names, {name: each.wire for name, each in changes.items()})
     places = {name: names.index(name) for name in changes}
 

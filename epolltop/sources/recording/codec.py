@@ -18,7 +18,7 @@ from epolltop.model.batch import Batch
 from epolltop.model.event import Event
 from epolltop.sources.recording.changes import Change, change
 from epolltop.sources.recording.forms import ITEMS_MAX, Damaged, require
-from epolltop.sources.recording.head import Head, own_head
+from epolltop.sources.recording.record_layout import RecordLayout, own_layout
 
 EVENTS_MAX = ITEMS_MAX
 """Of one tick."""
@@ -31,11 +31,11 @@ Parse = Callable[[bytes], Any]
 
 @functools.cache
 def _own() -> tuple[Change, Parse]:
-    return _derived(own_head())
+    return _derived(own_layout())
 
 
-def _derived(head: Head) -> tuple[Change, Parse]:
-    form = change(Batch, head)
+def _derived(layout: RecordLayout) -> tuple[Change, Parse]:
+    form = change(Batch, layout)
     return form, msgspec.msgpack.Decoder(form.wire).decode
 
 
@@ -61,17 +61,17 @@ class Encoder:
 class Decoder:
     """The reverse. A shallow copy (copy.copy) goes on from the same place on its own."""
 
-    def __init__(self, head: Head | None = None, parse: Parse | None = None) -> None:
+    def __init__(self, layout: RecordLayout | None = None, parse: Parse | None = None) -> None:
         """Derives how to read.
 
         Args:
-            head: of the file; None: as it is written now.
+            layout: of the file; None: as it is written now.
             parse: of a file that says the same in another form.
 
         Raises:
             Unplayable: it lacks a member that has to be given.
         """
-        form, decode = _own() if head is None or head == own_head() else _derived(head)
+        form, decode = _own() if layout is None or layout == own_layout() else _derived(layout)
         self._read = form.read
         self._parse = parse or decode
         self._kept: Any = None

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
-from typing import Annotated
 
-import msgspec
-
-MAGIC = b"epolltop.recording/"
-"""Begins the first line; the version follows it, a blank, and the header as JSON."""
-VERSION = 2
-HEADER_BYTES_MAX = 1 << 16
-MEMBERS_MAX = 256
-"""Of a record, as the header names them; today's have at most 19. Each takes room while it is skipped, if only a byte
-stands for it."""
 RAW = -zlib.MAX_WBITS
 """All frames together are one deflate stream without its own header and check sum, flushed after each."""
 FRAME = struct.Struct("<IIq")
@@ -41,19 +30,6 @@ def unpacked_max(packed: int, octets: int, ticks: int, unpacked: int) -> int:
     """
     of_file = _FILE_BYTES + _FILE_RATIO * octets + _TICK_BYTES * ticks - unpacked
     return min(UNPACKED_BYTES_MAX, _FRAME_BYTES + _FRAME_RATIO * packed, of_file)
-
-
-class FileHeader(msgspec.Struct, frozen=True):
-    """What holds for the whole recording."""
-
-    epolltop: str
-    """Version of the program that wrote it."""
-    pids: tuple[int, ...] = ()
-    """What --pid and --user selected; all processes are recorded nevertheless, since they share instances."""
-    uids: tuple[int, ...] = ()
-    records: Mapping[str, Annotated[tuple[str, ...], msgspec.Meta(max_length=MEMBERS_MAX)]] = {}
-    """See head.Head; version 1 has neither."""
-    kinds: Mapping[str, Mapping[str, int]] = {}
 
 
 def framed(content: bytes, now_ns: int) -> bytes:

@@ -1,6 +1,6 @@
 """The form of complete values in a recording, derived from the types of the model.
 
-A record is an array of its members in the order that the head of the file gives. Where that order is the model's,
+A record is an array of its members in the order that the header of the file gives. Where that order is the model's,
 msgspec makes the record itself, in C. Otherwise, and to make text safe again, values are read by columns: all values
 of a member at once.
 """
@@ -18,7 +18,15 @@ import msgspec
 
 from epolltop.errors import Unplayable
 from epolltop.model.bounds import NAME_CHARS_MAX
-from epolltop.sources.recording.head import Head, bare, is_enumeration, is_named, is_record, members, most
+from epolltop.sources.recording.record_layout import (
+    RecordLayout,
+    bare,
+    is_enumeration,
+    is_named,
+    is_record,
+    members,
+    most,
+)
 from epolltop.text.safe import printable
 
 CHUNK = 1000
@@ -53,8 +61,8 @@ LEFT_OUT: Any = object()
 """Stands for a value of an enumeration that is not known, and for a record with such a value."""
 
 
-def form(hint: Any, head: Head) -> ValueForm:
-    """The form of a type in files with that head.
+def form(hint: Any, layout: RecordLayout) -> ValueForm:
+    """The form of a type in files with that layout.
 
     Raises:
         Unplayable: the file lacks a member that has to be given.
@@ -64,32 +72,32 @@ def form(hint: Any, head: Head) -> ValueForm:
     if plain is str:
         return ValueForm(hint, read=_text(most(hint) or NAME_CHARS_MAX))
     if is_enumeration(plain):
-        return _enumeration(plain, head)
+        return _enumeration(plain, layout)
     if is_record(plain):
-        return _record(plain, head)
+        return _record(plain, layout)
     if plain is float:
         return ValueForm(hint, read=_finite)
     if plain in (int, bool):
         return ValueForm(hint)
     origin, args = get_origin(plain), get_args(plain)
-    return _union(hint, args, head) if origin in (Union, UnionType) else _composed(hint, origin, args, head)
+    return _union(hint, args, layout) if origin in (Union, UnionType) else _composed(hint, origin, args, layout)
 
 
-def _union(hint: Any, args: tuple[Any, ...], head: Head) -> ValueForm:
+def _union(hint: Any, args: tuple[Any, ...], layout: RecordLayout) -> ValueForm:
     if type(None) in args:
-        return _optional(hint, form(Union[tuple(each for each in args if each is not type(None))], head))  # noqa: UP007
+        return _optional(hint, form(Union[tuple(each for each in args if each is not type(None))], layout))  # noqa: UP007
     if {bare(each) for each in args} <= {int, float, str}:
         return ValueForm(hint, read=_numbers_or_text(next((each for each in args if bare(each) is str), None)))
     raise TypeError(f"no form in a recording for {hint}")
 
 
-def _composed(hint: Any, origin: Any, args: tuple[Any, ...], head: Head) -> ValueForm:
+def _composed(hint: Any, origin: Any, args: tuple[Any, ...], layout: RecordLayout) -> ValueForm:
     if origin is frozenset or origin is Sequence or (origin is tuple and args[1:] == (...,)):
-        return _many(hint, origin, form(args[0], head))
+        return _many(hint, origin, form(args[0], layout))
     if origin is tuple:
-        return _array(hint, [form(each, head) for each in args])
+        return _array(hint, [form(each, layout) for each in args])
     if origin is Mapping:
-        return _table(hint, form(args[0], head), form(args[1], head))
+        return _table(hint, form(args[0], layout), form(args[1], layout))
     raise TypeError(f"no form in a recording for {hint}")
 
 
@@ -99,13 +107,13 @@ def require(holds: bool) -> None:
         raise Damaged("out of range")
 
 
-def told_members(record: type, head: Head) -> Sequence[str]:
+def told_members(record: type, layout: RecordLayout) -> Sequence[str]:
     """The names of a record's members in such a file.
 
     Raises:
         Unplayable: one is missing that has to be given.
     """
-    names = head.records.get(record.__name__, ())
+    names = layout.records.get(record.__name__, ())
     for member in members(record):
         if member.name not in names and member.default is None:
             raise Unplayable(f"a recording without {record.__name__}.{member.name}, which this epolltop needs")
@@ -165,10 +173,10 @@ def _array(hint: Any, inner: Sequence[ValueForm]) -> ValueForm:
     return ValueForm(hint, read=read if any(each.read for each in inner) else None)
 
 
-def _enumeration(kind: Any, head: Head) -> ValueForm:
-    told = head.kinds.get(kind.__name__, {})
+def _enumeration(kind: Any, layout: RecordLayout) -> ValueForm:
+    told = layout.kinds.get(kind.__name__, {})
     ours = kind.__members__
-    if head.ours and all(name in ours and ours[name] == number for name, number in told.items()):
+    if layout.ours and all(name in ours and ours[name] == number for name, number in told.items()):
         return ValueForm(kind)
     known = {number: ours.get(name, getattr(kind, "UNKNOWN", LEFT_OUT)) for name, number in told.items()}
 
@@ -179,15 +187,15 @@ def _enumeration(kind: Any, head: Head) -> ValueForm:
     return ValueForm(int, native=False, read=read, open=LEFT_OUT in known.values())
 
 
-def _record(record: Any, head: Head) -> ValueForm:
-    names = told_members(record, head)
+def _record(record: Any, layout: RecordLayout) -> ValueForm:
+    names = told_members(record, layout)
     ours = members(record)
-    forms = {member.name: form(member.hint, head) for member in ours if member.name in names}
-    as_ours = head.ours and is_named(record) and tuple(names) == tuple(member.name for member in ours)
+    forms = {member.name: form(member.hint, layout) for member in ours if member.name in names}
+    as_ours = layout.ours and is_named(record) and tuple(names) == tuple(member.name for member in ours)
     if as_ours and all(each.native for each in forms.values()):
         return ValueForm(record, read=_in_place(forms))
     array = array_of(names, {name: each.wire for name, each in forms.items()})
-    decode = msgspec.msgpack.Decoder(array).decode if head.ours else _same
+    decode = msgspec.msgpack.Decoder(array).decode if layout.ours else _same
     writes = [(operator.attrgetter(name), forms[name].write) for name in names if name in forms]
 
     def read(column: Values) -> Values:

@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import msgspec
-
 from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
@@ -21,17 +19,14 @@ from epolltop.model.process_selection import Selection
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import (
     FRAME,
-    HEADER_BYTES_MAX,
-    MAGIC,
     RAW,
     UNPACKED_BYTES_MAX,
-    VERSION,
-    FileHeader,
     check_sum,
     unpacked_max,
 )
+from epolltop.sources.recording.file_header import parsed, read_first_line
 from epolltop.sources.recording.forms import Damaged
-from epolltop.sources.recording.head import Head, tells_more
+from epolltop.sources.recording.record_layout import RecordLayout, tells_more
 from epolltop.text.safe import printable
 
 
@@ -93,20 +88,13 @@ class Recording:
         Raises:
             Unplayable: it is no recording, of a version that is not known, or without a tick.
         """
-        line = self._read_line()
-        version, _, described = line[len(MAGIC) :].partition(b" ")
-        if version not in (b"1", b"%d" % VERSION):
-            written = version.decode("ascii", "replace") if version.isdigit() and len(version) < 10 else "unknown"
-            raise Unplayable(f"a recording of version {written}; this epolltop reads versions 1 and {VERSION}")
-        try:
-            header = msgspec.json.decode(described, type=FileHeader)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise Unplayable("a recording with a damaged first line") from None
+        line = read_first_line(self._file.read, self._begun)
+        version, header = parsed(line)
         self.selection = Selection(frozenset(header.pids), frozenset(header.uids))
-        head = Head(header.records, header.kinds)
-        decoder = _of_version_1() if version == b"1" else Decoder(head)
+        layout = RecordLayout(header.records, header.kinds)
+        decoder = _of_version_1() if version == 1 else Decoder(layout)
         self._place = replace(self._place, offset=len(line) + 1, decoder=decoder)
-        if tells_more(head):
+        if tells_more(layout):
             self._limits = (Limit.of(RECORDING_NEWER, epolltop=printable(header.epolltop[:20])),)
         if self._file.seekable():
             self.times = self._scan()
@@ -204,21 +192,6 @@ class Recording:
         elif not times:
             raise Unplayable("a recording without a tick")
         return times
-
-    def _read_line(self) -> bytes:
-        """The first line, byte by byte: what follows it is not ours to read yet."""
-        line = bytearray(self._begun)
-        octet = self._begun or b"-"
-        while octet and len(line) < HEADER_BYTES_MAX and MAGIC.startswith(line[: len(MAGIC)]):
-            octet = self._file.read(1)
-            if octet == b"\n" and line.startswith(MAGIC):
-                return bytes(line)
-            line += octet
-        if not line:
-            raise Unplayable("empty")
-        if not octet and MAGIC.startswith(line[: len(MAGIC)]):
-            raise _unplayable(RECORDING_CUT)
-        raise Unplayable("neither a recording nor a snapshot of epolltop")
 
 
 def _of_version_1() -> Decoder:

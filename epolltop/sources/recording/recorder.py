@@ -6,27 +6,23 @@ import zlib
 from collections.abc import Collection, Mapping
 from typing import Any, BinaryIO
 
-import msgspec
-
 from epolltop import __version__
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
-from epolltop.runtime.transient import Unwritten
+from epolltop.own_process.transient import Unwritten
 from epolltop.sources import FactSource
 from epolltop.sources.recording.codec import Encoder
 from epolltop.sources.recording.container import (
     FRAME,
-    MAGIC,
     RAW,
     UNPACKED_BYTES_MAX,
-    VERSION,
-    FileHeader,
     framed,
     unpacked_max,
 )
-from epolltop.sources.recording.head import own_head
+from epolltop.sources.recording.file_header import FileHeader, first_line
+from epolltop.sources.recording.record_layout import own_layout
 
 _LEVEL = 1  # of compression: the best takes twice the time and saves a tenth
 
@@ -48,9 +44,9 @@ class Recorder:
             selection: for the header.
         """
         self._source, self._file, self._name = source, file, name
-        head = own_head()
+        layout = own_layout()
         pids, uids = tuple(sorted(selection.pids)), tuple(sorted(selection.uids))
-        self._header = FileHeader(__version__, pids, uids, head.records, head.kinds)
+        self._header = FileHeader(__version__, pids, uids, layout.records, layout.kinds)
         self._encoder = Encoder()
         self._deflate = _deflate(_LEVEL)
         self._unpacked = 0
@@ -72,7 +68,7 @@ class Recorder:
         """
         batch = self._source.poll(focus, shown)
         if not self.octets:
-            self._write(MAGIC + b"%d " % VERSION + msgspec.json.encode(self._header) + b"\n")
+            self._write(first_line(self._header))
         try:
             raw = self._encoder.encode(batch)
             packed = self._packed(raw)

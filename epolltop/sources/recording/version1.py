@@ -25,7 +25,7 @@ from epolltop.model.bounds import (
 from epolltop.model.limits import ONLY_PROC, TOLD
 from epolltop.sources.recording.changes import RECORDS_MAX
 from epolltop.sources.recording.codec import Decoder
-from epolltop.sources.recording.head import Head
+from epolltop.sources.recording.record_layout import RecordLayout
 from epolltop.text.safe import clipped, printable
 
 _LongFrame = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
@@ -210,19 +210,19 @@ _RECORDS = {
         *("events", "counts", "processes", "census", "watches", "users"),
     ),
 }
-HEAD = Head(_RECORDS, _KINDS, ours=False)
-"""What a file of version 2 would have at its head that tells the same."""
+LAYOUT = RecordLayout(_RECORDS, _KINDS, ours=False)
+"""What the header of a file of version 2 would have that tells the same."""
 
 _decode = msgspec.msgpack.Decoder(Batch).decode
 
 
 def decoder() -> Decoder:
     """Reads its ticks."""
-    return Decoder(HEAD, lambda raw: _as_now(_decode(raw)))
+    return Decoder(LAYOUT, lambda raw: _as_now(_decode(raw)))
 
 
 def _as_now(told: Batch) -> tuple[Any, ...]:
-    """As msgspec decodes a tick with that head."""
+    """As msgspec decodes a tick with that layout."""
     census = told.census
     return (
         *(told.since_ns, told.now_ns, told.wall_ns),

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from textual.worker import WorkerFailed
 
 from epolltop import __version__
-from epolltop.runtime.invoker import rights
+from epolltop.own_process.invoker import rights
 
 
 def report(error: BaseException) -> str:

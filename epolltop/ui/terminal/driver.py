@@ -7,7 +7,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from epolltop.runtime.leaving import HUNG_UP, Leaving
+from epolltop.own_process.leaving import HUNG_UP, Leaving
 from epolltop.ui.terminal.private_names import as_known
 
 AT_ONCE = frozenset(("ctrl+c", "ctrl+q"))

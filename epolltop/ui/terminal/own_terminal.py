@@ -6,8 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from epolltop.runtime.descriptors import silenced
-from epolltop.runtime.leaving import Leaving
+from epolltop.own_process.descriptors import silenced
+from epolltop.own_process.leaving import Leaving
 from epolltop.ui.terminal.private_names import as_known
 from epolltop.ui.terminal.stream import Terminal
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from epolltop.runtime.descriptors import opened_anew
+from epolltop.own_process.descriptors import opened_anew
 
 STALLED_S = 0.25
 """A terminal that took nothing for this long counts as stalled."""

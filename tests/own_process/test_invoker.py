@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from epolltop.output.files import NAMES_MAX, Successor, write_new, write_whole
-from epolltop.runtime import invoker, privileges
-from epolltop.runtime.invoker import rights
+from epolltop.own_process import invoker, privileges
+from epolltop.own_process.invoker import rights
 from epolltop.ui.terminal.crash_report import report
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")

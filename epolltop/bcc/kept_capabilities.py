@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from epolltop.own_process.privileges import Capability, knows
 from epolltop.proc.reading import LOOKING
 from epolltop.proc.sysctl import perf_event_paranoid
-from epolltop.runtime.privileges import Capability, knows
 
 
 def polling(*, stacks: bool) -> frozenset[Capability]:

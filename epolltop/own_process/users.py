@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from epolltop.runtime.privileges import keep_nothing
+from epolltop.own_process.privileges import keep_nothing
 from epolltop.text.safe import safe
 
 LOCAL = Path("/etc/passwd")

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event
+from epolltop.own_process.pace import Allowance, Deadline
 from epolltop.proc.maps import Code, CodeMapping, Run, code_of
 from epolltop.proc.mountinfo import MountLists
-from epolltop.runtime.pace import Allowance, Deadline
 from epolltop.sources.bpf import wire
 from epolltop.symbols import elf
 from epolltop.symbols.demangle import plain_name

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.process import ProcessKey
+from epolltop.own_process import users
+from epolltop.own_process.users import Users, uid_of
 from epolltop.proc.procfs import Procfs
-from epolltop.runtime import users
-from epolltop.runtime.users import Users, uid_of
 from tests.waiting import eventually
 
 
@@ -100,7 +100,7 @@ def test_processes_are_told_while_the_database_is_silent() -> None:
 
 
 def test_who_leaves_does_not_wait_for_an_answer() -> None:
-    code = "import threading; from pathlib import Path; from epolltop.runtime.users import Users\n" \
+    code = "import threading; from pathlib import Path; from epolltop.own_process.users import Users\n" \
            "print(Users(lambda _: threading.Event().wait(), Path('/nonexistent')).name(5))"  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "5\n"

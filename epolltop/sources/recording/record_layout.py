@@ -1,4 +1,4 @@
-"""Which members the records of a recording have: the head of a file names them, once and in order.
+"""Which members the records of a recording have: the header of a file names them, once and in order.
 
 The names come from the annotated records of the model. A reader puts members where their names belong, gives the
 missing ones their defaults, and skips the ones that it does not know.
@@ -24,7 +24,7 @@ class RecordMember(NamedTuple):
     """None: it has to be given."""
 
 
-class Head(NamedTuple):
+class RecordLayout(NamedTuple):
     """What the records and enumerations of one file have."""
 
     records: Mapping[str, tuple[str, ...]]
@@ -71,28 +71,28 @@ def members(record: type) -> tuple[RecordMember, ...]:
 
 
 @functools.cache
-def own_head() -> Head:
-    """The head of a file that is written now."""
-    return head_of(Batch)
+def own_layout() -> RecordLayout:
+    """Of a file that is written now."""
+    return layout_of(Batch)
 
 
-def head_of(batch: type) -> Head:
-    """The head of a file with such batches."""
+def layout_of(batch: type) -> RecordLayout:
+    """Of a file with such batches."""
     records, kinds = {}, {}
     for each in _reached(batch):
         if is_record(each):
             records[each.__name__] = tuple(member.name for member in members(each))
         elif is_enumeration(each):
             kinds[each.__name__] = {kind.name: kind.value for kind in each}
-    return Head(records, kinds)
+    return RecordLayout(records, kinds)
 
 
-def tells_more(head: Head) -> bool:
+def tells_more(layout: RecordLayout) -> bool:
     """Whether a file has something that the model does not know."""
-    ours = own_head()
+    ours = own_layout()
     return any(
         not set(names) <= set(known.get(record, ()))
-        for told, known in ((head.records, ours.records), (head.kinds, ours.kinds))
+        for told, known in ((layout.records, ours.records), (layout.kinds, ours.kinds))
         for record, names in told.items()
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.sources.bpf.step_down import BUSY, CALM_LOOKS, QUIET, STEPS, Load, Stage, budget_of, moved
+from epolltop.sources.bpf.sampling_policy import BUSY, CALM_LOOKS, QUIET, STEPS, Load, Stage, budget_of, moved
 from epolltop.sources.bpf.turn_price import TurnPrice
 
 PRICE = TurnPrice(400.0, 120.0)

@@ -15,7 +15,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
-from epolltop.runtime.leaving import HUNG_UP, Leaving
+from epolltop.own_process.leaving import HUNG_UP, Leaving
 from epolltop.text.glyphs import can_be_shown_in
 
 NO_ROOM_S = 0.5

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from epolltop.runtime import privileges
+from epolltop.own_process import privileges
 from epolltop.text.safe import printable
 
 _IDS = range((1 << 32) - 1)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from epolltop.runtime.invoker import become_invoker, take_rights
-from epolltop.runtime.privileges import Capability, effective, keep_only
+from epolltop.own_process.invoker import become_invoker, take_rights
+from epolltop.own_process.privileges import Capability, effective, keep_only
 
 _FILES = frozenset((Capability.DAC_OVERRIDE,))
 """If root itself started us, files may be made in others' directories."""

@@ -5,7 +5,7 @@ import sys
 
 ASK = """
 import ctypes, os
-from epolltop.runtime.environment import hide_environment
+from epolltop.own_process.environment import hide_environment
 hide_environment()
 getenv = ctypes.CDLL(None).getenv
 getenv.restype = ctypes.c_char_p

@@ -11,7 +11,7 @@ import pytest
 _PROGRAM = """
 import sys
 from pathlib import Path
-from epolltop.runtime.heap import map_large_blocks
+from epolltop.own_process.heap import map_large_blocks
 
 if "map" in sys.argv:
     map_large_blocks()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from epolltop.runtime.pace import Allowance, Deadline, Pace
+from epolltop.own_process.pace import Allowance, Deadline, Pace
 from tests.waiting import eventually
 
 

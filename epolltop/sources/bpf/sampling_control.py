@@ -1,4 +1,4 @@
-"""Keeps the probe of waits within its budget (`step_down`): looks at what it cost, and tells it how much to measure."""
+"""Keeps the probe of waits within its budget: looks at what it cost, and tells it how much to measure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from epolltop.bcc.program import Program
 from epolltop.model import limits
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts
-from epolltop.sources.bpf.step_down import LOOK_S, STEPS, Load, Stage, budget_of, moved
+from epolltop.sources.bpf.sampling_policy import LOOK_S, STEPS, Load, Stage, budget_of, moved
 from epolltop.sources.bpf.turn_price import TurnPrice
 from epolltop.sources.bpf.wire import NUMBER
 
 _SECOND_NS = 1_000_000_000
 
 
-class Throttle:
+class SamplingControl:
     """Of one observation."""
 
     def __init__(self, program: Program, price: TurnPrice, budget: float | None, now_ns: int, cpu_ns: int) -> None:
