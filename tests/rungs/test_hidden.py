@@ -88,20 +88,20 @@ def _functions_() -> None:
 
 @pytest.mark.usefixtures("_functions")
 @pytest.mark.parametrize("_rung", ["notracefs"])
-def test_without_tracepoints_functions_are_probed(_rung: str) -> None:
-    done = without_tracefs("doctor", "--json")
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    assert {need["name"]: need["met"] for need in document["requirements"]}["tracefs"] is False
-    assert {probe["attached_to"].split(":")[0] for probe in document["source"]["probes"]} == {"fexit", "fentry"}
-    assert document["source"]["exact"] is True
-
-
-@pytest.mark.usefixtures("_functions")
-@pytest.mark.parametrize("_rung", ["notracefs"])
-def test_without_tracepoints_all_is_counted(_rung: str) -> None:
+def test_without_tracepoints_functions_are_probed_and_all_is_counted(_rung: str) -> None:
     with Actor() as actor:
-        known_workload.check(observed(lambda: known_workload.run(actor), through=WITHOUT_TRACEFS), actor)
+        document = observed(lambda: known_workload.run(actor), through=WITHOUT_TRACEFS)
+        assert {probe["attached_to"].split(":")[0] for probe in document["source"]["probes"]} == {"fexit", "fentry"}
+        assert document["source"]["exact"] is True
+        known_workload.check(document, actor)
+
+
+@pytest.mark.parametrize("_rung", ["notracefs"])
+def test_without_tracepoints_the_doctor_misses_them(_rung: str) -> None:
+    done = without_tracefs("--source", "proc", "doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    requirements = {need["name"]: need["met"] for need in json.loads(done.stdout)["requirements"]}
+    assert requirements["tracefs"] is False
 
 
 @pytest.mark.parametrize("_rung", ["notracefs"])
