@@ -1,8 +1,4 @@
-"""A timeline of a saved file: the same snapshots as when it happened, at any pace and in either direction.
-
-The world is reduced anew from the recorded batches. To go back, it is copied now and then on the way
-(`epolltop.session.checkpoints`); from the nearest copy it goes forward again.
-"""
+"""A timeline of a saved file: the same snapshots as when it happened, at any pace and in either direction."""
 
 from __future__ import annotations
 
@@ -18,19 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from epolltop.errors import SourceEnded
-from epolltop.model.batch import Batch
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.model.window import Window
-from epolltop.model.world import World
-from epolltop.own_process.collector import uncollected
 from epolltop.query.limit_catalogue import words
 from epolltop.saved.opening import open_saved
-from epolltop.session.checkpoints import Checkpoints
 from epolltop.session.outage import Outage
+from epolltop.session.replayed_world import ReplayedWorld
 from epolltop.sources.recording.reader import Recording
 from epolltop.text.safe import safe
 
@@ -38,7 +30,6 @@ Result = TypeVar("Result")
 
 REFRESH_S = 0.1
 """Shortest time between snapshots for a person."""
-_AT_ONCE = 64  # ticks that are taken in between two looks whether others want the thread
 
 
 class Replay:
@@ -72,11 +63,8 @@ class Replay:
         self._opening: concurrent.futures.Future[Snapshot] | None = None
         self._file = path if descriptor is None else descriptor
         self._path, self._selection, self._tell_all, self._paced = path, selection, tell_all, paced
-        self._world = self._unknowing(selection)
         self._recording: Recording | None = None
-        self._checkpoints = Checkpoints()
-        self._at = -1  # the tick that the world is at
-        self._facts = self._holdings = 0  # of the last batch and census
+        self._world: ReplayedWorld | None = None
         self._first: Snapshot | None = None
         self._shown: Snapshot | None = None
         self._shown_at = 0
@@ -177,23 +165,15 @@ class Replay:
 
     async def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
         """The events of the first recorded seconds, some ticks at a time."""
-        if self._recording is not None:
-            while await self._call(lambda: self._take_in(self.begin_ns + seconds * 1e9)):
-                yield await self._call(self._window.take_news)
-        yield await self._call(self._window.take_news)
+        world = self._world
+        if world is None:
+            yield ()
+            return
+        while await self._call(lambda: world.take_in(self.begin_ns + seconds * 1e9)):
+            yield await self._call(world.take_news)
+        yield await self._call(world.take_news)
 
     # In the session's thread.
-
-    @property
-    def _window(self) -> Window:
-        """The only one; another one when we went back to another world."""
-        (window,) = self._world.windows
-        return window
-
-    def _unknowing(self, selection: Selection) -> World:
-        world = World(selection)
-        world.open_window(tell_all=self._tell_all)
-        return world
 
     def _open(self) -> Snapshot:
         saved = open_saved(self._file, self._selection, onwards=not self._paced, halted=self.stopping.is_set)
@@ -202,58 +182,23 @@ class Replay:
         else:
             self._recording = saved
             selection = saved.selection if self._selection.is_all else self._selection
-            self._world = self._unknowing(selection)
-            with uncollected():
-                self._poll()
-                self._world.mark(self._window)
-                shown = dataclasses.replace(self._told(), window_s=0.0)
-            self._keep()
+            self._world = ReplayedWorld(
+                saved, selection, tell_all=self._tell_all, returns=self._paced, halted=self.stopping.is_set
+            )
+            shown = self._world.begin()
         self._first = self._shown = dataclasses.replace(shown, news=())
         self._head_ns = shown.now_ns
         return shown
 
     def _whole(self) -> Snapshot:
-        if self._recording is None:
-            assert self._shown is not None, "not open"
-            return self._shown
-        return self._told()
-
-    def _told(self) -> Snapshot:
-        return self._world.freeze(self._window, self._world.begin())
-
-    @uncollected()
-    def _tick(self) -> Snapshot:
-        self._poll()
-        snapshot = self._world.freeze(self._window)
-        self._world.mark(self._window)
-        return snapshot
-
-    def _poll(self) -> Batch:
-        assert self._recording is not None, "a snapshot has no ticks"
-        batch = self._recording.poll({})
-        self._world.apply(batch)
-        self._facts = max(len(batch.processes), len(batch.counts))
-        if batch.census:
-            self._holdings = len(batch.census.holdings)
-        self._at += 1
-        return batch
-
-    def _take_in(self, until_ns: float) -> bool:
-        """Some of what comes before a time; whether there is more."""
-        for _ in range(_AT_ONCE):
-            if self.stopping.is_set():
-                return False
-            try:
-                if self._poll().now_ns >= until_ns:
-                    return False
-            except SourceEnded:
-                return False
-        return True
+        assert self._shown is not None, "not open"
+        return self._world.whole() if self._world else self._shown
 
     def _next(self) -> Snapshot | None:
         """The next tick, if there is one."""
+        assert self._world is not None, "a snapshot has no ticks"
         try:
-            self._shown, self._shown_at = self._tick(), self._at
+            self._shown, self._shown_at = self._world.next(), self._world.at
         except SourceEnded:
             return None
         return self._shown
@@ -265,40 +210,12 @@ class Replay:
         tick = max(0, min(tick, len(self._times) - 1))
         if tick != self._shown_at:
             try:
-                self._shown = self._reach(tick) if tick else self._first
+                self._shown = self._world.reach(tick) if tick and self._world else self._first
             except SourceEnded:  # damaged, so there are fewer ticks than it seemed, or we are to stop
                 return self._shown if self.stopping.is_set() else self._show(tick)
             self._shown_at = tick
         self._head_ns = self._shown.now_ns
         return self._shown
-
-    def _reach(self, tick: int) -> Snapshot:
-        assert self._recording is not None
-        if tick <= self._at or self._checkpoints.before(tick) > self._at:
-            self._at, checkpoint = self._checkpoints.go_back(tick)
-            self._world = checkpoint.restored()
-            self._recording.go_to(checkpoint.place)
-        while self._at < tick - 1:
-            if self.stopping.is_set():  # somebody leaves, who would wait for us
-                raise SourceEnded
-            self._poll()
-            self._world.mark(self._window)
-            self._keep()
-        snapshot = self._tick()
-        self._keep()
-        return snapshot
-
-    def _keep(self) -> None:
-        """A checkpoint, if it is time for one."""
-        if self._paced and self._checkpoints.is_due(self._at):
-            assert self._recording is not None
-            self._checkpoints.keep(
-                self._at,
-                self._world,
-                self._recording.place(),
-                facts=self._facts,
-                holdings=self._holdings,
-            )
 
     def _on_time(self, at: int, head_ns: float) -> Snapshot | None:
         """The tick that recorded time has reached; None after a jump meanwhile."""
@@ -327,14 +244,14 @@ class Replay:
         return snapshot
 
     async def _onwards(self, seconds: float) -> AsyncIterator[Snapshot]:
-        if self._recording is None:
+        if self._world is None:
             yield await self.now()
             return
         until_ns = self.begin_ns + seconds * 1e9
         while not self.stopping.is_set() and self.position < until_ns:
             snapshot = await self._call(self._next)
             if snapshot is None:
-                if not self._at:
+                if not self._world.at:
                     yield await self.now()  # nothing but the opening is left of it
                 return
             yield snapshot

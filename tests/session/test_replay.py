@@ -134,7 +134,8 @@ async def test_checkpoints_stay_within_their_room(path: Path, monkeypatch: pytes
         await replay.open()
         for at_ns in (replay.end_ns, replay.begin_ns, replay.end_ns // 2):
             await replay.seek(at_ns)
-            kept = replay._checkpoints._kept
+            assert replay._world is not None
+            kept = replay._world._checkpoints._kept
             assert sum(each.octets for each in kept.values()) <= 3 << 17
             assert 0 in kept
 
