@@ -70,10 +70,16 @@ class Window:
 
     def hear(self, events: Sequence[Event]) -> None:
         """Notes what happened."""
-        if not self.tell_all:
-            return
-        self.news += events
-        too_many = max(0, len(self.news) - max(NEWS_MAX, len(events)))
+        if self.tell_all:
+            self.news += events
+
+    def limit(self, latest: int) -> None:
+        """Drops the oldest of those for which there is no room.
+
+        Args:
+            latest: how many came with the last batch, and are kept.
+        """
+        too_many = max(0, len(self.news) - max(NEWS_MAX, latest))
         del self.news[:too_many]
         self.dropped += too_many
 

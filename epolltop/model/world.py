@@ -97,6 +97,7 @@ class World:
 
     def apply(self, batch: Batch) -> None:
         """Takes in one batch; batches come in order."""
+        journalled = self._journal_end
         self._batch = replace(batch, events=(), census=None)  # a flood of events would stay till the next is read
         if self._cpu_ns is None:
             self._cpu_ns = batch.cost.cpu_ns
@@ -119,6 +120,8 @@ class World:
                 self._derived.update((event.process, event.kind) for event in inferred)
             self._unseen.look(batch, batch.census, inferred)
             self._note(inferred)
+        for window in self.windows:
+            window.limit(self._journal_end - journalled)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
         rises = self._tallies.apply(batch)

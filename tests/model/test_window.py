@@ -157,6 +157,7 @@ def test_of_the_news_that_nobody_takes_the_last_are_kept_and_the_others_counted(
     window, many = Window(tell_all=True), NEWS_MAX // 2 + 1
     for time_ns in range(1, 5):
         window.hear([create(A, time_ns)] * many)
+        window.limit(many)
     assert (len(window.news), window.dropped) == (NEWS_MAX, 4 * many - NEWS_MAX)
     assert (window.news[0].time_ns, window.news[-1].time_ns) == (3, 4)
     assert len(window.take_news()) == NEWS_MAX
@@ -165,7 +166,8 @@ def test_of_the_news_that_nobody_takes_the_last_are_kept_and_the_others_counted(
 
 
 def test_the_news_of_one_batch_wait_however_many_they_are() -> None:
-    window = Window(tell_all=True)
-    window.hear([create(A, 1)])
-    window.hear([create(A, 2)] * (NEWS_MAX + 5))
+    world = World()
+    window = world.open_window(tell_all=True)
+    world.apply(batch(SECOND_NS, [create(A, 1)]))
+    world.apply(batch(2 * SECOND_NS, [create(A, 2)] * (NEWS_MAX + 5)))
     assert (len(window.news), window.dropped) == (NEWS_MAX + 5, 1)
