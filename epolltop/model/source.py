@@ -96,7 +96,7 @@ class Source:
 
     def traces(self, name: str) -> bool:
         """Whether the probe of that name has a hook that fires; all sources use the same names."""
-        return any(probe.name == name and probe.traces for probe in self.probes)
+        return name in [probe.name for probe in self.probes if probe.traces]  # each row asks: any() takes twice this
 
     @property
     def sees_io_uring(self) -> bool:

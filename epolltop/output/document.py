@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX
+from epolltop.model.bounds import EVENTS_MAX, HOLDERS_MAX
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
@@ -14,7 +14,7 @@ from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
-from epolltop.query.document_members import DOCUMENT, Contents, with_first_holders
+from epolltop.query.document_members import BRIEF, DOCUMENT, Contents
 from epolltop.query.filter import everything
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.loop_of import LoopOf
@@ -24,7 +24,7 @@ from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES
 def snapshot_document(report: Report[Any]) -> Json:
     """One snapshot with generators for its long arrays; without a window, its counts and rates are unknown."""
     contents = _contents(report)
-    structure = DOCUMENT if _holders(contents) <= HOLDERS_MAX else with_first_holders(FIRST_HOLDERS)
+    structure = DOCUMENT if _holders(contents) <= HOLDERS_MAX else BRIEF
     return structure.written(contents, report.snapshot)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from epolltop.model.bounds import FIRST_HOLDERS, HOLDERS_MAX
 from epolltop.model.event import Syscall
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
@@ -33,15 +34,14 @@ def _shared(row: InstanceOf, snapshot: Snapshot) -> bool | None:
 
 
 def _unattended_s(row: InstanceOf, snapshot: Snapshot) -> float | None:
-    if not snapshot.source.sees("waits"):
-        return None
-    return max((unattended_s(each.loop, snapshot) for each in row.loops if each.loop.shared), default=None)
+    alone = [unattended_s(each.loop, snapshot) for each in row.loops if each.loop.shared]
+    return max(alone) if alone and snapshot.source.sees("waits") else None
 
 
-def _first_holders(most: int | None) -> Member[InstanceOf]:
+def _holders(most: int | None) -> Member[InstanceOf]:
     return Member(
-        "holders", "integer", "Process ids of all holders; of the first eight if all lists of the file together "
-        "would have more than 100,000 entries.",
+        "holders", "integer", f"Process ids of all holders; of the first {FIRST_HOLDERS} if all lists of the file "
+        f"together would have more than {HOLDERS_MAX:,} entries.",
         lambda row, _: [holder.process.pid for holder in row.instance.holders[:most]], known=True, many=True,
     )  # fmt: skip
 
@@ -87,6 +87,9 @@ id fds cloexec? holders holder_count? provenance created_at age_s creator creato
 watches stack?
 """
 
+LEFT_OUT = ("creator_tid", "creator_thread", "stack")
+"""What a file with very many holders leaves out where it is unknown."""
+
 
 def _ordered(fields: Iterable[Field[Row]], others: Iterable[Member[Row]], order: str) -> tuple[Member[Row], ...]:
     there = {member.name: member for member in (*(field.member for field in fields if field.in_json), *others)}
@@ -95,10 +98,15 @@ def _ordered(fields: Iterable[Field[Row]], others: Iterable[Member[Row]], order:
     return tuple(replace(member, young=member.name in lacking) for member in (*first, *there.values()))
 
 
-def instance(most_holders: int | None = None) -> Structure[InstanceOf]:
+def _instance(most_holders: int | None) -> Structure[InstanceOf]:
     """An instance in the list of one holder, with at most `most_holders` entries in `holders`."""
-    others = (_first_holders(most_holders), *_OF_INSTANCE)
-    return Structure("instance", _ordered(HELD_FIELDS, others, _INSTANCE_ORDER))
+    return Structure("instance", _ordered(HELD_FIELDS, (_holders(most_holders), *_OF_INSTANCE), _INSTANCE_ORDER))
+
+
+def brief() -> Structure[InstanceOf]:
+    """An instance in a file with very many holders: a sixth shorter."""
+    members = _instance(FIRST_HOLDERS).members
+    return Structure("instance", tuple(replace(each, optional=each.name in LEFT_OUT) for each in members))
 
 
 def process(held: Structure[InstanceOf]) -> Structure[ProcessRow]:
@@ -130,5 +138,5 @@ def _held(row: ProcessRow) -> Iterator[InstanceOf]:
     return (InstanceOf(each, row, loops.get(each.id, ())) for each in row.instances)
 
 
-INSTANCE = instance()
+INSTANCE = _instance(None)
 PROCESS = process(INSTANCE)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.bounds import EVENTS_MAX, FIRST_HOLDERS, HOLDERS_MAX, SNAPSHOT_BYTES_MAX
-from epolltop.model.instance import Instance
+from epolltop.model.instance import Instance, Thread
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.output import formats
@@ -21,6 +21,7 @@ from epolltop.output.parts import blocks, within
 from epolltop.output.report import Report
 from epolltop.query.filter import parse
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
+from epolltop.query.members import LEFT_OUT
 from epolltop.query.story import instance_story
 from epolltop.query.view import INSTANCES, PROCESSES, SUBJECTS, View, look
 from epolltop.saved.snapshot_reader import reopened
@@ -64,11 +65,20 @@ def test_of_very_many_holders_the_first_are_listed_and_how_many_there_are() -> N
         for each in row["instances"]:
             assert each["holders"] == list(range(1000, 1000 + FIRST_HOLDERS))
             assert each["holder_count"] == processes
+            assert not each.keys() & set(LEFT_OUT)
     recalled = again(made)
     assert recalled.extent == made.extent
     assert {each.holder_count for row in recalled.processes for each in row.instances} == {processes}
     assert len({id(each) for row in recalled.processes for each in row.instances}) == instances
     assert document_of(report(recalled))["processes"] == document["processes"]
+
+
+def test_what_is_known_of_an_instance_is_told_among_very_many_holders_too() -> None:
+    bare, stack = shared(100, 11), ("main", "start")
+    held = [each._replace(thread=Thread(7, "maker"), stack=stack) for each in bare.processes[0].instances]
+    made = snapshot(*(replace(row, instances=tuple(held)) for row in bare.processes))
+    (told, *_) = document_of(report(made))["processes"][0]["instances"]
+    assert [told[name] for name in LEFT_OUT] == [7, "maker", list(stack)]
 
 
 def test_holders_whose_processes_are_not_in_the_file_are_counted() -> None:
