@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from epolltop.model.event import Event
 from epolltop.model.journal import BLOCK, Journal
-from tests.support.records import failed
+from tests.support.records import event, failed
 
 PORTIONS = st.lists(st.integers(0, 3 * BLOCK), max_size=8)
 KEEPS = st.integers(0, 4 * BLOCK)
@@ -41,7 +41,18 @@ def test_it_is_the_sequence_of_the_last_events(sizes: list[int], keep: int, data
         assert shown[at] == expected[at]
         if expected:
             number = data.draw(st.integers(-len(expected), len(expected) - 1))
-            assert shown[number] is expected[number]
+            assert shown[number] == expected[number]
+
+
+def test_events_are_what_they_were_and_equal_stacks_one_object() -> None:
+    stack = ("main", "start")
+    events = [event(time_ns=number, name="日", stack=stack) for number in range(BLOCK)]
+    events[7] = failed(7)
+    journal = Journal(BLOCK).followed_by(events)
+    assert not journal._tail
+    assert [tuple(map(type, told)) for told in journal] == [tuple(map(type, each)) for each in events]
+    assert list(journal) == events
+    assert {id(told.stack) for told in journal if told.stack} == {id(stack)}
 
 
 @pytest.mark.parametrize("number", [3, -4])

@@ -20,7 +20,7 @@ LOOP = 4000
 """Of a loop that changed, at most: 18 counters, by how much they rose, and three lists of buckets."""
 
 NEAR = 3
-"""The last snapshots, which keep their whole journals: 10,000 events are 4 MB."""
+"""The last snapshots, which keep their whole journals: 10,000 events are 1 MB."""
 EVENTS = 100
 """Events of an older snapshot that the one before it does not have: in a storm every event is new, 10,000 a refresh."""
 
