@@ -65,7 +65,7 @@ class Batch:
     loops: Mapping[LoopKey, LoopCounts] = _table(LoopCounts, attrgetter("process"))
     """Whole each time, too."""
     loop_times: Mapping[LoopKey, LoopTimes] = field(default_factory=dict)
-    """Of those loops, as far as they are measured."""
+    """Of those loops, as far as they are measured. A source may have what iterates over their members instead."""
     turns: Mapping[LoopKey, Turn] = field(default_factory=dict)
     """Of threads that wait or waited: where each is now."""
     ctl: Mapping[CtlKey, CtlCounts] = _table(CtlCounts, attrgetter("process"))

@@ -10,28 +10,51 @@ from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.rates import Counted
 
 
-class WindowTimes(Protocol):
-    """How long the waits and the absences were that ended in a window, in nanoseconds."""
+class Activity(Protocol):
+    """What a loop did in a window; durations are in nanoseconds."""
+
+    @property
+    def counted(self) -> Counted[LoopCounts]:
+        """Since the observation began, with rates over the window."""
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nothing happened, or ended."""
+
+    @property
+    def waited_ns(self) -> int:
+        """In the window, without the wait in progress."""
+
+    @property
+    def was_away_ns(self) -> int:
+        """In the window, without the time away in progress."""
 
     @property
     def waiting(self) -> Histogram:
-        """Waits."""
+        """Waits that ended in it."""
 
     @property
     def away(self) -> Histogram:
-        """Times away."""
+        """Times away that ended in it."""
 
     @property
     def poll_delay(self) -> Histogram:
         """By how much waits exceeded their timeouts."""
 
 
-class KnownTimes(NamedTuple):
-    """Implements WindowTimes with what is known already; at first nothing ended."""
+class KnownActivity(NamedTuple):
+    """Implements Activity with what is known already."""
 
+    counted: Counted[LoopCounts]
+    waited_ns: int = 0
+    was_away_ns: int = 0
     waiting: Histogram = Histogram((), 0)
     away: Histogram = Histogram((), 0)
     poll_delay: Histogram = Histogram((), 0)
+
+    @property
+    def is_at_rest(self) -> bool:
+        return not (any(self.counted.rises) or self.waited_ns or self.was_away_ns)
 
 
 class LoopRow(NamedTuple):
@@ -42,14 +65,8 @@ class LoopRow(NamedTuple):
     """With the file, the identity of the instance; None: it is not known, or no longer there."""
     thread: str
     """Name of the thread; empty if it is not known."""
-    counted: Counted[LoopCounts]
-    """Since the observation began, with rates over the window."""
-    times: WindowTimes
-    """Of the window."""
-    waited_ns: int
-    """In the window, without the wait in progress."""
-    was_away_ns: int
-    """In the window, without the time away in progress."""
+    did: Activity
+    """In the window."""
     turn: Turn | None = None
     """What the thread is in now; None: a turn of another loop, or it is not known."""
     is_elsewhere: bool = False
@@ -67,7 +84,8 @@ class LoopRow(NamedTuple):
     @property
     def sampled(self) -> int:
         """1: each wait of the window was measured; n: about one of n."""
-        waits, unmeasured = self.counted.per_s("waits"), self.counted.per_s("unmeasured")
+        counted = self.did.counted
+        waits, unmeasured = counted.per_s("waits"), counted.per_s("unmeasured")
         return max(2, round(waits / max(waits - unmeasured, 1))) if unmeasured else 1
 
     @property
@@ -108,6 +126,6 @@ class LoopRow(NamedTuple):
             begin_ns: when the window began that the row was made for.
             now_ns: when it ends.
         """
-        away = self.was_away_ns + self.turn_away_ns(begin_ns, now_ns)
-        whole = away + self.waited_ns + self.turn_waiting_ns(begin_ns, now_ns)
+        away = self.did.was_away_ns + self.turn_away_ns(begin_ns, now_ns)
+        whole = away + self.did.waited_ns + self.turn_waiting_ns(begin_ns, now_ns)
         return away / whole if whole > 0 else None

@@ -1,58 +1,103 @@
-"""How long loops waited and were away: the buckets that a kernel map has of one, as histograms of windows."""
+"""What loops did in windows: the counters and buckets that a kernel map has of one, as differences and histograms."""
 
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopTimes, Turn
+from epolltop.model.rates import Counted, counted
 
 _FIRST_BITS = 10
 """The first bucket is below 2**10 ns."""
+NO_TIMES = LoopTimes()
 _NOTHING = Histogram((), 0)
 
 
-class RisenTimes(NamedTuple):
-    """Implements WindowTimes: the difference of what was known at the ends of a window, made when it is looked at.
+class Span(NamedTuple):
+    """A window."""
 
-    That takes 5 us, and most loops of a thousand are not on the screen.
+    begin_ns: int
+    since_ns: int
+    """When counting began."""
+    over_s: float
+
+
+class RisenActivity(NamedTuple):
+    """Implements Activity: what was known at the ends of a window; what follows from it is made when it is looked at.
+
+    That takes 10 us, and most loops of a thousand are not on the screen.
     """
 
-    now: LoopTimes
-    then: LoopTimes
-    longest: LoopTimes
+    total: LoopCounts
+    then: LoopCounts
+    times: Iterable[Any]
+    """As in Batch.loop_times, like the next two."""
+    times_then: Iterable[Any]
+    longest: Iterable[Any]
     """Its maxima are those of the window."""
+    turn: Turn | None
+    """That the thread is in."""
+    turn_then: Turn | None
+    span: Span
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nothing happened, or ended."""
+        return self.total is self.then and self.turn is self.turn_then
+
+    @property
+    def counted(self) -> Counted[LoopCounts]:
+        return counted(self.total, self.then, self.span.over_s)
+
+    @property
+    def waited_ns(self) -> int:
+        return self._ended[0]
+
+    @property
+    def was_away_ns(self) -> int:
+        return self._ended[1]
+
+    @property
+    def _ended(self) -> tuple[int, int]:
+        begin_ns, since_ns, _ = self.span
+        return ended(self.total, self.then, self.turn, self.turn_then, begin_ns=begin_ns, since_ns=since_ns)
 
     @property
     def waiting(self) -> Histogram:
-        return histogram(self.now.waiting, self.then.waiting, self.longest.waiting_max_ns)
+        now, then, longest = self._times
+        return histogram(now.waiting, then.waiting, longest.waiting_max_ns)
 
     @property
     def away(self) -> Histogram:
-        return histogram(self.now.away, self.then.away, self.longest.away_max_ns)
+        now, then, longest = self._times
+        return histogram(now.away, then.away, longest.away_max_ns)
 
     @property
     def poll_delay(self) -> Histogram:
-        return histogram(self.now.poll_delay, self.then.poll_delay, self.longest.poll_delay_max_ns)
+        now, then, longest = self._times
+        return histogram(now.poll_delay, then.poll_delay, longest.poll_delay_max_ns)
+
+    @property
+    def _times(self) -> Iterator[LoopTimes]:
+        return map(LoopTimes._make, (self.times, self.times_then, self.longest))
 
 
-def followed_by(past: LoopTimes, told: LoopTimes) -> LoopTimes:
+def followed_by(past: LoopTimes, told: Iterable[Any]) -> LoopTimes:
     """The buckets of both, and the maxima of the second."""
-    return told._replace(
-        waiting=_added(past.waiting, told.waiting),
-        away=_added(past.away, told.away),
-        poll_delay=_added(past.poll_delay, told.poll_delay),
+    now = LoopTimes._make(told)
+    return now._replace(
+        waiting=_added(past.waiting, now.waiting),
+        away=_added(past.away, now.away),
+        poll_delay=_added(past.poll_delay, now.poll_delay),
     )
 
 
-def highest(one: LoopTimes, other: LoopTimes) -> LoopTimes:
-    """The maxima of both; the buckets of the first."""
-    return one._replace(
-        waiting_max_ns=max(one.waiting_max_ns, other.waiting_max_ns),
-        away_max_ns=max(one.away_max_ns, other.away_max_ns),
-        poll_delay_max_ns=max(one.poll_delay_max_ns, other.poll_delay_max_ns),
-    )
+def highest(one: Iterable[Any], other: Iterable[Any]) -> LoopTimes:
+    """The maxima of both, without buckets."""
+    return LoopTimes((), (), (), *map(max, itertools.islice(one, 3, None), itertools.islice(other, 3, None)))
 
 
 def ended(

@@ -161,9 +161,7 @@ class World:
         marks = [(other.mark or self.begin()).loops for other in others]
         self._forget_loops(self._loops.unseen(marks))
         window.loops.longest = {}
-        window.mark = Mark(
-            batch.now_ns, self._tallies.marked(), self._totals(), batch.cost.cpu_ns, self._loops.marked()
-        )
+        window.mark = Mark(batch.now_ns, self._tallies.marked(), self._totals(), batch.cost.cpu_ns, self._loops.known)
         return window.mark
 
     def begin(self) -> Mark:
@@ -269,8 +267,7 @@ class World:
             self._loops.forget(keys)
             for window in self.windows:
                 window.mark = window.mark and window.mark.without_loops(keys)
-                for key in keys:
-                    window.loops.longest.pop(key, None)
+                window.loops.forget(keys)
 
     def _require_batch(self) -> Batch:
         assert self._batch is not None, "nothing applied yet"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import WaitCall
-from epolltop.model.loop_row import WindowTimes
+from epolltop.model.loop_row import Activity
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field
 from epolltop.query.instant import seconds_since
@@ -35,15 +35,15 @@ def _ratio(of: str, to: str) -> Callable[[LoopOf, Snapshot], float | None]:
     return lambda row, _: row.per_s(of) / row.per_s(to) if row.per_s(to) else None
 
 
-def _largest_s(get: Callable[[WindowTimes], Histogram]) -> Callable[[LoopOf, Snapshot], float | None]:
-    return lambda row, _: times.largest / 1e9 if (times := get(row.loop.times)).total else None
+def _largest_s(get: Callable[[Activity], Histogram]) -> Callable[[LoopOf, Snapshot], float | None]:
+    return lambda row, _: times.largest / 1e9 if (times := get(row.loop.did)).total else None
 
 
-def _median_and_high(get: Callable[[WindowTimes], Histogram]) -> Callable[[LoopOf, Snapshot], str]:
+def _median_and_high(get: Callable[[Activity], Histogram]) -> Callable[[LoopOf, Snapshot], str]:
     """Nothing ended in many windows of a loop at rest."""
 
     def text(row: LoopOf, _: Snapshot) -> str:
-        times = get(row.loop.times)
+        times = get(row.loop.did)
         shares = (times.quantile(0.5), times.quantile(0.99))
         told = " ".join(NOT_APPLICABLE if share is None else duration(share / 1e9) for share in shares)
         return about(told) if times.total and row.loop.sampled > 1 else told
@@ -118,7 +118,7 @@ def _unattended_s(row: LoopOf, snapshot: Snapshot) -> float | None:
 
 def _away_ns(row: LoopOf, snapshot: Snapshot) -> int | None:
     """In the window."""
-    away_ns = row.loop.was_away_ns + row.loop.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
+    away_ns = row.loop.did.was_away_ns + row.loop.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
     return away_ns if snapshot.window_s else None
 
 
@@ -187,21 +187,21 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
           "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s),
           severity=lambda row, snapshot: LAG_S.of(_lag_s(row, snapshot))),
-    Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.times.away,
+    Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.did.away,
           f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
           text=_median_and_high(lambda times: times.away), kind="histogram", worth=_are_counted,
           json_help=f"{_LAG}, over the window; upper bounds of buckets, and how many there were in each."),
     Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda times: times.away),
           "The longest time away that ended in the window, in seconds.", observed="away_ns", in_json=False,
           text=_longest(_largest_s(lambda times: times.away)), worth=_are_counted, spare=1),
-    Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.times.waiting,
+    Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.did.waiting,
           "How long waits took that ended in the window: median and 99th percentile.", observed="waiting_ns",
           text=_median_and_high(lambda times: times.waiting), kind="histogram", shown=False,
           json_help="How long waits took that ended in the window; likewise."),
     Field("waiting_max_s", "MAXWAIT", 7, "seconds", _largest_s(lambda times: times.waiting),
           "The longest wait that ended in the window, in seconds.", observed="waiting_ns", in_json=False,
           text=_longest(_largest_s(lambda times: times.waiting)), shown=False),
-    Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.times.poll_delay,
+    Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.did.poll_delay,
           "By how much waits exceeded their timeout, which is the scheduler's delay (Envoy poll_delay_us): median and "
           "99th percentile of the window.", observed="timeouts_met",
           text=_median_and_high(lambda times: times.poll_delay), kind="histogram", shown=False,

@@ -20,7 +20,7 @@ def _counter(name: str, help: str, of: str) -> Member[LoopOf]:
 
 
 def _poll_delay_p99_s(row: LoopOf, snapshot: Snapshot) -> float | None:
-    delay_ns = row.loop.times.poll_delay.quantile(0.99)
+    delay_ns = row.loop.did.poll_delay.quantile(0.99)
     return None if delay_ns is None or not snapshot.window_s else delay_ns / 1e9
 
 

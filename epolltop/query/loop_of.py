@@ -46,11 +46,11 @@ class LoopOf(NamedTuple):
 
     def total(self, counter: str) -> int:
         """A counter since the observation began."""
-        return int(getattr(self.loop.counted.total, counter))
+        return int(getattr(self.loop.did.counted.total, counter))
 
     def per_s(self, counter: str) -> float:
         """The rate of a counter over the window."""
-        return self.loop.counted.per_s(counter)
+        return self.loop.did.counted.per_s(counter)
 
 
 def loops_of(process: ProcessRow) -> list[LoopOf]:

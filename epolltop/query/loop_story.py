@@ -34,8 +34,8 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield "timeouts", _timeouts(row)
     yield "errors", ", ".join(f"{name} {grouped(count)}" for name, count in errors(row).items()) or "none"
     if snapshot.window_s:
-        yield from _histogram("time away", row.loop.times.away, snapshot)
-        yield from _histogram("time waiting", row.loop.times.waiting, snapshot)
+        yield from _histogram("time away", row.loop.did.away, snapshot)
+        yield from _histogram("time waiting", row.loop.did.waiting, snapshot)
 
 
 def _now(row: LoopOf, snapshot: Snapshot) -> Iterator[str]:
@@ -73,7 +73,10 @@ def _busy(row: LoopOf, snapshot: Snapshot) -> str:
     share, loop, window = busy(row.loop, snapshot), row.loop, (snapshot.begin_ns, snapshot.now_ns)
     if share is None:
         return UNKNOWN
-    away, waiting = loop.was_away_ns + loop.turn_away_ns(*window), loop.waited_ns + loop.turn_waiting_ns(*window)
+    away, waiting = (
+        loop.did.was_away_ns + loop.turn_away_ns(*window),
+        loop.did.waited_ns + loop.turn_waiting_ns(*window),
+    )
     return f"{percentage(share)}: away for {duration(away / 1e9)} of the window, waiting for {duration(waiting / 1e9)}"
 
 

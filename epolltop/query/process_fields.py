@@ -102,7 +102,7 @@ def _lag_s(row: ProcessRow, snapshot: Snapshot) -> float | None:
 
 
 def _away_p99_s(loop: LoopRow) -> float | None:
-    away_ns = loop.times.away.quantile(0.99)
+    away_ns = loop.did.away.quantile(0.99)
     return None if away_ns is None else away_ns / 1e9
 
 

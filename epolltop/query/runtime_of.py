@@ -16,7 +16,7 @@ def runtime_of_process(row: ProcessRow, snapshot: Snapshot) -> Runtime | None:
     """
     signs, machine = row.facts.runtime_signs, snapshot.source.host.machine
     known = [
-        (runtime.certain, loop.counted.total.waits, runtime)
+        (runtime.certain, loop.did.counted.total.waits, runtime)
         for loop in row.loops
         if loop.turn and (runtime := recognised(signs, loop.turn, machine))
     ]

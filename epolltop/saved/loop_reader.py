@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, LoopCounts, LoopKey, Turn, WaitCall
-from epolltop.model.loop_row import KnownTimes, LoopRow
+from epolltop.model.loop_row import KnownActivity, LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted
 from epolltop.query.loop_members import LOOP, TIMEOUTS
@@ -46,10 +46,7 @@ def _loop(loop: Written, key: LoopKey, since_ns: int | None, document: Written, 
         key=key,
         since_ns=since_ns,
         thread=printable(loop.thread or ""),
-        counted=Counted(LoopCounts(), ()),
-        times=KnownTimes(_histogram(loop.waiting), _histogram(loop.away), _histogram(loop.poll_delay)),
-        waited_ns=0,
-        was_away_ns=0,
+        did=KnownActivity(Counted(LoopCounts(), ())),
         turn=turn,
         is_elsewhere=loop.is_waiting is False and turn is None,
         shared=bool(loop.shared),
@@ -68,11 +65,15 @@ def _loop(loop: Written, key: LoopKey, since_ns: int | None, document: Written, 
         cpu_ns=_ns(loop.cpu_away_s),
     )
     # What was in progress is told apart, and the whole by its share only.
-    return made._replace(
-        counted=Counted(total, tuple(_rates(loop).get(name, 0.0) for name in LoopCounts._fields)),
+    did = KnownActivity(
+        Counted(total, tuple(_rates(loop).get(name, 0.0) for name in LoopCounts._fields)),
         waited_ns=window_ns - away_ns - made.turn_waiting_ns(now_ns - window_ns, now_ns),
         was_away_ns=away_ns - made.turn_away_ns(now_ns - window_ns, now_ns),
+        waiting=_histogram(loop.waiting),
+        away=_histogram(loop.away),
+        poll_delay=_histogram(loop.poll_delay),
     )
+    return made._replace(did=did)
 
 
 def _errors(loop: Written) -> dict[str, int]:

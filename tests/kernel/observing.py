@@ -14,6 +14,7 @@ from epolltop.model.batch import Batch
 from epolltop.model.event import Event, Kind
 from epolltop.model.holding import Descriptor
 from epolltop.model.instance import Instance
+from epolltop.model.loop_activity import LoopKey, LoopTimes
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
@@ -73,6 +74,10 @@ class Observing:
         assert rows, f"process {pid} is not listed"
         assert len(rows) == 1, f"process {pid} is listed {len(rows)} times"
         return rows[0]
+
+    def times(self, loop: LoopKey) -> LoopTimes:
+        """How long a loop waited and was away, by the last batch."""
+        return LoopTimes._make(self.batch.loop_times[loop])
 
     def events(self, pid: int, *kinds: Kind) -> list[Event]:
         """All that came so far about what a process did, in order."""

@@ -104,7 +104,7 @@ def test_timeouts_are_met_and_timed_as_the_program_times_them(observing: Observi
     assert (asked, counts.timeouts_met, counts.early, counts.wakes) == ((0, 3, 0), 3, 0, 0)
     assert 3 * 40_000_000 <= counts.waiting_ns < own["inside_ns"]
     assert counts.waiting_ns + counts.away_ns < own["ended_ns"] - own["began_ns"]
-    times = observing.batch.loop_times[key]
+    times = observing.times(key)
     assert (sum(times.waiting), sum(times.away), sum(times.poll_delay)) == (3, 2, 3)
     assert sum(times.waiting[:15]) == 0, "16,777,216 ns and more"
     assert 40_000_000 <= times.waiting_max_ns < own["inside_ns"]
@@ -122,14 +122,14 @@ def test_the_longest_times_are_those_of_a_tick(observing: Observing, actor: Acto
     actor.do("wait", fd=fd, timeout_ms=60)
     actor.do("wait", fd=fd)
     key, _ = one(observing, actor.pid)
-    assert observing.batch.loop_times[key].waiting_max_ns >= 60_000_000
-    assert observing.batch.loop_times[key].away_max_ns > 0
+    assert observing.times(key).waiting_max_ns >= 60_000_000
+    assert observing.times(key).away_max_ns > 0
     actor.do("wait", fd=fd, timeout_ms=5)
     one(observing, actor.pid)
-    assert observing.batch.loop_times[key].waiting_max_ns >= 5_000_000
+    assert observing.times(key).waiting_max_ns >= 5_000_000
     one(observing, actor.pid)
     one(observing, actor.pid)
-    times = observing.batch.loop_times[key]
+    times = observing.times(key)
     assert (times.waiting_max_ns, times.away_max_ns, times.poll_delay_max_ns, sum(times.waiting)) == (0, 0, 0, 3)
 
 
@@ -288,7 +288,7 @@ def test_a_wait_that_began_before_the_trace_is_known_and_counted_but_not_timed(
         asked = (counts.infinite_timeouts, counts.finite_timeouts)
         assert (counts.waits, counts.wakes, counts.events, counts.waiting_ns) == (1, 1, 1, 0)
         assert asked == ((1, 0) if expected_ns is None else (0, 1))
-        assert sum(observing.batch.loop_times[key].waiting) == 0
+        assert sum(observing.times(key).waiting) == 0
 
 
 def test_a_thread_that_goes_on_after_such_a_wait_is_the_same_loop(actor: Actor) -> None:
@@ -301,5 +301,5 @@ def test_a_thread_that_goes_on_after_such_a_wait_is_the_same_loop(actor: Actor) 
         Path(f"/proc/{actor.pid}/fd/{writable}").write_bytes(b"x")
         assert actor.answer()["returned"] == {"1": 2}
         key, counts = one(observing, actor.pid)
-        times = observing.batch.loop_times[key]
+        times = observing.times(key)
         assert (counts.waits, counts.wakes, sum(times.waiting), sum(times.away)) == (2, 2, 1, 1)

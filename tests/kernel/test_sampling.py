@@ -81,10 +81,10 @@ def test_each_wait_is_counted_as_the_program_saw_it_end(observing: Observing, pr
 
 def test_a_busy_poller_is_sampled_and_told_to_be(observing: Observing, poller: int) -> None:
     key, before = one(observing, poller)
-    times_before, began_ns = observing.batch.loop_times[key], observing.batch.now_ns
+    times_before, began_ns = observing.times(key), observing.batch.now_ns
     time.sleep(1)
     key, after = one(observing, poller)
-    times, lasted_ns = observing.batch.loop_times[key], observing.batch.now_ns - began_ns
+    times, lasted_ns = observing.times(key), observing.batch.now_ns - began_ns
     waits, unmeasured = after.waits - before.waits, after.unmeasured - before.unmeasured
     assert (after.zero_timeouts, after.zero_empty) == (after.waits, after.waits)
     assert 0 < unmeasured < waits
@@ -113,7 +113,7 @@ def test_a_loop_that_waits_seldom_is_measured_as_before(observing: Observing, ac
     key, counts = one(observing, actor.pid)
     assert (counts.waits, counts.timeouts_met, counts.unmeasured) == (3, 3, 0)
     assert 3 * 40_000_000 <= counts.waiting_ns < own["inside_ns"]
-    assert sum(observing.batch.loop_times[key].waiting) == 3
+    assert sum(observing.times(key).waiting) == 3
 
 
 @PROOFS(
@@ -129,7 +129,7 @@ def test_what_a_hot_loop_does_for_long_is_measured_to_a_jiffy(observing: Observi
     time.sleep(0.2)
     actor.do("wait", fd=fd, timeout_ms=300)
     key, counts = one(observing, actor.pid)
-    times = observing.batch.loop_times[key]
+    times = observing.times(key)
     assert counts.timeouts_met == 1
     assert 300_000_000 <= times.waiting_max_ns <= counts.waiting_ns
     assert counts.waiting_ns - hot.waiting_ns < times.waiting_max_ns + 3 * JIFFY_NS

@@ -60,7 +60,7 @@ def row(*ticks: Batch) -> LoopRow:
 def spent(of: LoopRow, begin: int = NOW - SECOND_NS, now: int = NOW) -> tuple[int, int]:
     """How long it waited and was away in a window, in ms."""
     waiting, away = of.turn_waiting_ns(begin, now), of.turn_away_ns(begin, now)
-    return (of.waited_ns + waiting) // MS, (of.was_away_ns + away) // MS
+    return (of.did.waited_ns + waiting) // MS, (of.did.was_away_ns + away) // MS
 
 
 def test_it_has_an_instance_a_thread_and_rates_of_the_window() -> None:
@@ -70,7 +70,11 @@ def test_it_has_an_instance_a_thread_and_rates_of_the_window() -> None:
     )
     assert (one.key, one.thread) == (LOOP, "io-1")
     assert one.instance == f"{A:x}@{NOW - SECOND_NS - 1}"
-    assert (one.counted.total.waits, one.counted.per_s("waits"), one.counted.per_s("events")) == (24, 20.0, 100.0)
+    assert (one.did.counted.total.waits, one.did.counted.per_s("waits"), one.did.counted.per_s("events")) == (
+        24,
+        20.0,
+        100.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +111,7 @@ def test_a_wait_from_before_the_trace_ended_where_all_that_is_timed_begins() -> 
         tick(NOW, {LOOP: LoopCounts(waits=2, waiting_ns=60 * MS, away_ns=40 * MS)}, {LOOP: turn(NOW - 200 * MS)}),
     )
     assert spent(one) == (960, 40)
-    assert one.counted.total.waiting_ns == NOW - 300 * MS + 60 * MS
+    assert one.did.counted.total.waiting_ns == NOW - 300 * MS + 60 * MS
 
 
 def test_a_wait_from_before_the_trace_lasted_up_to_the_last_look_if_the_thread_went_elsewhere() -> None:
@@ -115,7 +119,7 @@ def test_a_wait_from_before_the_trace_lasted_up_to_the_last_look_if_the_thread_w
         tick(NOW - SECOND_NS, {}, {LOOP: turn(0)}),
         tick(NOW, {LOOP: LoopCounts(waits=1), loop(B): LoopCounts()}, {loop(B): turn(NOW - 200 * MS)}),
     )
-    assert one.counted.total.waiting_ns == NOW - SECOND_NS
+    assert one.did.counted.total.waiting_ns == NOW - SECOND_NS
 
 
 def test_where_it_is_now() -> None:
@@ -172,14 +176,14 @@ def test_histograms_are_of_the_window_and_so_are_the_longest() -> None:
         world.apply(tick(at * SECOND_NS, {LOOP: LoopCounts(waits=at)}, times={LOOP: times}))
         made.append(world.freeze(window).loops[0])
         world.mark(window)
-    assert made[0].times.waiting == Histogram((*(0,) * 10, 3), 900)
-    assert made[1].times.waiting == Histogram((*(0,) * 19, 1), 400_000)
-    assert made[1].times.away == Histogram((*(0,) * 15, 4), 30_000)
-    assert made[1].times.poll_delay == Histogram((), 0)
-    assert made[2].times.waiting == Histogram((*(0,) * 41, 1), 1 << 40)  # the last bucket has no end
-    assert made[2].times.poll_delay == Histogram((*(0,) * 11, 1), 1500)
+    assert made[0].did.waiting == Histogram((*(0,) * 10, 3), 900)
+    assert made[1].did.waiting == Histogram((*(0,) * 19, 1), 400_000)
+    assert made[1].did.away == Histogram((*(0,) * 15, 4), 30_000)
+    assert made[1].did.poll_delay == Histogram((), 0)
+    assert made[2].did.waiting == Histogram((*(0,) * 41, 1), 1 << 40)  # the last bucket has no end
+    assert made[2].did.poll_delay == Histogram((*(0,) * 11, 1), 1500)
     (whole,) = world.freeze(slow).loops
-    assert (whole.times.away.total, whole.times.away.largest, whole.times.away.quantile(0.99)) == (6, 30_000, 30_000)
+    assert (whole.did.away.total, whole.did.away.largest, whole.did.away.quantile(0.99)) == (6, 30_000, 30_000)
 
 
 def test_an_entry_that_the_kernel_begins_anew_goes_on() -> None:
@@ -188,8 +192,8 @@ def test_an_entry_that_the_kernel_begins_anew_goes_on() -> None:
         tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=2)}, times={LOOP: LoopTimes(buckets(b1=2), buckets(b2=2))}),
         tick(NOW, {LOOP: LoopCounts(waits=3)}, times={LOOP: LoopTimes(buckets(b1=2, b3=1), buckets(b2=3))}),
     )
-    assert (one.counted.total.waits, one.counted.per_s("waits")) == (8, 1.0)
-    assert (one.times.waiting.counts, one.times.away.counts) == ((*(0,) * 13, 1), (*(0,) * 12, 1))
+    assert (one.did.counted.total.waits, one.did.counted.per_s("waits")) == (8, 1.0)
+    assert (one.did.waiting.counts, one.did.away.counts) == ((*(0,) * 13, 1), (*(0,) * 12, 1))
 
 
 MAIN, HELPER, THIRD = loop(tid=100), loop(tid=101), loop(tid=102)
@@ -230,7 +234,7 @@ def test_a_thread_that_reuses_a_tid_is_another_loop() -> None:
     old, new = loop(start=5), loop(start=6)
     before = tick(NOW - SECOND_NS, {old: LoopCounts(waits=7)}, {old: turn(3)})
     made = rows(before, tick(NOW, {new: LoopCounts(waits=2)}, {new: turn(NOW - 3)}))
-    assert [(one.key, one.counted.total.waits, one.waiting_since_ns) for one in made] == [(new, 2, NOW - 3)]
+    assert [(one.key, one.did.counted.total.waits, one.waiting_since_ns) for one in made] == [(new, 2, NOW - 3)]
 
 
 def test_an_instance_that_takes_over_an_address_is_another_one() -> None:
@@ -276,10 +280,10 @@ def test_what_is_gone_is_told_by_windows_that_saw_it_act_and_forgotten_then(gone
         world.apply(tick(at * SECOND_NS, alive=alive, held=held))
     assert world.freeze(quick).loops == ()
     (last,) = world.freeze(slow).loops
-    assert (last.counted.total.waits, last.lag_ns(4 * SECOND_NS)) == (3, None)
+    assert (last.did.counted.total.waits, last.lag_ns(4 * SECOND_NS)) == (3, None)
     world.mark(slow)
     assert world.freeze(slow).loops == world.freeze(quick).loops == ()
-    assert not world._loops.marked().counts
+    assert not world._loops.known.counts
 
 
 def test_a_loop_that_ended_and_begins_again_is_counted_anew_in_each_window() -> None:
@@ -293,7 +297,7 @@ def test_a_loop_that_ended_and_begins_again_is_counted_anew_in_each_window() -> 
     world.apply(tick(3 * SECOND_NS, {LOOP: LoopCounts(waits=1)}))
     for window in (slow, quick):
         (one,) = world.freeze(window).loops
-        assert one.counted.total.waits == 1
+        assert one.did.counted.total.waits == 1
 
 
 def test_loops_that_come_and_go_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def by_thread(observing: Observing, pids: Collection[int]) -> Mapping[int, Count
     for row in snapshot.loops:
         if row.key.process.pid in pids:
             thread = threads[row.key.tid]
-            thread.update(row.counted.total._asdict())
-            thread["waiting"] += row.waited_ns + row.turn_waiting_ns(snapshot.begin_ns, snapshot.now_ns)
-            thread["away"] += row.was_away_ns + row.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
+            thread.update(row.did.counted.total._asdict())
+            thread["waiting"] += row.did.waited_ns + row.turn_waiting_ns(snapshot.begin_ns, snapshot.now_ns)
+            thread["away"] += row.did.was_away_ns + row.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
     return threads

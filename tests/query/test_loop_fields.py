@@ -111,7 +111,7 @@ def test_nothing_is_known_before_there_is_a_window() -> None:
 def test_loops_that_hardly_lasted_sort_behind_those_that_were_away_for_long() -> None:
     """The one that nobody has any more was away for all of its ms."""
     snapshot = looping(window_s=1.0)
-    short = loop_row(HELD, pid=99, tid=99, since_ns=None, turn=None)._replace(waited_ns=0, was_away_ns=MS)
+    short = loop_row(HELD, pid=99, tid=99, since_ns=None, turn=None, waited_ns=0, was_away_ns=MS)
     rows = (*snapshot.processes[:2], replace(snapshot.processes[2], loops=(short,)))
     names = [row.loop.key.tid for row in look(replace(snapshot, processes=rows), View(LOOPS))]
     assert (names[0], names[-1]) == (43, 99)

@@ -61,12 +61,12 @@ def compare(what: str, turns: Sequence[Turned], rows: Sequence[LoopRow]) -> Iter
     waiting = [turn.waiting for turn in turns]
     away = [turn.away for turn in turns if turn.away]
     delays = [turn.poll_delay for turn in turns if turn.poll_delay]
-    yield from _distribution(f"{what} waited", waiting, [row.times.waiting for row in rows])
-    yield from _distribution(f"{what} was away", away, [row.times.away for row in rows])
-    yield from _distribution(f"{what} exceeded its timeouts", delays, [row.times.poll_delay for row in rows])
-    yield from _sum(f"{what} waited", waiting, sum(row.counted.total.waiting_ns for row in rows))
-    yield from _sum(f"{what} was away", away, sum(row.counted.total.away_ns for row in rows))
-    yield from _cpu(f"{what} used", [*waiting, *away], sum(row.counted.total.cpu_ns for row in rows))
+    yield from _distribution(f"{what} waited", waiting, [row.did.waiting for row in rows])
+    yield from _distribution(f"{what} was away", away, [row.did.away for row in rows])
+    yield from _distribution(f"{what} exceeded its timeouts", delays, [row.did.poll_delay for row in rows])
+    yield from _sum(f"{what} waited", waiting, sum(row.did.counted.total.waiting_ns for row in rows))
+    yield from _sum(f"{what} was away", away, sum(row.did.counted.total.away_ns for row in rows))
+    yield from _cpu(f"{what} used", [*waiting, *away], sum(row.did.counted.total.cpu_ns for row in rows))
 
 
 def _between(before: Waited, after: Wait) -> Bounds:

@@ -38,7 +38,7 @@ def compare(snapshot: Snapshot, reported: Reported, oracle: Oracle, coverage: Co
         told[told_as(row.key)].append(row)
     for loop in sorted(happened.keys() | told.keys(), key=str):
         turns, rows = happened.get(loop, []), told.get(loop, [])
-        counts, total = ([_counts(turn.waited) for turn in turns], [row.counted.total for row in rows])
+        counts, total = ([_counts(turn.waited) for turn in turns], [row.did.counted.total for row in rows])
         for counter in _EXACT:
             expected, counted = (sum(getattr(each, counter) for each in one) for one in (counts, total))
             if expected != counted:

@@ -42,8 +42,8 @@ def test_what_the_first_thread_did_counts_once_when_another_one_executes(
         processes.execute(run, run.oracle.threads()[1])
         run.turns(run.oracle.threads()[0], [at_once, at_once])
         (loop,) = [loop for loop in watcher.look().loops if loop.key.process.pid == first.process.pid]
-        assert loop.counted.total.waits == 4
-        assert loop.times.away.total == 2
-        assert loop.counted.total.cpu_ns < 1_000_000_000_000
+        assert loop.did.counted.total.waits == 4
+        assert loop.did.away.total == 2
+        assert loop.did.counted.total.cpu_ns < 1_000_000_000_000
     finally:
         run.close()

@@ -107,8 +107,9 @@ def test_loops_are_what_they_were() -> None:
         was = before.turn and before.turn._replace(name=before.thread)
         assert (after.key.tid, after.instance, after.thread) == (before.key.tid, before.instance, before.thread)
         assert after.turn == (was._replace(entered_ns=0) if was and was.returned_ns else was)
-        assert after.times == before.times
-        assert after.counted.total == before.counted.total
+        for times in ("waiting", "away", "poll_delay"):
+            assert getattr(after.did, times) == getattr(before.did, times)
+        assert after.did.counted.total == before.did.counted.total
         busy = before.busy(lived.begin_ns, lived.now_ns)
         assert after.busy(lived.begin_ns, lived.now_ns) == pytest.approx(busy, abs=0.0005)
         assert after.lag_ns(lived.now_ns) == before.lag_ns(lived.now_ns)

@@ -81,7 +81,7 @@ def test_it_tells_call_timeout_and_maxevents_and_counts_nothing(observing: Obser
     assert (one.turn.call, one.turn.timeout_ns) == (WaitCall[call.upper()], 3_600_000_000_000)
     assert one.turn.maxevents == 64
     assert (one.key.file, one.key.tid) == (observing.instances(actor.pid)[fd].file, actor.pid)
-    assert one.counted.total == LoopCounts()
+    assert one.did.counted.total == LoopCounts()
     assert shown(observing, actor.pid, "waits", "busy", "shared", "timeout_s") == ["?", "?", "?", "1h00m"]
 
 

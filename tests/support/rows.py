@@ -10,7 +10,7 @@ from epolltop.model.event import Event, Syscall
 from epolltop.model.histogram import Histogram
 from epolltop.model.instance import Holder, Instance, Provenance
 from epolltop.model.loop_activity import LoopCounts
-from epolltop.model.loop_row import KnownTimes, LoopRow
+from epolltop.model.loop_row import KnownActivity, LoopRow
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.rates import Counted
@@ -71,30 +71,15 @@ def loop_row(of: Instance, *, tid: int = 42, pid: int = 42, **changes: object) -
     It waits since 10 ms ago. Counters may be changed as if they were members; their rates are the same numbers.
     """
     counts = {name: changes.pop(name) for name in LoopCounts._fields if name in changes}
-    total = _LOOP.counted.total._replace(**counts)  # type: ignore[arg-type]
+    total = _LOOP.did.counted.total._replace(**counts)  # type: ignore[arg-type]
     key = loop(of.file, ProcessKey(pid, 7000), tid, created=of.created_ns or 0)
-    times = {name: changes.pop(name) for name in KnownTimes._fields if name in changes}
-    made = _LOOP._replace(
-        key=key,
-        since_ns=of.since_ns,
-        counted=Counted(total, tuple(map(float, total))),
-        times=_TIMES._replace(**times),  # type: ignore[arg-type]
-    )
-    return made._replace(**changes)  # type: ignore[arg-type]
+    known = {name: changes.pop(name) for name in KnownActivity._fields if name in changes}
+    did = _DID._replace(counted=Counted(total, tuple(map(float, total))), **known)  # type: ignore[arg-type]
+    return _LOOP._replace(key=key, since_ns=of.since_ns, did=did)._replace(**changes)  # type: ignore[arg-type]
 
 
-_TIMES = KnownTimes(
-    waiting=Histogram((*(0,) * 22, 100, 20), 8_000_000),
-    away=Histogram((*(0,) * 12, 60, 59, 0, 0, 1), 60_000),
-    poll_delay=Histogram((*(0,) * 17, 2), 90_000),
-)
-
-
-_LOOP = LoopRow(
-    key=loop(),
-    since_ns=None,
-    thread="nginx",
-    counted=Counted(
+_DID = KnownActivity(
+    Counted(
         LoopCounts(
             waits=120,
             events=340,
@@ -109,11 +94,13 @@ _LOOP = LoopRow(
         ),
         (),
     ),
-    times=_TIMES,
     waited_ns=900_000_000,
     was_away_ns=90_000_000,
-    turn=turn(NOW_NS - 10_000_000, name="nginx"),
+    waiting=Histogram((*(0,) * 22, 100, 20), 8_000_000),
+    away=Histogram((*(0,) * 12, 60, 59, 0, 0, 1), 60_000),
+    poll_delay=Histogram((*(0,) * 17, 2), 90_000),
 )
+_LOOP = LoopRow(loop(), None, "nginx", _DID, turn(NOW_NS - 10_000_000, name="nginx"))
 
 
 def instance(

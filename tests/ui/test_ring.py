@@ -136,7 +136,7 @@ def test_loops_that_act_in_every_snapshot_count_and_those_that_do_not_are_shared
     def kept(act: bool) -> int:
         ring = Ring()
         for second in range(SNAPSHOTS):
-            loops = tuple(row._replace(waited_ns=second) for row in idle) if act else idle
+            loops = tuple(row._replace(since_ns=second) for row in idle) if act else idle
             rows = (replace(process_row(1), loops=loops),)
             ring.add(replace(snapshot(*rows), now_ns=NOW_NS + second * SECOND_NS))
         return round(ring.reach_s) + 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
 from epolltop.model.process import NS_PER_TICK, ProcessKey
@@ -15,13 +16,12 @@ LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
 TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI52x16s")
-_COUNTERS, _MAXIMA = len(LoopCounts._fields), 4
-MAXIMA = struct.Struct(f"={_MAXIMA}Q")
-LOOP_COUNTS = struct.Struct(f"={_COUNTERS + 2 * _MAXIMA + 3 * TIME_BUCKETS}Q")
-_MAXIMA_AT = _COUNTERS
-_WAITING_AT = _MAXIMA_AT + 2 * _MAXIMA
-_AWAY_AT = _WAITING_AT + TIME_BUCKETS
-_POLL_DELAY_AT = _AWAY_AT + TIME_BUCKETS
+_COUNTERS, MAXIMA, _BUCKETS = (struct.Struct(f"={n}Q") for n in (len(LoopCounts._fields), 4, TIME_BUCKETS))
+LOOP_COUNTS = struct.Struct(f"={(_COUNTERS.size + 2 * MAXIMA.size + 3 * _BUCKETS.size) // 8}Q")
+_MAXIMA_AT = _COUNTERS.size
+_BUCKETS_AT = [_MAXIMA_AT + 2 * MAXIMA.size + histogram * _BUCKETS.size for histogram in range(3)]
+NEVER = -1
+"""No tick."""
 
 _CALLS: Mapping[int, WaitCall] = {int(call): call for call in WaitCall}
 _TIMEOUT_INFINITE = -1
@@ -30,23 +30,46 @@ _TIMEOUT_INFINITE = -1
 def loop_key(raw: bytes) -> LoopKey:
     """A struct loop."""
     file, created_ns, start_ns, thread_start_ns, tgid, tid = LOOP.unpack(raw)
-    return LoopKey(file, created_ns, ProcessKey(tgid, start_ns // NS_PER_TICK), tid, thread_start_ns)
+    return LoopKey(file, created_ns, _process(tgid, start_ns), tid, thread_start_ns)
 
 
-def counted(raw: bytes, tick: int) -> tuple[LoopCounts, LoopTimes]:
-    """A struct loop_counts.
+@functools.lru_cache(4096)
+def _process(tgid: int, start_ns: int) -> ProcessKey:
+    """The same object for all loops of a process, so that keys are found by identity."""
+    return ProcessKey(tgid, start_ns // NS_PER_TICK)
 
-    Args:
-        raw: its bytes.
-        tick: whose maxima are wanted, one that is over.
-    """
-    numbers = LOOP_COUNTS.unpack(raw)
-    longest = _MAXIMA_AT + _MAXIMA * (tick & 1)
-    maxima = numbers[longest + 1 : longest + _MAXIMA] if numbers[longest] == tick else ()
-    times = LoopTimes(
-        numbers[_WAITING_AT:_AWAY_AT], numbers[_AWAY_AT:_POLL_DELAY_AT], numbers[_POLL_DELAY_AT:], *maxima
-    )
-    return LoopCounts._make(numbers[:_MAXIMA_AT]), times
+
+def counted(raw: bytes) -> LoopCounts:
+    """The counters of a struct loop_counts."""
+    return LoopCounts._make(_COUNTERS.unpack_from(raw))
+
+
+class WireTimes:
+    """The members of LoopTimes, decoded when they are asked for: that takes 3 us, and few loops are on the screen."""
+
+    __slots__ = ("_tick", "raw")
+
+    def __init__(self, raw: bytes, tick: int) -> None:
+        """Decodes nothing yet.
+
+        Args:
+            raw: a struct loop_counts.
+            tick: whose maxima are wanted, one that is over.
+        """
+        self.raw, self._tick = raw, tick
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, WireTimes):
+            return (self.raw, self._tick) == (other.raw, other._tick)
+        return isinstance(other, LoopTimes) and tuple(self) == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        waiting, away, poll_delay = (_BUCKETS.unpack_from(self.raw, at) for at in _BUCKETS_AT)
+        tick, *maxima = MAXIMA.unpack_from(self.raw, _MAXIMA_AT + MAXIMA.size * (self._tick & 1))
+        return iter(LoopTimes(waiting, away, poll_delay, *(maxima if tick == self._tick else ())))
 
 
 def turn_loop(raw: bytes) -> bytes:
