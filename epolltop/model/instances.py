@@ -93,19 +93,18 @@ class Instances:
         self._told_whole = release_told or not census.cut
         births_from = 0 if release_traced else self.looked_ns
         self.looked_ns = census.started_ns
-        last, self._last_holdings = self._last_holdings, census.holdings
-        files = None if last is None else self._doubtful(last, census, release_told)
+        first, files = self._last_holdings is None, self._doubtful(census, release_told)
+        self._last_holdings = census.holdings  # those before go at once: where all are new they take 30 MB
         self.cut, self.crowded = census.cut, False
         if not census.cut:
             self._uncertain = set()
         self._open = set()
         told = by_file(census.holdings, files)
         missed = [file for file in sorted(self.live.by_file if files is None else files) if file not in told]
+        del files  # 8 MB, if all are in doubt
         processes: dict[ProcessKey, ProcessKey] = {}
         met = [self._meet(shown(each, processes), census, births_from) for each in told.values()]
-        found = (
-            _inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and last is not None
-        )
+        found = (_inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
         gone = (
             self._miss(instance, census.started_ns, release_told)
             for file in missed
@@ -131,8 +130,10 @@ class Instances:
             for remembered in (_process, _thread, single):
                 remembered.cache_clear()
 
-    def _doubtful(self, before: Sequence[Holding], census: Census, release_told: bool) -> set[int]:
-        """The files that a census must be asked about."""
+    def _doubtful(self, census: Census, release_told: bool) -> set[int] | None:
+        """The files that a census must be asked about; None: all."""
+        if self._last_holdings is None:
+            return None
         files = self._open  # another one begins with this census
         if not release_told:
             files.update(self.live.unheld)
@@ -140,7 +141,7 @@ class Instances:
             files |= self._uncertain
         for process in self.cut.symmetric_difference(census.cut):
             files.update(self.live.files_of(process))
-        files |= differing_files(before, census.holdings)
+        files.update(differing_files(self._last_holdings, census.holdings))
         return files
 
     def _create(self, event: Event) -> None:
