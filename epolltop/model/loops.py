@@ -132,7 +132,7 @@ class Loops:
                 continue
             shown = before.get(process)
             if shown is None or process in lively or self._changed[process] > window.changes:
-                shown = tuple(self._shown(process, look, {row.key: row for row in shown or ()}))
+                shown = tuple(self._shown(process, look, shown or ()))
                 if any(map(_is_lively, shown)):
                     window.lively.add(process)
             window.shown[process] = shown
@@ -203,16 +203,18 @@ class Loops:
             if attendants - {key}:
                 yield key, (True, since_ns)
 
-    def _shown(self, process: ProcessKey, look: _Look, last: Mapping[LoopKey, LoopRow]) -> Iterator[LoopRow]:
+    def _shown(self, process: ProcessKey, look: _Look, last: Iterable[LoopRow]) -> Iterator[LoopRow]:
+        before = {row.key: row for row in last if row.did.is_at_rest}
+        alive = process in self._alive
         for key in self._by_process[process]:
-            row, before = self._row(key, look), last.get(key)
+            row = self._row(key, look, alive=alive)
             if row is not None:
-                yield before if before == row else row
+                yield was if before and (was := before.get(key)) == row else row
 
-    def _row(self, key: LoopKey, look: _Look) -> LoopRow | None:
+    def _row(self, key: LoopKey, look: _Look, *, alive: bool) -> LoopRow | None:
         """None: the loop is over, and did nothing in the window."""
-        known, mark, alive = self.known, look.mark, key.process in self._alive
-        total, then = known.did(key), mark.did(key)
+        known, mark = self.known, look.mark
+        total, then = known.counts.get(key, _NONE), mark.counts.get(key, _NONE)
         turn, turn_then = known.turns.get(key) if alive else None, mark.turns.get(key)
         instance = look.live.get(key.file)
         since_ns = instance.since_ns if instance and (instance.created_ns or 0) == key.created_ns else None
