@@ -67,7 +67,7 @@ class LoopMaps(TableReader):
     def read(self, census: Census | None) -> None:
         over, self._tick = self._tick, self._tick + 1
         self._program.set_element("tick", NUMBER.pack(self._tick))
-        self._earlier.look(census)
+        self._earlier.look(census, self._threads)
         # A thread that has a loop has a turn, so that turns are read later.
         self._loops = {key: self._loop(key, raw, over) for key, raw in self._loop_map.raw_items()}
         self._threads = {tid: self._thread(tid, raw) for tid, raw in self._thread_map.raw_items()}
