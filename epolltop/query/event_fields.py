@@ -10,7 +10,6 @@ from epolltop.model.event import Event, Kind, Syscall
 from epolltop.query.creation import INSTANCE_ID, argument_text, error_name, stack_text
 from epolltop.query.field import Field
 from epolltop.query.instant import local, utc
-from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, duration, or_unknown
 
 _KINDS = {
     Kind.CREATE: "create",
@@ -64,15 +63,14 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           aliases=("comm",)),
     Field("result", "RESULT", 7, "text", lambda event, _: _result(event),
           "What the call returned: a descriptor, or why creation failed.",
-          text=lambda event, _: or_unknown(_result(event)) if is_call(event) else NOT_APPLICABLE,
+          applies=lambda event, _: is_call(event),
           severity=lambda event, _: "error" if event.errno else None),
     Field("argument", "ARG", 13, "text", lambda event, _: argument_text(event.syscall, event.argument),
           "The size given to epoll_create or the flags given to epoll_create1.",
-          text=lambda event, _: argument_text(event.syscall, event.argument)
-          or (UNKNOWN if is_call(event) else NOT_APPLICABLE)),
+          applies=lambda event, _: is_call(event) or argument_text(event.syscall, event.argument) is not None),
     Field("lifetime", "LIFETIME", 8, "seconds", lambda event, _: _lifetime(event),
           "From creation to release, in seconds, if both were seen.",
-          text=lambda event, _: duration(_lifetime(event)) if event.kind is Kind.RELEASE else NOT_APPLICABLE),
+          applies=lambda event, _: event.kind is Kind.RELEASE),
     Field("tid", "TID", 7, "id", lambda event, _: event.tid or None, "Thread id of the actor.", shown=False),
     Field("ppid", "PPID", 7, "id", lambda event, _: event.ppid or None, "Process id of the actor's parent.",
           shown=False),
@@ -95,16 +93,16 @@ EVENT_FIELDS: tuple[Field[Event], ...] = (
           lambda event, _: event.syscall.name.lower() if event.syscall else None,
           "The call that created the instance.", shown=False),
     Field("fd", "FD", 5, "id", lambda event, _: event.fd, "Descriptor that creation returned.", shown=False,
-          text=lambda event, _: or_unknown(event.fd) if event.kind is Kind.CREATE else NOT_APPLICABLE),
+          applies=lambda event, _: event.kind is Kind.CREATE),
     Field("errno", "ERRNO", 7, "text", lambda event, _: error_name(event), "Why creation failed.", shown=False,
-          text=lambda event, _: error_name(event) or NOT_APPLICABLE),
+          applies=lambda event, _: error_name(event) is not None),
     Field("created_at", "CREATED", 12, "text", lambda event, snapshot: utc(event.created_ns, snapshot),
           "When the instance was created, if that was seen: the local time of day on screen, UTC elsewhere.",
           text=lambda event, snapshot: local(event.created_ns, snapshot), shown=False, form="time",
           json_help="When the instance was created, if that was seen."),
     Field("stack", "STACK", 40, "text", lambda event, _: stack_text(event.stack),
           "Functions of the actor's user stack at a creation, innermost first, if --stacks took it.", shown=False,
-          text=lambda event, _: or_unknown(stack_text(event.stack)) if is_call(event) else NOT_APPLICABLE,
+          applies=lambda event, _: is_call(event),
           json=lambda event, _: list(event.stack) or None, many=True,
           json_help="Functions of the actor's user stack at a creation, also one that failed, innermost first, if "
           "--stacks took it; see below."),

@@ -13,7 +13,7 @@ from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.member import Form, Member, Row, Shape, rounded
 from epolltop.text.cells import cut
-from epolltop.text.numbers import UNKNOWN, at_least, count, duration, percentage, rate
+from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, percentage, rate
 
 Value: TypeAlias = int | float | str | bool | None
 """Raw and of one type per field, so that it sorts; None is unknown."""
@@ -68,6 +68,11 @@ def _calm(_row: object, _snapshot: Snapshot) -> None:
     """The severity of most cells."""
 
 
+def _to_all(_row: object, _snapshot: Snapshot) -> bool:
+    """Most fields apply to every row."""
+    return True
+
+
 def _always(_snapshot: Snapshot) -> bool:
     """Most columns are worth their room in every snapshot."""
     return True
@@ -95,6 +100,8 @@ class Field(Shape, Generic[Row]):
     help: str
     """One sentence: what it is, how it is measured, in what unit."""
     aliases: tuple[str, ...] = ()
+    applies: Callable[[Row, Snapshot], bool] = _to_all
+    """Whether it says anything about this row. If not, tables have a dash."""
     text: Callable[[Row, Snapshot], str] | None = None
     """Replaces the readable form that follows from the unit."""
     least: Callable[[Row, Snapshot], Value] | None = None
@@ -178,6 +185,8 @@ class Field(Shape, Generic[Row]):
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
         """For people; '?' if unknown, '≥' before a lower bound. Of a histogram the median and the 99th percentile."""
+        if not self.applies(row, snapshot):
+            return NOT_APPLICABLE
         if self.text is not None:
             return self.text(row, snapshot)
         value = self._raw(row, snapshot)

@@ -17,7 +17,7 @@ from epolltop.query.instant import local, seconds_since, utc
 from epolltop.query.loop_of import LoopOf
 from epolltop.query.member import rounded
 from epolltop.query.process_fields import PROCESS_FIELDS
-from epolltop.text.numbers import NOT_APPLICABLE, duration
+from epolltop.text.numbers import UNKNOWN, duration
 
 
 class InstanceOf(NamedTuple):
@@ -122,7 +122,8 @@ def _of_holder(field: Field[ProcessRow], *, width: int | None = None, shown: boo
 
     return Field(field.id, field.title, width or field.width, field.unit, value, f"Holder: {field.help}",
                  aliases=field.aliases, shown=shown,
-                 text=lambda row, snapshot: field.show(row.process, snapshot) if row.process else NOT_APPLICABLE,
+                 applies=lambda row, _: row.process is not None,
+                 text=lambda row, snapshot: field.show(row.process, snapshot) if row.process else UNKNOWN,
                  )  # fmt: skip
 
 

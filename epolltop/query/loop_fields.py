@@ -245,7 +245,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("unattended_s", "NOBODY", 7, "seconds", _unattended_s,
           "How long none of several threads has waited on the instance now, in seconds; 0 while one does; tables have "
           "the column only if an instance is shared.",
-          text=lambda row, snapshot: duration(_unattended_s(row, snapshot)) if row.loop.shared else NOT_APPLICABLE,
+          applies=lambda row, _: row.loop.shared,
           worth=_any_shared, spare=1, json=_exactly(_unattended_s)),
     Field("shared", "SHARED", 6, "text", _shared,
           "Whether other threads wait on the instance, too: yes or no.", shown=False, form="truth",

@@ -17,7 +17,7 @@ from epolltop.query.loop_of import busy, lag_s
 from epolltop.query.member import DIGITS, rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_process, shown
 from epolltop.query.thresholds import BUSY, DESCRIPTORS, LAG_S
-from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, or_unknown, sparkline
+from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, sparkline
 
 _TREND_CELLS = 12
 
@@ -39,10 +39,6 @@ def _container(row: ProcessRow) -> str:
     return row.facts.container[:_SHORT_ID] if len(row.facts.container) == _FULL_ID else row.facts.container
 
 
-def _ns_pid(row: ProcessRow) -> str:
-    return or_unknown(row.facts.ns_pid) if row.is_nested or row.facts.ns_pid is None else NOT_APPLICABLE
-
-
 def _open(row: ProcessRow) -> str:
     return at_least(count(row.open)) if row.partly_listed else count(row.open)
 
@@ -52,9 +48,15 @@ def _descriptor_use(row: ProcessRow, _: Snapshot) -> Severity | None:
     return DESCRIPTORS.of(fds / limit) if fds is not None and limit else None
 
 
-def _full(row: ProcessRow) -> str:
+def _may_fill(row: ProcessRow, _: Snapshot) -> bool:
+    """Whether its descriptors grow towards a limit, as far as is known."""
     grows_not = row.fd_limit_in_s is None and row.growth is not None and row.growth.fds_per_s is not None
-    return NOT_APPLICABLE if grows_not and row.facts.fd_limit is not None else duration(row.fd_limit_in_s)
+    return not grows_not or row.facts.fd_limit is None
+
+
+def _has_loops(row: ProcessRow, snapshot: Snapshot) -> bool:
+    """Whether one of its threads waits, or has waited since the beginning, as far as is known."""
+    return bool(row.loops) or not snapshot.window_s or not _sees_waits(snapshot)
 
 
 def _rate_of(get: Callable[[ProcessRow], float]) -> Callable[[ProcessRow, Snapshot], float | None]:
@@ -129,11 +131,11 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Of these, calls that failed, per second over the last window.", observed="errors", shown=False),
     Field("busy", "BUSY", 6, "share", _busy,
           "Share of the window that the busiest of its event loops was away from its instance for; see the view loops.",
-          observed="away_ns", worth=_sees_waits, spare=1,
+          observed="away_ns", worth=_sees_waits, spare=1, applies=_has_loops,
           severity=lambda row, snapshot: BUSY.of(_busy(row, snapshot))),
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long one of its event loops has been away from its instance now at most, in seconds.",
-          aliases=("lag",), worth=_sees_waits, spare=1,
+          aliases=("lag",), worth=_sees_waits, spare=1, applies=_has_loops,
           json=lambda row, snapshot: rounded(_lag_s(row, snapshot), 6),
           severity=lambda row, snapshot: LAG_S.of(_lag_s(row, snapshot))),
     Field("net_per_min", "NET/MIN", 7, "per_min", lambda row, _: row.growth and row.growth.net_per_min,
@@ -169,14 +171,14 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("fd_limit_in_s", "FULL", 7, "seconds", lambda row, _: row.fd_limit_in_s,
           "Time until FDS reaches LIMIT, at the growth of the last minute or hour, whichever is faster; - if FDS does "
           "not grow.",
-          text=lambda row, _: _full(row),
+          applies=_may_fill,
           json_help="Seconds until `fds` reaches `fd_limit`, at the growth of the last minute or hour, whichever is "
           "faster; 0 if the limit is reached, otherwise `null` unless `fds` grows.",
           order=lambda row, _: None if row.fd_limit_in_s is None else -row.fd_limit_in_s),
     Field("ns_pid", "NSPID", 7, "id", lambda row, _: row.facts.ns_pid,
           "Process id in the innermost PID namespace of the process, from /proc/PID/status; tables have the column "
           "only if a process is in a namespace below epolltop's.",
-          text=lambda row, _: _ns_pid(row),
+          applies=lambda row, _: row.is_nested or row.facts.ns_pid is None,
           json_help="Process id in the innermost PID namespace of the process; equal to `pid` if that is epolltop's.",
           worth=lambda snapshot: any(row.is_nested for row in snapshot.processes), spare=2),
     Field("age_s", "AGE", 7, "seconds", lambda row, snapshot: seconds_since(row.started_ns, snapshot),
@@ -218,7 +220,8 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           "Events that its threads got from waits, per second over the last window.", observed="events", shown=False),
     Field("away_p99_s", "AWAYP99", 7, "seconds", lambda row, _: _worst(row, _away_p99_s),
           "How long its event loops were away from their instance: the highest 99th percentile of the window, in "
-          "seconds.", observed="away_ns", shown=False, json=lambda row, _: _worst(row, _away_p99_s)),
+          "seconds.", observed="away_ns", shown=False, applies=_has_loops,
+          json=lambda row, _: _worst(row, _away_p99_s)),
     Field("runtime_certain", "SURE", 5, "text",
           lambda row, snapshot: is_certain(runtime_of_process(row, snapshot)),
           "Whether both its code and how it waits tell the runtime: yes or no.", shown=False, in_json=False),

@@ -199,3 +199,12 @@ def test_a_loop_that_is_hardly_at_rest_is_alarming(away_ms: int, severity: str |
     assert lookup(LOOP_FIELDS, "busy").severity(row, WINDOW) == severity
     assert lookup(PROCESS_FIELDS, "busy").severity(row.process, WINDOW) == severity
     assert lookup(LOOP_FIELDS, "lag").severity(made(shared=True), WINDOW) is None
+
+
+@pytest.mark.parametrize("name", ["busy", "lag", "away_p99_s"])
+def test_a_process_whose_threads_never_waited_has_no_loop_to_speak_of(name: str) -> None:
+    field, none = lookup(PROCESS_FIELDS, name), process_row(42, instances=(HELD,))
+    assert (field.show(none, WINDOW), field.value(none, WINDOW)) == ("-", None)
+    assert field.show(none, looping(window_s=0.0)) == "?"
+    unseen = replace(WINDOW, source=replace(WINDOW.source, probes=()))
+    assert field.show(none, unseen) == "?"
