@@ -22,11 +22,12 @@ from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instance import Instance
 from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
+from epolltop.model.known_processes import KnownProcesses
 from epolltop.model.loop_activity import LoopKey
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loops import Loops
 from epolltop.model.loops_window import LoopsMark
-from epolltop.model.process import Process, ProcessKey
+from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.rates import rate
@@ -53,17 +54,11 @@ class World:
         Args:
             selection: which processes count.
         """
-        self._selection = selection or Selection()
+        self._processes = KnownProcesses(selection or Selection())
         self.windows: list[Window] = []
         """The windows of all listeners."""
         self._instances = Instances()
         self._held: dict[ProcessKey, tuple[Instance, ...]] = {}
-        self._facts: dict[ProcessKey, Process] = {}
-        self._alive: Mapping[ProcessKey, Process] = {}
-        self._leaving: set[ProcessKey] = set()  # gone, but perhaps still in a census, or in what is told late
-        self._users: dict[int, str] = {}  # of exited actors
-        self._exited_actors: dict[ProcessKey, Event] = {}
-        """Gone before /proc was asked: their last event speaks for them."""
         self._tallies = Tallies()
         self._loops = Loops()
         self._ctl: Mapping[CtlKey, CtlCounts] = {}
@@ -101,10 +96,7 @@ class World:
         self._batch = replace(batch, events=(), census=None)  # a flood of events would stay till the next is read
         if self._cpu_ns is None:
             self._cpu_ns = batch.cost.cpu_ns
-        gone = self._alive.keys() - batch.processes.keys()
-        self._alive = batch.processes
-        self._facts.update(batch.processes)
-        self._users = {**self._users, **batch.users}
+        gone = self._processes.apply(batch)
         for at in range(0, len(batch.events), PART):
             told = [self._instances.apply_event(event) for event in batch.events[at : at + PART]]
             self._unseen.hear(batch, told)
@@ -131,9 +123,14 @@ class World:
         self._forget_loops(self._loops.crowded_out())
         self._ctl = renewed(self._ctl, batch.ctl)
         self._ctl_errors = renewed(self._ctl_errors, errors_by_key(batch.ctl_errors))
-        self._keep_what_may_be_listed(gone)
+        holders = self._instances.live.holders()
+        self._processes.let_go(gone, holders, self._tallies.__contains__)
+        # Processes absent from the last snapshot that hold nothing now have not changed.
+        self._instances.live.changed = {
+            key for key in self._instances.live.changed if key in holders or key in self._held
+        }
         if self._levelled.is_due(batch.now_ns) and not (self._instances.cut or self._instances.crowded):
-            self._levelled.look(batch.now_ns, self._instances.live.holders(), self._alive, self._levels)
+            self._levelled.look(batch.now_ns, holders, self._processes.alive, self._levels)
 
     def open_window(self, *, tell_all: bool = False) -> Window:
         """A new window on this world; its rates run from the start until it is marked.
@@ -152,7 +149,7 @@ class World:
         """Begins a window anew here, and forgets processes that are gone and in no window any more."""
         batch = self._require_batch()
         counted = (table.process_of(key) for name, table in TABLES.items() for key in getattr(batch, name))
-        present = {*counted, *self._instances.live.holders(), *self._alive}
+        present = {*counted, *self._instances.live.holders(), *self._processes.alive}
         if window.mark is not None:
             since, window_s = window.mark.counts, _elapsed_s(batch, window.mark)
             window.history.close(lambda kept: self._tallies.rates(*kept, since, window_s), present)
@@ -188,8 +185,8 @@ class World:
         window.rows = rows
         totals = self._totals()
         news = window.take_news()
-        everything = self._selection.is_all
-        unseen = self._unseen.number(self._covers)
+        everything = self._processes.selection.is_all
+        unseen = self._unseen.number(self._processes.covers)
         return Snapshot(
             now_ns=batch.now_ns,
             wall_ns=batch.wall_ns,
@@ -215,7 +212,9 @@ class World:
             or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
-            absent=self._selection.absent({key.pid for key in (*batch.processes, *(row.key for row in rows))}),
+            absent=self._processes.selection.absent(
+                {key.pid for key in (*batch.processes, *(row.key for row in rows))}
+            ),
             ctl=self._ctl,
             ctl_errors=self._ctl_errors,
             looked_ns=self._instances.looked_ns,
@@ -223,24 +222,8 @@ class World:
 
     def held(self) -> tuple[Instance, ...]:
         """The instances that selected processes hold, each once, in the order of the processes."""
-        holders = sorted(key for key in self._instances.live.holders() if self._covers(key))
+        holders = sorted(key for key in self._instances.live.holders() if self._processes.covers(key))
         return tuple({one.file: one for key in holders for one in self._instances.live.of(key)}.values())
-
-    def _keep_what_may_be_listed(self, gone: Collection[ProcessKey]) -> None:
-        """Forgets processes that held instances and did nothing else: very many come and go in a window of hours.
-
-        Args:
-            gone: processes that were alive at the last batch, and are not now.
-        """
-        holders = self._instances.live.holders()
-        left = {key for key in self._leaving if key in self._alive or key not in holders}
-        for key in left:
-            if key not in self._alive and key not in self._tallies:
-                self._facts.pop(key, None)
-        self._leaving = (self._leaving - left).union(gone)
-        # Processes absent from the last snapshot that hold nothing now have not changed.
-        live = self._instances.live
-        live.changed = {key for key in live.changed if key in holders or key in self._held}
 
     def _forget(self, present: Collection[ProcessKey], others: Sequence[Window]) -> None:
         """Processes that are gone, except those whose activity another window may still show."""
@@ -250,14 +233,10 @@ class World:
         kept, forgotten = {*present, *shown}, gone - shown
         for other in others:
             other.mark = other.mark and other.mark.without(forgotten)
-        self._tallies.forget(forgotten, self._covers)
+        self._tallies.forget(forgotten, self._processes.covers)
         self._completeness.keep(kept)
-        self._unseen.keep(kept, self._covers)
-        for facts in (self._facts, self._exited_actors):
-            for key in facts.keys() - kept:
-                del facts[key]
-        uids = {actor.uid for actor in self._exited_actors.values()}
-        self._users = {uid: user for uid, user in self._users.items() if uid in uids}
+        self._unseen.keep(kept, self._processes.covers)
+        self._processes.keep(kept)
         for probed in [probed for probed in self._derived if probed[0] not in kept]:
             del self._derived[probed]
 
@@ -274,26 +253,19 @@ class World:
         return self._batch
 
     def _note(self, events: Sequence[Event]) -> None:
-        covers = self._selection.covers
-        noted = (
-            events
-            if self._selection.is_all
-            else [event for event in events if covers(event.pid, self._uid(event.process, event.uid))]
-        )
-        last = {(event.pid, event.start): event for event in noted if event.name}
-        self._exited_actors.update((event.process, event) for who, event in last.items() if who not in self._facts)
+        noted = self._processes.selected(events)
         self._journal = self._journal.followed_by(noted)
         self._journal_end += len(noted)
         for window in self.windows:
             window.hear(noted)
 
     def _count(self, batch: Batch) -> None:
-        self._completeness.apply(batch, self._facts, self._covers)
+        self._completeness.apply(batch, self._processes.facts, self._processes.covers)
         if not batch.source.exact:
             self._count_derived(batch)
 
     def _levels(self, key: ProcessKey) -> Levels:
-        facts = self._facts.get(key)
+        facts = self._processes.facts.get(key)
         return Levels(len(self._instances.live.files_of(key)), facts.fds if facts else None)
 
     def _count_derived(self, batch: Batch) -> None:
@@ -306,24 +278,16 @@ class World:
 
     def _totals(self) -> Totals:
         batch = self._require_batch()
-        source, everything = batch.source, self._selection.is_all
+        source, everything = batch.source, self._processes.selection.is_all
         if everything and source.exact:
             return batch.totals
-        counts = self._tallies["counts"].sum(self._covers)
+        counts = self._tallies["counts"].sum(self._processes.covers)
         totals = Totals(counts.created, counts.failed, counts.released)
         if not everything:
             return totals
         # With a probe, the kernel's total is better than a sum: the sum lacks calls without room in the map.
         seen = {name: value for name, value in batch.totals._asdict().items() if source.sees(_COUNTER.get(name, name))}
         return totals._replace(**seen)
-
-    def _covers(self, key: ProcessKey) -> bool:
-        return self._selection.covers(key.pid, self._uid(key, None))
-
-    def _uid(self, key: ProcessKey, acted_as: int | None) -> int | None:
-        facts = self._facts.get(key)
-        actor = self._exited_actors.get(key)
-        return facts.uid if facts else acted_as if acted_as is not None else actor.uid if actor else None
 
     def _gather(self) -> None:
         """The instances of each process whose holdings changed since the last snapshot."""
@@ -337,20 +301,19 @@ class World:
 
     def _listed(self, since: Mark) -> list[ProcessKey]:
         acted = self._tallies.acted(since.counts)
-        return sorted(key for key in {*self._instances.live.holders(), *acted} if self._covers(key))
+        return sorted(key for key in {*self._instances.live.holders(), *acted} if self._processes.covers(key))
 
     def _row(
         self, key: ProcessKey, window: Window, since: Mark, window_s: float, loops: tuple[LoopRow, ...]
     ) -> tuple[Evidence, ProcessRow]:
         counted = self._tallies.counted(key, since.counts, window_s)
-        facts, uid = self._facts.get(key), self._uid(key, None)
         partly_listed = key in self._instances.cut or self._instances.crowded
         known = Evidence(
-            facts,
-            self._exited_actors.get(key),
-            uid,
-            facts.user if facts else None if uid is None else self._users.get(uid),
-            key not in self._alive,
+            self._processes.facts.get(key),
+            self._processes.exited_actors.get(key),
+            self._processes.uid(key),
+            self._processes.user(key),
+            key not in self._processes.alive,
             counted,
             window.history.of(key, counted),
             self._held.get(key, ()),

@@ -13,6 +13,7 @@ from epolltop.model.history import History
 from epolltop.model.instance_index import InstanceIndex
 from epolltop.model.instances import Instances
 from epolltop.model.kept_rates import HISTORY
+from epolltop.model.known_processes import KnownProcesses
 from epolltop.model.process import ProcessKey
 from epolltop.model.tally import Tallies
 from epolltop.model.world import World
@@ -30,7 +31,7 @@ def _sizes(of: object) -> dict[str, int]:
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value["counts"]).items()}
         elif isinstance(value, History):
             sizes |= {f"{name}.{kept}": len(closed) for kept, closed in vars(value)["_closed"].items()}
-        elif isinstance(value, Instances | InstanceIndex):
+        elif isinstance(value, Instances | InstanceIndex | KnownProcesses):
             sizes |= {f"{name}.{inner}": size for inner, size in _sizes(value).items()}
     for window in of.windows if isinstance(of, World) else ():
         sizes |= _sizes(window)
@@ -83,9 +84,9 @@ def test_what_is_kept_does_not_grow_with_processes_that_come_and_go() -> None:
         sizes.append(_sizes(world))
     assert _growing(sizes) <= {"_journal"}
     assert {
-        "_facts",
-        "_users",
-        "_exited_actors",
+        "_processes.facts",
+        "_processes._users",
+        "_processes.exited_actors",
         "_tallies.counts",
         "history.history",
         "_instances.live._held",
@@ -99,10 +100,10 @@ def test_in_a_long_window_only_what_rows_need_grows_with_processes_that_come_and
     for tick in range(1, 3 * HISTORY):
         world.apply(_coming_and_going(tick, kept))
         sizes.append(_sizes(world))
-    assert _growing(sizes) <= {"_journal", "_tallies.counts", "_facts", "_exited_actors"}
+    assert _growing(sizes) <= {"_journal", "_tallies.counts", "_processes.facts", "_processes.exited_actors"}
     acted = 10 * (3 * HISTORY - 1)
     assert sizes[-1]["_tallies.counts"] == acted
-    assert sizes[-1]["_facts"] + sizes[-1]["_exited_actors"] <= acted
+    assert sizes[-1]["_processes.facts"] + sizes[-1]["_processes.exited_actors"] <= acted
     rows = world.look().processes
     assert len(rows) == acted
     assert all(row.name for row in rows if row.pid % 2 == 0), "of those that /proc told about"
@@ -115,7 +116,7 @@ def test_in_a_long_window_nothing_is_kept_of_who_held_an_instance_and_did_nothin
         now = tick * SECOND_NS
         world.apply(batch(now, [], census(now, holding(A), holding(A, heir)), alive=(P, heir)))
     assert [row.pid for row in world.look().processes] == [P.pid, heirs[-1].pid]
-    assert _sizes(world)["_facts"] <= 4
+    assert _sizes(world)["_processes.facts"] <= 4
 
 
 def test_after_a_flood_collections_give_back_their_room() -> None:

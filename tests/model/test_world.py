@@ -318,7 +318,7 @@ def test_the_user_of_who_was_gone_is_named_as_long_as_he_is_remembered() -> None
         world.begin_window()
         world.apply(batch(tick * SECOND_NS, alive=()))
     world.begin_window()
-    assert (world._users, world._exited_actors) == ({}, {})
+    assert (world._processes._users, world._processes.exited_actors) == ({}, {})
 
 
 def test_who_was_never_seen_at_all_is_unknown() -> None:
