@@ -44,6 +44,7 @@ class Instances:
         """When the last census began."""
         self.cut: frozenset[ProcessKey] = frozenset()
         """Processes that may hold more than is known."""
+        self._by_address = False  # the last census named files as events do
         self.crowded = False
         """There was no room for all since the last census."""
         self._uncertain: set[int] = set()  # live, and not shown by a census that was cut short
@@ -51,6 +52,11 @@ class Instances:
         self._open: set[int] = set()  # files about which an event was told, or a census could not tell, since
         self._most = 0  # were live at a census since room was given back
         self._succeeded: list[Instance] = []  # since, by another one at the same address, without an event of their end
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every instance was live, by its address, that a process held at the last census."""
+        return self._by_address and not (self.cut or self.crowded)
 
     def apply_event(self, event: Event) -> Event:
         """A creation or release that a probe saw.
@@ -95,7 +101,7 @@ class Instances:
         self.looked_ns = census.started_ns
         first, files = self._last_holdings is None, self._doubtful(census, release_told)
         self._last_holdings = census.holdings  # those before go at once: where all are new they take 30 MB
-        self.cut, self.crowded = census.cut, False
+        self.cut, self.crowded, self._by_address = census.cut, False, census.by_address
         if not census.cut:
             self._uncertain = set()
         self._open = set()

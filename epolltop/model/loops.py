@@ -33,6 +33,7 @@ class _Look(NamedTuple):
     mark: LoopsMark
     span: Span
     live: Mapping[int, Instance]
+    is_complete: bool
     attended: Mapping[LoopKey, tuple[bool, int | None]]
     """Of loops whose instance others wait on, too, see `_attended`."""
 
@@ -110,6 +111,8 @@ class Loops:
         window: LoopsWindow,
         mark: LoopsMark,
         live: Mapping[int, Instance],
+        *,
+        is_complete: bool,
     ) -> dict[ProcessKey, tuple[LoopRow, ...]]:
         """By process, by thread: loops that may go on, and those that did something in the window.
 
@@ -118,6 +121,7 @@ class Loops:
             window: the window of the caller; it notes the rows that it is shown.
             mark: where it begins.
             live: the instances that there are, by file.
+            is_complete: all that are held are among them.
         """
         groups = [group for group in self._by_instance.values() if len(group) > 1]
         attended = {key: each for group in groups for key, each in self._attended(group, mark)}
@@ -126,7 +130,7 @@ class Loops:
             window.shown = {}
         before, window.shown, window.lively = window.shown, {}, set()
         span = Span(mark.now_ns, self._since_ns, (self.known.now_ns - mark.now_ns) / 1e9)
-        look = _Look(window.longest, mark, span, live, attended)
+        look = _Look(window.longest, mark, span, live, is_complete, attended)
         for process in processes:
             if process not in self._by_process:
                 continue
@@ -218,9 +222,9 @@ class Loops:
         turn, turn_then = known.turns.get(key) if alive else None, mark.turns.get(key)
         instance = look.live.get(key.file)
         since_ns = instance.since_ns if instance and (instance.created_ns or 0) == key.created_ns else None
-        if turn and turn.returned_ns and key.created_ns and since_ns is None:
+        if turn and turn.returned_ns and key.file and since_ns is None and (key.created_ns or look.is_complete):
             # The instance is gone: its thread does not come back to it, and is not late. Of one that is older than the
-            # trace that is not certain: a census by /proc does not know it by its address.
+            # trace only a census by addresses tells that.
             turn = None
         acted = total is not then and total != then
         if not (acted or turn or (alive and since_ns is not None and (key in self._loops or key in known.turns))):

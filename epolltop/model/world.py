@@ -177,7 +177,8 @@ class World:
         window_s = _elapsed_s(batch, since)
         self._gather()
         listed = self._listed(since)
-        loops = self._loops.rows(listed, window.loops, since.loops, self._instances.live.by_file)
+        live, is_complete = self._instances.live.by_file, self._instances.is_complete
+        loops = self._loops.rows(listed, window.loops, since.loops, live, is_complete=is_complete)
         window.shown = {key: self._row(key, window, since, window_s, loops.get(key, ())) for key in listed}
         rows = tuple(row for _, row in window.shown.values())
         if len(rows) == len(window.rows) and all(map(operator.is_, rows, window.rows)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,10 @@ def tick(
     times: Mapping[LoopKey, LoopTimes] | None = None,
     alive: tuple[ProcessKey, ...] = (P, Q),
     held: tuple[Holding, ...] = (holding(A),),
+    by_address: bool = True,
 ) -> Batch:
-    return batch(now, taken=census(now - 1, *held), loops=counts, turns=turns, loop_times=times, alive=alive)
+    taken = census(now - 1, *held, by_address=by_address)
+    return batch(now, taken=taken, loops=counts, turns=turns, loop_times=times, alive=alive)
 
 
 def seen(*ticks: Batch) -> tuple[World, Window]:
@@ -152,9 +155,16 @@ def test_a_thread_is_not_away_from_an_instance_that_is_gone() -> None:
 
 def test_a_thread_is_away_from_an_older_instance_that_no_census_knows_by_its_address() -> None:
     left = {LOOP: turn(NOW - 3 * SECOND_NS, NOW - 2 * SECOND_NS)}
-    known_as = (holding(7),)
-    there = tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=1)}, left, held=known_as)
-    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left, held=known_as))] == [2 * SECOND_NS]
+    told: dict[str, Any] = {"held": (holding(7),), "by_address": False}
+    there = tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=1)}, left, **told)
+    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left, **told))] == [2 * SECOND_NS]
+
+
+def test_a_thread_is_not_away_from_an_older_instance_that_a_census_by_address_does_not_show() -> None:
+    left = {LOOP: turn(NOW - 3 * SECOND_NS, NOW - 2 * SECOND_NS)}
+    there = tick(NOW - SECOND_NS, {LOOP: LoopCounts(waits=1)}, left)
+    assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left))] == [2 * SECOND_NS]
+    assert not rows(there, tick(NOW, {}, left, held=()))
 
 
 def test_a_thread_that_waits_in_vain_for_what_is_no_instance_is_away_from_it() -> None:
