@@ -33,12 +33,19 @@ FRAMES_MAX, FRAME_CHARS_MAX = 64, 120
 """Of a stack, and of each of its frames, once it is safe. Longer names of functions are cut."""
 RUNTIMES_MAX = 64
 """Runtimes of event loops whose signs one process may have; there are some 20."""
+WATCHES_MAX = 10_000
+"""Of an interest list that are told one by one; of a longer one their number."""
+TARGET_CHARS_MAX, INTEREST_CHARS_MAX = 1 << 14, 1 << 20
+"""Of the name of a target, once it is safe: a path has 4,096 bytes. Of all names in one interest list."""
+DETAILS_MAX = 16
+"""Facts about one target; six in practice."""
 USERS_MAX = 4096
 """Users without a process that are named in one tick."""
 
 Name = Annotated[str, Meta(max_length=NAME_CHARS_MAX)]
 Note = Annotated[str, Meta(max_length=NOTE_CHARS_MAX)]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+TargetText = Annotated[str, Meta(max_length=TARGET_CHARS_MAX)]
 Frame = Annotated[str, Meta(max_length=FRAME_CHARS_MAX)]
 TICKS_BELOW = 1 << 40
 """Clock ticks: less than 348 years, so that a time of day can be told."""

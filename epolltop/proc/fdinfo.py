@@ -9,11 +9,12 @@ import io
 import re
 from typing import NamedTuple
 
+from epolltop.proc.interest_lines import InterestLines, interest_lines
 from epolltop.proc.reading import head
 
 _CHUNK_BYTES = 1 << 16
-_SOCKET_BYTES, _RING_BYTES = 4096, 1 << 20
-"""That of a ring has a line for each file."""
+_SOCKET_BYTES, _RING_BYTES, _TARGET_BYTES = 4096, 1 << 20, 1 << 15
+"""That of a ring has a line for each file, that of a target may have one for each path that it watches."""
 _WATCH = b"\ntfd:"
 """What each line of an interest list begins with; others stand before it."""
 _FLAGS = re.compile(rb"^flags:\s*([0-7]+)$", re.MULTILINE)
@@ -50,6 +51,25 @@ def read_instance(root: str, pid: int, fd: int) -> Measured:
         flags = _FLAGS.search(beginning)
         cloexec = bool(int(flags[1], 8) & _O_CLOEXEC) if flags else None
         return Measured(_occurrences(_WATCH, beginning, file), cloexec)
+
+
+def read_interest(root: str, pid: int, fd: int, most: int) -> InterestLines:
+    """Reads the first lines of an interest list and counts the others, which are never held; costs as `read_instance`.
+
+    Raises:
+        FileNotFoundError, ProcessLookupError: it is gone.
+        PermissionError: it may not be read.
+    """
+    with open(f"{root}/{pid}/fdinfo/{fd}", "rb", buffering=0) as file:
+        beginning = b""
+        while beginning.count(_WATCH) <= most and (chunk := file.read(_CHUNK_BYTES)):
+            beginning += chunk
+        return InterestLines(interest_lines(beginning, most), _occurrences(_WATCH, beginning, file))
+
+
+def read_target(root: str, pid: int, fd: int) -> bytes:
+    """The beginning of what the kernel says about any descriptor; nothing if it is closed, or closed to us."""
+    return head(f"{root}/{pid}/fdinfo/{fd}", _TARGET_BYTES)
 
 
 def descriptors_in_flight(root: str, pid: int, fd: int) -> int:

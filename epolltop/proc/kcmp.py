@@ -32,6 +32,8 @@ GREATER = 2
 _KCMP_FILE = 0
 _KCMP_VM = 1
 _KCMP_FILES = 2
+_KCMP_EPOLL_TFD = 7
+_EPOLL_SLOT = struct.Struct("=III")  # struct kcmp_epoll_slot: efd, tfd, toff
 # glibc and musl have no wrapper. aarch64 and riscv64 share the generic table.
 _NUMBERS = {"x86_64": 312, "aarch64": 272, "riscv64": 272}
 _NUMBER = _NUMBERS.get(platform.machine(), 0) if struct.calcsize("P") == 8 else 0
@@ -73,6 +75,35 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> int:
 def same_table(one: int, other: int) -> bool:
     """Whether two threads are known to share a descriptor table."""
     return bool(_NUMBER) and _syscall(_NUMBER, one, other, _KCMP_FILES, 0, 0) == SAME
+
+
+def is_target(descriptor: Slot, instance: Slot, number: int, turn: int) -> bool:
+    """Whether a descriptor is for the very file that an instance watches under some number.
+
+    The kernel searches the interest list for it one by one, 10 ns each, with the instance locked.
+
+    Args:
+        descriptor: that is compared.
+        instance: a descriptor for the instance.
+        number: under which the file was added.
+        turn: which of the files with that number, from 0.
+
+    Raises:
+        NotImplementedError: the number of the call is not known on this machine.
+        ProcessLookupError: a process is gone.
+        PermissionError: a process may not be looked into.
+        FileNotFoundError: no such file is watched.
+        OSError: EBADF, a descriptor is closed; EINVAL, the second one is for no instance, or the kernel is too old.
+    """
+    if not _NUMBER:
+        raise NotImplementedError(f"kcmp: no system call number for {platform.machine()}")
+    slot = ctypes.create_string_buffer(_EPOLL_SLOT.pack(instance[1], number, turn))
+    (pid, fd), holder = descriptor, instance[0]
+    order: int = _syscall(_NUMBER, pid, holder, _KCMP_EPOLL_TFD, fd, ctypes.addressof(slot))
+    if order < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return order == SAME
 
 
 @functools.cache
