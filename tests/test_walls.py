@@ -24,6 +24,9 @@ NAMES_PROC = {
 """Modules outside proc/ that may have a path of /proc, and why."""
 CALLS_C = {
     "proc/kcmp.py": "kcmp(2), which no library wraps",
+    "proc/file_type.py": "statx(2), which Python does not wrap before 3.15",
+    "proc/inode_paths.py": "open_by_handle_at(2) and openat2(2)",
+    "netlink/sock_diag.py": "setns(2), which Python does not wrap before 3.12",
     "own_process/privileges.py": "capget(2), capset(2) and prctl(2)",
     "own_process/invoker.py": "setfsuid(2), setfsgid(2) and setgroups(2) of a single thread",
     "own_process/heap.py": "mallopt(3)",
@@ -97,6 +100,11 @@ def test_each_file_of_proc_is_read_by_one_module() -> None:
     assert readers["fd"] == {"proc/fd.py", "proc/procfs.py"}, "the number of descriptors is that of the directory"
 
 
+def test_only_netlink_knows_pyroute2() -> None:
+    users = {module for module in MODULES if any(name.startswith("pyroute2") for name in imported(parsed(module)))}
+    assert {room(module) for module in users} == {"netlink"}
+
+
 def test_only_bcc_calls_the_kernel_about_bpf() -> None:
     outside = [module for module in MODULES if room(module) != "bcc"]
     users = {module for module in outside if "ctypes" in imported(parsed(module)) and not CALIBRATES.match(module)}
@@ -138,11 +146,11 @@ def of(modules: Iterable[str], *names: str) -> list[str]:
 def test_reading_proc_loads_no_bcc() -> None:
     loaded = loaded_by("snapshot", "--source", "proc", "-d", "0")
     assert "epolltop.proc.scan" in loaded
-    assert of(loaded, "bcc", "epolltop.bcc", "epolltop.sources.bpf", "textual") == []
+    assert of(loaded, "bcc", "epolltop.bcc", "epolltop.sources.bpf", "pyroute2", "textual") == []
 
 
 @pytest.mark.parametrize("file", ["ticks.rec", "snapshot.json"])
 def test_opening_a_file_loads_nothing_that_looks_at_this_machine(file: str) -> None:
     loaded = loaded_by("replay", str(ROOT / "tests" / "earlier" / file), "snapshot")
     assert "epolltop.session.replay" in loaded
-    assert of(loaded, "bcc", "epolltop.bcc", "epolltop.proc", "epolltop.sources.bpf", "textual") == []
+    assert of(loaded, "bcc", "epolltop.bcc", "epolltop.proc", "epolltop.sources.bpf", "pyroute2", "textual") == []

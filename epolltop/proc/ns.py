@@ -28,6 +28,32 @@ def mount_namespace(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/ns/mnt")
 
 
+def network_namespace(root: str, pid: int) -> str:
+    """A name for the network namespace of a process; equal names are the same namespace.
+
+    Raises:
+        OSError: the process is gone, or may not be looked into.
+    """
+    return os.readlink(f"{root}/{pid}/ns/net")
+
+
+def open_network_namespace(root: str, pid: int) -> int:
+    """A descriptor for the network namespace of a process.
+
+    Raises:
+        OSError: the process is gone, or may not be looked into.
+    """
+    return os.open(f"{root}/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def own_network_namespace() -> str:
+    """That of epolltop, as `network_namespace`; empty without /proc."""
+    try:
+        return os.readlink("/proc/self/ns/net")
+    except OSError:
+        return ""
+
+
 def in_first_user_namespace() -> bool:
     """Whether epolltop is in the machine's own user namespace: in others no capability counts for BPF."""
     try:
