@@ -30,6 +30,7 @@ _WORD = rb"[^ \n]+"
 _MOUNT = re.compile(
     rb"^([0-9]+) [0-9]+ ([0-9]+):([0-9]+) W (W) W (?:W )*?- (W) W (W)$".replace(b"W", _WORD), re.MULTILINE
 )
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
 _LAYERS = re.compile(rb"(?:lowerdir|upperdir|datadir)\+?=([^,]*)")
 _OVERLAY = b"overlay"
 _OWN_S = 1.0
@@ -104,6 +105,19 @@ class MountLists:
         if known is None:
             known = self._known[namespace] = Mounts(_mounts(str(pid), deadline), self._ours, self._first)
         return known
+
+
+def local_mount_points(pid: int, device: Device, deadline: Deadline) -> list[bytes]:
+    """Where a file system that asks nobody is mounted for a process, as it sees it; nothing if it is of another kind.
+
+    Raises:
+        OSError: the process is gone or closed to us, has more mounts than are read, or there is no time.
+    """
+    return [
+        _ESCAPED.sub(lambda digits: bytes((int(digits[1], 8) & 0xFF,)), mount.point)
+        for mount in _mounts(str(pid), deadline)
+        if mount.device == device and mount.kind in _LOCAL
+    ]
 
 
 def has(kind: bytes) -> bool:

@@ -95,6 +95,11 @@ class Procfs:
         own = status_of(f"{root}/self/fd")
         self._size_counts = own is not None and own.st_size > 0
 
+    @property
+    def root(self) -> str:
+        """Where the tree is."""
+        return self._root
+
     def own_pid(self) -> int | None:
         """Our own pid in this tree, which differs from getpid() if the tree is another namespace's.
 
