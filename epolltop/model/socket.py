@@ -52,9 +52,10 @@ class Socket(NamedTuple):
     name: bytes = b""
     """Of a Unix socket: a path, or anything after a NUL; empty if it has none."""
     incoming: int | None = None
-    """Bytes unread; connections that wait to be accepted if it listens. None if the kernel did not say."""
+    """Bytes unread, of UDP the memory that they take; connections that wait to be accepted if it listens. None if the
+    kernel did not say."""
     outgoing: int | None = None
-    """Bytes unsent; how many connections may wait if it listens."""
+    """Bytes unsent, or sent and not yet acknowledged; how many connections may wait if it listens."""
     peer: int = 0
     """Inode of the Unix socket at the other end; 0 if there is none."""
     protocol: str = ""

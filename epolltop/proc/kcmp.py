@@ -135,6 +135,11 @@ def refused(_pid1: int, _fd1: int, _pid2: int, _fd2: int) -> int:
     raise PermissionError(errno.EPERM, "kcmp does not work here")
 
 
+def untold(_descriptor: Slot, _instance: Slot, _number: int, _turn: int) -> bool:
+    """Stands in for `is_target` if pids are not those that kcmp takes: nothing can be told."""
+    raise PermissionError(errno.EPERM, "kcmp does not work here")
+
+
 def group(descriptors: Iterable[Slot], compare: Compare) -> tuple[list[list[Slot]], list[Slot]]:
     """Groups descriptors by open file, in the order of `compare`; also returns those that may not be compared.
 

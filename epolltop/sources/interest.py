@@ -13,6 +13,7 @@ from epolltop.own_process.pace import Deadline
 from epolltop.proc import kcmp
 from epolltop.proc.ends import EndFinder, Ends
 from epolltop.proc.fd import link_of, protocol_of, survivor
+from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import CLOSED
 from epolltop.sources.namespace_sockets import ByNetlink, sockets_by_netlink, sockets_of
@@ -55,7 +56,7 @@ class InterestLists:
         procfs: Procfs,
         *,
         instance_of: Callable[[int, int], int | None] = _not_known,
-        is_target: IsTarget = kcmp.is_target,
+        is_target: IsTarget | None = None,
         by_netlink: ByNetlink = sockets_by_netlink,
     ) -> None:
         """Has read nothing yet.
@@ -63,12 +64,13 @@ class InterestLists:
         Args:
             procfs: the tree with the processes.
             instance_of: the file, as in Instance, behind a descriptor that is for an instance; None if not known.
-            is_target: how files are compared.
+            is_target: how files are compared; None: by kcmp, if it knows the processes by the pids of the tree.
             by_netlink: how the kernel is asked for sockets.
         """
         self._procfs, self._root = procfs, procfs.root
         self._ends = EndFinder(procfs)
-        self._instance_of, self._is_target, self._by_netlink = instance_of, is_target, by_netlink
+        self._is_target = is_target or (kcmp.is_target if OwnPids(procfs).ours else kcmp.untold)
+        self._instance_of, self._by_netlink = instance_of, by_netlink
 
     def look(self, asked: Mapping[int, Sequence[Descriptor]], within_s: float) -> dict[int, InterestList]:
         """Reads lists, each through the first descriptor that leads to one.

@@ -126,7 +126,7 @@ def _file(seen: OpenTarget, process: str, paths: Mapping[InotifyMark, bytes]) ->
     details = (*seen.facts.lasting, *seen.facts.passing)
     told = dict(details)
     if seen.kind is TargetKind.TIMERFD:
-        text = _timer_text(told.get("interval_ns"))
+        text = _timer_text(told.get("interval_ns"), told.get("expires_in_ns"))
     elif seen.kind is TargetKind.SIGNALFD:
         text = str(told.get("signals", "?")) or "no signal"
     elif seen.kind is TargetKind.PIDFD:
@@ -147,8 +147,10 @@ def _marks_text(marks: Sequence[InotifyMark], paths: Mapping[InotifyMark, bytes]
     return ", ".join((*told, *([f"{unknown}?"] if unknown else ())))
 
 
-def _timer_text(interval_ns: int | str | None) -> str:
-    return f"every {duration(interval_ns / 1e9)}" if isinstance(interval_ns, int) and interval_ns else "once"
+def _timer_text(interval_ns: int | str | None, expires_in_ns: int | str | None) -> str:
+    if isinstance(interval_ns, int) and interval_ns:
+        return f"every {duration(interval_ns / 1e9)}"
+    return "once" if expires_in_ns else "not set"
 
 
 def _state(each: Socket) -> Details:

@@ -23,7 +23,7 @@ from epolltop.model.socket import NamespaceSockets
 from epolltop.model.watch import InterestList, TargetKind, Watch
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.interest import InterestLists
-from tests.kernel.namespaces import missing
+from tests.kernel.namespaces import FOREIGN_PROC, missing
 from tests.waiting import PATIENCE_S
 from tests.workloads import served as workload_served
 from tests.workloads import targets
@@ -144,6 +144,22 @@ def test_without_privileges_own_processes_are_named(which: str) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stderr
+
+
+def test_pids_of_another_namespace_are_not_handed_to_the_kernel(tmp_path: Path) -> None:
+    """In a container with the /proc of the host: a pid there is another process here, or none."""
+    if why := missing(*FOREIGN_PROC):
+        pytest.skip(why)
+    code = (
+        "import sys; from tests.sources import test_interest as t\n"
+        "for watch in t.look(*map(int, sys.argv[1:])).watches: print(watch.fd, watch.target.kind.word, watch.stale)"
+    )
+    with running("pipes", tmp_path) as said:
+        command = [*FOREIGN_PROC, sys.executable, "-c", code, str(said["pid"]), str(said["instance"])]
+        printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == [
+        word for fd, (kind, _) in sorted(said["told"].items(), key=lambda it: int(it[0])) for word in (fd, kind, "None")
+    ]
 
 
 @pytest.mark.skipif(not shutil.which("lsfd"), reason="no lsfd(1) here")
