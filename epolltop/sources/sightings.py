@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -118,8 +117,10 @@ class Observer:
         """
         read = read_interest(self._root, *self._holder, WATCHES_MAX)
         self._total, self._namesakes = read.total, Counter(line.fd for line in read.lines)
-        lines = sorted(read.lines, key=attrgetter("fd", "turn"))
+        # Those of which nothing is known otherwise come first, while there is time.
+        lines = sorted(read.lines, key=lambda line: line.device != kernel_devices().anonymous)
         found = [self._find(line) if self._has_time(line, deadline) else Sighting(line, missed=True) for line in lines]
+        found.sort(key=lambda each: (each.line.fd, each.line.turn))
         if any(each.needs_watch for each in found):
             again = read_interest(self._root, *self._holder, WATCHES_MAX).lines if read.total <= TWICE_MAX else ()
             before, after = _by_number(read.lines), _by_number(again)

@@ -73,6 +73,20 @@ def test_targets_that_there_is_no_time_for_are_counted(instance: select.epoll, m
     assert 0 < len(unknown) == found.unnamed <= COUNT
 
 
+def test_time_is_for_those_first_that_have_no_inode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sightings, "STEPS_MAX", 100)
+    pipes = [os.pipe() for _ in range(COUNT)]
+    last = os.eventfd(7)
+    with select.epoll() as instance:
+        for fd in (*(read for read, _ in pipes), last):
+            instance.register(fd)
+        *others, eventfd = look(instance).watches
+    for fd in (last, *(fd for pipe in pipes for fd in pipe)):
+        os.close(fd)
+    assert (eventfd.fd, eventfd.target.text, eventfd.stale) == (last, "count 7", False)
+    assert {(watch.target.kind, watch.stale) for watch in others} == {(TargetKind.PIPE, None)}
+
+
 def test_names_share_one_room(instance: select.epoll, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interest, "INTEREST_CHARS_MAX", 200)
     found = look(instance)
