@@ -253,6 +253,7 @@ def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutin
             seconds=whole if options.delay_s is None else options.delay_s,
             format=options.format,
             events=options.events,
+            watches=options.watches,
             ascii_only=ascii_only,
             width=options.width,
         )

@@ -85,6 +85,9 @@ def parser_of_all() -> Parser:
             "-o", "--output", type=argument_types.path_of, metavar="FILE", help="write FILE, whole or not at all"
         )
         command.add_argument("--events", action="store_true", help="include the events of the observation (json)")
+    snapshot.add_argument(
+        "--watches", action="store_true", help="name what each instance watches, as far as that is read in 1 s (json)"
+    )
     for command in (snapshot, events, record, replay, doctor):
         _add_common(command, suppress=True)
     return parser

@@ -55,6 +55,8 @@ class Options:
     output: Path | None
     """Absolute, because compiling changes the working directory for a moment; None: stdout."""
     events: bool
+    watches: bool
+    """Have what instances watch named."""
     color: bool
     ascii_only: bool
     width: int
@@ -123,6 +125,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         format=getattr(given, "format", None) or "json",
         output=None if (output := getattr(given, "output", None)) in argument_types.STDOUT else output,
         events=getattr(given, "events", False),
+        watches=getattr(given, "watches", False),
         color=not (given.no_color or no_color),
         ascii_only=given.ascii,
         width=given.width,

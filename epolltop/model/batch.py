@@ -23,6 +23,7 @@ from epolltop.model.holding import Census
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.source import Source
+from epolltop.model.watch import InterestList
 
 
 class Cost(NamedTuple):
@@ -79,6 +80,8 @@ class Batch:
     """Names by uid, of those that acted in this tick and were gone before they could be read."""
     watches: Mapping[int, int] = field(default_factory=dict)
     """Length of the interest list by file, for those that were read in this tick."""
+    interest: Mapping[int, InterestList] = field(default_factory=dict)
+    """By file, the lists that were asked for and read in this tick."""
 
 
 TABLES: Mapping[str, CounterTable] = {

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from epolltop.model.event import Syscall, instance_id
 from epolltop.model.process import ProcessKey
+from epolltop.model.watch import InterestList
 
 
 class Provenance(enum.Enum):
@@ -68,6 +69,8 @@ class Instance(NamedTuple):
     """Of the holders; empty if it was read of none."""
     thread: Thread | None = None
     """Which created it; None if that is not known."""
+    interest: InterestList | None = None
+    """What it watches, as it was read last; None: nobody asked, or it could not be read."""
     more_holders: int = 0
     """Number of further holders, which a snapshot file did not list."""
 

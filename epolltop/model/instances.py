@@ -24,6 +24,7 @@ from epolltop.model.instance import Cloexec, Held, Holder, Instance, Provenance,
 from epolltop.model.instance_index import InstanceIndex
 from epolltop.model.past_holders import latest
 from epolltop.model.process import ProcessKey
+from epolltop.model.watch import InterestList
 
 UNCERTAIN_MAX = 10_000
 """Instances that are kept although a census that was cut short did not show them: 10 MB. More are forgotten, and found
@@ -77,6 +78,12 @@ class Instances:
         instance = self.live.by_file.get(file)
         if instance is not None and instance.watches != watches:
             self.live.put(instance._replace(watches=watches))
+
+    def apply_interest(self, file: int, interest: InterestList) -> None:
+        """An interest list as it was just read."""
+        instance = self.live.by_file.get(file)
+        if instance is not None and instance.interest != interest:
+            self.live.put(instance._replace(interest=interest, watches=interest.length))
 
     def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
         """Adds instances that events missed, drops those that are gone, and updates all holders.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -107,9 +108,24 @@ class InterestList(NamedTuple):
     unnamed: int = 0
     """Number of those told whose target was not looked at: there was no time, or no room for its name."""
 
+    @property
+    def length(self) -> int:
+        """Number of all watches."""
+        return len(self.watches) + self.more
+
 
 def event_names(mask: int) -> tuple[str, ...]:
     """The events of a mask, as in C; bits without a name are one hexadecimal number at the end."""
     names = tuple(name for bit, name in _EVENTS.items() if mask & bit)
     rest = mask & ~sum(_EVENTS)
     return (*names, f"{rest:#x}") if rest else names
+
+
+def event_mask(names: Iterable[str]) -> int:
+    """The inverse of `event_names`.
+
+    Raises:
+        ValueError: the names are not its result.
+    """
+    bits = {name: bit for bit, name in _EVENTS.items()}
+    return sum(bits[name] if name in bits else int(name, 16) for name in dict.fromkeys(names))

@@ -116,6 +116,8 @@ class World:
             window.limit(self._journal_end - journalled)
         for file, watches in batch.watches.items():
             self._instances.apply_watches(file, watches)
+        for file, interest in batch.interest.items():
+            self._instances.apply_interest(file, interest)
         rises = self._tallies.apply(batch)
         self._count(batch)
         windows = [window.loops for window in self.windows]

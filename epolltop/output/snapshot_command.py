@@ -27,6 +27,7 @@ async def run_snapshot(
     seconds: float,
     format: str,
     events: bool,
+    watches: bool,
     ascii_only: bool,
     width: int = WIDTH,
 ) -> None:
@@ -41,6 +42,7 @@ async def run_snapshot(
         seconds: how long to observe; 0: only what exists now.
         format: a key of FORMATS.
         events: JSON has the events of the observation, too.
+        watches: JSON has what each instance watches, as far as that could be read.
         ascii_only: use no other characters.
         width: columns of text.
     """
@@ -51,7 +53,7 @@ async def run_snapshot(
         async for news in timeline.observe(seconds):
             seen.extend(news)
             count += len(news)
-    await timeline.look_at_all()
+    await timeline.look_at_all(watches=watches)
     snapshot = await timeline.now()
     seen.extend(snapshot.news)
     count += len(snapshot.news) + snapshot.dropped

@@ -19,6 +19,7 @@ from epolltop.query.loop_of import LoopOf, loops_of, unattended_s
 from epolltop.query.member import Member, Row, Structure, long_list, same
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.runtime_members import RUNTIME_OF_PROCESS
+from epolltop.query.watch_members import INTEREST
 
 
 def _flags(row: InstanceOf) -> list[str] | None:
@@ -74,6 +75,7 @@ _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     Member("unattended_max_s", "number", "If several threads wait on it, for how long none of them has; a lower bound "
            "of the longest such time.", _unattended_s),
     CTL_OF_INSTANCE,
+    INTEREST,
 )  # fmt: skip
 
 _PROCESS_ORDER = """

@@ -11,6 +11,7 @@ from epolltop.query.creation import flags_of, unsigned
 from epolltop.query.members import INSTANCE
 from epolltop.saved.read_back import read_back
 from epolltop.saved.snapshot_form import Written
+from epolltop.saved.watch_reader import read_interest
 from epolltop.text.safe import printable
 
 
@@ -63,6 +64,7 @@ class SavedInstances:
             holders=holders,
             cloexec=cloexec if is_told else (),
             thread=_thread(written),
+            interest=read_interest(written),
             more_holders=max(0, (written.holder_count or 0) - len(holders)),
         )
 

@@ -37,6 +37,7 @@ class Listener:
         """
         self.delay_s = delay_s
         self.focus: tuple[Instance, ...] = ()
+        self.asked: tuple[Instance, ...] = ()
         self.shown: Collection[ProcessKey] = ()
         self.on_outage: Callable[[Outage | None], object] = lambda _: None
         self.stopping = asyncio.Event()
@@ -89,8 +90,9 @@ class Listener:
             if over:
                 return
 
-    async def look_at_all(self) -> None:
+    async def look_at_all(self, *, watches: bool = False) -> None:
         self.focus = await self._observation.call(self._observation.world.held)
+        self.asked = self.focus if watches else ()
         self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
 
     async def now(self) -> Snapshot:

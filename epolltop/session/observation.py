@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from epolltop.model.holding import Descriptor
@@ -31,6 +31,7 @@ class Listening(Protocol):
     """What one listener wants of the source."""
 
     focus: tuple[Instance, ...]
+    asked: tuple[Instance, ...]
     shown: Collection[ProcessKey]
     on_outage: Callable[[Outage | None], object]
 
@@ -105,7 +106,7 @@ class Observation:
     def poll(self) -> None:
         """Asks the source."""
         assert self._source is not None, "poll before open"
-        self.world.apply(self._source.poll(self._descriptors(), self._shown()))
+        self.world.apply(self._source.poll(self._descriptors(), self._shown(), self._asked()))
         self._polled_s = time.monotonic()
 
     def follow(self, within_s: float) -> None:
@@ -124,6 +125,13 @@ class Observation:
             for listening in self._listening
             for instance in listening.focus
             if instance.holders
+        }
+
+    def _asked(self) -> Mapping[int, Sequence[Descriptor]]:
+        return {
+            instance.file: [Descriptor(process, fds[0]) for process, fds in instance.holders if fds]
+            for listening in self._listening
+            for instance in listening.asked
         }
 
     def _shown(self) -> Collection[ProcessKey]:

@@ -56,6 +56,7 @@ class Replay:
         """
         self.delay_s = 1.0
         self.focus: tuple[Instance, ...] = ()
+        self.asked: tuple[Instance, ...] = ()
         self.shown: Collection[ProcessKey] = ()
         self.on_outage: Callable[[Outage | None], object] = lambda _: None
         self.stopping = asyncio.Event()
@@ -140,7 +141,7 @@ class Replay:
         assert self._opening is not None
         return await asyncio.wrap_future(self._opening)
 
-    async def look_at_all(self) -> None:
+    async def look_at_all(self, *, watches: bool = False) -> None:
         """Nothing can be measured any more."""
 
     async def now(self) -> Snapshot:

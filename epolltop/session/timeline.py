@@ -68,6 +68,8 @@ class Timeline(Protocol):
     """Between two snapshots; may be changed at any time. A replay keeps to its recording instead."""
     focus: tuple[Instance, ...]
     """Instances in focus: their interest lists are measured, if that is still possible."""
+    asked: tuple[Instance, ...]
+    """Those whose watches are named, if that is still possible."""
     shown: Collection[ProcessKey]
     """Processes in focus: facts about them are always current."""
     on_outage: Callable[[Outage | None], object]
@@ -102,8 +104,12 @@ class Timeline(Protocol):
     def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
         """The events of an observation, about every second; the last of them when the time is over."""
 
-    async def look_at_all(self) -> None:
-        """Has every interest list measured and all holders read again before `now`, where that is still possible."""
+    async def look_at_all(self, *, watches: bool = False) -> None:
+        """Has every interest list measured and all holders read again before `now`, where that is still possible.
+
+        Args:
+            watches: have each watch named, too.
+        """
 
     async def now(self) -> Snapshot:
         """The present snapshot, about the whole observation."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import ProcessKey
+
+NOTHING: Mapping[int, Sequence[Descriptor]] = MappingProxyType({})
 
 
 class FactSource(Protocol):
@@ -20,12 +23,18 @@ class FactSource(Protocol):
             SourceUnavailable: it cannot run on this machine or with these privileges.
         """
 
-    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+    def poll(
+        self,
+        focus: Mapping[int, Descriptor],
+        shown: Collection[ProcessKey] = (),
+        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
+    ) -> Batch:
         """What is new since the last call.
 
         Args:
             focus: by file, the instances somebody is looking at; only their interest lists are measured.
             shown: the processes somebody is looking at; what /proc says about them is read before the rest.
+            asked: by file, the instances whose watches somebody wants named: a descriptor of each holder.
 
         Raises:
             SourceEnded: there is nothing more to come, from a source that can end.

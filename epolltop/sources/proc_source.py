@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from epolltop.errors import SourceUnavailable
@@ -23,7 +23,9 @@ from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
+from epolltop.sources import NOTHING
 from epolltop.sources.host import own_host
+from epolltop.sources.interest import INTEREST_S, InterestLists
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
 from epolltop.sources.program_signs import ProgramSigns
 from epolltop.sources.seen_waits import SeenWaits
@@ -61,6 +63,7 @@ class ProcSource:
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._waits = SeenWaits(self._procfs, self._instance_of)
+        self._interest = InterestLists(self._procfs, instance_of=self._file_of)
         self._since_ns = 0
         self.needs = LOOKING
         """Capabilities without which `poll` lacks something."""
@@ -79,7 +82,12 @@ class ProcSource:
             raise SourceUnavailable("no_proc")
         self._since_ns = now_ns()
 
-    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+    def poll(
+        self,
+        focus: Mapping[int, Descriptor],
+        shown: Collection[ProcessKey] = (),
+        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
+    ) -> Batch:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
         self._procfs.forget(scanned.processes)
@@ -88,6 +96,7 @@ class ProcSource:
         self._waits.look(scanned.processes)
         moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         measured = self._facts.measured(focus, moved)
+        interest = self._interest.look(asked, INTEREST_S) if asked else {}
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
             now_ns=now_ns(),
@@ -97,11 +106,15 @@ class ProcSource:
             census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(focus, measured))),
             processes=scanned.processes | {facts.key: facts for facts in anew if facts},
             watches={file: each.watches for file, each in measured.items()},
+            interest=interest,
             **self._waits.members(),
         )
 
     def close(self) -> None:
         """Has nothing to detach."""
+
+    def _file_of(self, pid: int, fd: int) -> int | None:
+        return self._scan.file((pid, fd)) or None
 
     def _instance_of(self, pid: int, fd: int) -> tuple[int, int] | None:
         """By number; no time of creation is known."""

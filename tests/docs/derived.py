@@ -21,6 +21,7 @@ from epolltop.query.loop_members import LOOP
 from epolltop.query.member import Form, Member, Structure
 from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.watch_members import WATCH
 from tests.docs.schema import schema
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ _NAMES: dict[Form, str] = {form: form for form in get_args(Form)} | {
     "evidence": "object",
     "counts": "object of integers",
 }
-_APART = {PROCESS.name, INSTANCE.name, LOOP.name, EVENT.name}
+_APART = {PROCESS.name, INSTANCE.name, LOOP.name, EVENT.name, WATCH.name}
 """Structures with a table of their own."""
 
 
@@ -90,6 +91,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "members of processes": lambda: members(PROCESS),
     "members of instances": lambda: members(INSTANCE),
     "members of loops": lambda: members(LOOP),
+    "members of watches": lambda: members(WATCH),
     "members of events": lambda: members(EVENT),
 }
 """By what stands in the comment before them."""

@@ -24,6 +24,7 @@ from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
+from epolltop.model.watch import InterestList, Target, TargetKind, Watch
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.field import Value, shown
 from epolltop.query.instance_fields import HELD_FIELDS
@@ -69,6 +70,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             ),
             watches=draw(st.none() | COUNT),
             stack=tuple(draw(st.lists(TEXT, max_size=3))),
+            interest=draw(st.none() | interest_lists()),
         )
         for number in range(1, 1 + draw(st.integers(0, 5)))
     ]
@@ -117,6 +119,16 @@ def processes(draw: st.DrawFn, key: ProcessKey, held: tuple[Instance, ...]) -> P
         release_per_s=draw(RATE),
         history=tuple(draw(st.lists(RATE, max_size=5))),
     )
+
+
+def interest_lists() -> st.SearchStrategy[InterestList]:
+    known, bits = st.none() | st.booleans(), st.integers(0, (1 << 32) - 1)
+    details = st.dictionaries(TEXT, st.integers(0, 1 << 60) | TEXT, max_size=2).map(lambda told: tuple(told.items()))
+    targets = st.builds(Target, st.sampled_from(TargetKind), TEXT, details)
+    nested = st.none() | st.integers(1, 5).map(lambda number: number << 8)
+    data = st.integers(0, (1 << 64) - 1)
+    watch = st.builds(Watch, st.integers(0, 1 << 20), bits, data, targets, known, known, nested)
+    return st.builds(InterestList, st.lists(watch, max_size=3).map(tuple), st.integers(0, 9))
 
 
 def events() -> st.SearchStrategy[Event]:

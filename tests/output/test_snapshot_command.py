@@ -20,7 +20,7 @@ def test_a_snapshot_with_its_events() -> None:
     view = View(PROCESSES, filter=parse("nginx"), rows=1)
     text = written_by(
         lambda s, write: run_snapshot(
-            s, view, "nginx", write, say=str, seconds=0, format="json", events=True, ascii_only=False
+            s, view, "nginx", write, say=str, seconds=0, format="json", events=True, watches=False, ascii_only=False
         ),
         [told._replace(start=START) for told in EVENTS],
     )
@@ -39,7 +39,16 @@ def test_a_snapshot_of_events_has_those_of_the_whole_observation() -> None:
     view = View(ALL_EVENTS, filter=parse_over(ALL_EVENTS.fields, "kind!=found"), reverse=True)
     text = written_by(
         lambda s, write: run_snapshot(
-            s, view, "kind!=found", write, say=str, seconds=0, format="json", events=False, ascii_only=False
+            s,
+            view,
+            "kind!=found",
+            write,
+            say=str,
+            seconds=0,
+            format="json",
+            events=False,
+            watches=False,
+            ascii_only=False,
         )
     )
     document = json.loads(text)
@@ -57,7 +66,7 @@ def test_a_snapshot_of_events_has_more_than_a_journal_keeps() -> None:
     view = View(ALL_EVENTS, filter=parse_over(ALL_EVENTS.fields, 'kind="create failed"'))
     text = written_by(
         lambda s, write: run_snapshot(
-            s, view, "", write, say=str, seconds=0, format="csv", events=False, ascii_only=False
+            s, view, "", write, say=str, seconds=0, format="csv", events=False, watches=False, ascii_only=False
         ),
         failures,
     )

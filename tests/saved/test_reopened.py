@@ -19,6 +19,7 @@ from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, TOLD, Limit
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Probe
+from epolltop.model.watch import NOT_SEEN, InterestList, Target, TargetKind, Watch
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
@@ -42,10 +43,31 @@ def changing() -> Snapshot:
     )
 
 
+def watching() -> Snapshot:
+    """With what instances watch: some targets named, one stale, one an instance, one of a kind not seen."""
+    made = exact()
+    told = InterestList(
+        (
+            Watch(
+                4, 0x80000001, 4, Target(TargetKind.TCP, "[::1]:80", (("state", "LISTEN"), ("backlog", 5))), False, None
+            ),
+            Watch(5, 0x40000019, 1 << 63, Target(TargetKind.PIPE, "pipe:[7]"), True, True),
+            Watch(5, 0x10, 0, Target(TargetKind.EPOLL, "eventpoll"), False, False, SHARED.file),
+            Watch(9, 1 << 20, 9, NOT_SEEN, None, None),
+        ),
+        more=3,
+    )
+    asked = {OLD: OLD._replace(interest=told, watches=told.length)}
+    asked[SHARED] = SHARED._replace(interest=InterestList(()), watches=0)
+    rows = [replace(row, instances=tuple(asked.get(each, each) for each in row.instances)) for row in made.processes]
+    return replace(made, processes=tuple(rows))
+
+
 MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,
     "bounded": bounded,
     "changing": changing,
+    "watching": watching,
     "uncounted": lambda: exact(window_s=0.0),
     "looping": looping,
     "uncounted loops": lambda: looping(window_s=0.0),
@@ -118,6 +140,43 @@ def test_loops_are_what_they_were() -> None:
             before.shared,
             before.unattended_since_ns,
         )
+
+
+def test_interest_lists_are_what_they_were() -> None:
+    lived = watching()
+    recalled = again(document(lived))
+    told = [
+        [instance.interest for row in made.processes for instance in row.instances if instance.interest]
+        for made in (lived, recalled)
+    ]
+    assert told[0] == told[1]
+    assert any(each.more for each in told[1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"events": ["EPOLLSOMETHING"]}, {"events": ["0x100000000"]}, {"data": "0x10000000000000000"}, {"data": "7"}],
+)
+def test_a_watch_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
+    written = document(watching())
+    (instance, *_) = [each for row in written["processes"] for each in row["instances"] if each.get("interest")]
+    instance["interest"][0] |= change
+    with pytest.raises(Unplayable):
+        again(written)
+
+
+def test_a_kind_of_target_that_a_later_version_knows_is_another_one() -> None:
+    written = document(watching())
+    (instance, *_) = [each for row in written["processes"] for each in row["instances"] if each.get("interest")]
+    instance["interest"][0]["kind"] = "quic"
+    kinds = [
+        watch.target.kind
+        for row in again(written).processes
+        for each in row.instances
+        if each.interest
+        for watch in each.interest.watches
+    ]
+    assert kinds[0] is TargetKind.OTHER
 
 
 def test_instances_are_what_they_were() -> None:

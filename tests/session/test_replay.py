@@ -357,6 +357,7 @@ async def snapshots(session: Timeline, write: Write, seconds: float, *, view: st
         seconds=seconds,
         format=format,
         events=True,
+        watches=False,
         ascii_only=False,
         width=120,
     )
@@ -451,6 +452,7 @@ async def test_a_snapshot_about_the_first_seconds(tmp_path: Path) -> None:
             seconds=seconds,
             format="json",
             events=False,
+            watches=False,
             ascii_only=False,
         )
         replay.close()

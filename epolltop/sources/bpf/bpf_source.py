@@ -33,10 +33,12 @@ from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Source
+from epolltop.model.watch import InterestList
 from epolltop.own_process.pace import Pace, now_ns
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
+from epolltop.sources import NOTHING
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.counter_map import CounterMap
@@ -51,6 +53,7 @@ from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
+from epolltop.sources.interest import INTEREST_S, InterestLists
 from epolltop.sources.process_cache import Facts, closes_on_exec
 from epolltop.sources.program_signs import ProgramSigns
 
@@ -95,6 +98,8 @@ class BpfSource:
         self._no_stacks: tuple[Limit, ...] = ()
         self._procfs = Procfs(read_signs=ProgramSigns().read)
         self._facts = Facts(self._procfs, pids)
+        self._files: dict[tuple[int, int], int] = {}  # by pid and descriptor, while interest lists are read
+        self._interest = InterestLists(self._procfs, instance_of=self._file_of)
         self._program: Program | None = None
         self.needs = polling(stacks=stacks)
         """Capabilities without which `poll` and `close` lack something."""
@@ -175,7 +180,12 @@ class BpfSource:
         tables = [CounterMap(program, table, self._procfs.has_ended) for table in probe.tables]
         return [*tables, *(reader(program, self._procfs) for reader in probe.readers)]
 
-    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+    def poll(
+        self,
+        focus: Mapping[int, Descriptor],
+        shown: Collection[ProcessKey] = (),
+        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
+    ) -> Batch:
         program = self._program
         assert program is not None, "poll before open"
         scanned = self._pace.run(self._census.take)
@@ -217,6 +227,7 @@ class BpfSource:
         files = itertools.chain.from_iterable(each.files() for each in self._untold) if focus else ()
         measured = self._facts.measured(focus, {file for file in files if file in focus})
         self._census.mark(closes_on_exec(focus, measured))
+        interest = self._read_interest(asked)
         batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
@@ -229,10 +240,23 @@ class BpfSource:
             processes=processes,
             users=self._procfs.users.names(gone),
             watches={file: each.watches for file, each in measured.items()},
+            interest=interest,
             **tables,
         )
         self._untold, self._uncounted = (), None
         return batch
+
+    def _read_interest(self, asked: Mapping[int, Sequence[Descriptor]]) -> Mapping[int, InterestList]:
+        if not asked:
+            return {}
+        self._files = {(each.pid, each.fd): each.file for each in self._holdings}
+        try:
+            return self._interest.look(asked, INTEREST_S)
+        finally:
+            self._files = {}
+
+    def _file_of(self, pid: int, fd: int) -> int | None:
+        return self._files.get((pid, fd))
 
     def close(self) -> None:
         program, self._program = self._program, None

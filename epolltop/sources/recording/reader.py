@@ -16,6 +16,7 @@ from epolltop.model.holding import Descriptor
 from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, RECORDING_NEWER, Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
+from epolltop.sources import NOTHING
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import (
     FRAME,
@@ -99,7 +100,12 @@ class Recording:
         if self._file.seekable():
             self.times = self._scan()
 
-    def poll(self, focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+    def poll(
+        self,
+        focus: Mapping[int, Descriptor],
+        shown: Collection[ProcessKey] = (),
+        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
+    ) -> Batch:
         """The next batch; nothing can be measured any more.
 
         Raises:

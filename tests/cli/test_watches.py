@@ -1,0 +1,69 @@
+"""`snapshot --watches`: what each instance watches, by name, in JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sources.test_interest import running
+from tests.workloads.client import Actor
+
+from .program import run
+
+
+def interest(*arguments: str) -> dict[int, list[dict[str, Any]]]:
+    """By lowest descriptor of the only process's instances."""
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    (process,) = json.loads(done.stdout)["processes"]
+    return {min(each["fds"]): each["interest"] for each in process["instances"]}
+
+
+@pytest.mark.parametrize("source", [pytest.param("bpf", marks=pytest.mark.kernel), "proc"])
+@pytest.mark.parametrize("which", ["inet", "pipes"])
+def test_each_target_has_its_name(source: str, which: str, tmp_path: Path) -> None:
+    with running(which, tmp_path) as said:
+        told = interest("--source", source, "snapshot", "-d", "0", "--watches", "-p", str(said["pid"]))
+    watches = {each["fd"]: each for each in told[said["instance"]]}
+    expected = {int(fd): tuple(named) for fd, named in said["told"].items()}
+    assert {fd: (each["kind"], each["target"]) for fd, each in watches.items()} == expected
+    assert {each["stale"] for each in watches.values()} == {False}
+    assert all(each["events"][0] == "EPOLLIN" and each["events"][-1] == "EPOLLET" for each in watches.values())
+
+
+@pytest.mark.kernel
+def test_what_was_closed_and_an_instance_within_another_one_are_told() -> None:
+    with Actor() as actor:
+        outer, inner = actor.create(), actor.create()
+        read, _ = actor.do("pipe")["fds"]
+        actor.do("ctl", fd=outer, calls=[[1, inner], [1, read]], count=1)
+        kept = actor.do("dup", fd=read)["fd"]
+        actor.do("close", fds=[read])
+        assert kept != read
+        done = run("snapshot", "-d", "0", "--watches", "-p", str(actor.pid))
+    (process,) = json.loads(done.stdout)["processes"]
+    ids = {min(each["fds"]): each["id"] for each in process["instances"]}
+    (watched,) = [each["interest"] for each in process["instances"] if min(each["fds"]) == outer]
+    told = {each["fd"]: (each["kind"], each["stale"], each["nested"]) for each in watched}
+    assert told == {inner: ("epoll", False, ids[inner]), read: ("pipe", True, None)}
+
+
+def test_it_is_there_only_if_it_was_asked_for(tmp_path: Path) -> None:
+    with running("pipes", tmp_path) as said:
+        done = run("--source", "proc", "snapshot", "-d", "0", "-p", str(said["pid"]))
+    (process,) = json.loads(done.stdout)["processes"]
+    assert all("interest" not in each and each["watches"] for each in process["instances"])
+
+
+def test_a_file_with_it_is_read_again(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    with running("inet", tmp_path) as said:
+        asked = ("--source", "proc", "snapshot", "-d", "0", "--watches", "-p", str(said["pid"]), "-o", str(saved))
+        assert run(*asked).returncode == 0
+    (process,) = json.loads(saved.read_text())["processes"]
+    lived = {min(each["fds"]): each["interest"] for each in process["instances"]}
+    assert lived[said["instance"]]
+    assert interest("replay", str(saved), "snapshot") == lived
