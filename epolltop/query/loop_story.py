@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from epolltop.model.histogram import Histogram
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.instant import seconds_since
+from epolltop.query.interest_story import interest_lines
 from epolltop.query.loop_of import LoopOf, busy, errors, saw_entry, unattended_s
 from epolltop.query.story import StoryLine
 from epolltop.text.glyphs import bar
@@ -26,6 +27,7 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield "instance", row.loop.instance or "not known, or no longer open"
     yield "now", "; ".join(_now(row, snapshot))
     if not snapshot.source.sees("waits"):
+        yield from _watches(row)
         return
     if snapshot.window_s:
         yield "busy", _busy(row, snapshot)
@@ -36,6 +38,12 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     if snapshot.window_s:
         yield from _histogram("time away", row.loop.did.away, snapshot)
         yield from _histogram("time waiting", row.loop.did.waiting, snapshot)
+    yield from _watches(row)
+
+
+def _watches(row: LoopOf) -> Iterator[StoryLine]:
+    if row.instance and row.instance.interest:
+        yield from interest_lines(row.instance)
 
 
 def _now(row: LoopOf, snapshot: Snapshot) -> Iterator[str]:

@@ -15,8 +15,9 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import argument_text, error_name
 from epolltop.query.derived_limits import limits_of_source
 from epolltop.query.event_record import event_record
+from epolltop.query.interest_story import interest_lines
 from epolltop.query.view import events_of
-from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, plural, timestamp
+from epolltop.text.numbers import UNKNOWN, duration, exact_duration, grouped, timestamp
 
 StoryLine: TypeAlias = tuple[str | None, str]
 """A label and its text. An empty label continues the line before; None marks a headline."""
@@ -88,7 +89,7 @@ def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[StoryLin
     for at_ns, text in _held_over_time(instance, snapshot):
         yield timestamp(snapshot.wall_of(at_ns))[:8], text
     yield "now", f"open, {_held(instance, snapshot)}"
-    yield "watches", UNKNOWN if instance.watches is None else plural(instance.watches, "registration")
+    yield from interest_lines(instance)
     yield from _stack(instance.stack)
 
 

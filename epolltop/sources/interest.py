@@ -20,8 +20,6 @@ from epolltop.sources.namespace_sockets import ByNetlink, sockets_by_netlink, so
 from epolltop.sources.sightings import IsTarget, Observer, Sighting
 from epolltop.sources.target_names import links_to_find, named
 
-INTEREST_S = 1.0
-"""Of one poll, for lists that are asked for."""
 TABLES_MAX = 8
 """Processes that hold one instance, in whose tables targets are looked for."""
 _SHARE = 4

@@ -25,7 +25,8 @@ from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
 from epolltop.sources import NOTHING
 from epolltop.sources.host import own_host
-from epolltop.sources.interest import INTEREST_S, InterestLists
+from epolltop.sources.interest import InterestLists
+from epolltop.sources.paced_interest import PacedInterest
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
 from epolltop.sources.program_signs import ProgramSigns
 from epolltop.sources.seen_waits import SeenWaits
@@ -63,7 +64,7 @@ class ProcSource:
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._waits = SeenWaits(self._procfs, self._instance_of)
-        self._interest = InterestLists(self._procfs, instance_of=self._file_of)
+        self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._file_of))
         self._since_ns = 0
         self.needs = LOOKING
         """Capabilities without which `poll` lacks something."""
@@ -96,7 +97,7 @@ class ProcSource:
         self._waits.look(scanned.processes)
         moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         measured = self._facts.measured(focus, moved)
-        interest = self._interest.look(asked, INTEREST_S) if asked else {}
+        interest = self._interest.look(asked)
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
             now_ns=now_ns(),

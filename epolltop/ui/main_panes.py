@@ -21,7 +21,7 @@ from epolltop.query.field import Field, fitting
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.loop_of import LoopOf
 from epolltop.query.loop_story import loop_story
-from epolltop.query.story import StoryLine, event_story, instance_story, raw_story
+from epolltop.query.story import StoryLine, event_story, find_instance, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
 from epolltop.ui.dialogs.whole_row import whole
 from epolltop.ui.keys import at_tables
@@ -131,6 +131,15 @@ class Board(Vertical):
         return tuple(row.instance for row in rows)
 
     @property
+    def asked(self) -> tuple[Instance, ...]:
+        """The instance whose details are on screen: what it watches is told one by one."""
+        row = self._described
+        instance = row.instance if isinstance(row, InstanceOf | LoopOf) else None
+        if self._place and self._place.instance and self._snapshot:
+            instance = find_instance(self._snapshot, *self._place.instance)
+        return (instance,) if instance else ()
+
+    @property
     def shown(self) -> frozenset[ProcessKey]:
         """Processes on screen."""
         return processes_of(self.main.rows_in_view) if self._place else frozenset()
@@ -197,12 +206,10 @@ class Board(Vertical):
         """Draws the detail panes again."""
         if self._snapshot is None or self._place is None:
             return
+        row = self._described
         if self._place.subject.companions:
-            focused = self.screen.focused
-            about = self.table(INSTANCES.id if focused is self.table(INSTANCES.id) else EVENTS.id).cursor_row
-            self.query_one("#detail", Detail).show(self._told(about, self._snapshot))
+            self.query_one("#detail", Detail).show(self._told(row, self._snapshot))
             return
-        row = self.main.cursor_row
         lines = [*self._told(row, self._snapshot)]
         if self._place.instance and row is None:
             lines = instance_story(*self._place.instance, self._snapshot)
@@ -210,6 +217,14 @@ class Board(Vertical):
             rest = [line for line in lines if line[0] not in _TOLD_OF_INSTANCE]
             lines = [*instance_story(*self._place.instance, self._snapshot), (None, ""), *rest]
         self.query_one("#page", Detail).show(lines)
+
+    @property
+    def _described(self) -> Any:
+        """The row whose details are on screen."""
+        if self._place is None or not self._place.subject.companions:
+            return self.main.cursor_row
+        instances = self.table(INSTANCES.id)
+        return (instances if self.screen.focused is instances else self.table(EVENTS.id)).cursor_row
 
     def _told(self, row: Any, snapshot: Snapshot) -> Sequence[StoryLine]:
         match row:

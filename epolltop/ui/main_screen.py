@@ -179,6 +179,7 @@ class MainScreen:
         """Has the session measure what is on screen."""
         if not self.is_gone:
             self.session.focus, self.session.shown = self.board.measured, self.board.shown
+            self.session.asked = self.board.asked
 
     def draw_header(self) -> None:
         """Draws the lines above the tables."""

@@ -10,6 +10,8 @@ from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.instance import Held, Holder
 from epolltop.model.limits import THREAD_TABLES_UNSEEN, Limit
 from epolltop.model.snapshot import Snapshot
+from epolltop.model.watch import NOT_SEEN, InterestList, Target, TargetKind, Watch
+from epolltop.query.interest_story import WATCHES_TOLD
 from epolltop.query.story import StoryLine, event_story, instance_story
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot
@@ -127,3 +129,27 @@ def test_holders_over_time_are_told_by_their_changes() -> None:
     lines = instance_story(1, BORN, snapshot(process_row(77, name="php", instances=(passed_on,)), NGINX))
     times = [said for label, said in lines if label and label[0].isdigit()]
     assert times == ["held by php (77) as descriptor 5", "no longer nginx (42) as descriptor 8"]
+
+
+def test_an_instance_tells_what_it_watches_if_that_was_read() -> None:
+    watches = (
+        Watch(3, 0x10000019, 3, Target(TargetKind.TCP, "[::1]:80", (("state", "LISTEN"), ("backlog", 5))), False, None),
+        Watch(7, 0x80000005, 7, Target(TargetKind.PIPE, "pipe:[9]"), True, None),
+        Watch(9, 0, 9, NOT_SEEN, None, None),
+    )
+    watching = HELD._replace(watches=5, interest=InterestList(watches, more=2))
+    world = snapshot(replace(NGINX, instances=(watching,)), PHP)
+    assert instance_story(1, BORN, world)[-5:] == [
+        ("watches", "5 registrations, 1 of them stale"),
+        ("  3", "tcp [::1]:80 LISTEN IN EXCLUSIVE"),
+        ("  7", "STALE pipe pipe:[9] IN OUT ET"),
+        ("  9", "unknown ? no event"),
+        ("", "and 2 more"),
+    ]
+
+
+def test_of_a_long_list_the_first_watches_are_told() -> None:
+    watches = tuple(Watch(fd, 1, fd, Target(TargetKind.FILE, "/x"), False, None) for fd in range(WATCHES_TOLD + 5))
+    watching = HELD._replace(watches=len(watches), interest=InterestList(watches))
+    told_of = instance_story(1, BORN, snapshot(replace(NGINX, instances=(watching,))))
+    assert (told_of[-1], told_of[-2][0]) == (("", "and 5 more"), f"  {WATCHES_TOLD - 1}")

@@ -101,6 +101,7 @@ class FakeSource:
         self._batches = iter(batches)
         self.focus: Mapping[int, Descriptor] = {}
         self.shown: Collection[ProcessKey] = ()
+        self.asked: Mapping[int, Sequence[Descriptor]] = {}
         self.polls = 0
         self.closed = False
 
@@ -115,7 +116,7 @@ class FakeSource:
     ) -> Batch:
         """See FactSource."""
         assert not self.closed
-        self.focus, self.shown = focus, shown
+        self.focus, self.shown, self.asked = focus, shown, asked
         for fresh in self._batches:
             if isinstance(fresh, Exception):
                 raise fresh

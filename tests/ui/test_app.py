@@ -519,6 +519,21 @@ async def test_only_the_selected_process_has_its_interest_lists_measured() -> No
         assert set(screen.source.focus) == {file_of(42, number) for number in range(3)}
 
 
+async def test_only_the_instance_whose_details_are_shown_has_its_watches_named() -> None:
+    async with on_screen() as screen:
+        assert screen.source.asked == {}
+        await screen.press("2", "down")
+        await screen.tick()
+        (file,) = screen.source.asked
+        await screen.press("down")
+        await screen.tick()
+        (other,) = screen.source.asked
+        assert other != file
+        await screen.press("1")
+        await screen.tick()
+        assert screen.source.asked == {}
+
+
 async def test_processes_on_screen_are_those_that_are_read_first() -> None:
     many = [Task(pid, open=1) for pid in range(1000, 1200)]
     async with on_screen(batch_of(*many)) as screen:

@@ -53,7 +53,8 @@ from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
-from epolltop.sources.interest import INTEREST_S, InterestLists
+from epolltop.sources.interest import InterestLists
+from epolltop.sources.paced_interest import PacedInterest
 from epolltop.sources.process_cache import Facts, closes_on_exec
 from epolltop.sources.program_signs import ProgramSigns
 
@@ -99,7 +100,7 @@ class BpfSource:
         self._procfs = Procfs(read_signs=ProgramSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._files: dict[tuple[int, int], int] = {}  # by pid and descriptor, while interest lists are read
-        self._interest = InterestLists(self._procfs, instance_of=self._file_of)
+        self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._file_of))
         self._program: Program | None = None
         self.needs = polling(stacks=stacks)
         """Capabilities without which `poll` and `close` lack something."""
@@ -251,7 +252,7 @@ class BpfSource:
             return {}
         self._files = {(each.pid, each.fd): each.file for each in self._holdings}
         try:
-            return self._interest.look(asked, INTEREST_S)
+            return self._interest.look(asked)
         finally:
             self._files = {}
 

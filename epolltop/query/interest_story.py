@@ -1,0 +1,37 @@
+"""What an instance watches, in words: a line for each watch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from epolltop.model.instance import Instance
+from epolltop.model.watch import Watch, event_names
+from epolltop.text.numbers import UNKNOWN, grouped, plural
+
+WATCHES_TOLD = 500
+"""Watches that are told one by one; a pane of more lines takes too long to draw."""
+_OF_ALL = ("EPOLLERR", "EPOLLHUP")
+"""The kernel adds these to each watch."""
+
+
+def interest_lines(instance: Instance) -> Iterator[tuple[str | None, str]]:
+    """Labelled lines: how many, and each by its descriptor."""
+    number = UNKNOWN if instance.watches is None else plural(instance.watches, "registration")
+    interest = instance.interest
+    if interest is None:
+        yield "watches", number
+        return
+    stale = sum(each.stale is True for each in interest.watches)
+    yield "watches", f"{number}, {grouped(stale)} of them stale" if stale else number
+    for watch in interest.watches[:WATCHES_TOLD]:
+        yield f"  {watch.fd}", _told(watch)
+    if rest := interest.length - len(interest.watches[:WATCHES_TOLD]):
+        yield "", f"and {grouped(rest)} more"
+
+
+def _told(watch: Watch) -> str:
+    details = dict(watch.target.details)
+    state = details.get("state")
+    events = " ".join(name.removeprefix("EPOLL") for name in event_names(watch.events) if name not in _OF_ALL)
+    words = [watch.target.kind.word, watch.target.text, *([str(state)] if state else []), events or "no event"]
+    return ("STALE " if watch.stale else "") + " ".join(words)

@@ -1,0 +1,61 @@
+"""Whoever keeps looking at a list has it read again only after a pause that its reading deserves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from epolltop.model.holding import Descriptor
+from epolltop.model.process import ProcessKey
+from epolltop.model.watch import InterestList
+from epolltop.proc.procfs import Procfs
+from epolltop.sources import paced_interest
+from epolltop.sources.interest import InterestLists
+from epolltop.sources.paced_interest import SHARE, PacedInterest
+
+SECOND_NS = 1_000_000_000
+HOLDERS = [Descriptor(ProcessKey(42, 7), 3)]
+
+
+class Slow(InterestLists):
+    """Takes some time for each list, by a clock that stands still otherwise."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, takes_s: float) -> None:
+        super().__init__(Procfs())
+        self.now_s, self._takes_s = 1000.0, takes_s
+        self.read: list[int] = []
+        monkeypatch.setattr(paced_interest, "now_ns", lambda: int(self.now_s * SECOND_NS))
+        monkeypatch.setattr("epolltop.sources.paced_interest.time.monotonic", lambda: self.now_s)
+
+    def look(self, asked: Mapping[int, Sequence[Descriptor]], within_s: float) -> dict[int, InterestList]:
+        self.read += asked
+        self.now_s += self._takes_s * len(asked)
+        return {file: InterestList(()) for file in asked}
+
+
+def test_a_list_is_read_for_its_share_of_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = Slow(monkeypatch, takes_s=0.02)
+    paced = PacedInterest(lists)
+    assert paced.look({1: HOLDERS}) == {1: InterestList(())}
+    for _ in range(10):
+        assert paced.look({1: HOLDERS}) == {}
+    lists.now_s += 0.02 / SHARE
+    assert paced.look({1: HOLDERS}) == {1: InterestList(())}
+    assert lists.read == [1, 1]
+
+
+def test_another_list_is_read_at_once_and_the_first_one_not_sooner_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = Slow(monkeypatch, takes_s=0.02)
+    paced = PacedInterest(lists)
+    for file in (1, 2, 1, 2):
+        paced.look({file: HOLDERS})
+    assert lists.read == [1, 2]
+
+
+def test_what_nobody_looks_at_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = Slow(monkeypatch, takes_s=0.001)
+    paced = PacedInterest(lists)
+    for file in range(5000):
+        paced.look({file: HOLDERS})
+    assert len(paced._due_ns) < 200
