@@ -109,6 +109,11 @@ class InterestList(NamedTuple):
     """Number of those told whose target was not looked at: there was no time, or no room for its name."""
 
     @property
+    def stale(self) -> int:
+        """Number of watches of which it is known."""
+        return sum(each.stale is True for each in self.watches)
+
+    @property
     def length(self) -> int:
         """Number of all watches."""
         return len(self.watches) + self.more

@@ -62,6 +62,13 @@ def _holders(row: InstanceOf, most: int = 8) -> str:
     return f"{count}: {','.join(pids)}{'…' if count > len(pids) else ''}" if count > 1 else str(count)
 
 
+def _targets(row: InstanceOf) -> str | None:
+    interest = row.instance.interest
+    return interest and ", ".join(f"{each.target.kind.word} {each.target.text}" for each in interest.watches)
+
+
+_READ = "known with --watches, and of the instance in the details"
+
 HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
           "Descriptors of this process that refer to the instance; their number if they do not fit.",
@@ -82,6 +89,12 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("watches", "WATCHES", 7, "count", lambda row, _: row.instance.watches,
           "Registrations in its interest list, counted in /proc/PID/fdinfo; a long list is counted less often.",
           json_help="Registrations in its interest list; counted for up to 10,000 instances, or for one second."),
+    Field("stale", "STALE", 5, "count", lambda row, _: row.instance.interest and row.instance.interest.stale,
+          "Watches whose descriptor was closed, or is another file by now, while the target is open elsewhere; "
+          f"{_READ}.",
+          kind="gauge", shown=False, optional=True),
+    Field("watch", "WATCH", 24, "text", lambda row, _: _targets(row),
+          f"What it watches: kind and name of each target; {_READ}.", shown=False, in_json=False),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
           "Process id of its creator, if the creation was seen.",
           spare=2),

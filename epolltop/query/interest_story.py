@@ -21,8 +21,8 @@ def interest_lines(instance: Instance) -> Iterator[tuple[str | None, str]]:
     if interest is None:
         yield "watches", number
         return
-    stale = sum(each.stale is True for each in interest.watches)
-    yield "watches", f"{number}, {grouped(stale)} of them stale" if stale else number
+    stale = f", {grouped(interest.stale)} of them stale" if interest.stale else ""
+    yield "watches", f"{number}{stale}"
     for watch in interest.watches[:WATCHES_TOLD]:
         yield f"  {watch.fd}", _told(watch)
     if rest := interest.length - len(interest.watches[:WATCHES_TOLD]):

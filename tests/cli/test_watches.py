@@ -51,6 +51,22 @@ def test_what_was_closed_and_an_instance_within_another_one_are_told() -> None:
     assert told == {inner: ("epoll", False, ids[inner]), read: ("pipe", True, None)}
 
 
+def test_instances_are_found_by_what_they_watch(tmp_path: Path) -> None:
+    def found(filter: str) -> list[int]:
+        told = run(*asked, "-F", filter)
+        assert told.returncode == 0, told.stderr
+        return [min(each["fds"]) for row in json.loads(told.stdout)["processes"] for each in row["instances"]]
+
+    with running("inet", tmp_path) as said:
+        asked = (
+            *("--source", "proc", "snapshot", "-d", "0", "--watches", "--view", "instances"), "-p", str(said["pid"])
+        )  # fmt: skip
+        listener = next(text for kind, text in said["told"].values() if kind == "tcp" and "127" in text)
+        assert found(f'watch:"tcp {listener}"') == [said["instance"]]
+        assert found("stale=0") == [said["instance"]]
+        assert found("stale>0") == found("watch:inotify") == []
+
+
 def test_it_is_there_only_if_it_was_asked_for(tmp_path: Path) -> None:
     with running("pipes", tmp_path) as said:
         done = run("--source", "proc", "snapshot", "-d", "0", "-p", str(said["pid"]))
