@@ -19,7 +19,7 @@ from epolltop.complaints import BAD_USAGE, complain, narrate, sentence, told
 from epolltop.doctor_command import report_machine
 from epolltop.errors import SourceEnded
 from epolltop.options import Options, parse_options
-from epolltop.output.batch_tables import run_batch
+from epolltop.output.batch_command import run_batch
 from epolltop.output.event_lines import run_events
 from epolltop.output.export import export, export_screen
 from epolltop.output.files import Successor, require_room, write_whole

@@ -20,7 +20,7 @@ from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import EVENT
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.member import Member, Structure, listed, long_list, rounded, same, within
-from epolltop.query.members import INSTANCE, brief, process
+from epolltop.query.process_members import INSTANCE, brief, process
 from epolltop.query.source_members import LIMIT, SOURCE
 from epolltop.query.view import SUBJECTS, View
 from epolltop.text.numbers import timestamp

@@ -8,7 +8,7 @@ from epolltop.model.event import Syscall
 from epolltop.model.instance import Holder, Instance, Provenance, Thread
 from epolltop.model.process import ProcessKey
 from epolltop.query.creation import flags_of, unsigned
-from epolltop.query.members import INSTANCE
+from epolltop.query.process_members import INSTANCE
 from epolltop.saved.read_back import read_back
 from epolltop.saved.snapshot_form import Written
 from epolltop.saved.watch_reader import read_interest

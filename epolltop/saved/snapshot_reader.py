@@ -26,8 +26,8 @@ from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Host, Probe, Source
 from epolltop.query.document_members import COST, DOCUMENT, HOST, SCHEMA, TOTALS
-from epolltop.query.members import PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.process_members import PROCESS
 from epolltop.query.source_members import PROBE, SOURCE
 from epolltop.query.view import EVENTS
 from epolltop.saved.ctl_reader import read_ctl

@@ -28,7 +28,7 @@ from epolltop.sources.host import own_host
 from epolltop.sources.interest import InterestLists
 from epolltop.sources.paced_interest import PacedInterest
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
-from epolltop.sources.program_signs import ProgramSigns
+from epolltop.sources.runtime_signs import RuntimeSigns
 from epolltop.sources.seen_waits import SeenWaits
 
 _ALWAYS = (Limit(limits.SHORT_LIVED_UNSEEN), Limit(limits.CREATION_UNKNOWN), Limit(limits.UNHELD_UNSEEN))
@@ -60,7 +60,7 @@ class ProcSource:
             *_ALWAYS,
             *((Limit(limits.STACKS_NEED_BPF),) if stacks else ()),
         )
-        self._procfs = Procfs(root, read_signs=ProgramSigns().read)
+        self._procfs = Procfs(root, read_signs=RuntimeSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._waits = SeenWaits(self._procfs, self._instance_of)

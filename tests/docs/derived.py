@@ -19,8 +19,8 @@ from epolltop.query.instance_fields import INSTANCE_FIELDS
 from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.loop_members import LOOP
 from epolltop.query.member import Form, Member, Structure
-from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.process_members import INSTANCE, PROCESS
 from epolltop.query.watch_members import WATCH
 from tests.docs.schema import schema
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from epolltop.model.process_selection import Selection
-from epolltop.output.batch_tables import run_batch
+from epolltop.output.batch_command import run_batch
 from epolltop.output.parts import Parts
 from epolltop.output.report import WIDTH
 from epolltop.query.view import EVENTS, PROCESSES, View

@@ -21,7 +21,7 @@ from epolltop.output.parts import blocks, within
 from epolltop.output.report import Report
 from epolltop.query.filter import parse
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
-from epolltop.query.members import LEFT_OUT
+from epolltop.query.process_members import LEFT_OUT
 from epolltop.query.story import instance_story
 from epolltop.query.view import INSTANCES, PROCESSES, SUBJECTS, View, look
 from epolltop.saved.snapshot_reader import reopened

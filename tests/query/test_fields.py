@@ -20,8 +20,8 @@ from epolltop.query.headline import totals_line
 from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
 from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.member import Member, Row
-from epolltop.query.members import INSTANCE, PROCESS
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.process_members import INSTANCE, PROCESS
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot
 

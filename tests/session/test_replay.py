@@ -23,7 +23,7 @@ from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.output.batch_tables import run_batch
+from epolltop.output.batch_command import run_batch
 from epolltop.output.event_lines import run_events
 from epolltop.output.parts import Write
 from epolltop.output.report import Report

@@ -56,7 +56,7 @@ from epolltop.sources.host import own_host
 from epolltop.sources.interest import InterestLists
 from epolltop.sources.paced_interest import PacedInterest
 from epolltop.sources.process_cache import Facts, closes_on_exec
-from epolltop.sources.program_signs import ProgramSigns
+from epolltop.sources.runtime_signs import RuntimeSigns
 
 WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
@@ -97,7 +97,7 @@ class BpfSource:
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
         self._stacks = Stacks() if stacks else None
         self._no_stacks: tuple[Limit, ...] = ()
-        self._procfs = Procfs(read_signs=ProgramSigns().read)
+        self._procfs = Procfs(read_signs=RuntimeSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._files: dict[tuple[int, int], int] = {}  # by pid and descriptor, while interest lists are read
         self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._file_of))

@@ -18,7 +18,7 @@ PROGRAM_S = 0.05
 """For those of a single one."""
 
 
-class ProgramSigns:
+class RuntimeSigns:
     """Reads them."""
 
     def __init__(self) -> None:

@@ -8,21 +8,21 @@ import pytest
 
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
-from epolltop.sources import program_signs
-from epolltop.sources.program_signs import ProgramSigns
+from epolltop.sources import runtime_signs
+from epolltop.sources.runtime_signs import RuntimeSigns
 
 ME = os.getpid()
 
 
 def test_they_are_those_of_the_code() -> None:
-    assert "select.epoll" in (ProgramSigns().read("/proc", ME) or ())
-    assert ProgramSigns().read("/proc", 0) is None
+    assert "select.epoll" in (RuntimeSigns().read("/proc", ME) or ())
+    assert RuntimeSigns().read("/proc", 0) is None
 
 
 def test_there_is_a_limit_to_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program_signs, "SHARE", 0.0)
-    monkeypatch.setattr(program_signs, "SAVED_S", 1e-5)
-    signs = ProgramSigns()
+    monkeypatch.setattr(runtime_signs, "SHARE", 0.0)
+    monkeypatch.setattr(runtime_signs, "SAVED_S", 1e-5)
+    signs = RuntimeSigns()
     assert [signs.read("/proc", ME) is None for _ in range(3)] == [False, True, True]
 
 
