@@ -36,6 +36,9 @@ class Walk(NamedTuple):
     events: list[str]
     table: str
     instances: list[dict[str, Any]]
+    watching: dict[str, Any]
+    """The instance again, with what it watches."""
+    directory: Path
 
 
 @pytest.fixture(name="walk", scope="module")
@@ -66,12 +69,13 @@ def _walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
                 said.append(program.stdout.readline())
                 table = _snapshot("--format", "txt", *observed)
                 (process,) = json.loads(_snapshot(*observed))["processes"]
+                (watching,) = json.loads(_snapshot("--watches", *observed))["processes"]
                 program.terminate()
                 told.append(events.stdout.readline())
             finally:
                 program.kill()
                 events.kill()
-    return Walk(said, told, table, process["instances"])
+    return Walk(said, told, table, process["instances"], watching["instances"][0], directory / "incoming")
 
 
 def _snapshot(*arguments: str) -> str:
@@ -106,6 +110,15 @@ def test_its_instance_is_the_one_on_the_page(walk: Walk) -> None:
     assert [{**one, **{name: instance[name] for name in differing}} for one in shown] == [instance]
     address = walk.events[1].split()[-1].partition("@")[0]
     assert instance["id"].startswith(f"{address}@"), "one open file, whoever looks at it"
+
+
+def test_what_it_waits_for_is_what_the_page_tells(walk: Walk) -> None:
+    shown = _shown("What it waits for", "$ epolltop snapshot").splitlines()
+    watch, loop = (json.loads(line) for line in shown if line.startswith("{"))
+    (told,), (turn,) = walk.watching["interest"], walk.watching["loops"]
+    assert {name: told[name] for name in watch} == {**watch, "target": str(walk.directory)}
+    pid = walk.watching["holders"][0]
+    assert {name: turn[name] for name in loop} == {**loop, "name": f"python3 {pid}/4"}
 
 
 def test_its_release_is_the_line_on_the_page(walk: Walk) -> None:
