@@ -28,9 +28,10 @@ def compare(snapshot: Snapshot, oracle: Oracle, ids: Ids) -> Iterator[str]:
         waited = last.get((thread, thread.tid))
         wait = thread.wait or (waited.wait if waited else None)
         name, turn = turns.get((key_of(thread.process), thread.tid, thread.start * NS_PER_TICK), (None, None))
-        if wait and wait.file in ids.born and not thread.wait and not oracle.holders(wait.file):
-            if turn and wait.file.released:
-                yield f"{thread} is away from {wait.file}, which is gone, told is {turn}"
+        gone = wait.file if wait and not thread.wait and wait.file and not oracle.holders(wait.file) else None
+        if gone and (gone in ids.born or turn is None):  # that of another one shows only to a census by address
+            if turn and gone.released:
+                yield f"{thread} is away from {gone}, which is gone, told is {turn}"
         elif wait is None or turn is None:
             if wait or turn:
                 yield f"{thread} is in the turn {wait}, told is {turn}"
