@@ -15,6 +15,9 @@ _BITS_MIN = 10
 """Of the nanoseconds of all that is in the first bucket."""
 
 _SCHEDULER_TICK_NS = 10_000_000
+_EARLY_NS = 1_000_000
+"""A timeout that is met may seem that much too short: timers and probes go by different clocks of the kernel, which
+an emulator that has no time does not keep together."""
 
 
 class Turned(NamedTuple):
@@ -26,14 +29,14 @@ class Turned(NamedTuple):
 
     @property
     def waiting(self) -> Bounds:
-        """The time in it, not less than a timeout that was met."""
+        """The time in it, hardly less than a timeout that was met."""
         entered, returned = self.waited.wait.entered, self.waited.returned
-        return max(0, self._met or 0, returned[0] - entered[1]), returned[1] - entered[0]
+        return max(0, (self._met or 0) - _EARLY_NS, returned[0] - entered[1]), returned[1] - entered[0]
 
     @property
     def poll_delay(self) -> Bounds | None:
         """By how much it exceeded a timeout that was met."""
-        return (self.waiting[0] - self._met, self.waiting[1] - self._met) if self._met else None
+        return (max(0, self.waiting[0] - self._met), self.waiting[1] - self._met) if self._met else None
 
     @property
     def _met(self) -> int | None:
