@@ -31,12 +31,12 @@ BUSY = """
 import sys, time
 from epolltop.sources.proc_source import ProcSource
 polls, poll = 0, ProcSource.poll
-def busy(self, focus, shown=()):
+def busy(self, *asked):
     global polls
     polls += 1
     if polls > {polls}:
         {does}
-    return poll(self, focus, shown)
+    return poll(self, *asked)
 ProcSource.poll = busy
 from epolltop.entry import enter
 enter()

@@ -145,8 +145,8 @@ PADDED = """
 import random, sys
 from epolltop.sources.proc_source import ProcSource
 poll = ProcSource.poll
-def padded(self, focus, shown):
-    batch = poll(self, focus, shown)
+def padded(self, *asked):
+    batch = poll(self, *asked)
     return __import__("dataclasses").replace(batch, watches={random.getrandbits(60): 1 for _ in range(4000)})
 ProcSource.poll = padded
 from epolltop.cli import main

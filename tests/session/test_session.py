@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from epolltop.model.batch import Batch
-from epolltop.model.holding import Descriptor
-from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark, Window
@@ -163,9 +162,9 @@ async def test_that_there_is_no_answer_is_said_while_it_lasts(monkeypatch: pytes
     said: list[str] = []
     answers, poll = threading.Event(), source.poll
 
-    def slow(focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+    def slow(*asked: Any) -> Batch:
         assert answers.wait(30)
-        return poll(focus, shown)
+        return poll(*asked)
 
     def heard(outage: Outage | None) -> None:
         said.append(str(outage)[-20:] if outage else "over")
@@ -188,11 +187,11 @@ async def test_after_a_tick_that_took_long_no_window_is_tiny(monkeypatch: pytest
     source = ScriptedSource(batch_of())
     poll = source.poll
 
-    def slow(focus: Mapping[int, Descriptor], shown: Collection[ProcessKey] = ()) -> Batch:
+    def slow(*asked: Any) -> Batch:
         began.append(time.monotonic())
         if len(began) == 2:
             time.sleep(0.17)
-        told = poll(focus, shown)
+        told = poll(*asked)
         ended.append(time.monotonic())
         return told
 
