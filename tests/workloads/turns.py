@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_PWAIT2 = {"epoll_pwait2": 441} if tuple(map(int, platform.release().split(".")[:2])) >= (5, 11) else {}
 WAITS = {
-    "x86_64": {"epoll_wait": 232, "epoll_pwait": 281, "epoll_pwait2": 441},
-    "aarch64": {"epoll_pwait": 22, "epoll_pwait2": 441},
-}[platform.machine()]
-"""Their numbers; by number, because older C libraries have no epoll_pwait2."""
+    "x86_64": {"epoll_wait": 232, "epoll_pwait": 281},
+    "aarch64": {"epoll_pwait": 22},
+}[platform.machine()] | _PWAIT2
+"""The numbers of the calls that the kernel has; by number, because older C libraries have no epoll_pwait2."""
 _IS_PACKED = platform.machine() == "x86_64"  # struct epoll_event
 _ROOM = 64
 """Events that there is room for."""
