@@ -51,6 +51,8 @@ def test_a_row_has_all_fields_in_full() -> None:
         "SEEN       traced",
         "ARG        0",
         "WATCHES    3",
+        "STALE      ?",
+        "WATCH      ?",
         "CREATOR    42",
         "THREAD     ?",
         "TID        ?",
