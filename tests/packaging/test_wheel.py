@@ -90,6 +90,7 @@ def test_wheel_requires_no_bcc(wheel: Path) -> None:
         "humanize",
         "lark",
         "msgspec",
+        "pyroute2",
         "textual",
     }
     assert "bcc" not in {one.name for one in required}
