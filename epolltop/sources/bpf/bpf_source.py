@@ -33,7 +33,6 @@ from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Source
-from epolltop.model.watch import InterestList
 from epolltop.own_process.pace import Pace, now_ns
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
@@ -42,6 +41,7 @@ from epolltop.sources import NOTHING
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.counter_map import CounterMap
+from epolltop.sources.bpf.held_places import HeldPlaces
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
 from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
@@ -99,8 +99,8 @@ class BpfSource:
         self._no_stacks: tuple[Limit, ...] = ()
         self._procfs = Procfs(read_signs=RuntimeSigns().read)
         self._facts = Facts(self._procfs, pids)
-        self._files: dict[tuple[int, int], int] = {}  # by pid and descriptor, while interest lists are read
-        self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._file_of))
+        self._places = HeldPlaces()
+        self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._places.file))
         self._program: Program | None = None
         self.needs = polling(stacks=stacks)
         """Capabilities without which `poll` and `close` lack something."""
@@ -199,6 +199,7 @@ class BpfSource:
         census = self._uncounted = census or self._uncounted
         if census and census.holdings is not self._holdings:
             self._holdings = census.holdings
+            self._places.take(census.holdings)
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         self._tide.note(len(came), len(self._holdings))
         for _, table in self._tables:
@@ -228,7 +229,7 @@ class BpfSource:
         files = itertools.chain.from_iterable(each.files() for each in self._untold) if focus else ()
         measured = self._facts.measured(focus, {file for file in files if file in focus})
         self._census.mark(closes_on_exec(focus, measured))
-        interest = self._read_interest(asked)
+        interest = self._interest.look(asked)
         batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
@@ -246,18 +247,6 @@ class BpfSource:
         )
         self._untold, self._uncounted = (), None
         return batch
-
-    def _read_interest(self, asked: Mapping[int, Sequence[Descriptor]]) -> Mapping[int, InterestList]:
-        if not asked:
-            return {}
-        self._files = {(each.pid, each.fd): each.file for each in self._holdings}
-        try:
-            return self._interest.look(asked)
-        finally:
-            self._files = {}
-
-    def _file_of(self, pid: int, fd: int) -> int | None:
-        return self._files.get((pid, fd))
 
     def close(self) -> None:
         program, self._program = self._program, None

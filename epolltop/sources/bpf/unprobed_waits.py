@@ -9,6 +9,7 @@ from epolltop.model.holding import Census, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
+from epolltop.sources.bpf.held_places import HeldPlaces
 from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.seen_waits import SeenWaits
 
@@ -17,15 +18,15 @@ class UnprobedWaits(TableReader):
     """Threads that wait."""
 
     def __init__(self, procfs: Procfs) -> None:
-        self._waits = SeenWaits(procfs, self._instance_of)
+        self._places = HeldPlaces()
+        self._waits = SeenWaits(procfs, self._places.instance)
         self._holdings: Sequence[Holding] = ()
-        self._instances: dict[tuple[int, int], tuple[int, int]] = {}
         self._holders: frozenset[ProcessKey] = frozenset()
 
     def read(self, census: Census | None) -> None:
         if census is not None and census.holdings is not self._holdings:
             self._holdings = census.holdings
-            self._instances = {(each.pid, each.fd): (each.file, each.created_ns) for each in census.holdings}
+            self._places.take(census.holdings)
             self._holders = frozenset(ProcessKey(each.pid, each.start) for each in census.holdings)
         self._waits.look(self._holders)
 
@@ -34,6 +35,3 @@ class UnprobedWaits(TableReader):
 
     def limits(self) -> Iterator[Limit]:
         return self._waits.limits()
-
-    def _instance_of(self, pid: int, fd: int) -> tuple[int, int] | None:
-        return self._instances.get((pid, fd))
