@@ -75,6 +75,11 @@ class Target(NamedTuple):
     details: Annotated[tuple[tuple[Name, int | TargetText], ...], Meta(max_length=DETAILS_MAX)] = ()
     """By name, in the order of interest; times in nanoseconds, amounts in bytes or as the kernel counts them."""
 
+    @property
+    def title(self) -> str:
+        """Kind and name."""
+        return f"{self.kind.word} {self.text}"
+
 
 NOT_SEEN = Target(TargetKind.UNKNOWN, "?")
 

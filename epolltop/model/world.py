@@ -215,9 +215,7 @@ class World:
             or (bool(batch.source.unattributed) and not everything),
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
-            absent=self._processes.selection.absent(
-                {key.pid for key in (*batch.processes, *(row.key for row in rows))}
-            ),
+            absent=self._processes.absent(row.key for row in rows),
             ctl=self._ctl,
             ctl_errors=self._ctl_errors,
             looked_ns=self._instances.looked_ns,

@@ -64,7 +64,7 @@ def _holders(row: InstanceOf, most: int = 8) -> str:
 
 def _targets(row: InstanceOf) -> str | None:
     interest = row.instance.interest
-    return interest and ", ".join(f"{each.target.kind.word} {each.target.text}" for each in interest.watches)
+    return interest and ", ".join(each.target.title for each in interest.watches)
 
 
 _READ = "known with --watches, and of the instance in the details"

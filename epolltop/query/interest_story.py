@@ -33,5 +33,5 @@ def _told(watch: Watch) -> str:
     details = dict(watch.target.details)
     state = details.get("state")
     events = " ".join(name.removeprefix("EPOLL") for name in event_names(watch.events) if name not in _OF_ALL)
-    words = [watch.target.kind.word, watch.target.text, *([str(state)] if state else []), events or "no event"]
+    words = [watch.target.title, *([str(state)] if state else []), events or "no event"]
     return ("STALE " if watch.stale else "") + " ".join(words)
