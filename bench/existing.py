@@ -62,7 +62,7 @@ def main() -> None:
         started = time.perf_counter()
         timed("open", source.open)
         world = World()
-        batch = source.poll({})
+        batch = source.poll()
         world.apply(batch)
         instances = world.freeze(world.open_window()).open
         times["whole"] = [(time.perf_counter() - started) * 1000]

@@ -133,7 +133,7 @@ def _source(seconds: float, loops: list[str]) -> dict[str, float]:
         with _short_lived(loops):
             started = time.monotonic()
             while (passed := time.monotonic() - started) < SETTLING_S + seconds:
-                batch = source.poll({})
+                batch = source.poll()
                 foreign = max(foreign, sum(event.name != name for event in batch.events))
                 world.apply(batch)
                 created = world.freeze(window).totals.created

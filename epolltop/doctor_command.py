@@ -40,7 +40,7 @@ def report_machine(options: Options, stdout: Stdout, opened: Callable[[Options],
     needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
     keep_only(source.needs if source else ())
     if source:
-        described = source.poll({}).source
+        described = source.poll().source
         source.close()
     report = doctor_report(
         needs,

@@ -19,7 +19,7 @@ from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.world import World
 from epolltop.session.outage import Attempts, Outage
-from epolltop.sources import FactSource
+from epolltop.sources import FactSource, Wanted
 
 Result = TypeVar("Result")
 
@@ -106,7 +106,7 @@ class Observation:
     def poll(self) -> None:
         """Asks the source."""
         assert self._source is not None, "poll before open"
-        self.world.apply(self._source.poll(self._descriptors(), self._shown(), self._asked()))
+        self.world.apply(self._source.poll(Wanted(self._descriptors(), self._shown(), self._asked())))
         self._polled_s = time.monotonic()
 
     def follow(self, within_s: float) -> None:

@@ -120,7 +120,7 @@ class ReplayedWorld:
         return window
 
     def _poll(self) -> Batch:
-        batch = self._recording.poll({})
+        batch = self._recording.poll()
         self._world.apply(batch)
         self._facts = max(len(batch.processes), len(batch.counts))
         if batch.census:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import ProcessKey
 
-NOTHING: Mapping[int, Sequence[Descriptor]] = MappingProxyType({})
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody looks at. Instances are named by file, with descriptors through which they can be reached."""
+
+    focus: Mapping[int, Descriptor] = field(default_factory=dict)
+    """Instances; only their interest lists are measured."""
+    shown: Collection[ProcessKey] = ()
+    """Processes; what /proc says about them is read before the rest."""
+    asked: Mapping[int, Sequence[Descriptor]] = field(default_factory=dict)
+    """Instances whose watches are named; a descriptor of each holder."""
+
+
+NOTHING = Wanted()
 
 
 class FactSource(Protocol):
@@ -23,18 +36,11 @@ class FactSource(Protocol):
             SourceUnavailable: it cannot run on this machine or with these privileges.
         """
 
-    def poll(
-        self,
-        focus: Mapping[int, Descriptor],
-        shown: Collection[ProcessKey] = (),
-        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
-    ) -> Batch:
+    def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """What is new since the last call.
 
         Args:
-            focus: by file, the instances somebody is looking at; only their interest lists are measured.
-            shown: the processes somebody is looking at; what /proc says about them is read before the rest.
-            asked: by file, the instances whose watches somebody wants named: a descriptor of each holder.
+            wanted: what is to be measured, or read first.
 
         Raises:
             SourceEnded: there is nothing more to come, from a source that can end.

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
 from epolltop.model.batch import Batch
-from epolltop.model.holding import Descriptor
 from epolltop.model.limits import Limit
-from epolltop.model.process import ProcessKey
 from epolltop.model.source import Probe, Source
 from epolltop.own_process.pace import now_ns
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
-from epolltop.sources import NOTHING
+from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.host import own_host
 from epolltop.sources.interest import InterestLists
 from epolltop.sources.paced_interest import PacedInterest
@@ -83,28 +81,26 @@ class ProcSource:
             raise SourceUnavailable("no_proc")
         self._since_ns = now_ns()
 
-    def poll(
-        self,
-        focus: Mapping[int, Descriptor],
-        shown: Collection[ProcessKey] = (),
-        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
-    ) -> Batch:
+    def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
         self._procfs.forget(scanned.processes)
-        looked_at = {*itertools.islice((key for key in shown if key in scanned.processes), SHOWN), *self._facts.asked()}
+        looked_at = {
+            *itertools.islice((key for key in wanted.shown if key in scanned.processes), SHOWN),
+            *self._facts.asked(),
+        }
         anew = (self._procfs.process(key, is_shown=True) for key in looked_at)
         self._waits.look(scanned.processes)
-        moved = {file for file, at in focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
-        measured = self._facts.measured(focus, moved)
-        interest = self._interest.look(asked)
+        moved = {file for file, at in wanted.focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
+        measured = self._facts.measured(wanted.focus, moved)
+        interest = self._interest.look(wanted.asked)
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
             now_ns=now_ns(),
             wall_ns=time.time_ns(),
             source=self._describe(scanned),
             cost=own_cost(),
-            census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(focus, measured))),
+            census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(wanted.focus, measured))),
             processes=scanned.processes | {facts.key: facts for facts in anew if facts},
             watches={file: each.watches for file, each in measured.items()},
             interest=interest,

@@ -80,7 +80,7 @@ def _shown(path: Path) -> None:
         world = Watched(tell_all=True)
         try:
             while True:
-                world.apply(saved.poll({}))
+                world.apply(saved.poll())
                 snapshot = world.look()
                 world.begin_window()
         except SourceEnded:

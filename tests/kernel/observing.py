@@ -18,7 +18,7 @@ from epolltop.model.loop_activity import LoopKey, LoopTimes
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.sources import FactSource
+from epolltop.sources import FactSource, Wanted
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import SIZES, Sizes
@@ -51,7 +51,7 @@ class Observing:
 
     def refresh(self) -> Snapshot:
         """What is known now."""
-        self.batch = self._poll(self.focus)
+        self.batch = self._poll(Wanted(self.focus))
         self.records += len(self.batch.events)
         self._world.apply(self.batch)
         snapshot = self._world.look()

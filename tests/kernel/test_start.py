@@ -76,7 +76,7 @@ def test_detaching_leaves_nothing_in_our_own_process() -> None:
     programs = _programs("self") - others
     assert len(programs) >= 3, "two probes and the census"
     assert all(map(_loaded, programs))
-    source.poll({})
+    source.poll()
     source.close()
     source.close()
     after = _descriptors("self")

@@ -57,7 +57,7 @@ from epolltop.sources.proc_source import ProcSource
 own = select.epoll()
 source, world = ProcSource(), World()
 source.open()
-world.apply(source.poll({}))
+world.apply(source.poll())
 snapshot = world.freeze(world.open_window())
 print("".join(as_json(Report(snapshot, View(PROCESSES), snapshot.processes))))
 """
@@ -216,7 +216,7 @@ def test_what_is_not_compared_keeps_its_numbers() -> None:
         program = (
             "import json; from epolltop.sources.proc_source import ProcSource\n"
             f"source = ProcSource(); pid = {stranger.pid}\n"
-            "looks = [source.poll({}).census.holdings for _ in range(20)]\n"
+            "looks = [source.poll().census.holdings for _ in range(20)]\n"
             "print(json.dumps([[(each.fd, each.file) for each in look if each.pid == pid] for look in looks]))\n"
             "print(json.dumps([one is other for one, other in zip(looks, looks[1:])]))"
         )

@@ -228,7 +228,7 @@ def written(told: Batch) -> bytes:
     file.close = lambda: None  # type: ignore[method-assign]
     recorder = Recorder(FakeSource([told] * 3), file, "", Selection())
     for _ in range(3):
-        recorder.poll({})
+        recorder.poll()
     recorder.close()
     return file.getvalue()
 

@@ -25,6 +25,7 @@ from epolltop.proc import kcmp, scan
 from epolltop.proc.fd import EpollFds
 from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
+from epolltop.sources import Wanted
 from epolltop.sources.proc_source import ProcSource
 from tests.waiting import eventually
 
@@ -92,7 +93,7 @@ class Watcher:
         self.batch: Batch | None = None
 
     def look(self, focus: Mapping[int, Descriptor] | None = None) -> Batch:
-        self.batch = self.source.poll(focus or {})
+        self.batch = self.source.poll(Wanted(focus or {}))
         if self.batch.census:
             self.holdings = list(self.batch.census.holdings)
         return self.batch
@@ -139,9 +140,9 @@ def test_a_scan_without_change_gives_the_same_holdings(tmp_path: Path) -> None:
     (tmp_path / "1" / "stat").write_text("1 (init) S " + " ".join("9" * 50))
     only_proc = Limit.of(ONLY_PROC, cause="btf", state="missing")
     quiet = ProcSource(root=str(tmp_path), only_proc=only_proc)
-    first, second = quiet.poll({}), quiet.poll({})
+    first, second = quiet.poll(), quiet.poll()
     fds.joinpath("5").symlink_to("anon_inode:[eventpoll]")
-    third = quiet.poll({})
+    third = quiet.poll()
     assert first.census is not None
     assert second.census is not None
     assert third.census is not None
@@ -155,7 +156,7 @@ def test_a_scan_without_change_gives_the_same_holdings(tmp_path: Path) -> None:
 
 def test_hidden_processes_are_told(tmp_path: Path) -> None:
     (tmp_path / "42").mkdir()
-    assert Limit(HIDEPID) in ProcSource(root=str(tmp_path)).poll({}).source.limits
+    assert Limit(HIDEPID) in ProcSource(root=str(tmp_path)).poll().source.limits
 
 
 def test_ourselves_are_left_out_unless_asked_for() -> None:
@@ -332,7 +333,7 @@ def test_a_plain_user_sees_the_own_processes_and_counts_the_others() -> None:
     code = (
         "import os, select; from epolltop.sources.proc_source import ProcSource\n"
         "keep = [select.epoll() for _ in range(3)]\n"
-        "source = ProcSource(include_self=True); source.open(); batch = source.poll({})\n"
+        "source = ProcSource(include_self=True); source.open(); batch = source.poll()\n"
         "print(os.getpid(), len({held.file for held in batch.census.holdings if held.pid == os.getpid()}),\n"
         "      batch.source.unreadable, *{held.pid for held in batch.census.holdings})"
     )

@@ -124,7 +124,7 @@ def test_a_batch_is_in_the_file_before_it_is_handed_on(tmp_path: Path) -> None:
     path = tmp_path / "file"
     recorder = Recorder(FakeSource(TICKS), io.FileIO(path, "w"), str(path), Selection())
     for number in range(1, len(TICKS) + 1):
-        recorder.poll({})
+        recorder.poll()
         assert len(read(path.read_bytes())[0]) == number
         assert path.stat().st_size == recorder.octets
     recorder.close()
@@ -138,7 +138,7 @@ def test_going_back_to_a_place(tmp_path: Path) -> None:
     places = []
     for _ in TICKS:
         places.append(recording.place())
-        told.append(recording.poll({}))
+        told.append(recording.poll())
     for number in (2, 0, 3, 2):
         recording.go_to(places[number])
         assert list(rest(recording)) == told[number:]
@@ -365,9 +365,9 @@ def test_more_records_than_a_tick_has_are_not_written(monkeypatch: pytest.Monkey
     monkeypatch.setattr(changes, "RECORDS_MAX", 3)
     path = tmp_path / "file"
     recorder = Recorder(FakeSource([batch(1), TICKS[0]]), io.FileIO(path, "w"), str(path), Selection())
-    recorder.poll({})
+    recorder.poll()
     with pytest.raises(OSError, match="more than 3 records in a tick") as caught:
-        recorder.poll({})
+        recorder.poll()
     assert caught.value.filename == str(path)
     recorder.close()
     assert len(read(path.read_bytes())[0]) == 1
@@ -446,10 +446,10 @@ def test_what_stands_on_a_full_disk_can_be_replayed() -> None:
     whole = content(TICKS)
     full = Full(frame_ends(whole)[1] + 20)
     recorder = Recorder(FakeSource(TICKS), full, "somewhere", Selection())  # type: ignore[arg-type]
-    recorder.poll({})
-    recorder.poll({})
+    recorder.poll()
+    recorder.poll()
     with pytest.raises(OSError, match="No space left on device: 'somewhere'"):
-        recorder.poll({})
+        recorder.poll()
     recorder.close()
     assert full.content == whole[: frame_ends(whole)[1] + 20]
     assert read(full.content)[1] == "was cut off after 2 ticks"

@@ -30,7 +30,7 @@ def snapshots(path: Path) -> Iterator[Any]:
     recording = opened(path)
     world = Watched(tell_all=True)
     for number in range(len(recording.times)):
-        world.apply(recording.poll({}))
+        world.apply(recording.poll())
         snapshot = world.look()
         if number in SHOWN:
             report = Report(snapshot, View(PROCESSES), snapshot.processes, events=tuple(snapshot.journal))

@@ -14,7 +14,7 @@ from epolltop.model.holding import Descriptor
 from epolltop.model.limits import ONLY_PROC, Limit
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.model.source import Host, Probe
-from epolltop.sources import NOTHING
+from epolltop.sources import NOTHING, Wanted
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS, batch, census, holding, process, source
 
 START = (NOW_NS - 90 * SECOND_NS) // NS_PER_TICK
@@ -108,15 +108,10 @@ class FakeSource:
     def open(self) -> None:
         """See FactSource."""
 
-    def poll(
-        self,
-        focus: Mapping[int, Descriptor],
-        shown: Collection[ProcessKey] = (),
-        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
-    ) -> Batch:
+    def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """See FactSource."""
         assert not self.closed
-        self.focus, self.shown, self.asked = focus, shown, asked
+        self.focus, self.shown, self.asked = wanted.focus, wanted.shown, wanted.asked
         for fresh in self._batches:
             if isinstance(fresh, Exception):
                 raise fresh

@@ -49,7 +49,7 @@ def write(path: Path, batches: Sequence[Batch], selection: Selection | None = No
     """A whole recording."""
     recorder = Recorder(FakeSource(batches), io.FileIO(path, "w"), str(path), selection or Selection())
     for _ in batches:
-        recorder.poll({})
+        recorder.poll()
     recorder.close()
     return path
 
@@ -108,7 +108,7 @@ def rest(recording: Recording) -> Iterator[Batch]:
     """What is to come."""
     while True:
         try:
-            yield recording.poll({})
+            yield recording.poll()
         except SourceEnded:
             return
 

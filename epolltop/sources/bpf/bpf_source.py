@@ -15,7 +15,7 @@ import os
 import secrets
 import select
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -29,7 +29,7 @@ from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
 from epolltop.model.batch import Batch
 from epolltop.model.counts import Totals
-from epolltop.model.holding import Census, Descriptor, Holding
+from epolltop.model.holding import Census, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Source
@@ -37,7 +37,7 @@ from epolltop.own_process.pace import Pace, now_ns
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
-from epolltop.sources import NOTHING
+from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.counter_map import CounterMap
@@ -181,12 +181,7 @@ class BpfSource:
         tables = [CounterMap(program, table, self._procfs.has_ended) for table in probe.tables]
         return [*tables, *(reader(program, self._procfs) for reader in probe.readers)]
 
-    def poll(
-        self,
-        focus: Mapping[int, Descriptor],
-        shown: Collection[ProcessKey] = (),
-        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
-    ) -> Batch:
+    def poll(self, wanted: Wanted = NOTHING) -> Batch:
         program = self._program
         assert program is not None, "poll before open"
         scanned = self._pace.run(self._census.take)
@@ -219,17 +214,19 @@ class BpfSource:
         counted = {key for _, table in self._tables for key in table.processes()}
         acted = frozenset().union(*(each.actors for each in self._untold))
         actors = {process for process, _ in acted}
-        processes = self._facts.of({*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(shown))
+        processes = self._facts.of(
+            {*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(wanted.shown)
+        )
         gone = {uid for process, uid in acted if uid is not None and process not in processes}
         tables: dict[str, Any] = {}
         for _, table in self._tables:
             tables |= table.members(processes)
         cost = own_cost()
         self._sampling.look(tables.get("loops", {}).values(), at_ns, cost.cpu_ns)
-        files = itertools.chain.from_iterable(each.files() for each in self._untold) if focus else ()
-        measured = self._facts.measured(focus, {file for file in files if file in focus})
-        self._census.mark(closes_on_exec(focus, measured))
-        interest = self._interest.look(asked)
+        files = itertools.chain.from_iterable(each.files() for each in self._untold) if wanted.focus else ()
+        measured = self._facts.measured(wanted.focus, {file for file in files if file in wanted.focus})
+        self._census.mark(closes_on_exec(wanted.focus, measured))
+        interest = self._interest.look(wanted.asked)
         batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,

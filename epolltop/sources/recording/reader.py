@@ -6,17 +6,15 @@ import array
 import copy
 import os
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch
-from epolltop.model.holding import Descriptor
 from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, RECORDING_NEWER, Limit
-from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
-from epolltop.sources import NOTHING
+from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import (
     FRAME,
@@ -100,12 +98,7 @@ class Recording:
         if self._file.seekable():
             self.times = self._scan()
 
-    def poll(
-        self,
-        focus: Mapping[int, Descriptor],
-        shown: Collection[ProcessKey] = (),
-        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
-    ) -> Batch:
+    def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """The next batch; nothing can be measured any more.
 
         Raises:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from epolltop import __version__
 from epolltop.model.batch import Batch
-from epolltop.model.holding import Descriptor
-from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.own_process.transient import Unwritten
-from epolltop.sources import NOTHING, FactSource
+from epolltop.sources import NOTHING, FactSource, Wanted
 from epolltop.sources.recording.codec import Encoder
 from epolltop.sources.recording.container import (
     FRAME,
@@ -60,18 +57,13 @@ class Recorder:
     def open(self) -> None:
         self._source.open()
 
-    def poll(
-        self,
-        focus: Mapping[int, Descriptor],
-        shown: Collection[ProcessKey] = (),
-        asked: Mapping[int, Sequence[Descriptor]] = NOTHING,
-    ) -> Batch:
+    def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """See FactSource; each batch is in the file before it is returned.
 
         Raises:
             Unwritten: the file cannot take it. What stands there so far can be replayed.
         """
-        batch = self._source.poll(focus, shown, asked)
+        batch = self._source.poll(wanted)
         if not self.octets:
             self._write(first_line(self._header))
         try:
