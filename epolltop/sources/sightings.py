@@ -30,7 +30,7 @@ from epolltop.proc.kcmp import Slot
 from epolltop.proc.reading import CLOSED
 from epolltop.proc.stat import read_stat
 from epolltop.proc.target import OpenTarget, open_target
-from epolltop.proc.target_facts import InotifyMark
+from epolltop.proc.target_facts import InotifyMark, is_read
 from epolltop.text.safe import safe
 
 IsTarget = Callable[[Slot, Slot, int, int], bool]
@@ -41,7 +41,8 @@ STEPS_MAX = 4_000_000
 TWICE_MAX = 30_000
 """Watches of a list that is read a second time, which may lock the instance for 10 ms."""
 _LOOKS, _LOOKS_ALIKE = 2, 8
-"""At a file that has an inode of its own, and at one of which even the inode tells nothing."""
+"""At a file whose inode tells which it is, and at one of which more is told: what /proc/PID/fdinfo says is no part of
+an inode, such as the end of a pipe, and anonymous files have an inode in common."""
 _SEARCHED = 1000
 """Descriptors among which that of a stale target is looked for."""
 _ANONYMOUS = "anon_inode:"
@@ -73,6 +74,18 @@ class Sighting(NamedTuple):
     def needs_watch(self) -> bool:
         """Whether it is only true if the watch was there all the time."""
         return self.seen is not None or self.stale is True
+
+
+class _Glimpse(NamedTuple):
+    """What a descriptor was for at one time."""
+
+    target: OpenTarget
+    process: str
+    """As in Sighting."""
+
+    def lasting(self) -> _Glimpse:
+        """Without what changes by itself."""
+        return self._replace(target=self.target.lasting())
 
 
 class Observer:
@@ -181,22 +194,30 @@ class Observer:
     def _settled(self, sighting: Sighting, slot: Slot) -> Sighting:
         """Adds what a descriptor is for, if it is for the watched file all the time."""
         line = sighting.line
-        looks: set[tuple[OpenTarget, str]] = set()
-        seen = None
-        for _ in range(_LOOKS_ALIKE if line.device == kernel_devices().anonymous else _LOOKS):
-            seen = open_target(self._root, *slot)
-            if seen is None or not self._is_still(slot, line):
-                return Sighting(line)
-            looks.add((seen.lasting(), self._process_of(seen)))
-        if seen is None or len(looks) != 1 or not _may_be(seen, line):
+        first = self._glimpse(slot, line)
+        if first is None or not _may_be(first.target, line):
             return Sighting(line)
-        ((_, process),) = looks
+        last = first
+        alike = is_read(first.target.kind) or line.device == kernel_devices().anonymous
+        for _ in range((_LOOKS_ALIKE if alike else _LOOKS) - 1):
+            look = self._glimpse(slot, line)
+            if look is None or look.lasting() != first.lasting():
+                return Sighting(line)
+            last = look
+        seen = last.target
         return sighting._replace(
             seen=seen,
-            process=process,
+            process=last.process,
             paths=inode_paths(self._root, slot[0], seen.facts.marks) if seen.facts.marks else _NO_PATHS,
             nested=self._instance_of(*slot) if seen.kind is TargetKind.EPOLL else None,
         )
+
+    def _glimpse(self, slot: Slot, line: InterestLine) -> _Glimpse | None:
+        """None: it is closed, or not for the watched file afterwards."""
+        seen = open_target(self._root, *slot)
+        if seen is None or not self._is_still(slot, line):
+            return None
+        return _Glimpse(seen, self._process_of(seen))
 
     def _is_still(self, slot: Slot, line: InterestLine) -> bool:
         with suppress(OSError, NotImplementedError):
@@ -235,10 +256,13 @@ def _may_be(seen: OpenTarget, line: InterestLine) -> bool:
 
     Some file systems, as overlays, tell stat(2) other numbers.
     """
-    found = seen.type
+    devices, found = kernel_devices(), seen.type
+    by_link = {TargetKind.SOCKET: devices.sockets, TargetKind.PIPE: devices.pipes}.get(seen.kind, line.device)
+    if line.device not in (None, by_link):
+        return False
     if found is None or (found.inode, found.device) == (line.inode, line.device):
         return True
-    return not {found.device, line.device} & set(kernel_devices())
+    return not {found.device, line.device} & set(devices)
 
 
 def _by_number(lines: Iterable[InterestLine]) -> dict[int, list[InterestLine]]:
