@@ -48,8 +48,8 @@ def read_instance(root: str, pid: int, fd: int) -> Measured:
     """
     with open(f"{root}/{pid}/fdinfo/{fd}", "rb", buffering=0) as file:
         beginning = file.read(_CHUNK_BYTES)
-        flags = _FLAGS.search(beginning)
-        cloexec = bool(int(flags[1], 8) & _O_CLOEXEC) if flags else None
+        flags = open_flags(beginning)
+        cloexec = None if flags is None else bool(flags & _O_CLOEXEC)
         return Measured(_occurrences(_WATCH, beginning, file), cloexec)
 
 
@@ -70,6 +70,12 @@ def read_interest(root: str, pid: int, fd: int, most: int) -> InterestLines:
 def read_target(root: str, pid: int, fd: int) -> bytes:
     """The beginning of what the kernel says about any descriptor; nothing if it is closed, or closed to us."""
     return head(f"{root}/{pid}/fdinfo/{fd}", _TARGET_BYTES)
+
+
+def open_flags(info: bytes) -> int | None:
+    """Parses the flags of a descriptor, as open(2) has them; None if the kernel does not say."""
+    flags = _FLAGS.search(info)
+    return int(flags[1], 8) if flags else None
 
 
 def descriptors_in_flight(root: str, pid: int, fd: int) -> int:

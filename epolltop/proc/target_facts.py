@@ -5,12 +5,14 @@ Format: proc_pid_fdinfo(5).
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from epolltop.model.watch import TargetKind
+from epolltop.proc.fdinfo import open_flags
 
 Details: TypeAlias = tuple[tuple[str, int | str], ...]
 
@@ -24,8 +26,7 @@ _CLOCKS = {
     8: "CLOCK_REALTIME_ALARM",
     9: "CLOCK_BOOTTIME_ALARM",
 }
-_FLAGS = re.compile(rb"^flags:\s*([0-7]+)$", re.MULTILINE)
-_ENDS = {0: "read", 1: "write", 2: "both"}  # O_ACCMODE
+_ENDS = {os.O_RDONLY: "read", os.O_WRONLY: "write", os.O_RDWR: "both"}
 _COUNT = re.compile(rb"^eventfd-count:\s*([0-9a-f]+)$", re.MULTILINE)
 _ID = re.compile(rb"^eventfd-id:\s*(\d+)$", re.MULTILINE)
 _CLOCK = re.compile(rb"^clockid:\s*(\d+)$", re.MULTILINE)
@@ -77,8 +78,8 @@ def is_read(kind: TargetKind) -> bool:
 
 
 def _end(info: bytes) -> TargetFacts:
-    flags = _FLAGS.search(info)
-    end = _ENDS.get(int(flags[1], 8) & 3) if flags else None
+    flags = open_flags(info)
+    end = None if flags is None else _ENDS.get(flags & os.O_ACCMODE)
     return TargetFacts((("end", end),) if end else ())
 
 
