@@ -90,7 +90,8 @@ def unwatch(number: int) -> None:
 
 
 def another_instance(_: int) -> None:
-    if random.random() < 0.05:
+    """Seldom: whoever counts failed changes of each instance, in a test beside this one, has room for thousands."""
+    if random.random() < 0.001:
         fd = _libc.epoll_create1(0)
         os.dup2(fd, INSTANCE)
         os.close(fd)
