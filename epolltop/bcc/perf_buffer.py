@@ -31,6 +31,8 @@ class PerfBuffer:
         self._lib, self._table, self._online = lib, table, online
         self._readers: dict[int, int] = {}
         self._without_ring: collections.deque[int] = collections.deque()
+        self._no_buffer: tuple[int, ...] = ()
+        self._renewed: set[int] = set()
         lib.perf_reader_new.argtypes = [_RECEIVE, _LOST, ctypes.c_void_p, ctypes.c_int]
         lib.perf_reader_new.restype = ctypes.c_void_p
         lib.perf_reader_set_fd.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -61,9 +63,19 @@ class PerfBuffer:
             evidence = {"call": call, "program": own_command()}
             raise SourceUnavailable("perf_buffer", evidence, number=error.errno or 0) from None
 
-    def listen_again(self, cpu: int) -> None:
-        """Has the next `consume` make a new ring for a CPU: after the CPU was offline, nothing enters the old one."""
-        self._without_ring.append(cpu)
+    def renew_rings(self, no_buffer: tuple[int, ...]) -> None:
+        """Has the next `consume` make a new ring for each CPU that came online after the start.
+
+        A CPU that was offline needs one, too: nothing enters its old ring.
+
+        Args:
+            no_buffer: how many events had no ring so far, by CPU.
+        """
+        before, self._no_buffer = self._no_buffer or (0,) * len(no_buffer), no_buffer
+        lacking = {cpu for cpu, (then, now) in enumerate(zip(before, no_buffer, strict=True)) if now > then}
+        # CPUs renewed at the last call lost events before their ring was there.
+        self._renewed = lacking - self._renewed
+        self._without_ring.extend(self._renewed)
 
     def consume(self) -> None:
         """Hands over all records. Goes on for as long as the producers are faster than Python."""

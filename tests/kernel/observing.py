@@ -163,7 +163,7 @@ class Observing:
     def _alive_of_others(self, pids: Collection[int]) -> set[object]:
         """What others created under the probes' eyes and was not released, by the kernel's own table."""
         assert isinstance(self._source, BpfSource)
-        births = self._source._live_instances.items()
+        births = self._source._live_instances.entries.items()
         return {(file, created_ns) for file, (created_ns, _, tgid, *_) in births if tgid not in (*pids, os.getpid())}
 
     def until(self, condition: Callable[[Snapshot], bool], within_s: float = PATIENCE_S) -> Snapshot:

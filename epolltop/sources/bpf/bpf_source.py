@@ -7,13 +7,9 @@ precedes the census that must contain it.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import itertools
 import os
-import secrets
-import select
 import time
 from collections.abc import Collection, Sequence
 from operator import attrgetter
@@ -40,10 +36,12 @@ from epolltop.proc.procfs import Procfs
 from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
+from epolltop.sources.bpf.calibration import calibrate, end_calibration
 from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.held_places import HeldPlaces
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
+from epolltop.sources.bpf.live_instance_map import LiveInstanceMap
 from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
 from epolltop.sources.bpf.probes.spec import ProbeSpec
 from epolltop.sources.bpf.sampling_control import SamplingControl
@@ -62,7 +60,6 @@ WAKEUP_EVENTS = 1 << 20
 """More than a buffer holds: events wake nobody, the drain's timer finds them."""
 CENSUS_WAIT_S = 10.0
 """The longest time from one census, or part of one, to the next, so that a moment's load leaves no stale holders."""
-_NOBODY = {"caller": 0, "freed_by": 0, "registered_by": 0, "entered_by": 0, "waited_by": 0}
 
 
 class BpfSource:
@@ -132,7 +129,8 @@ class BpfSource:
             self._buffer.open(self._drain.receive, self._sizes.pages(os.cpu_count() or 1), WAKEUP_EVENTS)
             self._climb(program)
             price = turn_price(program, self._attachments.hooks(epoll_wait.PROBE.name))
-            self._begin(program)
+            self._since_ns = now_ns()
+            end_calibration(program)
         except BaseException:
             self.close()
             raise
@@ -145,15 +143,12 @@ class BpfSource:
             for reader in self._readers(program, probe)
         ]
         self._sampling = SamplingControl(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
-        self._freed_at = 0  # creations until then
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
-        self._live_instances = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
+        self._live_instances = LiveInstanceMap(program, self._sizes.live_instances)
         self._holdings: Sequence[Holding] = ()
         self._holders: set[ProcessKey] = set()
         self._untold: tuple[WireEvents, ...] = ()
         self._uncounted: Census | None = None
-        self._no_buffer: tuple[int, ...] = ()
-        self._renewed: set[int] = set()
         self._tide = Tide(_give_back)
         self._drain.start()
 
@@ -163,9 +158,9 @@ class BpfSource:
         Raises:
             SourceUnavailable: a ladder has no rung that holds.
         """
-        ladders, calibrate = self._ladders, functools.partial(self._calibrate, program)
+        ladders, calibrated = self._ladders, functools.partial(calibrate, program)
         try:
-            self._attachments = attach_probes(program, ladders, calibrate, compat=self._compat)
+            self._attachments = attach_probes(program, ladders, calibrated, compat=self._compat)
             # The iterator visits epolltop's own PID namespace, so if /proc shows more, a walk through it is better.
             census = sorted(ladders.census, key=lambda name: bool(self._levels_up) and name == "iterator")
             takers = {name: ladders.census[name] for name in census}
@@ -201,15 +196,9 @@ class BpfSource:
             table.read(census)
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
-        self._listen_again(wire.no_buffer(per_cpu))
-        if (
-            census
-            and not census.cut
-            and not self._attachments.traces(files_free.PROBE.name)
-            and totals.created - self._freed_at >= self._sizes.live_instances // 32
-        ):
-            self._free_live_instances(census)
-            self._freed_at = totals.created
+        self._buffer.renew_rings(wire.no_buffer(per_cpu))
+        if census and not self._attachments.traces(files_free.PROBE.name):
+            self._live_instances.make_room(census, totals.created)
         at_ns, wall_ns = now_ns(), time.time_ns()
         counted = {key for _, table in self._tables for key in table.processes()}
         acted = frozenset().union(*(each.actors for each in self._untold))
@@ -255,49 +244,6 @@ class BpfSource:
         if self._drain.stop():
             self._buffer.close()
             program.close()
-
-    def _calibrate(self, program: Program) -> wire.Calibration:
-        """Creates, changes, waits on and closes an instance of epolltop's own; returns what the probes learnt.
-
-        Until `_begin` the probes ignore all else. Otherwise the first one would count calls that the others do not see.
-        """
-        known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
-        # Bit 0 has never been a flag of epoll_create1. So the kernel refuses the token, and no other thread passes it.
-        token = secrets.randbits(31) | 1
-        program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(file=0, token=token, **_NOBODY)))
-        ctypes.CDLL(None).epoll_create1(token)  # Python's own wrapper would refuse it without a system call
-        with select.epoll() as own:
-            with contextlib.suppress(OSError):
-                own.register(own.fileno())  # fails with EINVAL, but the probe sees the call
-            own.poll(0)
-        return wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
-
-    def _begin(self, program: Program) -> None:
-        """From here on everything counts, for all probes at once."""
-        known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
-        self._since_ns = now_ns()
-        program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(token=0)))
-
-    def _listen_again(self, no_buffer: tuple[int, ...]) -> None:
-        """Gives a buffer to CPUs that have none, because they came online after the start."""
-        before, self._no_buffer = self._no_buffer or (0,) * len(no_buffer), no_buffer
-        lacking = {cpu for cpu, (then, now) in enumerate(zip(before, no_buffer, strict=True)) if now > then}
-        # CPUs renewed at the last poll lost events before their buffer was there.
-        self._renewed = lacking - self._renewed
-        for cpu in self._renewed:
-            self._buffer.listen_again(cpu)
-
-    def _free_live_instances(self, census: Census) -> None:
-        """If no probe sees releases: frees the map entries of instances that a census no longer shows, to make room.
-
-        Nothing is lost by that: an instance that comes back counts as found with or without an entry.
-        """
-        held = {holding.file for holding in census.holdings}
-        for (file,), noted in list(self._live_instances.items()):
-            key = wire.FILE.pack(file)
-            # Read again, because another instance may have the address by now.
-            if noted[0] < census.started_ns and file not in held and self._live_instances.get(key) == noted:
-                self._live_instances.delete(key)
 
     def _describe(self, totals: wire.WireTotals) -> Source:
         missed = self._attachments.missed()

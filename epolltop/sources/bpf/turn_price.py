@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from epolltop.bcc.program import Program
 from epolltop.sources.bpf import wire
+from epolltop.sources.bpf.calibration import learned
 from epolltop.sources.bpf.loop_wire import LOOP, LOOP_COUNTS, THREAD, TURN
 
 _BATCH, _BATCHES = 200, 24
@@ -44,7 +45,7 @@ def turn_price(program: Program, hooks: Collection[tuple[str, str]]) -> TurnPric
 
 
 def _learned(program: Program, hooks: Collection[tuple[str, str]]) -> TurnPrice:
-    known = wire.Calibration._make(program.element("calibration", wire.CALIBRATION))
+    known = learned(program)
     with select.epoll() as own:
         program.set_element("calibration", wire.CALIBRATION.pack(*known._replace(priced=known.caller)))
         try:
