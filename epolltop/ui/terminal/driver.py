@@ -12,8 +12,9 @@ from epolltop.ui.terminal.private_names import as_known
 
 AT_ONCE = frozenset(("ctrl+c", "ctrl+q"))
 """Keys that leave from anywhere, and that nobody types as text."""
-WIDEST, TALLEST = 2000, 1000
-"""Cells of a screen that are drawn. A terminal, or COLUMNS, may say any number, and each cell takes time and memory."""
+WIDEST, TALLEST = 1200, 400
+"""Cells of a screen that are drawn: what an 8K display shows in small letters. A terminal, or COLUMNS, may say any
+number, and each cell takes time and memory: a full screen of this size takes about two seconds."""
 
 
 def leaves_by(leaving: Leaving) -> type[Driver] | None:
