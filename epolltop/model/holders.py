@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from epolltop.model.holding import Holding
 from epolltop.model.instance import Cloexec, Holder
+from epolltop.model.interned import single
 from epolltop.model.process import ProcessKey
 
 _SINGLE: dict[tuple[bool | None, ...], tuple[bool | None, ...]] = {(flag,): (flag,) for flag in (None, False, True)}
@@ -58,12 +58,6 @@ def shown(told: Holding | list[Holding], processes: dict[ProcessKey, ProcessKey]
     if isinstance(told, list):
         return _of_several(told, processes)
     return Shown(told, (Holder(_process(told, processes), single(told.fd)),), _OF_ONE[told.cloexec])
-
-
-@functools.lru_cache(4096)
-def single(fd: int) -> tuple[int, ...]:
-    """One descriptor, as one object wherever it is the same: of 131,072 instances of 100 processes it saves 12 MB."""
-    return (fd,)
 
 
 def joined(holders: tuple[Holder, ...], others: tuple[Holder, ...]) -> tuple[Holder, ...]:

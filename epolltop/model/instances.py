@@ -13,15 +13,16 @@ own). A census is complete but a moment old. Rules that reconcile them:
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 from epolltop.model.census_difference import differing_files
+from epolltop.model.census_event import census_event
 from epolltop.model.event import Event, Kind, Syscall
-from epolltop.model.holders import Shown, by_file, joined, shared, shown, single
+from epolltop.model.holders import Shown, by_file, joined, shared, shown
 from epolltop.model.holding import Census, Holding
 from epolltop.model.instance import Cloexec, Held, Holder, Instance, Provenance, Thread
 from epolltop.model.instance_index import InstanceIndex
+from epolltop.model.interned import forget_interned, process_key, single, thread
 from epolltop.model.past_holders import latest
 from epolltop.model.process import ProcessKey
 from epolltop.model.watch import InterestList
@@ -117,7 +118,7 @@ class Instances:
         del files  # 8 MB, if all are in doubt
         processes: dict[ProcessKey, ProcessKey] = {}
         met = [self._meet(shown(each, processes), census, births_from) for each in told.values()]
-        found = (_inferred(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
+        found = (census_event(Kind.FOUND, instance, census.started_ns) for instance in met if instance and not first)
         gone = (
             self._miss(instance, census.started_ns, release_told)
             for file in missed
@@ -126,7 +127,7 @@ class Instances:
         news = [event for event in (*found, *gone) if event is not None]
         succeeded, self._succeeded = self._succeeded, []
         if not release_traced:
-            news += [_inferred(Kind.GONE, instance, census.started_ns) for instance in succeeded]
+            news += [census_event(Kind.GONE, instance, census.started_ns) for instance in succeeded]
         self._give_back_room()
         return news
 
@@ -140,8 +141,7 @@ class Instances:
             self._most = len(self.live.by_file)
             self.live.give_back_room()
             self._untold = set(self._untold)
-            for remembered in (_process, _thread, single):
-                remembered.cache_clear()
+            forget_interned()
 
     def _doubtful(self, census: Census, release_told: bool) -> set[int] | None:
         """The files that a census must be asked about; None: all."""
@@ -161,11 +161,11 @@ class Instances:
         self._open.add(event.file)
         if self._released.get(event.file, -1) >= event.created_ns:
             return  # its release overtook it, or even a successor's
-        creator, thread = _process(event.pid, event.start), _thread(event.tid, event.name)
+        creator, by = process_key(event.pid, event.start), thread(event.tid, event.name)
         live = self.live.by_file.get(event.file)
         if live is not None and live.created_ns == event.created_ns:
             self._untold.discard(event.file)  # a census was quicker, and knows more about holders
-            told = live._replace(creator=creator, thread=thread, stack=event.stack or live.stack)
+            told = live._replace(creator=creator, thread=by, stack=event.stack or live.stack)
             if told != live:
                 self.live.put(told)
             return
@@ -180,7 +180,7 @@ class Instances:
         holders = (Holder(creator, single(event.fd)),) if event.fd is not None else ()
         made = event.file, event.created_ns, creator, event.syscall, event.argument
         self._released.pop(event.file, None)  # what comes late of the former is older than this one
-        self.live.add(_traced(*made, holders=holders, thread=thread, stack=event.stack))
+        self.live.add(_traced(*made, holders=holders, thread=by, stack=event.stack))
         if event.created_ns < self.looked_ns:
             self._untold.add(event.file)  # so late that a census did not show it: its release may be lost meanwhile
 
@@ -223,10 +223,10 @@ class Instances:
         if created_ns or not census.by_address:
             self._untold.add(file)
         if created_ns:
-            creator = _process(first.creator, first.creator_start) if first.creator else None
-            thread = _thread(first.creator_tid, None)
+            creator = process_key(first.creator, first.creator_start) if first.creator else None
+            by = thread(first.creator_tid, None)
             made = file, created_ns, creator, Syscall(first.syscall), first.argument
-            self.live.add(_traced(*made, holders=holders, cloexec=cloexec, thread=thread))
+            self.live.add(_traced(*made, holders=holders, cloexec=cloexec, thread=by))
             return None
         found = Instance(file, started_ns, Provenance.FOUND, None, Syscall.UNKNOWN, None, holders, cloexec=cloexec)
         self.live.add(found)
@@ -251,7 +251,7 @@ class Instances:
             return None
         # Left out above the detail rate: not worth a line that its creation did not get either.
         sampled_out = not told and instance.provenance is Provenance.TRACED
-        return None if sampled_out else _inferred(Kind.GONE, instance, started_ns)
+        return None if sampled_out else census_event(Kind.GONE, instance, started_ns)
 
     def _meet_again(self, live: Instance, met: Shown, started_ns: int) -> None:
         """Updates the holders of a known instance."""
@@ -279,17 +279,6 @@ class Instances:
         self._untold.discard(instance.file)
 
 
-@functools.lru_cache(1024)
-def _process(pid: int, start: int) -> ProcessKey:
-    """Equal ones as one object: of 131,072 instances that few tasks created it saves 15 MB, and threads as much."""
-    return ProcessKey(pid, start)
-
-
-@functools.lru_cache(1024)
-def _thread(tid: int, name: str | None) -> Thread | None:
-    return Thread(tid, name) if tid else None
-
-
 def _traced(
     file: int,
     created_ns: int,
@@ -305,28 +294,3 @@ def _traced(
     known = argument if syscall is not Syscall.UNKNOWN else None
     made = file, created_ns, Provenance.TRACED, creator, syscall, known, holders
     return Instance(*made, stack=stack, cloexec=cloexec, thread=thread)
-
-
-def _inferred(kind: Kind, instance: Instance, at_ns: int) -> Event:
-    """A census event for the first holder: who acted, and when exactly, is not known."""
-    process = instance.holders[0].process if instance.holders else ProcessKey(0, 0)
-    fds = instance.holders[0].fds if instance.holders else ()
-    return Event(
-        kind=kind,
-        time_ns=at_ns,
-        file=instance.file,
-        created_ns=instance.created_ns or 0,
-        pid=process.pid,
-        tid=0,
-        ppid=0,
-        uid=None,
-        start=process.start,
-        cgroup=0,
-        name="",
-        fd=fds[0] if fds else None,
-        errno=0,
-        syscall=instance.syscall,
-        argument=instance.argument,
-        by_kernel=False,
-        since_ns=instance.since_ns,
-    )

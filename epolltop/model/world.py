@@ -6,7 +6,6 @@ whole observation sets one mark, at its start.
 
 from __future__ import annotations
 
-import collections
 import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,8 @@ from epolltop.model.copied import copied
 from epolltop.model.counts import Totals
 from epolltop.model.ctl import errors_by_key, renewed
 from epolltop.model.ctl_activity import CtlCounts, CtlKey
-from epolltop.model.event import Event, Kind
+from epolltop.model.derived_counts import DerivedCounts
+from epolltop.model.event import Event
 from epolltop.model.growth import Levelled, Levels
 from epolltop.model.instance import Instance
 from epolltop.model.instances import Instances
@@ -32,6 +32,7 @@ from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.rates import rate
 from epolltop.model.rows import Evidence, row_of
+from epolltop.model.selected_totals import selected_totals
 from epolltop.model.snapshot import CtlError, Snapshot
 from epolltop.model.tally import Tallies
 from epolltop.model.unseen import Unseen
@@ -41,8 +42,6 @@ JOURNAL = 10_000
 """Events kept for looking back."""
 PART = 1024
 """Events that are taken in at once. A source may make them as they are asked for, and a flood is large."""
-_COUNTER = {"released_by_kernel": "released"}
-"""For totals without a counter of a process: the total that includes them."""
 
 
 class World:
@@ -65,7 +64,7 @@ class World:
         self._ctl_errors: Mapping[CtlKey, Mapping[CtlError, int]] = {}
         self._completeness = Completeness()
         self._unseen = Unseen()
-        self._derived: collections.Counter[tuple[ProcessKey, Kind]] = collections.Counter()
+        self._derived = DerivedCounts()
         self._levelled = Levelled()
         self._journal = Journal(JOURNAL)
         self._journal_end = 0
@@ -108,8 +107,7 @@ class World:
             release_told = missing == self._missing[0] and traced
             self._missing = (self._missing[1], missing)
             inferred = self._instances.apply_census(batch.census, release_told=release_told, release_traced=traced)
-            if not source.exact:
-                self._derived.update((event.process, event.kind) for event in inferred)
+            self._derived.look(source, inferred)
             self._unseen.look(batch, batch.census, inferred)
             self._note(inferred)
         for window in self.windows:
@@ -119,7 +117,8 @@ class World:
         for file, interest in batch.interest.items():
             self._instances.apply_interest(file, interest)
         rises = self._tallies.apply(batch)
-        self._count(batch)
+        self._completeness.apply(batch, self._processes.facts, self._processes.covers)
+        self._derived.complete(batch.source, self._tallies["counts"])
         windows = [window.loops for window in self.windows]
         self._loops.apply(batch, rises["loops"], windows, self._instances.live.changed | gone)
         self._forget_loops(self._loops.crowded_out())
@@ -238,8 +237,7 @@ class World:
         self._completeness.keep(kept)
         self._unseen.keep(kept, self._processes.covers)
         self._processes.keep(kept)
-        for probed in [probed for probed in self._derived if probed[0] not in kept]:
-            del self._derived[probed]
+        self._derived.keep(kept)
 
     def _forget_loops(self, keys: Collection[LoopKey]) -> None:
         """In all windows."""
@@ -260,35 +258,12 @@ class World:
         for window in self.windows:
             window.hear(noted)
 
-    def _count(self, batch: Batch) -> None:
-        self._completeness.apply(batch, self._processes.facts, self._processes.covers)
-        if not batch.source.exact:
-            self._count_derived(batch)
-
     def _levels(self, key: ProcessKey) -> Levels:
         facts = self._processes.facts.get(key)
         return Levels(len(self._instances.live.files_of(key)), facts.fds if facts else None)
 
-    def _count_derived(self, batch: Batch) -> None:
-        """Where no probe fires, a change between two censuses counts: a lower bound."""
-        tally, kinds = self._tallies["counts"], {"created": Kind.FOUND, "released": Kind.GONE}
-        unprobed = {name: kind for name, kind in kinds.items() if not batch.source.sees(name)}
-        for key in {process for process, _ in self._derived}:
-            derived = {name: self._derived[key, kind] for name, kind in unprobed.items()}
-            tally.counts[key] = tally.of(key)._replace(**derived)
-
     def _totals(self) -> Totals:
-        batch = self._require_batch()
-        source, everything = batch.source, self._processes.selection.is_all
-        if everything and source.exact:
-            return batch.totals
-        counts = self._tallies["counts"].sum(self._processes.covers)
-        totals = Totals(counts.created, counts.failed, counts.released)
-        if not everything:
-            return totals
-        # With a probe, the kernel's total is better than a sum: the sum lacks calls without room in the map.
-        seen = {name: value for name, value in batch.totals._asdict().items() if source.sees(_COUNTER.get(name, name))}
-        return totals._replace(**seen)
+        return selected_totals(self._require_batch(), self._tallies["counts"], self._processes)
 
     def _gather(self) -> None:
         """The instances of each process whose holdings changed since the last snapshot."""
