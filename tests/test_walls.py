@@ -25,7 +25,8 @@ NAMES_PROC = {
 CALLS_C = {
     "proc/kcmp.py": "kcmp(2), which no library wraps",
     "proc/file_type.py": "statx(2), which Python does not wrap before 3.15",
-    "proc/inode_paths.py": "open_by_handle_at(2) and openat2(2)",
+    "proc/cached_paths.py": "openat2(2), and calls by number that return a descriptor",
+    "proc/inode_paths.py": "the handle of open_by_handle_at(2)",
     "netlink/sock_diag.py": "setns(2), which Python does not wrap before 3.12",
     "own_process/privileges.py": "capget(2), capset(2) and prctl(2)",
     "own_process/invoker.py": "setfsuid(2), setfsgid(2) and setgroups(2) of a single thread",

@@ -13,12 +13,13 @@ import os
 import platform
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 
 from epolltop.own_process.descriptors import opened_anew
 from epolltop.own_process.pace import Deadline
+from epolltop.proc.cached_paths import entered, followed, numbered, root_of
 from epolltop.proc.fd import link_of, links, own_path, own_type, type_of
 from epolltop.proc.file_type import FileType, file_type
 from epolltop.proc.interest_lines import as_st_dev
@@ -31,12 +32,7 @@ _POINTS_MAX = 4
 _DIRECTORIES_MAX = 64
 """Descriptors that are looked at, whether they are for the file."""
 _OPEN_BY_HANDLE_AT = {"x86_64": 304, "aarch64": 265, "riscv64": 265}.get(platform.machine(), 0)
-_OPENAT2 = 437
-_OPEN_HOW = struct.Struct("=QQQ")
-_RESOLVE_CACHED = 0x20
 _HANDLE = struct.Struct("=Ii")
-_syscall = ctypes.CDLL(None, use_errno=True).syscall
-_syscall.restype = ctypes.c_long
 
 
 def inode_paths(root: str, pid: int, marks: Iterable[InotifyMark]) -> dict[InotifyMark, bytes]:
@@ -73,10 +69,10 @@ def _by_handle(root: str, pid: int, mark: InotifyMark, deadline: Deadline) -> by
     device = as_st_dev(mark.device)
     if mark.handle_type is None or not _OPEN_BY_HANDLE_AT:
         return None
-    with suppress(OSError), _entered(f"{root}/{pid}/root") as top, _entered("/") as ours:
+    with suppress(OSError), root_of(root, pid) as top, entered("/") as ours:
         points = local_mount_points(pid, (os.major(device), os.minor(device)), deadline)
         for point in points[:_POINTS_MAX]:
-            with suppress(OSError), _followed(top, point) as mount:
+            with suppress(OSError), followed(top, point) as mount:
                 found = own_type(mount)
                 if found is None or found.device != device:  # something else is mounted over it
                     continue
@@ -90,48 +86,14 @@ def _path_by_handle(mount: int, mark: InotifyMark) -> bytes:
     handle = ctypes.create_string_buffer(_HANDLE.pack(len(mark.handle), mark.handle_type) + mark.handle)
     within = opened_anew(mount, os.O_RDONLY | os.O_DIRECTORY)  # the call takes none with O_PATH
     try:
-        with _by_number(_OPEN_BY_HANDLE_AT, within, handle, os.O_PATH | os.O_CLOEXEC) as file:
+        with numbered(_OPEN_BY_HANDLE_AT, within, handle, os.O_PATH | os.O_CLOEXEC) as file:
             return own_path(file)
     finally:
         os.close(within)
 
 
 def _leads_to(above: int, path: bytes, identity: tuple[int, int]) -> bool:
-    with suppress(OSError), _followed(above, path) as file:
+    with suppress(OSError), followed(above, path) as file:
         found = own_type(file)
         return found is not None and (found.inode, found.device) == identity
     return False
-
-
-@contextmanager
-def _entered(path: str) -> Iterator[int]:
-    file = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _followed(above: int, path: bytes) -> AbstractContextManager[int]:
-    """A descriptor for a path below a directory, if all of it is in memory."""
-    how = ctypes.create_string_buffer(_OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_CACHED))
-    name = ctypes.create_string_buffer(path.lstrip(b"/") or b".")
-    return _by_number(_OPENAT2, above, name, how, _OPEN_HOW.size)
-
-
-@contextmanager
-def _by_number(number: int, *arguments: int | ctypes.Array[ctypes.c_char]) -> Iterator[int]:
-    """A descriptor that a system call returns, while it is needed.
-
-    Raises:
-        OSError: it fails.
-    """
-    values = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
-    file = _syscall(ctypes.c_long(number), *values)
-    if file < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    try:
-        yield file
-    finally:
-        os.close(file)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from epolltop.own_process.pace import Deadline
 from epolltop.proc.local_files import opened_if_local
 from epolltop.proc.mountinfo import Device, MountLists, Mounts
+from epolltop.proc.perf_map_file import open_perf_map
 from epolltop.proc.reading import whole_lines
 from epolltop.proc.stat import read_stat
 
@@ -23,6 +24,8 @@ FILES_BYTES_MAX = 4 << 20
 _EXECUTABLE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+) *(.*)$", re.MULTILINE
 )
+
+_MADE = b"/memfd:"
 
 
 class CodeMapping(NamedTuple):
@@ -43,6 +46,11 @@ class CodeMapping(NamedTuple):
     def module(self) -> bytes:
         """The name of the file, without its directory."""
         return self.path.removesuffix(b" (deleted)").rpartition(b"/")[2]
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the program may have made the code at run time: no file has it, or one in memory without a name."""
+        return not self.inode or self.path.startswith(_MADE)
 
 
 class MappedFile(NamedTuple):
@@ -97,6 +105,14 @@ class Code:
         name = f"/proc/{self._run.pid}/map_files/{mapping.start:x}-{mapping.end:x}"
         # The mapping may have been replaced since, by anybody's file.
         return opened_if_local(name, self._run.pid, self._mounts, deadline, self._run.goes_on)
+
+    def open_perf_map(self, deadline: Deadline) -> int:
+        """Opens the names that the program wrote down of code that it made; as `open`.
+
+        Raises:
+            OSError: there is no such file, or it may be a stranger's.
+        """
+        return open_perf_map(self._run.pid, self._mounts, deadline, self._run.goes_on)
 
 
 def mapped_files(root: str, pid: int, deadline: Deadline) -> set[MappedFile]:

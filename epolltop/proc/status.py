@@ -1,4 +1,4 @@
-"""/proc/PID/status: what a process is called in each PID namespace that contains it.
+"""/proc/PID/status: what a process is called in each PID namespace that contains it, and whose files it makes.
 
 Format: proc_pid_status(5).
 """
@@ -23,3 +23,10 @@ def ns_pids(root: str, pid: int) -> tuple[int, ...]:
     _, _, rest = status.partition(b"\nNSpid:\t")
     numbers, end, _ = rest.partition(b"\n")
     return tuple(map(int, numbers.split())) if end else ()
+
+
+def maker(root: str, pid: int) -> int | None:
+    """The user who owns the files that a process makes; None if it is gone."""
+    _, _, rest = head(f"{root}/{pid}/status", _BYTES).partition(b"\nUid:\t")
+    users, _, _ = rest.partition(b"\n")
+    return int(users.split()[3]) if users else None

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,6 +201,68 @@ def test_stripped_only_files_and_addresses_are_known(taking: Observing, tmp_path
     with _running(tmp_path / "callers", "called", "0", "1", "stay") as pid:
         (event,) = _creations(taking, pid)
         assert [frame.partition("] ")[2] for frame in event.stack[1:5]] == ["(callers)"] * 4
+
+
+@contextlib.contextmanager
+def _map_of(pid: int, content: bytes, directory: str = "/tmp") -> Iterator[None]:
+    path = Path(directory) / f"perf-{pid}.map"
+    path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+MADE_AT = 0x10000010
+ADDRESS_OF_MADE = re.compile(r"\[0x100000[0-9a-f]{2}\]")
+
+
+@needs_compiler
+def test_code_that_a_program_made_has_the_names_of_its_perf_map(taking: Observing, callers: Path) -> None:
+    lines = b"%x %x former name\n%x 40 evil\x1b[31m\n" % (MADE_AT - 16, 32, MADE_AT)
+    with _running(callers, "made", "0", "1", "stay") as pid, _map_of(pid, lines):
+        (event,) = _creations(taking, pid)
+    names = [frame.partition("+")[::2] for frame in event.stack]
+    made = next(at for at, (name, _) in enumerate(names) if name.startswith("evil"))
+    assert re.fullmatch(r"evil\\x1b\[31m\+0x[0-9a-f]+ \(perf map\)", event.stack[made])
+    assert [names[made - 1][0], names[made + 1][0]] == ["outer", "made"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("content", [b"", b"garbage\n", b"10000000 40 no line break"])
+def test_code_that_no_perf_map_names_shows_its_address(taking: Observing, callers: Path, content: bytes) -> None:
+    with _running(callers, "made", "0", "1", "stay") as pid, _map_of(pid, content):
+        (event,) = _creations(taking, pid)
+    assert [frame for frame in event.stack if ADDRESS_OF_MADE.fullmatch(frame)]
+
+
+@needs_compiler
+def test_a_perf_map_is_looked_for_where_the_process_sees_it(taking: Observing, callers: Path) -> None:
+    script = (
+        f"mount -t tmpfs none /mnt && cp {callers} /mnt/callers && mount --move /mnt /tmp &&"
+        f" echo {MADE_AT:x} 40 inside > /tmp/perf-1.map && exec /tmp/callers made 0 1 stay"
+    )
+    with _running("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script) as outer:
+        pid = int(Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="ascii"))
+        (event,) = _creations(taking, pid)
+    assert ("inside", "perf map") in _functions(event.stack)
+
+
+@needs_compiler
+@pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="no FUSE")
+def test_a_perf_map_on_a_server_is_not_waited_for(taking: Observing) -> None:
+    with tempfile.TemporaryDirectory(dir="/run") as outside:
+        program = Path(outside) / "callers"
+        _build(program)
+        served: list[str | Path] = ["unshare", "--mount", sys.executable, SERVED, "/tmp", program, program]
+        with _running(*served, "made", "0", "1", "stay") as pid:
+            said = Path("/tmp.server")
+            server = int(eventually(lambda: said.exists() and said.read_text(encoding="ascii")) or 0)
+            said.unlink()
+            os.kill(server, signal.SIGSTOP)
+            (event,) = _creations(taking, pid)
+            os.kill(server, signal.SIGKILL)
+    assert [frame for frame in event.stack if ADDRESS_OF_MADE.fullmatch(frame)]
 
 
 @needs_compiler

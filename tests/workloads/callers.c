@@ -4,13 +4,15 @@
  *
  *   callers HOW FLAGS COUNT THEN   epoll_create1(FLAGS) COUNT times, says how often it worked
  *
- * HOW: called, through outer, middle and inner; or astray, with a frame pointer that points elsewhere.
+ * HOW: called, through outer, middle and inner; astray, with a frame pointer that points elsewhere; or made, by code that
+ * the program makes at MADE_AT and that calls outer.
  * THEN: end; stay, until stdin ends; or a program to execute, with its arguments.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,15 +54,38 @@ __attribute__((noinline)) int astray(int flags)
 	return fd;
 }
 
+#define MADE_AT ((void *)0x10000000)
+
+/* From its 16th byte on it sets up a frame and calls its second argument with the first one. */
+static const unsigned char code[] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+#ifdef __x86_64__
+	0x55, 0x48, 0x89, 0xe5, 0xff, 0xd6, 0x5d, 0xc3,
+#else
+	0xfd, 0x7b, 0xbf, 0xa9, 0xfd, 0x03, 0x00, 0x91, 0x20, 0x00, 0x3f, 0xd6, 0xfd, 0x7b, 0xc1, 0xa8, 0xc0, 0x03, 0x5f,
+	0xd6,
+#endif
+};
+
+int made(int flags)
+{
+	void *there = mmap(MADE_AT, sizeof(code), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	memcpy(there, code, sizeof(code));
+	mprotect(there, sizeof(code), PROT_READ | PROT_EXEC);
+	__builtin___clear_cache(there, (char *)there + sizeof(code));
+	return ((int (*)(int, int (*)(int)))((char *)there + 16))(flags, outer);
+}
+
 int main(int argc, char **argv)
 {
-	int made = 0;
+	int (*create)(int) = !strcmp(argv[1], "astray") ? astray : !strcmp(argv[1], "made") ? made : outer;
+	int worked = 0;
 
-	if (argc < 5)
-		return 2;
 	for (int i = 0; i < atoi(argv[3]); i++)
-		made += (strcmp(argv[1], "astray") ? outer : astray)(atoi(argv[2])) >= 0;
-	printf("%d\n", made);
+		worked += create(atoi(argv[2])) >= 0;
+	printf("%d\n", worked);
 	fflush(stdout);
 	if (!strcmp(argv[4], "stay"))
 		getchar();

@@ -11,7 +11,7 @@ import errno
 import itertools
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
@@ -22,6 +22,7 @@ from epolltop.proc.mountinfo import MountLists
 from epolltop.sources.bpf import wire
 from epolltop.symbols import elf
 from epolltop.symbols.demangle import plain_name
+from epolltop.symbols.perf_map import made_places
 from epolltop.symbols.stack_pool import NamedStack, StackPool
 from epolltop.text.safe import clipped, safe
 
@@ -104,27 +105,29 @@ class Stacks:
 
     def _frames(self, there: Code, addresses: Iterable[int], deadline: Deadline) -> dict[int, _NamedFrame]:
         """By address; addresses that are not code have none."""
-        by_mapping: dict[CodeMapping, list[int]] = {}
-        for address in addresses:
-            mapping = there.at(address)
-            if mapping is not None:
-                by_mapping.setdefault(mapping, []).append(address)
+        mapped = {address: mapping for address in addresses if (mapping := there.at(address))}
+        by_table: dict[CodeMapping | None, dict[int, int]] = {}
+        for address, mapping in mapped.items():
+            # One map has the names of all code that was made, by address.
+            table, position = (
+                (None, address) if mapping.is_made else (mapping, address - mapping.start + mapping.position)
+            )
+            by_table.setdefault(table, {})[address] = position
         frames = {}
-        for mapping, inside in by_mapping.items():
-            positions = {address: address - mapping.start + mapping.position for address in inside}
-            places = self._look_up(there, mapping, positions.values(), deadline)
+        for table, positions in by_table.items():
+            places = self._look_up(there, table, positions.values(), deadline)
             for address, position in positions.items():
-                frames[address] = _NamedFrame(mapping, places.get(position))
+                frames[address] = _NamedFrame(mapped[address], places.get(position))
         return frames
 
     def _look_up(
-        self, there: Code, mapping: CodeMapping, positions: Iterable[int], deadline: Deadline
+        self, there: Code, table: CodeMapping | None, positions: Collection[int], deadline: Deadline
     ) -> dict[int, elf.SymbolOffset | None]:
-        """The names in the mapped file; none if it is out of reach, or time is over."""
-        if not mapping.inode or deadline.is_over:
+        """The names in the mapped file, or in the map of made code; none if that is out of reach, or time is over."""
+        if deadline.is_over:
             return {}
         try:
-            file = there.open(mapping, deadline)
+            file = there.open(table, deadline) if table else there.open_perf_map(deadline)
         except OSError as error:
             self.may_read &= error.errno != errno.EPERM
             return {}
@@ -133,7 +136,8 @@ class Stacks:
             version = _File(about.st_dev, about.st_ino, about.st_ctime_ns)
             known = {at: self._places[version, at] for at in positions if (version, at) in self._places}
             unknown = set(positions) - known.keys()
-            found = elf.places(file, unknown, deadline) if unknown else {}
+            find = elf.places if table else made_places
+            found = find(file, unknown, deadline) if unknown else {}
         except OSError:
             return {}
         finally:
@@ -185,7 +189,8 @@ def _text(address: int, frame: _NamedFrame, texts: dict[int, str]) -> str:
 def _made_text(address: int, frame: _NamedFrame) -> str:
     """In FRAME_CHARS_MAX, with the end of a long name replaced by an ellipsis."""
     mapping, place = frame
-    module = f" ({clipped(safe(mapping.module), MODULE_CHARS_MAX)})" if mapping and mapping.module else ""
+    named = b"perf map" if place and mapping and mapping.is_made else mapping.module if mapping else b""
+    module = f" ({clipped(safe(named), MODULE_CHARS_MAX)})" if named else ""
     if place is None:
         return f"[{address:#x}]{module}"
     where = f"+{place.into:#x}{module}"
