@@ -98,7 +98,9 @@ def test_each_file_of_proc_is_read_by_one_module() -> None:
                 readers.setdefault(found[1], set()).add(module)
     assert {"stat", "status", "fdinfo", "maps"} <= readers.keys()
     assert {file: modules for file, modules in readers.items() if len(modules) > 1 and file != "fd"} == {}
-    assert readers["fd"] == {"proc/fd.py", "proc/procfs.py"}, "the number of descriptors is that of the directory"
+    assert readers["fd"] == {"proc/fd.py", "proc/process_facts.py"}, (
+        "the number of descriptors is that of the directory"
+    )
 
 
 def test_only_netlink_knows_pyroute2() -> None:

@@ -3,65 +3,28 @@
 Every read races with the process it is about. A process that is gone, or closed to us, is an answer (None, or nothing),
 never a crash. Only `Procfs.epoll_fds` tells the two apart, because its caller counts what it could not see. An error
 that is about us, such as having no descriptor left, is raised: an empty list would be a lie.
-
-Costs on Linux 6.18: 9 µs for /proc/PID/stat with its parsing, 2 µs for the number of descriptors, 45 µs for the facts
-that rarely change, 11 µs once for the one that never does.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from collections.abc import Collection
+from typing import NamedTuple
 
 from epolltop.model.process import Process, ProcessKey
 from epolltop.own_process.pace import Deadline
 from epolltop.own_process.users import Users
 from epolltop.proc.auxv import is_compat
-from epolltop.proc.cgroup import Cgroup, read_cgroup
-from epolltop.proc.cmdline import Command, Commands
-from epolltop.proc.fd import EpollFds, measure, read_epoll_fds, survivor
+from epolltop.proc.fd import EpollFds, measure, read_epoll_fds
 from epolltop.proc.fdinfo import Measured
 from epolltop.proc.ns import open_pid_namespace
-from epolltop.proc.reading import CLOSED, GONE, head, status_of
-from epolltop.proc.rlimits import fd_limit
+from epolltop.proc.process_facts import ProcessFacts, ReadSigns, no_signs
+from epolltop.proc.reading import CLOSED, GONE, status_of
 from epolltop.proc.schedstat import read_ran
 from epolltop.proc.stat import Stat, read_stat
 from epolltop.proc.status import ns_pids
 from epolltop.proc.syscall import PendingWait, read_wait
 from epolltop.proc.task import thread_ids, threads_of
-from epolltop.text.safe import safe
-
-# One per readable process and second, at the usual interval: a moved cgroup or a changed limit shows within ten.
-_REFRESH_CALLS = 10
-
-
-ReadSigns: TypeAlias = Callable[[str, int], tuple[str, ...] | None]
-
-
-def _no_signs(_root: str, _pid: int) -> None:
-    """Nobody asks for them."""
-
-
-@dataclass(slots=True)
-class _Static:
-    """Facts about one process that seldom change."""
-
-    comm: bytes
-    calls_left: int
-    name: str
-    command: Command
-    uid: int
-    cgroup: Cgroup
-    fd_limit: int | None
-    ns_pid: int | None
-    compat: bool
-    image: int
-    """Where the program's stack began, see `Stat.stack_start`."""
-    runtime_signs: tuple[str, ...] | None
-    is_loaded: bool
-    """The signs were read of a program that ran before: it has mapped its libraries."""
 
 
 class WaitingThread(NamedTuple):
@@ -77,7 +40,7 @@ class WaitingThread(NamedTuple):
 class Procfs:
     """A /proc tree, and what is remembered of it."""
 
-    def __init__(self, root: str = "/proc", users: Users | None = None, read_signs: ReadSigns = _no_signs) -> None:
+    def __init__(self, root: str = "/proc", users: Users | None = None, read_signs: ReadSigns = no_signs) -> None:
         """Has read nothing yet.
 
         Args:
@@ -86,14 +49,9 @@ class Procfs:
             read_signs: tells of a tree and a pid which runtimes its code has a sign of; asked twice a program.
         """
         self._root = root
-        self._read_signs = read_signs
         self.users = users or Users()
         """The names of its processes' users."""
-        self._static: dict[ProcessKey, _Static] = {}
-        self._commands = Commands(lambda pid, most: head(f"{root}/{pid}/cmdline", most), self._arguments_bytes)
-        # Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors. Nobody has none while asking.
-        own = status_of(f"{root}/self/fd")
-        self._size_counts = own is not None and own.st_size > 0
+        self._facts = ProcessFacts(root, self.users, read_signs)
 
     @property
     def root(self) -> str:
@@ -162,50 +120,8 @@ class Procfs:
         return False
 
     def process(self, key: ProcessKey, *, is_shown: bool = False) -> Process | None:
-        """Facts about a process: 12 µs, every tenth time 60, the first time 70.
-
-        Name, parent and number of descriptors are read each time. Command, user, cgroup and limit are read again
-        after an exec that changed the name, and every tenth call. Both uid and user are the effective ones.
-
-        Args:
-            key: a start of 0 accepts any process with that pid; the key of the answer has the start that was found.
-            is_shown: whether somebody looks at it. Then the command line is read as well, because programs rewrite it
-                to say what they do.
-
-        Returns:
-            None if the process is gone, or its pid now belongs to another one.
-        """
-        stat = read_stat(self._root, key.pid)
-        if stat is None or key.start not in (0, stat.start):
-            return None
-        key = ProcessKey(key.pid, stat.start)
-        static = self._static.get(key)
-        if static is None or static.calls_left == 0 or static.comm != stat.comm:
-            static = self._read_static(key.pid, stat, static)
-            if static is None:
-                return None
-            self._static[key] = static
-        elif is_shown:
-            static.command = self._commands.read(key)
-        static.calls_left -= 1
-        return Process(
-            key,
-            stat.ppid,
-            static.name,
-            static.command.text or f"[{static.name}]",
-            static.uid,
-            self.users.name(static.uid),
-            static.cgroup.path,
-            self._fd_count(key.pid, stat),
-            static.fd_limit,
-            static.cgroup.container,
-            static.ns_pid,
-            static.compat,
-            static.command.octets,
-            static.command.truncated,
-            stat.threads,
-            static.runtime_signs,
-        )
+        """Facts about a process, see `ProcessFacts.read`."""
+        return self._facts.read(key, is_shown=is_shown)
 
     def waiting_thread(self, pid: int, tid: int) -> WaitingThread | None:
         """A thread of a process, if it sleeps in a wait on an instance; 12 µs, and 9 more if it does."""
@@ -245,9 +161,7 @@ class Procfs:
 
     def forget(self, alive: Collection[ProcessKey]) -> None:
         """Drops what is cached about all other processes. Pass a set or a mapping: it is searched once an entry."""
-        for key in [key for key in self._static if key not in alive]:
-            del self._static[key]
-        self._commands.forget(alive)
+        self._facts.forget(alive)
 
     def epoll_fds(self, pid: int, deadline: Deadline | None = None) -> EpollFds:
         """Which descriptors of a process are epoll instances; none if it is gone.
@@ -279,53 +193,6 @@ class Procfs:
         """
         try:
             return measure(self._root, pid, fd)
-        except CLOSED:
-            return None
-
-    def _read_static(self, pid: int, stat: Stat, before: _Static | None) -> _Static | None:
-        directory = status_of(f"{self._root}/{pid}")
-        if directory is None:
-            return None
-        uid = directory.st_uid
-        goes_on = before is not None and (before.image, before.comm) == (stat.stack_start, stat.comm)
-        return _Static(
-            comm=stat.comm,
-            # Processes found at the same moment (all, in the first scan) are not read again at the same moment.
-            calls_left=_REFRESH_CALLS if before else 1 + pid % _REFRESH_CALLS,
-            name=safe(stat.comm),
-            command=self._commands.read(ProcessKey(pid, stat.start)),
-            uid=uid,
-            cgroup=read_cgroup(self._root, pid),
-            fd_limit=fd_limit(self._root, pid),
-            # A process stays in its namespace for life.
-            ns_pid=before.ns_pid if before else next(reversed(self.ns_pids(pid)), None),
-            compat=is_compat(self._root, pid),
-            image=stat.stack_start,
-            runtime_signs=self._signs(pid, before if goes_on else None),
-            is_loaded=goes_on,
-        )
-
-    def _signs(self, pid: int, before: _Static | None) -> tuple[str, ...] | None:
-        """Read twice: Python's selectors try an instance out while it starts, before it maps asyncio.
-
-        Read again, too, if they could not be read.
-        """
-        known = before.runtime_signs if before else None
-        if before and known is not None and before.is_loaded:
-            return known
-        found = self._read_signs(self._root, pid)
-        return known if found is None else found
-
-    def _arguments_bytes(self, pid: int) -> int | None:
-        """Length of a command line; None if the kernel does not say."""
-        stat = read_stat(self._root, pid)
-        return stat.arguments_bytes if stat else None
-
-    def _fd_count(self, pid: int, stat: Stat) -> int | None:
-        try:
-            thread = survivor(self._root, pid) if stat.is_survived else None
-            path = f"{self._root}/{thread or pid}/fd"
-            return os.stat(path).st_size if self._size_counts else len(os.listdir(path))
         except CLOSED:
             return None
 
