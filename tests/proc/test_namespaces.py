@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from tests.kernel.namespaces import FOREIGN_PROC, OWN_PROC, OWN_USERS, Contained
 from tests.waiting import eventually
 from tests.workloads.client import Actor
 
-from .test_procfs import Tree
+from .proc_tree import Tree
 
 ID = "3f2a81d09c" * 6 + "0d4c"
 
@@ -259,11 +258,6 @@ def test_what_hidepid_hides_is_said(how: str) -> None:
 
 
 # The translation alone.
-
-
-@pytest.fixture(name="tree")
-def _tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path)
 
 
 def test_equal_numbers_in_two_namespaces_are_not_the_same_process(tree: Tree) -> None:

@@ -18,7 +18,7 @@ from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
 from epolltop.sources import process_cache as facts
 from epolltop.sources.process_cache import Facts
-from tests.proc.test_procfs import LONG, LONG_FD, LONG_LIST, Tree, child
+from tests.proc.proc_tree import LONG, LONG_FD, LONG_LIST, Tree, child
 
 KEYS = dict.fromkeys(ProcessKey(pid, 500) for pid in range(1, 8))
 
