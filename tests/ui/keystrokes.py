@@ -6,7 +6,7 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from textual.keys import _character_to_key
 
-from .test_app import Screen
+from .app_on_screen import Screen
 
 
 def typed(key: str) -> events.Key:

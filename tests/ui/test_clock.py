@@ -25,7 +25,7 @@ from tests.support.fake_source import Task, batch_of
 from tests.support.recordings import write
 from tests.support.records import NOW_NS, SECOND_NS, WALL_NS
 
-from .test_app import EXPORTS
+from .app_on_screen import EXPORTS
 
 pytestmark = pytest.mark.usefixtures("utc")
 

@@ -13,7 +13,7 @@ from textual.worker import WorkerFailed
 
 from epolltop.ui.app import EpolltopApp
 
-from .test_app import Screen, on_screen
+from .app_on_screen import Screen, on_screen
 
 
 def divide() -> None:

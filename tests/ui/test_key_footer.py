@@ -6,7 +6,7 @@ import gc
 
 from textual.widgets._footer import FooterKey
 
-from .test_app import on_screen
+from .app_on_screen import on_screen
 
 VIEWS = 10
 

@@ -20,8 +20,8 @@ from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.support.fake_source import Task, batch_of, file_of
 from tests.support.records import NOW_NS, event
 
+from .app_on_screen import ALL, NGINX, NODE, REDIS, Screen, on_screen
 from .keystrokes import at_once
-from .test_app import ALL, NGINX, NODE, REDIS, Screen, on_screen
 
 BORN = event(time_ns=NOW_NS, created_ns=NOW_NS, since_ns=NOW_NS, file=9, pid=42)
 pytestmark = pytest.mark.usefixtures("in_a_directory_of_its_own")

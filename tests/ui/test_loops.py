@@ -10,7 +10,7 @@ from epolltop.model.source import Probe
 from tests.support.fake_source import Task, batch_of, file_of
 from tests.support.records import NOW_NS, SECOND_NS, buckets, loop, turn
 
-from .test_app import on_screen
+from .app_on_screen import on_screen
 
 MS = 1_000_000
 WORKER = Task(42, "nginx", "nginx: worker process", open=1)

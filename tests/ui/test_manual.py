@@ -13,7 +13,7 @@ from epolltop.text.glyphs import in_ascii
 from epolltop.ui.dialogs.manual import Manual, page
 from tests.docs.pages import section
 
-from .test_app import Screen, on_screen
+from .app_on_screen import Screen, on_screen
 
 NAMES = ("epoll_create", "epoll_create1", "files_free", "epoll_found", "epoll_gone")
 

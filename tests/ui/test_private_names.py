@@ -26,7 +26,7 @@ from epolltop.ui.terminal.driver import leaves_by
 from epolltop.ui.terminal.private_names import LOST, NAMES, PrivateName, as_known, changed
 from tests.support.fake_source import Task, batch_of
 
-from .test_app import on_screen
+from .app_on_screen import on_screen
 
 ROOMS = Path(epolltop.ui.__path__[0])
 TERMINAL = ROOMS / "terminal"

@@ -17,8 +17,8 @@ from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.support.fake_source import batch_of
 
+from .app_on_screen import ALL, NGINX, on_screen
 from .keystrokes import at_once, click, pasted, sent, typed
-from .test_app import ALL, NGINX, on_screen
 from .test_keys import BORN, crumbs, exported, rows
 
 pytestmark = pytest.mark.usefixtures("in_a_directory_of_its_own")

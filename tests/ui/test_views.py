@@ -55,7 +55,7 @@ def test_a_further_view_is_a_declaration() -> None:
 
 
 async def look_at_users() -> None:
-    from tests.ui.test_app import on_screen
+    from tests.ui.app_on_screen import on_screen
 
     tasks = Task(1, user="ann", open=3), Task(2, user="ann"), Task(3, user="bob", open=9)
     async with on_screen(batch_of(*tasks)) as screen:

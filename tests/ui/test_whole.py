@@ -7,7 +7,7 @@ from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.ui.dialogs.whole_row import whole
 from tests.support.rows import instance, process_row, snapshot
 
-from .test_app import on_screen
+from .app_on_screen import on_screen
 
 LONG = "java -cp " + ":".join(f"/opt/a/{number}.jar" for number in range(900)) + " main.Class"
 
