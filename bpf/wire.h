@@ -132,6 +132,20 @@ struct turn {
 	char comm[COMM_LEN];	/* after the last wait that was no immediate return */
 };
 
+/* A thread that is away from its instance for long, through an iterator. */
+struct late {
+	struct loop loop;
+	u64 returned_ns;	/* since when it is away */
+	u64 time_ns;		/* when it was looked at */
+	u64 argument;		/* of its system call, the first one */
+	s32 number;		/* of its system call; below 0: it is in none */
+	u32 state;		/* as the kernel has it; 0: it can run */
+	u8 on_cpu;
+	u8 throttled;
+	u8 compat;		/* the number is one of 32-bit calls */
+	u8 pad[5];
+};
+
 /* The longest times of one tick of user space. */
 struct maxima {
 	u64 tick;

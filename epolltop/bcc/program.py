@@ -89,7 +89,7 @@ class Program:
         self._bcc = bcc
         self._lib = bcc.lib
         self._links: list[int] = []
-        self._begun: io.FileIO | None = None  # the last pass of an iterator
+        self._begun: dict[str, io.FileIO] = {}  # the last pass of each iterator
         self._tracepoints: dict[str, int] = {}
         self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
         if not is_open(0):
@@ -241,8 +241,8 @@ class Program:
             descriptor = lib.bcc_iter_create(link)
             if descriptor < 0:
                 raise OSError(ctypes.get_errno(), f"{program}: cannot start the iterator")
-            self._begun = io.FileIO(descriptor)
-            return self._begun
+            begun = self._begun[program] = io.FileIO(descriptor)
+            return begun
 
         return begin
 
@@ -282,8 +282,8 @@ class Program:
     def close(self) -> None:
         """Detaches everything and frees the maps. Close the buffers first."""
         self.detach_all()
-        if self._begun is not None:
-            self._begun.close()
+        for begun in self._begun.values():
+            begun.close()
         while self._links:  # BCC does not know of these
             os.close(self._links.pop())
         with silenced():

@@ -15,11 +15,12 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta
 
-from epolltop.model.bounds import USERS_MAX, Name, Nanoseconds
+from epolltop.model.bounds import LATE_LOOKS_MAX, USERS_MAX, Name, Nanoseconds
 from epolltop.model.counts import Counts, Totals
 from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey
 from epolltop.model.event import Event
 from epolltop.model.holding import Census
+from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.source import Source
@@ -69,6 +70,8 @@ class Batch:
     """Of those loops, as far as they are measured. A source may have what iterates over their members instead."""
     turns: Mapping[LoopKey, Turn] = field(default_factory=dict)
     """Of threads that wait or waited: where each is now."""
+    late: Annotated[Mapping[LoopKey, LateLook], Meta(max_length=LATE_LOOKS_MAX)] = field(default_factory=dict)
+    """Of loops that are late, or were: the last look at each."""
     ctl: Mapping[CtlKey, CtlCounts] = _table(CtlCounts, attrgetter("process"))
     ctl_errors: Mapping[CtlErrorKey, CtlErrors] = _table(CtlErrors, attrgetter("process"))
     totals: Totals = field(default_factory=Totals)

@@ -39,6 +39,8 @@ TARGET_CHARS_MAX, INTEREST_CHARS_MAX = 1 << 14, 1 << 20
 """Of the name of a target, once it is safe: a path has 4,096 bytes. Of all names in one interest list."""
 DETAILS_MAX = 16
 """Facts about one target; six in practice."""
+LATE_LOOKS_MAX = 1000
+"""Loops of which the last look is kept that was taken while they were late."""
 USERS_MAX = 4096
 """Users without a process that are named in one tick."""
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from epolltop.model.event import instance_id
 from epolltop.model.histogram import Histogram
+from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.rates import Counted
 
@@ -75,6 +76,8 @@ class LoopRow(NamedTuple):
     """Another thread waits on the instance, or did in the window: how long this one is away tells nothing then."""
     unattended_since_ns: int | None = None
     """Of a shared instance, since when none of its threads waits; None while one does."""
+    late: LateLook | None = None
+    """The last look at it while it was late."""
 
     @property
     def instance(self) -> str | None:
@@ -87,6 +90,12 @@ class LoopRow(NamedTuple):
         counted = self.did.counted
         waits, unmeasured = counted.per_s("waits"), counted.per_s("unmeasured")
         return max(2, round(waits / max(waits - unmeasured, 1))) if unmeasured else 1
+
+    @property
+    def late_now(self) -> LateLook | None:
+        """The look of the present time away; None if the loop is not late, or was not looked at."""
+        is_now = self.late and self.turn and self.turn.returned_ns == self.late.returned_ns
+        return self.late if is_now else None
 
     @property
     def is_waiting(self) -> bool | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from epolltop.model.batch import Batch
 from epolltop.model.instance import Instance
+from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.loop_times import NO_TIMES, RisenActivity, Span
@@ -56,6 +57,7 @@ class Loops:
         self._changes = 0
         self._changed: dict[ProcessKey, int] = {}  # the last change of each process
         self._since_ns = 0
+        self._late: Mapping[LoopKey, LateLook] = {}
 
     def apply(
         self,
@@ -80,6 +82,9 @@ class Loops:
         self._totals.apply(batch, rises)
         self._follow_turns(batch)
         self._keep(batch)
+        looked = {key for key, _ in self._late.items() ^ batch.late.items()}
+        self._note({key.process for key in looked})
+        self._late = batch.late
         self._loops = batch.loops
         self.known = LoopsMark(batch.now_ns, self._totals.counts, self._totals.times, batch.turns)
         self._since_ns = batch.since_ns
@@ -243,6 +248,7 @@ class Loops:
             turn,
             turn is None and alive and _thread(key) in self._threads,
             *(look.attended.get(key, _ALONE) if look.attended else _ALONE),
+            self._late.get(key),
         )
 
     def _name(self, key: LoopKey) -> str:

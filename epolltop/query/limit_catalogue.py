@@ -155,6 +155,12 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.WAITS_CUT: CatalogueEntry(
         "warn", f"there are more threads than one look at waits can take: {_AS_LAST_KNOWN}"
     ),
+    limits.LATE_UNSEEN: CatalogueEntry(
+        "info", lambda limit: f"what a late loop does is not known: {limit.text('refused')}"
+    ),
+    limits.LATE_CUT: CatalogueEntry(
+        "info", lambda limit: f"what {plural(limit.number('loops'), 'late loop')} do is not known: there are too many"
+    ),
     limits.STEPPED_DOWN: CatalogueEntry("warn", _stepped_down, "--budget PERCENT"),
     limits.PREEMPTED: CatalogueEntry(
         "warn",

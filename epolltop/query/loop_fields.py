@@ -14,6 +14,7 @@ from epolltop.model.loop_row import Activity
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field
 from epolltop.query.instant import seconds_since
+from epolltop.query.late_of import briefly
 from epolltop.query.loop_of import (
     LoopOf,
     away_s,
@@ -151,6 +152,10 @@ def _any_shared(snapshot: Snapshot) -> bool:
     return any(loop.shared for row in snapshot.processes for loop in row.loops)
 
 
+def _any_late(snapshot: Snapshot) -> bool:
+    return any(loop.late_now for row in snapshot.processes for loop in row.loops)
+
+
 def _counter(id: str, title: str, help: str, *, in_json: bool = True) -> Field[LoopOf]:
     return Field(id, title, 7, "count", lambda row, _: row.total(id), help, observed=id, shown=False, in_json=in_json)
 
@@ -187,6 +192,11 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
           "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s),
           severity=lambda row, snapshot: LAG_S.of(_lag_s(row, snapshot))),
+    Field("doing", "DOING", 18, "text", lambda row, _: briefly(row.loop.late_now) if row.loop.late_now else None,
+          "What the thread does that has been away for long: on_cpu, runnable, throttled, page_fault, stopped, or "
+          "blocked, in which system call, of what; tables have the column only if a loop is late.",
+          text=lambda row, _: briefly(row.loop.late_now) if row.loop.late_now else NOT_APPLICABLE,
+          worth=_any_late, spare=1, in_json=False),
     Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.did.away,
           f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
           text=_median_and_high(lambda times: times.away), kind="histogram", worth=_are_counted,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.instant import utc
+from epolltop.query.late_of import next_command
 from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.loop_of import LoopOf
-from epolltop.query.member import Member, Structure, within
+from epolltop.query.member import Form, Member, Structure, within
 
 
 def _counter(name: str, help: str, of: str) -> Member[LoopOf]:
@@ -28,6 +30,34 @@ def _exact(row: LoopOf, snapshot: Snapshot) -> bool:
     return snapshot.source.sees("waits") and not row.process.lacking and row.loop.sampled == 1
 
 
+def _late(row: LoopOf, snapshot: Snapshot) -> dict[str, Any] | None:
+    return LATE.written(row, snapshot) if row.loop.late else None
+
+
+def _of_look(name: str, form: Form, help: str, get: Callable[[LateLook], Any], **shape: Any) -> Member[LoopOf]:
+    return Member(name, form, help, lambda row, _: get(row.loop.late) if row.loop.late else None, **shape)
+
+
+LATE: Structure[LoopOf] = Structure("late", (
+    Member("at", "time", "When its thread was looked at.",
+           lambda row, snapshot: utc(row.loop.late and row.loop.late.at_ns, snapshot), known=True),
+    _of_look("away_s", "number", "How long it had been away then.",
+             lambda late: (late.at_ns - late.returned_ns) / 1e9, known=True),
+    Member("now", "truth", "Whether it is away still, without a wait in between.",
+           lambda row, _: row.loop.late_now is not None, known=True),
+    _of_look("doing", "text", "What the thread did: it ran (`on_cpu`), waited for a CPU (`runnable`) or for CPU time "
+             "of its control group (`throttled`), slept in a system call (`blocked`) or outside of one "
+             "(`page_fault`), or was `stopped`.", lambda late: late.doing.word, known=True,
+             choices=tuple(doing.word for doing in Doing)),
+    _of_look("call", "text", "The system call that it was in; `null`: in none, or that is not known.",
+             lambda late: late.call),
+    _of_look("fd", "integer", "The descriptor that the call is about.", lambda late: late.fd, signed=True),
+    _of_look("target_kind", "text", "What that is for, as `kind` of a watch; `null`: it could not be seen.",
+             lambda late: late.target and late.target.kind.word),
+    _of_look("target", "text", "Its name, as `target` of a watch.", lambda late: late.target and late.target.text),
+    Member("command", "text", "A command that shows what the program does in its own terms; `null`: none is known.",
+           lambda row, _: next_command(row)),
+))  # fmt: skip
 TIMEOUTS: Structure[LoopOf] = Structure("timeouts", (
     _counter("zero", "Waits that asked not to wait at all.", "zero_timeouts"),
     _counter("finite", "Waits with another timeout.", "finite_timeouts"),
@@ -46,6 +76,8 @@ LOOP: Structure[LoopOf] = Structure("loop", (
            lambda row, snapshot: utc(row.loop.waiting_since_ns, snapshot)),
     Member("away_since", "time", "When the thread came back from its last wait, if it has been away since.",
            lambda row, snapshot: utc(row.loop.turn.returned_ns if row.loop.turn else None, snapshot)),
+    Member("late", LATE, "The last look at it while it was away for long; absent: there was none.", _late,
+           optional=True),
     Member("exact", "truth", "Whether its counts are exact, those in histograms too. If not, they are lower bounds.",
            _exact, known=True),
     Member("sampled", "integer", "1: each wait of the window is in the histograms; n: about one of n. All are counted.",

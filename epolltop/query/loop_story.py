@@ -8,6 +8,7 @@ from epolltop.model.histogram import Histogram
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.instant import seconds_since
 from epolltop.query.interest_story import interest_lines
+from epolltop.query.late_of import did, next_command
 from epolltop.query.loop_of import LoopOf, busy, errors, saw_entry, unattended_s
 from epolltop.query.story import StoryLine
 from epolltop.text.glyphs import bar
@@ -26,6 +27,7 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield "thread", f"{row.loop.key.tid} ({row.thread}) of {row.process.command or row.process.name}"
     yield "instance", row.loop.instance or "not known, or no longer open"
     yield "now", "; ".join(_now(row, snapshot))
+    yield from _late(row, snapshot)
     if not snapshot.source.sees("waits"):
         yield from _watches(row)
         return
@@ -54,9 +56,23 @@ def _now(row: LoopOf, snapshot: Snapshot) -> Iterator[str]:
         yield _waiting(row, snapshot)
     else:
         yield f"away for {_since(loop.turn.returned_ns, snapshot)}"
+        if loop.late_now:
+            yield did(loop.late_now)
     if loop.shared:
         nobody_s = unattended_s(loop, snapshot)
         yield "several threads wait on the instance" + (f", none of them for {duration(nobody_s)}" if nobody_s else "")
+
+
+def _late(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
+    """What tells more of a time away that is long, or was."""
+    late = row.loop.late
+    if late is None:
+        return
+    if row.loop.late_now is None:
+        away = at_least(duration((late.at_ns - late.returned_ns) / 1e9))
+        yield "was late", f"away for {away} at {timestamp(snapshot.wall_of(late.at_ns))}; {did(late)} then"
+    if command := next_command(row):
+        yield "look with", command
 
 
 def _waiting(row: LoopOf, snapshot: Snapshot) -> str:

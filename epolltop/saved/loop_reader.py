@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from epolltop.model.histogram import Histogram
+from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, LoopCounts, LoopKey, Turn, WaitCall
 from epolltop.model.loop_row import KnownActivity, LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted
+from epolltop.model.watch import Target, TargetKind
 from epolltop.query.loop_members import LOOP, TIMEOUTS
 from epolltop.query.loop_of import ERRORS
 from epolltop.saved.read_back import read_back, told
@@ -52,6 +54,7 @@ def _loop(loop: Written, key: LoopKey, since_ns: int | None, document: Written, 
         shared=bool(loop.shared),
         unattended_since_ns=now_ns - round(loop.unattended_s * 1e9) if loop.unattended_s else None,
     )
+    made = made._replace(late=_late(loop, turn, clocks))
     window_ns, observed_ns = round(document.window_s * 1e9), round(document.observed_s * 1e9)
     away_ns = round(window_ns * (loop.busy or 0.0))
     total = read_back(
@@ -108,6 +111,25 @@ def _turn(loop: Written, clocks: TwoClocks) -> Turn | None:
         maxevents=loop.maxevents or 0,
         call=_CALLS.get(loop.call or "", WaitCall.UNKNOWN),
         name=printable(loop.thread or ""),
+    )
+
+
+def _late(loop: Written, turn: Turn | None, clocks: TwoClocks) -> LateLook | None:
+    late = loop.late
+    if late is None:
+        return None
+    at_ns = clocks.boot_ns_at(late.at)
+    target = None
+    if late.target is not None:
+        kind = TargetKind.__members__.get((late.target_kind or "").upper(), TargetKind.OTHER)
+        target = Target(kind, printable(late.target))
+    return LateLook(
+        returned_ns=turn.returned_ns if late.now and turn else at_ns - _ns(late.away_s),
+        at_ns=at_ns,
+        doing=Doing.__members__.get(late.doing.upper(), Doing.UNKNOWN),
+        call=None if late.call is None else printable(late.call),
+        fd=late.fd,
+        target=target,
     )
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from epolltop.model.bounds import INTEREST_CHARS_MAX
 from epolltop.model.holding import Descriptor
 from epolltop.model.socket import NamespaceSockets
-from epolltop.model.watch import NOT_SEEN, InterestList, Watch
+from epolltop.model.watch import NOT_SEEN, InterestList, Target, Watch
 from epolltop.own_process.pace import Deadline
 from epolltop.proc import kcmp
 from epolltop.proc.ends import EndFinder, Ends
 from epolltop.proc.fd import link_of, protocol_of, survivor
+from epolltop.proc.interest_lines import InterestLine
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import CLOSED
+from epolltop.proc.target import open_target
 from epolltop.sources.namespace_sockets import ByNetlink, sockets_by_netlink, sockets_of
 from epolltop.sources.sightings import IsTarget, Observer, Sighting
 from epolltop.sources.target_names import links_to_find, named
+
+Key = TypeVar("Key")
 
 TABLES_MAX = 8
 """Processes that hold one instance, in whose tables targets are looked for."""
@@ -89,13 +93,37 @@ class InterestLists:
                 break
             if found := self._look(holders, deadline):
                 looked[file] = found
+        return self._tell(looked, within_s, deadline)
+
+    def targets(self, of: Mapping[Key, tuple[int, Descriptor]], within_s: float) -> dict[Key, Target]:
+        """What descriptors are for now.
+
+        Args:
+            of: a thread, and a descriptor in its table, by whatever they are known by.
+            within_s: time for all of it.
+
+        Returns:
+            Those that could be seen.
+        """
+        deadline = Deadline(within_s)
+        looked: dict[Key, _Inspected] = {}
+        for key, (thread, (process, fd)) in of.items():
+            seen = None if deadline.is_over else open_target(self._root, thread, fd)
+            if seen:
+                inode, device = (seen.type.inode, seen.type.device) if seen.type else (None, None)
+                sighting = Sighting(InterestLine(fd, 0, 0, inode, device, 0), table=thread, seen=seen)
+                looked[key] = _Inspected(process.pid, (sighting,), 1)
+        told = self._tell(looked, within_s, deadline)
+        return {key: each.watches[0].target for key, each in told.items()}
+
+    def _tell(self, looked: Mapping[Key, _Inspected], within_s: float, deadline: Deadline) -> dict[Key, InterestList]:
         share_s = within_s / _SHARE
         wanted = ((each.pid, each.sockets) for each in looked.values())
         sockets = sockets_of(self._root, wanted, Deadline(share_s), self._by_netlink)
-        of_all = [(file, each, sockets.get(each.pid, _NO_SOCKETS)) for file, each in looked.items()]
+        of_all = [(key, each, sockets.get(each.pid, _NO_SOCKETS)) for key, each in looked.items()]
         links = {link for _, each, known in of_all for link in links_to_find(each.sightings, known)}
         ends = self._ends.ends(links, Deadline(share_s))
-        return {file: self._told(each, known, ends, deadline) for file, each, known in of_all}
+        return {key: self._told(each, known, ends, deadline) for key, each, known in of_all}
 
     def _look(self, holders: Sequence[Descriptor], deadline: Deadline) -> _Inspected | None:
         for process, fd in holders:

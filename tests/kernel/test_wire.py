@@ -34,6 +34,7 @@ LAYOUTS = {
     "loop": loop_wire.LOOP,
     "loop_counts": loop_wire.LOOP_COUNTS,
     "turn": loop_wire.TURN,
+    "late": loop_wire.LATE,
     "maxima": loop_wire.MAXIMA,
     **{part.name: part.layout for probe in PROBES for table in probe.tables for part in (table.key, table.value)},
 }
@@ -215,6 +216,14 @@ def test_a_failure_and_a_release_have_no_descriptor(compiled: dict[str, type[cty
     assert (released.argument, released.lifetime_ns) == (None, None)
     delayed = wire.decode_event(_filled(structure, kind=3, ret=0, syscall=0, flags=2, uid=2**32 - 1, comm=b""))
     assert (delayed.by_kernel, delayed.by_census, delayed.uid, delayed.name) == (False, True, None, "")
+
+
+def test_late_threads_are_read_member_by_member(compiled: dict[str, type[ctypes.Structure]]) -> None:
+    raw = _filled(compiled["late"], number=-1, on_cpu=1, throttled=2, compat=3)
+    (read,) = loop_wire.late(raw)
+    members = {name: _member(raw, compiled["late"], name) for name in read._fields if name != "key"}
+    assert read._asdict() == {"key": loop_wire.loop_key(raw[: loop_wire.LOOP.size]), **members}
+    assert len(set(members.values())) == len(members)
 
 
 def test_the_words_of_the_header_are_those_of_the_model() -> None:

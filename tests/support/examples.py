@@ -8,11 +8,13 @@ from epolltop.model import limits
 from epolltop.model.counts import Totals
 from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.histogram import Histogram
+from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import WaitCall
 from epolltop.model.process_row import Growth
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
+from epolltop.model.watch import Target, TargetKind
 from tests.support.records import NOW_NS, SECOND_NS, event, source, turn
 from tests.support.rows import instance, loop_row, process_row, snapshot
 
@@ -20,6 +22,7 @@ STACK = ("epoll_create1+0xb (libc.so.6)", r"leaky|_function\x1b+0x1c (a lib.so)"
 SHARED = instance(0xFFFF888101234500, holders=((42, (8, 9)), (77, (5,))), watches=3)._replace(stack=STACK)
 OLD = instance(0xFFFF888101234600, holders=((42, (4,)),), found=True, syscall=Syscall.UNKNOWN, argument=None)
 SIZED = instance(0xFFFF888101234700, holders=((77, (6,)),), age_s=0.00025, syscall=Syscall.EPOLL_CREATE, argument=1024)
+HOSTILE_PIPE = Target(TargetKind.PIPE, r"pipe:[9] ← =io\x1b| 9/4")
 LOOPS = (
     loop_row(OLD, thread="nginx"),
     loop_row(
@@ -33,6 +36,7 @@ LOOPS = (
         bad_descriptor=3,
         waited_ns=930_000_000,
         was_away_ns=60_000_000,
+        late=LateLook(NOW_NS - SECOND_NS // 4, NOW_NS - SECOND_NS // 8, Doing.BLOCKED, "read", 7, HOSTILE_PIPE),
     ),
     loop_row(SHARED, tid=44, thread="", shared=True, turn=None, waiting=Histogram((), 0), away=Histogram((), 0)),
 )

@@ -26,6 +26,7 @@ from epolltop.model import limits
 from epolltop.model.batch import Batch
 from epolltop.model.counts import Totals
 from epolltop.model.holding import Census, Holding
+from epolltop.model.late_look import LATE_NS
 from epolltop.model.limits import Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Source
@@ -41,6 +42,7 @@ from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.held_places import HeldPlaces
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
+from epolltop.sources.bpf.late_loops import LateLoops
 from epolltop.sources.bpf.live_instance_map import LiveInstanceMap
 from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
 from epolltop.sources.bpf.probes.spec import ProbeSpec
@@ -73,6 +75,7 @@ class BpfSource:
         stacks: bool = False,
         compat: bool = False,
         budget: float | None = None,
+        late_ns: int = LATE_NS,
         ladders: Ladders = ALL,
         sizes: Sizes = SIZES,
     ) -> None:
@@ -84,11 +87,13 @@ class BpfSource:
             stacks: take the user stack of each creation; where that cannot be, a limit says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
+            late_ns: from when on a loop is looked at, because it is away for long.
             ladders: other rungs than all, to try each on a kernel that has better ones.
             sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
         self._compat = compat
         self._budget = budget
+        self._late_ns = late_ns
         self._include_self = include_self
         self._ladders = ladders
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
@@ -97,7 +102,8 @@ class BpfSource:
         self._procfs = Procfs(read_signs=RuntimeSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._places = HeldPlaces()
-        self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._places.file))
+        self._lists = InterestLists(self._procfs, instance_of=self._places.file)
+        self._interest = PacedInterest(self._lists)
         self._program: Program | None = None
         self.needs = polling(stacks=stacks)
         """Capabilities without which `poll` and `close` lack something."""
@@ -142,6 +148,11 @@ class BpfSource:
             if probe not in unhooked
             for reader in self._readers(program, probe)
         ]
+        self._late = (
+            LateLoops(program, self._procfs, self._lists.targets, self._late_ns)
+            if self._attachments.traces(epoll_wait.PROBE.name)
+            else None
+        )
         self._sampling = SamplingControl(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
         self._live_instances = LiveInstanceMap(program, self._sizes.live_instances)
@@ -229,6 +240,7 @@ class BpfSource:
             users=self._procfs.users.names(gone),
             watches={file: each.watches for file, each in measured.items()},
             interest=interest,
+            late=self._late.look(tables["turns"], at_ns) if self._late else {},
             **tables,
         )
         self._untold, self._uncounted = (), None
@@ -252,6 +264,7 @@ class BpfSource:
         unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
         unseen += itertools.chain.from_iterable(table.limits() for _, table in self._tables)
         unseen += self._sampling.limits
+        unseen += self._late.limits() if self._late else ()
         unseen += self._no_stacks
         if self._stacks and not self._stacks.may_read:
             unseen.append(Limit(limits.STACKS_UNNAMED))
@@ -288,7 +301,7 @@ class BpfSource:
             | self._sizes.defines()
             | {name: 1 for name, wanted in asked.items() if wanted}
             | ({} if up is None else {"PID_NAMESPACE_UP": up})
-            | {"OWN_TGID": self._procfs.own_pid() or 0}
+            | {"LATE_NS": self._late_ns, "OWN_TGID": self._procfs.own_pid() or 0}
         )
 
 

@@ -21,6 +21,8 @@ _OFFSETS: _Members = {
     "TASK_FLAGS": ("task_struct", "flags"),
     "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
     "TASK_MM": ("task_struct", "mm"),
+    "TASK_ON_CPU": ("task_struct", "on_cpu"),
+    "TASK_PID": ("task_struct", "pid"),
     "TASK_REAL_PARENT": ("task_struct", "real_parent"),
     "TASK_STACK": ("task_struct", "stack"),
     "TASK_SE": ("task_struct", "se"),
@@ -48,6 +50,16 @@ _IO_URING: _Members = {
     "IO_EPOLL_FD": ("io_epoll", "fd"),
 }
 """All since Linux 6.0, if it was built with io_uring."""
+_STATES: tuple[_Members, ...] = (
+    {"TASK_STATE": ("task_struct", "__state")},
+    {"TASK_STATE": ("task_struct", "state")},  # before Linux 5.14
+)
+_THROTTLING: tuple[_Members, ...] = (
+    {"TASK_THROTTLED": ("task_struct", "throttled")},
+    # Before Linux 6.18.
+    {"SE_CFS_RQ": ("sched_entity", "cfs_rq"), "CFS_RQ_THROTTLE_COUNT": ("cfs_rq", "throttle_count")},
+)
+"""None of these if it was built without limits of CPU time."""
 _SIZES = {"PT_REGS_SIZE": "pt_regs", "UPID_SIZE": "upid"}
 
 
@@ -68,8 +80,8 @@ def layout() -> dict[str, int]:
         constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
     except LookupError as error:
         raise SourceUnavailable("kernel_layout", {"said": str(error.args[0])}) from None
-    with contextlib.suppress(LookupError):
-        constants |= btf.offsets(_IO_URING)
+    for either in ((_IO_URING,), _STATES, _THROTTLING):
+        constants |= _first_known(btf, either)
     for name, (_, into) in THIS.registers.items():
         constants[name] += into
     constants |= THIS.constants
@@ -83,3 +95,11 @@ def layout() -> dict[str, int]:
         # THREAD_SIZE of x86-64 and arm64, but for kernels built with KASAN; the calibration finds out if it is not.
         constants["KERNEL_STACK_SIZE"] = max(16384, os.sysconf("SC_PAGE_SIZE"))
     return constants
+
+
+def _first_known(btf: Btf, either: tuple[_Members, ...]) -> dict[str, int]:
+    """The offsets of the first members that this kernel has; none if it has none of them."""
+    for members in either:
+        with contextlib.suppress(LookupError):
+            return btf.offsets(members)
+    return {}

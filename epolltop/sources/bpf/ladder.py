@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from epolltop.bcc.machine import THIS
 from epolltop.bcc.program import AttachError, Program
 from epolltop.sources.bpf.census import CENSUS, CensusTaker
-from epolltop.sources.bpf.probes import PROBES
+from epolltop.sources.bpf.probes import PROBES, epoll_wait
 from epolltop.sources.bpf.probes.spec import WITHOUT, Hook, Ladder, Rung
 
 CENSUS_LADDER = "census"
@@ -34,8 +34,9 @@ class Ladders:
     @property
     def units(self) -> tuple[str, ...]:
         """C files to compile: those of probes that have a hook, and what they share."""
-        probes = (each.unit for each in PROBES if any(self.probes[each.name].values()))
-        return ("common.c", "stack.c", *probes, "census.c")
+        probes = [each.unit for each in PROBES if any(self.probes[each.name].values())]
+        late = ["late.c"] if epoll_wait.PROBE.unit in probes else []
+        return ("common.c", "stack.c", *probes, "census.c", *late)
 
     def having(self, probe: str, ladder: Ladder) -> Ladders:
         """The same with another ladder for one of the probes."""

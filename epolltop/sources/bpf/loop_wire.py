@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
 from epolltop.model.process import NS_PER_TICK, ProcessKey
@@ -16,6 +16,7 @@ LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
 TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI52x16s")
+LATE = struct.Struct(f"={LOOP.size}sQQQiIBBB5x")
 _COUNTERS, MAXIMA, _BUCKETS = (struct.Struct(f"={n}Q") for n in (len(LoopCounts._fields), 4, TIME_BUCKETS))
 LOOP_COUNTS = struct.Struct(f"={(_COUNTERS.size + 2 * MAXIMA.size + 3 * _BUCKETS.size) // 8}Q")
 _MAXIMA_AT = _COUNTERS.size
@@ -42,6 +43,26 @@ def _process(tgid: int, start_ns: int) -> ProcessKey:
 def counted(raw: bytes) -> LoopCounts:
     """The counters of a struct loop_counts."""
     return LoopCounts._make(_COUNTERS.unpack_from(raw))
+
+
+class WireLate(NamedTuple):
+    """struct late, of which `late` reads the loop."""
+
+    key: LoopKey
+    returned_ns: int
+    time_ns: int
+    argument: int
+    number: int
+    state: int
+    on_cpu: int
+    throttled: int
+    compat: int
+
+
+def late(raw: bytes | bytearray) -> Iterator[WireLate]:
+    """What the iterator wrote."""
+    for loop, *members in LATE.iter_unpack(raw):
+        yield WireLate(loop_key(loop), *members)
 
 
 class WireTimes:

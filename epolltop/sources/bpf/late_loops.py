@@ -1,0 +1,147 @@
+"""Loops that are late: what their threads do at the moment of a poll.
+
+An iterator over all threads tells their states and their system calls, all in one instant. It is begun only when a loop
+is late. The descriptor that a call is about is named afterwards, and only if the thread has not run since then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from epolltop.bcc.iterator_pass import IteratorPass
+from epolltop.bcc.program import AttachError, Program
+from epolltop.model.bounds import LATE_LOOKS_MAX
+from epolltop.model.holding import Descriptor
+from epolltop.model.late_look import Doing, LateLook
+from epolltop.model.limits import LATE_CUT, LATE_UNSEEN, Limit
+from epolltop.model.loop_activity import LoopKey, Turn
+from epolltop.model.watch import Target
+from epolltop.own_process.pace import Pace
+from epolltop.proc.procfs import Procfs
+from epolltop.sources.bpf import loop_wire
+from epolltop.sources.bpf.loop_wire import WireLate
+from epolltop.sources.bpf.system_calls import system_call
+from epolltop.sources.paced_interest import LOOK_S
+
+LOOKS_PER_POLL = 100
+"""Loops that one poll looks at, those that left last: 3 ms without the names of descriptors. Who is away for longer may
+have left for good."""
+NAMING_SHARE, NAMING_PAUSE_S_MAX = 0.02, 5.0
+"""Of time, for those names, and the longest pause between two times."""
+_WAKING = 0x200  # include/linux/sched.h, with the following
+_STOPPED = 0x4 | 0x8 | 0x8000  # __TASK_STOPPED, __TASK_TRACED, TASK_FROZEN
+
+NameTargets = Callable[[Mapping[LoopKey, tuple[int, Descriptor]], float], Mapping[LoopKey, Target]]
+"""`InterestLists.targets`."""
+
+
+class LateLoops:
+    """Keeps the last look at each loop that was late, while its thread has a turn with it."""
+
+    def __init__(self, program: Program, procfs: Procfs, name_targets: NameTargets, late_ns: int) -> None:
+        """Loads the iterator; looks at nothing yet.
+
+        Args:
+            program: was compiled for that late_ns.
+            procfs: where threads are found.
+            name_targets: tells what descriptors are for.
+            late_ns: from when on a loop is late.
+        """
+        self._late_ns = late_ns
+        self._procfs, self._name_targets = procfs, name_targets
+        self._naming = Pace(NAMING_SHARE, time.monotonic_ns, NAMING_PAUSE_S_MAX)
+        self._looks: dict[LoopKey, LateLook] = {}
+        self._marks: dict[LoopKey, bytes] = {}
+        self._left_out = 0
+        self._unseen: tuple[Limit, ...] = ()
+        try:
+            self._begin = program.iterator("bpf_iter__task")
+        except AttachError as error:
+            self._unseen = (Limit.of(LATE_UNSEEN, refused=str(error)),)
+
+    def look(self, turns: Mapping[LoopKey, Turn], now_ns: int) -> Mapping[LoopKey, LateLook]:
+        """The looks at loops, the oldest first: at those that are late now, and the last ones at others.
+
+        Args:
+            turns: of all threads.
+            now_ns: boot clock.
+        """
+        self._looks = {key: look for key, look in self._looks.items() if key in turns}
+        late = sorted(_late(turns, now_ns - self._late_ns), key=lambda key: -turns[key].returned_ns)
+        self._left_out = max(0, len(late) - LOOKS_PER_POLL)
+        if late and not self._unseen:
+            self._take(late[:LOOKS_PER_POLL])
+        return dict(self._looks)
+
+    def limits(self) -> Iterator[Limit]:
+        """What is not looked at."""
+        yield from self._unseen
+        if self._left_out:
+            yield Limit.of(LATE_CUT, loops=self._left_out)
+
+    def _take(self, wanted: Sequence[LoopKey]) -> None:
+        before, self._marks = self._marks, {key: self._procfs.ran(key.process.pid, key.tid) for key in wanted}
+        raw = IteratorPass(self._begin).go_on(math.inf)
+        assert raw is not None, "there is no end of time"
+        seen = {each.key: each for each in loop_wire.late(raw) if each.key in self._marks}
+        made = {key: self._look(each, before) for key, each in seen.items()}
+        made |= self._named(made)
+        for key in reversed(wanted):
+            if key in made:
+                self._looks.pop(key, None)
+                self._looks[key] = made[key]
+        for key in list(itertools.islice(self._looks, max(0, len(self._looks) - LATE_LOOKS_MAX))):
+            del self._looks[key]
+
+    def _look(self, seen: WireLate, marks: Mapping[LoopKey, bytes]) -> LateLook:
+        """With the target of the look before, if the thread has not run since then."""
+        look, last, mark = look_of(seen), self._looks.get(seen.key), self._marks[seen.key]
+        return look._replace(target=last.target) if last and mark and mark == marks.get(seen.key) else look
+
+    def _named(self, looks: Mapping[LoopKey, LateLook]) -> dict[LoopKey, LateLook]:
+        """Those whose target is known only now."""
+        of = {
+            key: (key.tid, Descriptor(key.process, look.fd))
+            for key, look in looks.items()
+            if look.fd is not None and look.target is None
+        }
+        found = self._naming.run(lambda: self._name_targets(of, LOOK_S)) if of else None
+        return {
+            key: looks[key]._replace(target=target)
+            for key, target in (found or {}).items()
+            if self._marks[key] and self._marks[key] == self._procfs.ran(key.process.pid, key.tid)
+        }
+
+
+def _late(turns: Mapping[LoopKey, Turn], before_ns: int) -> Iterator[LoopKey]:
+    """Those that are away since then or before. Of several threads with one instance some may be, while others wait."""
+    attendants = Counter((key.file, key.created_ns) for key in turns)
+    for key, turn in turns.items():
+        if 0 < turn.returned_ns <= before_ns and key.file and attendants[key.file, key.created_ns] == 1:
+            yield key
+
+
+def look_of(seen: WireLate) -> LateLook:
+    """What the members of a thread mean."""
+    doing = _doing(seen)
+    # The registers of a thread on a CPU are those with which it entered the kernel at some time.
+    if doing is Doing.ON_CPU or seen.number < 0:
+        return LateLook(seen.returned_ns, seen.time_ns, doing)
+    call = system_call(seen.number, compat=bool(seen.compat))
+    fd = ctypes.c_int32(seen.argument & 0xFFFFFFFF).value if call.about_descriptor and doing is Doing.BLOCKED else None
+    return LateLook(seen.returned_ns, seen.time_ns, doing, call.name, fd)
+
+
+def _doing(seen: WireLate) -> Doing:
+    if seen.on_cpu:
+        return Doing.ON_CPU
+    if seen.state & _STOPPED:
+        return Doing.STOPPED
+    if not seen.state & ~_WAKING:
+        return Doing.THROTTLED if seen.throttled else Doing.RUNNABLE
+    return Doing.BLOCKED if seen.number >= 0 else Doing.PAGE_FAULT

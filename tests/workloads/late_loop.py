@@ -1,0 +1,96 @@
+"""A loop that waits once, and then stays away from its instance, in the way that its argument names."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+import os
+import platform
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+_USERFAULTFD = {"x86_64": 323, "aarch64": 282}[platform.machine()]
+_UFFDIO_API, _UFFDIO_REGISTER = 0xC018AA3F, 0xC020AA00  # include/uapi/linux/userfaultfd.h
+_UFFD_API, _MISSING = 0xAA, 1
+
+
+def _read(leave: Callable[[], None]) -> None:
+    ends = os.pipe()
+    leave()
+    os.read(ends[0], 1)
+
+
+def _lock(leave: Callable[[], None]) -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    leave()
+    lock.acquire()
+
+
+def _connect(leave: Callable[[], None]) -> None:
+    """To one that accepts nothing, and has as many connections waiting as it takes."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")
+        listener.listen(0)
+        waiting = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                waiting.append(socket.socket(socket.AF_UNIX))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(listener.getsockname())
+        waiting[-1].setblocking(True)
+        leave()
+        waiting[-1].connect(listener.getsockname())
+
+
+def _fault(leave: Callable[[], None]) -> None:
+    """In memory that somebody else has to fill, who does not."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fault = libc.syscall(_USERFAULTFD, os.O_CLOEXEC)
+    if fault < 0:
+        sys.exit(f"userfaultfd: {os.strerror(ctypes.get_errno())}")
+    memory = mmap.mmap(-1, mmap.PAGESIZE)
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for request, argument in (
+        (_UFFDIO_API, struct.pack("QQQ", _UFFD_API, 0, 0)),
+        (_UFFDIO_REGISTER, struct.pack("QQQQ", begin, mmap.PAGESIZE, _MISSING, 0)),
+    ):
+        if libc.ioctl(fault, ctypes.c_ulong(request), ctypes.create_string_buffer(argument)) < 0:
+            sys.exit(f"userfaultfd: {os.strerror(ctypes.get_errno())}")
+    leave()
+    ctypes.string_at(begin, 1)
+
+
+def _spin(leave: Callable[[], None]) -> None:
+    leave()
+    while True:
+        pass
+
+
+def _sleep(leave: Callable[[], None]) -> None:
+    leave()
+    time.sleep(3600)
+
+
+_WAYS = {"read": _read, "lock": _lock, "sleep": _sleep, "connect": _connect, "fault": _fault, "spin": _spin}
+
+
+def _main(way: str) -> None:
+    with select.epoll() as instance:
+
+        def leave() -> None:
+            instance.poll(0)
+            sys.stdout.write("away\n")
+            sys.stdout.flush()
+
+        _WAYS[way](leave)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])
