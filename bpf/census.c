@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Census: every descriptor of every process that refers to an epoll instance.
+ * Census: every descriptor of every process that refers to an epoll instance, and how many descriptors each process has
+ * for files of each kind.
  *
  * Hook: BPF iterator task_file (Linux 5.8). It visits the descriptors of one thread after the other, and yields struct
  * holding records. The kernel leaves out threads that share their leader's table. A leader that has exited has no table,
  * so the kernel visits all its threads, with one and the same table: only the first of them reports it.
  *
  * Bounds: user space sets how many holdings a pass may report, in all and per table. A table with more holdings says so,
- * with a record that has no file. TELLERS_MAX: if more tables belong to no leader, some are reported again.
+ * with a record that has no file. TELLERS_MAX: if more tables belong to no leader, some are reported again, and counted
+ * again. PROCESSES_MAX: if there are more processes, the descriptors of some are not counted.
+ *
+ * The kind of a file follows from its file system: sockets, pipes and anonymous files have one of their own each, and
+ * the name of an anonymous file is what its maker gave it, the same in all kernels since 5.8. That is what the links of
+ * /proc/PID/fd show. No file need be opened for it, so io_uring is told apart also where epolltop may not set one up.
+ * Counts are summed in the pass, and put into a map when it comes to the next table.
  *
  * Cost: about 0.3 us per descriptor of the machine, epoll or not. One read(2) visits up to a million.
  *
@@ -17,6 +24,21 @@
  */
 
 #define TELLERS_MAX	16384	/* 2 MB in the kernel */
+
+/* include/uapi/linux/magic.h; pidfs since Linux 6.9. What is in no such file system is opened by a path. */
+#define SOCKFS_MAGIC		0x534f434b
+#define PIPEFS_MAGIC		0x50495045
+#define NSFS_MAGIC		0x6e736673
+#define PID_FS_MAGIC		0x50494446
+
+/* The first bytes of a name, as a number of a little-endian machine. */
+#define NAME8(a, b, c, d, e, f, g, h) \
+	((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | \
+	 (u64)(e) << 32 | (u64)(f) << 40 | (u64)(g) << 48 | (u64)(h) << 56)
+#define EVENTFD_NAME	NAME8('[', 'e', 'v', 'e', 'n', 't', 'f', 'd')
+#define TIMERFD_NAME	NAME8('[', 't', 'i', 'm', 'e', 'r', 'f', 'd')
+#define INOTIFY_NAME	NAME8('i', 'n', 'o', 't', 'i', 'f', 'y', 0)
+#define IO_URING_NAME	NAME8('[', 'i', 'o', '_', 'u', 'r', 'i', 'n')
 
 struct seq_file;
 struct task_struct;
@@ -49,6 +71,7 @@ struct teller {
 
 BPF_ARRAY(pass, struct pass, 1);
 BPF_TABLE("lru_hash", struct table, struct teller, tellers, TELLERS_MAX);
+BPF_TABLE("hash", struct process, struct descriptors, descriptors, PROCESSES_MAX);
 
 static __always_inline bool is_told(struct pass *now, u64 task)
 {
@@ -65,14 +88,65 @@ static __always_inline bool is_told(struct pass *now, u64 task)
 	return false;
 }
 
-/* The pass has come to the next thread that has an instance. */
-static __always_inline void begin_table(struct pass *now, u64 task)
+/* Puts the counts of the present table into the map. There is none after that, so that it is done once. */
+static __always_inline void end_table(struct pass *now)
+{
+	struct process key = { .tgid = now->tgid, .start_ns = now->start_ns };
+	struct descriptors counted = { .pass = now->number };
+	struct descriptors *others;
+
+	if (!now->task || now->skips)
+		return;
+	now->task = 0;
+	others = descriptors.lookup(&key);
+	if (others && others->pass != now->number)
+		others = 0;
+#pragma unroll
+	for (int kind = 0; kind < FILE_KINDS; kind++)
+		counted.of[kind] = now->of[kind] + (others ? others->of[kind] : 0);
+	descriptors.update(&key, &counted);
+}
+
+/* The pass has come to the next thread. */
+static __always_inline void begin_table(struct pass *now, u64 task, struct calibration *known)
 {
 	now->task = task;
-	now->skips = is_told(now, task);
+	now->kernel_tgid = read4(task + TASK_TGID);
+	now->tgid = tgid_of(task, known);
+	now->start_ns = leader_start_ns(task);
+	now->skips = !now->tgid || is_left_out(now->tgid) || is_told(now, task);
 	now->held = 0;
 	now->told = 0;
 	now->cut = 0;
+	__builtin_memset(now->of, 0, sizeof(now->of));
+}
+
+static __always_inline u32 kind_of(u64 file)
+{
+	switch (load8(load8(load8(file + FILE_F_INODE) + INODE_SB) + SB_MAGIC)) {
+	case SOCKFS_MAGIC:
+		return FILE_SOCKET;
+	case PIPEFS_MAGIC:
+		return FILE_PIPE;
+	case NSFS_MAGIC:
+	case PID_FS_MAGIC:
+		return FILE_OTHER;
+	case ANON_INODE_FS_MAGIC:
+		break;
+	default:
+		return FILE_PATH;
+	}
+	switch (read8(load8(load8(file + FILE_F_PATH + PATH_DENTRY) + DENTRY_D_NAME + QSTR_NAME))) {
+	case EVENTFD_NAME:
+		return FILE_EVENTFD;
+	case TIMERFD_NAME:
+		return FILE_TIMERFD;
+	case INOTIFY_NAME:
+		return FILE_INOTIFY;
+	case IO_URING_NAME:
+		return FILE_IO_URING;
+	}
+	return FILE_OTHER;
 }
 
 static __always_inline void set_creation(struct holding *holding, struct live_instance *instance)
@@ -85,14 +159,14 @@ static __always_inline void set_creation(struct holding *holding, struct live_in
 	holding->syscall = instance->syscall;
 }
 
-static __always_inline void count_held(struct pass *now, struct holding *holding)
+static __always_inline void count_held(struct pass *now)
 {
 	now->all++;
 	if (++now->held <= now->most)
 		return;
 	now->most = now->held;
-	now->most_start_ns = holding->start_ns;
-	now->most_tgid = holding->tgid;
+	now->most_start_ns = now->start_ns;
+	now->most_tgid = now->tgid;
 }
 
 /* Whether a descriptor is closed when the program that has it executes another one. Four reads. */
@@ -122,20 +196,32 @@ BPF_ITER(task_file)
 	struct live_instance *instance;
 	struct pass *now;
 	u64 name = (u64)file;
+	u32 kind;
 	int zero = 0;
 
 	known = calibration.lookup(&zero);
 	now = pass.lookup(&zero);
-	if (!task || !file || !known || !now || read8(name + FILE_F_OP) != known->f_op)
+	if (!known || !now)
 		return 0;
-	holding.tgid = tgid_of((u64)task, known);
-	if (!holding.tgid || is_left_out(holding.tgid))
+	if (!task || !file) {	/* the end of the pass */
+		end_table(now);
 		return 0;
-	if (now->task != (u64)task)
-		begin_table(now, (u64)task);
+	}
+	/* In this order: where both addresses are equal the compiler loads from either, and the verifier allows one. */
+	if (now->kernel_tgid != load4((u64)task + TASK_TGID) || now->task != (u64)task) {
+		end_table(now);
+		begin_table(now, (u64)task, known);
+	}
 	if (now->skips)
 		return 0;
-	holding.start_ns = leader_start_ns((u64)task);
+	if (load8(name + FILE_F_OP) != known->f_op) {
+		kind = kind_of(name);
+		if (kind < FILE_KINDS)	/* for the verifier */
+			now->of[kind]++;
+		return 0;
+	}
+	holding.tgid = now->tgid;
+	holding.start_ns = now->start_ns;
 	if (now->room && now->told < now->each) {
 		instance = live_instances.lookup(&name);
 		if (instance)
@@ -152,6 +238,7 @@ BPF_ITER(task_file)
 			return 0;
 		now->cut = 1;
 	}
-	count_held(now, &holding);
+	now->of[FILE_EPOLL]++;
+	count_held(now);
 	return 0;
 }

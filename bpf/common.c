@@ -20,6 +20,7 @@
 #define ENOENT		2		/* include/uapi/asm-generic/errno-base.h */
 #define ENOSYS		38		/* include/uapi/asm-generic/errno.h */
 #define EOPNOTSUPP	95		/* include/uapi/asm-generic/errno.h */
+#define ANON_INODE_FS_MAGIC 0x09041934	/* include/uapi/linux/magic.h */
 
 BPF_PERF_OUTPUT(events);
 BPF_TABLE("hash", u64, struct live_instance, live_instances, LIVE_INSTANCES_MAX);

@@ -17,7 +17,6 @@
 
 #define PF_EXITING		0x00000004	/* include/linux/sched.h, unchanged since 2.6 */
 #define PROC_SUPER_MAGIC	0x9fa0		/* include/uapi/linux/magic.h */
-#define ANON_INODE_FS_MAGIC	0x09041934
 
 /* Reads on these file systems return lines of /proc/PID/fdinfo or of a BPF iterator. They do not receive descriptors. */
 static __always_inline bool shows_files(u64 file)

@@ -272,6 +272,30 @@ struct holding {
 	u8 pad[2];
 };
 
+/*
+ * The kinds of files behind descriptors, as the links in /proc/PID/fd tell them apart. What is opened by a path is one
+ * kind, whether it is a regular file, a directory, a device or a FIFO.
+ */
+enum file_kind {
+	FILE_SOCKET,
+	FILE_PIPE,
+	FILE_PATH,
+	FILE_EPOLL,
+	FILE_EVENTFD,
+	FILE_TIMERFD,
+	FILE_INOTIFY,
+	FILE_IO_URING,
+	FILE_OTHER,
+	FILE_KINDS,
+};
+
+/* The descriptors of one process, in all of its tables. */
+struct descriptors {
+	u64 pass;		/* that counted them */
+	u32 of[FILE_KINDS];	/* by kind */
+	u32 pad;
+};
+
 /* One pass of the census. Before it begins, user space writes the bounds, and 0 into all other members. */
 struct pass {
 	u64 number;		/* another one for each */
@@ -281,12 +305,16 @@ struct pass {
 	u64 most;		/* of one table */
 	u64 most_start_ns;	/* start of its process */
 	u64 task;		/* whose table is reported now */
+	u64 start_ns;		/* of its process */
 	u64 held;		/* in it, so far */
 	u64 told;		/* of these */
 	u32 most_tgid;
-	u8 skips;		/* another thread has reported it already */
+	u32 kernel_tgid;	/* of the present process, as the kernel counts */
+	u32 tgid;		/* as /proc shows it; 0 if it does not */
+	u32 of[FILE_KINDS];	/* descriptors in the present table, by kind */
+	u8 skips;		/* another thread has reported it already, or nobody may know of it */
 	u8 cut;			/* it was reported that there are more */
-	u8 pad[2];
+	u8 pad[6];
 };
 
 /*

@@ -18,12 +18,14 @@ from msgspec import Meta
 from epolltop.model.bounds import LATE_LOOKS_MAX, USERS_MAX, Name, Nanoseconds
 from epolltop.model.counts import Counts, Totals
 from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.event import Event
 from epolltop.model.holding import Census
 from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.source import Source
+from epolltop.model.thread_waits import ThreadWaits
 from epolltop.model.watch import InterestList
 
 
@@ -77,6 +79,10 @@ class Batch:
     totals: Totals = field(default_factory=Totals)
     census: Census | None = None
     """None: not taken in this tick."""
+    descriptors: Mapping[ProcessKey, Descriptors] = field(default_factory=dict)
+    """Of living holders and actors, as the last census counted them; of a missing one they are not known."""
+    thread_waits: Mapping[ProcessKey, ThreadWaits] = field(default_factory=dict)
+    """Of living holders and actors of which no thread waits in epoll, as far as there was time to look at them."""
     processes: Mapping[ProcessKey, Process] = field(default_factory=dict)
     """Of every holder and actor still alive."""
     users: Annotated[Mapping[int, Name], Meta(max_length=USERS_MAX)] = field(default_factory=dict)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from epolltop.model.batch import TABLES
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.instance import Instance
 from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.rates import Counted
+from epolltop.model.thread_waits import ThreadWaits
 
 Count = TypeVar("Count", int, float)
 _PLACES = {name: place for place, name in enumerate(TABLES)}
@@ -56,6 +58,10 @@ class ProcessRow:
     """None before it was known for a second."""
     loops: tuple[LoopRow, ...] = ()
     """Of its threads, by thread."""
+    descriptors: Descriptors | None = None
+    """None: no census counted them."""
+    thread_waits: ThreadWaits | None = None
+    """None: one of its threads waits in epoll, or they were not looked at."""
 
     @property
     def pid(self) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
 from epolltop.model.process_row import Growth, ProcessRow
 from epolltop.model.rates import Counted
+from epolltop.model.thread_waits import ThreadWaits
 
 
 class Evidence(NamedTuple):
@@ -28,6 +30,8 @@ class Evidence(NamedTuple):
     partly_listed: bool
     growth: Growth | None
     loops: tuple[LoopRow, ...]
+    descriptors: Descriptors | None
+    thread_waits: ThreadWaits | None
 
 
 def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
@@ -44,6 +48,8 @@ def row_of(key: ProcessKey, known: Evidence) -> ProcessRow:
         partly_listed=known.partly_listed,
         growth=known.growth,
         loops=known.loops,
+        descriptors=known.descriptors,
+        thread_waits=known.thread_waits,
     )
 
 

@@ -297,6 +297,8 @@ class World:
             partly_listed,
             None if partly_listed else self._levelled.of(key, self._require_batch().now_ns, self._levels(key)),
             loops,
+            self._require_batch().descriptors.get(key),
+            self._require_batch().thread_waits.get(key),
         )
         shown = window.shown.get(key)
         return shown if shown and shown[0] == known else (known, row_of(key, known))

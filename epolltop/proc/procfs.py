@@ -23,7 +23,7 @@ from epolltop.proc.reading import CLOSED, GONE, status_of
 from epolltop.proc.schedstat import read_ran
 from epolltop.proc.stat import Stat, read_stat
 from epolltop.proc.status import ns_pids
-from epolltop.proc.syscall import PendingWait, read_wait
+from epolltop.proc.syscall import PendingWait, read_other_wait, read_wait
 from epolltop.proc.task import thread_ids, threads_of
 
 
@@ -146,6 +146,15 @@ class Procfs:
             PermissionError: it may not be looked into.
         """
         return read_wait(threads_of(self._root, pid), tid)
+
+    def other_wait(self, pid: int, tid: int) -> tuple[str, ...]:
+        """The member of ThreadWaits that counts a thread of a process; none if it waits in epoll, or not for files.
+
+        Raises:
+            PermissionError: it may not be looked into.
+        """
+        waits = read_other_wait(threads_of(self._root, pid), tid)
+        return (waits,) if waits else ()
 
     def thread(self, pid: int, tid: int) -> Stat | None:
         """What a thread of a process is called, and when it started; None if it is gone or hidden."""

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from epolltop.model import limits
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
 from epolltop.model.process import Process, ProcessKey
 from epolltop.own_process.pace import Deadline, now_ns
 from epolltop.proc import kcmp
+from epolltop.proc.fd import EpollFds
 from epolltop.proc.kcmp import Slot
 from epolltop.proc.open_files import OpenFiles
 from epolltop.proc.pids import OwnPids
@@ -26,6 +28,9 @@ WALK_S = 1.0
 """Time for reading tables: some 300,000 descriptors. The next walk begins where this one left off."""
 FRESH_MAX = 20_000
 """New descriptors that one walk sorts, some 60 us each. Those of the processes with most of them wait."""
+
+
+_UNREAD = EpollFds(0, [], whole=False)
 
 
 class Scanned(NamedTuple):
@@ -39,6 +44,8 @@ class Scanned(NamedTuple):
     """Processes whose descriptors may not be read."""
     unseen: tuple[Limit, ...]
     """What it could not see or tell apart."""
+    descriptors: dict[ProcessKey, Descriptors]
+    """Of these processes, as far as their table was read to its end."""
 
 
 class _Holdings(NamedTuple):
@@ -59,6 +66,7 @@ class _Walk:
     threads: dict[int, int]
     cut: set[ProcessKey]
     """Processes whose table was not read, or not completely."""
+    descriptors: dict[ProcessKey, Descriptors]
     unreadable: int = 0
 
 
@@ -106,11 +114,11 @@ class Scan:
             Limit(limits.THREAD_TABLES_UNSEEN),
             *self._hidden(pids),
         )
-        return Scanned(census, walk.processes, walk.unreadable, unseen)
+        return Scanned(census, walk.processes, walk.unreadable, unseen, walk.descriptors)
 
     def _walk(self, pids: Sequence[int]) -> _Walk:
         """Reads tables, beginning with those that the last walk did not reach; the rest stays as it was."""
-        walk = _Walk({}, {}, {}, set())
+        walk = _Walk({}, {}, {}, set(), {})
         own = None if self._include_self else self._procfs.own_pid()
         deadline = Deadline(WALK_S)
         order = sorted((pid for pid in pids if pid != own), key=lambda pid: (pid < self._next, pid))
@@ -118,10 +126,11 @@ class Scan:
         for pid in order:
             known = self._tables.get(pid)
             try:
-                thread, fds, whole = (0, [], False) if deadline.is_over else self._procfs.epoll_fds(pid, deadline)
+                told = _UNREAD if deadline.is_over else self._procfs.epoll_fds(pid, deadline)
             except PermissionError:
                 walk.unreadable += 1
                 continue
+            thread, fds, whole, descriptors = told
             if not whole:
                 # One that takes all the time alone comes last the next time.
                 self._next = self._next or pid + bool(thread)
@@ -131,6 +140,8 @@ class Scan:
                 walk.processes[process.key] = process
                 walk.found[pid] = process.key, fds
                 walk.threads[pid] = thread
+                if descriptors is not None:
+                    walk.descriptors[process.key] = descriptors
         walk.found = dict(sorted(walk.found.items()))
         return walk
 

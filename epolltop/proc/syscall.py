@@ -20,6 +20,12 @@ _CALLS = {
     "aarch64": {22: WaitCall.EPOLL_PWAIT, 441: WaitCall.EPOLL_PWAIT2},
 }.get(os.uname().machine, {})
 """Of 64-bit programs: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
+_OTHERS = {
+    "x86_64": {7: ("poll", 1), 271: ("poll", 1), 23: ("select", 0), 270: ("select", 0), 426: ("io_uring", 2)},
+    "aarch64": {73: ("poll", 1), 72: ("select", 0), 426: ("io_uring", 2)},
+}.get(os.uname().machine, {})
+"""Other waits for files: what they wait in, and which argument says for how many files or completions. With none they
+only sleep."""
 _TIMESPEC = struct.Struct("=qq")
 _NS_PER_S = 1_000_000_000
 _SECONDS_MAX = 9_000_000_000
@@ -48,10 +54,8 @@ def read_wait(root: str, thread: int) -> PendingWait | None:
     Raises:
         PermissionError: it may not be looked into.
     """
-    words = head_if_open(f"{root}/{thread}/syscall", _BYTES).split()
-    if len(words) < 7 or not words[0].isdigit():  # b"running"; b"-1": in no call
-        return None
-    call = _CALLS.get(int(words[0]))
+    words = _words(root, thread)
+    call = _CALLS.get(int(words[0])) if words else None
     if call is None:
         return None
     fd, events, maxevents, timeout = (int(word, 16) for word in words[1:5])
@@ -60,6 +64,27 @@ def read_wait(root: str, thread: int) -> PendingWait | None:
     else:
         timeout_ns = _signed(timeout) * 1_000_000 if _signed(timeout) >= 0 else None
     return PendingWait(call, _signed(fd), events, _signed(maxevents), timeout_ns)
+
+
+def read_other_wait(root: str, thread: int) -> str | None:
+    """What a thread waits in for files, if not in epoll: a member of ThreadWaits; None if it does not, or is gone.
+
+    Args:
+        root: of the /proc tree, or a directory of threads in it.
+        thread: there, of a 64-bit program.
+
+    Raises:
+        PermissionError: it may not be looked into.
+    """
+    words = _words(root, thread)
+    what, argument = _OTHERS.get(int(words[0]), (None, 0)) if words else (None, 0)
+    return what if what and int(words[1 + argument], 16) else None
+
+
+def _words(root: str, thread: int) -> list[bytes]:
+    """The number of the call that a thread sleeps in, and its arguments; empty if it sleeps in none, or is gone."""
+    words = head_if_open(f"{root}/{thread}/syscall", _BYTES).split()
+    return words if len(words) >= 7 and words[0].isdigit() else []  # b"running"; b"-1": in no call
 
 
 def _timespec(raw: bytes) -> int | None:

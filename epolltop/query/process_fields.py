@@ -11,6 +11,7 @@ from epolltop.model.kept_rates import HISTORY, KEPT_RATES
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.descriptor_fields import DESCRIPTOR_FIELDS
 from epolltop.query.field import Field, Severity
 from epolltop.query.instant import seconds_since
 from epolltop.query.loop_of import busy, lag_s
@@ -228,6 +229,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False, form="truth", known=True,
           json_help="Whether the process has ended; it is listed because of what it did."),
+    *DESCRIPTOR_FIELDS,
     Field("command", "COMMAND", 0, "text", lambda row, _: row.command,
           "Command line, from /proc/PID/cmdline; tables leave out the directory of the program.",
           aliases=("cmd",), text=lambda row, _: _without_directory(row.command), known=True,

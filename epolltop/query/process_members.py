@@ -11,6 +11,7 @@ from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import flag_names, signed
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
+from epolltop.query.descriptor_fields import DESCRIPTORS_OF_PROCESS
 from epolltop.query.field import Field
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.instant import utc
@@ -61,6 +62,7 @@ _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
     same("partly_listed", "truth", "Whether it may hold more instances than epolltop knows one by one: `open` is a "
          "lower bound then. Counts are not affected.", known=True),
     *RUNTIME_OF_PROCESS,
+    *DESCRIPTORS_OF_PROCESS,
 )  # fmt: skip
 _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     Member("size", "integer", "Argument of epoll_create.",

@@ -17,6 +17,7 @@ from epolltop.errors import Unplayable
 from epolltop.model.batch import TABLES, Cost
 from epolltop.model.bounds import TICKS_BELOW
 from epolltop.model.counts import Totals
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
 from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
@@ -25,6 +26,8 @@ from epolltop.model.process_selection import Selection
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Host, Probe, Source
+from epolltop.model.thread_waits import ThreadWaits
+from epolltop.query.descriptor_fields import DESCRIPTORS, THREAD_WAITS
 from epolltop.query.document_members import COST, DOCUMENT, HOST, SCHEMA, TOTALS
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.process_members import PROCESS
@@ -160,6 +163,8 @@ def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: S
         more_instances=max(0, process.open - len(held)),
         growth=_growth(process, clocks),
         loops=read_loops(process, key, document, clocks),
+        descriptors=process.descriptors and read_back(DESCRIPTORS, process.descriptors, Descriptors),
+        thread_waits=process.thread_waits and read_back(THREAD_WAITS, process.thread_waits, ThreadWaits),
     )
 
 

@@ -24,6 +24,7 @@ from epolltop.proc.scan import Scan, Scanned
 from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.host import own_host
 from epolltop.sources.interest import InterestLists
+from epolltop.sources.other_waits import OtherWaits
 from epolltop.sources.paced_interest import PacedInterest
 from epolltop.sources.process_cache import SHOWN, Facts, closes_on_exec
 from epolltop.sources.runtime_signs import RuntimeSigns
@@ -62,6 +63,7 @@ class ProcSource:
         self._facts = Facts(self._procfs, pids)
         self._scan = Scan(self._procfs, include_self=include_self)
         self._waits = SeenWaits(self._procfs, self._instance_of)
+        self._other_waits = OtherWaits(self._procfs)
         self._interest = PacedInterest(InterestLists(self._procfs, instance_of=self._file_of))
         self._since_ns = 0
         self.needs = LOOKING
@@ -94,6 +96,7 @@ class ProcSource:
         moved = {file for file, at in wanted.focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         measured = self._facts.measured(wanted.focus, moved)
         interest = self._interest.look(wanted.asked)
+        waits = self._waits.members()
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
             now_ns=now_ns(),
@@ -101,10 +104,12 @@ class ProcSource:
             source=self._describe(scanned),
             cost=own_cost(),
             census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(wanted.focus, measured))),
+            descriptors=scanned.descriptors,
+            thread_waits=self._other_waits.look(scanned.processes, waits["turns"]),
             processes=scanned.processes | {facts.key: facts for facts in anew if facts},
             watches={file: each.watches for file, each in measured.items()},
             interest=interest,
-            **self._waits.members(),
+            **waits,
         )
 
     def close(self) -> None:

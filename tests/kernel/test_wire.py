@@ -31,6 +31,7 @@ LAYOUTS = {
     "live_instance": wire.LIVE_INSTANCE,
     "calibration": wire.CALIBRATION,
     "pass": wire.PASS,
+    "descriptors": wire.DESCRIPTORS,
     "loop": loop_wire.LOOP,
     "loop_counts": loop_wire.LOOP_COUNTS,
     "turn": loop_wire.TURN,
@@ -75,7 +76,8 @@ def _filled(structure: type[ctypes.Structure], **given: Any) -> bytes:
 
 
 def _member(raw: bytes, structure: type[ctypes.Structure], member: str) -> Any:
-    return getattr(structure.from_buffer_copy(raw), member)
+    value = getattr(structure.from_buffer_copy(raw), member)
+    return bytes(value) if isinstance(value, ctypes.Array) else value
 
 
 @pytest.mark.parametrize("frames", [0, 1, 63])

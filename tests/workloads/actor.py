@@ -27,6 +27,7 @@ from typing import IO, Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.workloads import rings
+from tests.workloads.kinds import open_kind
 
 Reply = dict[str, Any]
 
@@ -162,10 +163,24 @@ def fork() -> Reply:
 def clone_as(pid: int) -> Reply:
     """As fork, but the child gets that very pid."""
     wanted = ctypes.c_int32(pid)
+    return _as_parent_or_child(lambda: _clone3(wanted=wanted))
+
+
+def share_table() -> Reply:
+    """As fork, but the child, a process of its own, has the same table of descriptors, and takes no steps."""
+    reading, writing = os.pipe()
+    pid = _clone3(flags=_CLONE_FILES)
+    if not pid:
+        os.read(reading, 1)
+        os._exit(0)
+    return {"pid": pid, "end": writing}
+
+
+def _clone3(flags: int = 0, wanted: ctypes.c_int32 | None = None) -> int:
     # struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size
-    arguments = (ctypes.c_uint64 * 11)(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(wanted), 1, 0)
-    size = ctypes.c_size_t(ctypes.sizeof(arguments))
-    return _as_parent_or_child(lambda: int(_libc.syscall(_SYS_CLONE3, ctypes.byref(arguments), size)))
+    set_tid = (ctypes.addressof(wanted), 1) if wanted else (0, 0)
+    arguments = (ctypes.c_uint64 * 11)(flags, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, *set_tid, 0)
+    return int(_libc.syscall(_SYS_CLONE3, ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments))))
 
 
 def _as_parent_or_child(fork: Callable[[], int]) -> Reply:
@@ -512,7 +527,8 @@ def become(uid: int) -> Reply:
 _STEPS: dict[str, Callable[..., Reply]] = {
     step.__name__: step
     for step in (
-        create1, create_legacy, hold, close, close_range, pairs, fail, churn_until_told, brief, create_without_room,
+        create1, create_legacy, hold, open_kind, share_table, close,
+        close_range, pairs, fail, churn_until_told, brief, create_without_room,
         dup, dup2, dup_to, set_cloexec, execute, fork, clone_as, child, reap, ready_to_send, send, receive,
         drop_sockets,
         send_in_circle, collect, wait, wait_for_signal, wait_in_thread, wake, create_in_thread, outlive_leader,

@@ -54,6 +54,7 @@ from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
 from epolltop.sources.interest import InterestLists
+from epolltop.sources.other_waits import OtherWaits
 from epolltop.sources.paced_interest import PacedInterest
 from epolltop.sources.process_cache import Facts, closes_on_exec
 from epolltop.sources.runtime_signs import RuntimeSigns
@@ -102,6 +103,7 @@ class BpfSource:
         self._procfs = Procfs(read_signs=RuntimeSigns().read)
         self._facts = Facts(self._procfs, pids)
         self._places = HeldPlaces()
+        self._other_waits = OtherWaits(self._procfs)
         self._lists = InterestLists(self._procfs, instance_of=self._places.file)
         self._interest = PacedInterest(self._lists)
         self._program: Program | None = None
@@ -236,6 +238,8 @@ class BpfSource:
             events=came if len(self._untold) == 1 else list(itertools.chain(*self._untold)),
             totals=Totals(totals.created, totals.failed, totals.released, totals.released_by_kernel),
             census=census,
+            descriptors={key: each for key in processes if (each := self._census.descriptors.get(key))},
+            thread_waits=self._other_waits.look(processes, tables.get("turns", ())),
             processes=processes,
             users=self._procfs.users.names(gone),
             watches={file: each.watches for file, each in measured.items()},

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.bcc.program import Program
 from epolltop.model import limits
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.event import Event
 from epolltop.model.holding import Census, Descriptor, Holding
 from epolltop.model.limits import Limit
@@ -27,6 +28,7 @@ from epolltop.proc.scan import Scan
 from epolltop.proc.shares import HOLDINGS, fair_share
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.address_matching import Naming
+from epolltop.sources.bpf.descriptor_counts import DescriptorCounts
 
 PART_S, FIRST_S = 0.2, 1.0
 """How long one call of `take` reads: afterwards others want their turn. Nothing is known before the first is over."""
@@ -49,6 +51,8 @@ class CensusTaker(Protocol):
     """What the last one could not see or tell apart."""
     unreadable: int
     """Processes whose descriptors the last one could not read."""
+    descriptors: Mapping[ProcessKey, Descriptors]
+    """What the last one counted, of all whose descriptors it saw."""
 
     def take(self) -> Census | None:
         """A census of this moment; None if one call was not enough: the next call continues."""
@@ -83,6 +87,8 @@ class IteratorCensus:
         """
         self._program = program
         self._begin = program.iterator("bpf_iter__task_file")
+        self._counts = DescriptorCounts(program)
+        self.descriptors: Mapping[ProcessKey, Descriptors] = {}
         self._procfs = Procfs()
         part = () if self._procfs.shows_machine() else (Limit(limits.PART_OF_MACHINE),)
         outside = (Limit(limits.OUTSIDE_NAMESPACE),) if levels_up(self._procfs) else ()
@@ -104,6 +110,7 @@ class IteratorCensus:
         while self._read(until):
             self._part_s = PART_S
             if not self._shares_anew():
+                self.descriptors = self._counts.of_pass(self._number)
                 return self._census()
         return None
 
@@ -204,6 +211,7 @@ class ScanCensus:
         self.by = self._scan.by
         self.unseen: tuple[Limit, ...] = ()
         self.unreadable = 0
+        self.descriptors: Mapping[ProcessKey, Descriptors] = {}
         self._live_instances = live_instances
         self._noted = LiveInstances(0, {}, whole=False)
         self._naming = Naming(self._scan.shares_table)
@@ -213,7 +221,7 @@ class ScanCensus:
             # First: every instance in the scan was alive at this time, or came later.
             self._noted = self._live_instances()
         scanned = self._scan.take()
-        self.unseen, self.unreadable = scanned.unseen, scanned.unreadable
+        self.unseen, self.unreadable, self.descriptors = scanned.unseen, scanned.unreadable, scanned.descriptors
         return scanned.census
 
     def mark(self, cloexec: Mapping[Descriptor, bool | None]) -> None:

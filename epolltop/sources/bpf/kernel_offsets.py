@@ -14,6 +14,10 @@ _Members = dict[str, tuple[str, str]]
 _OFFSETS: _Members = {
     "FILE_F_INODE": ("file", "f_inode"),
     "FILE_F_OP": ("file", "f_op"),
+    "FILE_F_PATH": ("file", "f_path"),
+    "PATH_DENTRY": ("path", "dentry"),
+    "DENTRY_D_NAME": ("dentry", "d_name"),
+    "QSTR_NAME": ("qstr", "name"),
     "INODE_INO": ("inode", "i_ino"),
     "INODE_SB": ("inode", "i_sb"),
     "SB_MAGIC": ("super_block", "s_magic"),

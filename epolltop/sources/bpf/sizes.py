@@ -19,7 +19,8 @@ class Sizes:
     live_instances: int = 131_072
     """Live instances that were created during the trace: 16 MB in the kernel."""
     processes: int = 32_768
-    """Processes that acted and are not yet known to be gone: 4 MB in the kernel."""
+    """Processes that acted and are not yet known to be gone, and processes whose descriptors are counted: 4 MB in the
+    kernel for each."""
     threads: int = 16_384
     """Threads that waited and are not yet known to be gone: 4 MB in the kernel."""
     loops: int = 16_384

@@ -26,7 +26,8 @@ FILE = struct.Struct("=Q")
 NUMBER = struct.Struct("=Q")
 """An element of the arrays that have a single one: a count, a tick, a setting."""
 CALIBRATION = struct.Struct("=QQQQIIIIIIII")
-PASS = struct.Struct("=QQQQQQQQQIBB2x")
+DESCRIPTORS = struct.Struct("=Q9I4x")
+PASS = struct.Struct("=QQQQQQQQQQIII36sBB6x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
@@ -72,9 +73,14 @@ class Pass(NamedTuple):
     most: int = 0
     most_start_ns: int = 0
     task: int = 0
+    start_ns: int = 0
     held: int = 0
     told: int = 0
     most_tgid: int = 0
+    kernel_tgid: int = 0
+    tgid: int = 0
+    of: bytes = b""
+    """Counts by kind."""
     skips: int = 0
     cut: int = 0
 
