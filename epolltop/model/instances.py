@@ -23,6 +23,7 @@ from epolltop.model.holding import Census, Holding
 from epolltop.model.instance import Cloexec, Held, Holder, Instance, Provenance, Thread
 from epolltop.model.instance_index import InstanceIndex
 from epolltop.model.interned import forget_interned, process_key, single, thread
+from epolltop.model.lists_kept import ListsKept
 from epolltop.model.past_holders import latest
 from epolltop.model.process import ProcessKey
 from epolltop.model.watch import InterestList
@@ -42,6 +43,7 @@ class Instances:
         self._released: dict[int, int] = {}  # by file: when it was released last, for what comes late
         self._untold: set[int] = set()  # met by census only, so that their release may come without an event too
         self._last_holdings: Sequence[Holding] | None = None
+        self._lists_kept = ListsKept()
         self.looked_ns = 0
         """When the last census began."""
         self.cut: frozenset[ProcessKey] = frozenset()
@@ -83,8 +85,13 @@ class Instances:
     def apply_interest(self, file: int, interest: InterestList) -> None:
         """An interest list as it was just read."""
         instance = self.live.by_file.get(file)
-        if instance is not None and instance.interest != interest:
+        if instance is None:
+            return
+        if instance.interest != interest:
             self.live.put(instance._replace(interest=interest, watches=interest.length))
+        for let_go in self._lists_kept.keep(file, len(interest.watches)):
+            if other := self.live.by_file.get(let_go):
+                self.live.put(other._replace(interest=None))
 
     def apply_census(self, census: Census, *, release_told: bool, release_traced: bool = True) -> list[Event]:
         """Adds instances that events missed, drops those that are gone, and updates all holders.

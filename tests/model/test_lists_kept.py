@@ -1,0 +1,33 @@
+"""Of interest lists those are kept that were read last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from epolltop.model import lists_kept
+from epolltop.model.lists_kept import ListsKept
+from epolltop.model.watch import InterestList, Target, TargetKind, Watch
+from tests.support.fake_source import Task, batch_of
+from tests.support.watched import Watched
+
+LIST = InterestList(tuple(Watch(fd, 1, fd, Target(TargetKind.FILE, "/x"), False, False) for fd in range(3)))
+
+
+def test_the_one_read_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists_kept, "INTEREST_KEPT_MAX", 10)
+    kept = ListsKept()
+    assert [*kept.keep(1, 4), *kept.keep(2, 4), *kept.keep(1, 5)] == []
+    assert list(kept.keep(3, 3)) == [2]
+    assert list(kept.keep(4, 100)) == [1, 3], "one is always kept"
+
+
+def test_an_instance_whose_list_was_let_go_of_still_tells_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists_kept, "INTEREST_KEPT_MAX", 4)
+    world, task = Watched(), Task(7, open=2)
+    first, second = task.files
+    world.apply(replace(batch_of(task), interest={first: LIST, second: LIST}))
+    interest = {each.file: (each.interest, each.watches) for each in world.look().processes[0].instances}
+    assert interest == {first: (None, 3), second: (LIST, 3)}
+    assert {each.file for each in world.copy().look().processes[0].instances if each.interest} == {second}
