@@ -275,6 +275,7 @@ def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutin
         write,
         count=options.count,
         json=options.json,
+        watches=options.watches,
         ascii_only=ascii_only,
         width=options.width,
     )

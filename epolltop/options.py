@@ -11,6 +11,7 @@ from typing import Any
 from epolltop import argument_types
 from epolltop.command_line import Answered, BadUsage, Parser, arguments, parser_of_all
 from epolltop.model.process_selection import Selection
+from epolltop.query.asked_lists import needs_lists
 from epolltop.query.field import UnknownField, lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.mistake import FilterError, pointed
@@ -56,7 +57,7 @@ class Options:
     """Absolute, because compiling changes the working directory for a moment; None: stdout."""
     events: bool
     watches: bool
-    """Have what instances watch named."""
+    """Have what instances watch read, because of that option, the view, its filter or its order."""
     color: bool
     ascii_only: bool
     width: int
@@ -125,7 +126,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         format=getattr(given, "format", None) or "json",
         output=None if (output := getattr(given, "output", None)) in argument_types.STDOUT else output,
         events=getattr(given, "events", False),
-        watches=getattr(given, "watches", False),
+        watches=getattr(given, "watches", False) or needs_lists(subject, given.filter, sort),
         color=not (given.no_color or no_color),
         ascii_only=given.ascii,
         width=given.width,

@@ -9,6 +9,7 @@ from typing import Any
 from epolltop.output.formats import as_json_line, as_text
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
+from epolltop.query.asked_lists import lists_asked
 from epolltop.query.view import View, look, processes_of
 from epolltop.session.timeline import Timeline
 
@@ -21,6 +22,7 @@ async def run_batch(
     *,
     count: int | None,
     json: bool,
+    watches: bool,
     ascii_only: bool,
     width: int = WIDTH,
 ) -> None:
@@ -33,16 +35,20 @@ async def run_batch(
         write: takes each table.
         count: number of tables; None: endless.
         json: write one document per line instead.
+        watches: have what instances watch read, a part with each table until all is.
         ascii_only: use no other characters.
         width: columns of a table.
     """
-    news = (await timeline.open()).news
+    snapshot = await timeline.open()
+    news = snapshot.news
+    timeline.asked = lists_asked(snapshot) if watches else ()
     written = 0
     async for snapshot in timeline.ticks():
         told = dataclasses.replace(snapshot, journal=news + snapshot.news)
         news = ()
         rows = look(told, view)
         timeline.shown = processes_of(rows)
+        timeline.asked = lists_asked(snapshot) if watches else ()
         report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
         written += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from epolltop.model.bounds import EVENTS_MAX, HOLDERS_MAX
@@ -12,13 +12,15 @@ from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
+from epolltop.model.watch import InterestList, Watch
 from epolltop.output.jsontext import Json
 from epolltop.output.report import Report
 from epolltop.query.document_members import BRIEF, DOCUMENT, Contents
 from epolltop.query.filter import everything
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.loop_of import LoopOf
-from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES
+from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES, WATCHES
+from epolltop.query.watch_of import WatchOf
 
 
 def snapshot_document(report: Report[Any]) -> Json:
@@ -62,6 +64,8 @@ def _chosen(report: Report[Any]) -> Contents:
         return _telling(report, *_holding(report.rows))
     if report.view.subject.id == LOOPS.id:
         return _telling(report, _with_loops(report.rows), ())
+    if report.view.subject.id == WATCHES.id:
+        return _telling(report, *_holding(_with_watches(report.rows)))
     return _telling(report, report.rows, ())
 
 
@@ -107,6 +111,16 @@ def _with_loops(rows: Iterable[LoopOf]) -> list[ProcessRow]:
     for row in rows:
         processes.setdefault(row.process.key, []).append(row)
     return [_only(told[0].process, _instances_of(told), [each.loop for each in told]) for told in processes.values()]
+
+
+def _with_watches(rows: Iterable[WatchOf]) -> Iterator[InstanceOf]:
+    """Each instance with those of its watches that are among the rows, in the order of rows."""
+    told: dict[tuple[str, ProcessKey | None], tuple[WatchOf, list[Watch]]] = {}
+    for row in rows:
+        holder = row.process.key if row.process else None
+        told.setdefault((row.instance.id, holder), (row, []))[1].append(row.watch)
+    for first, watches in told.values():
+        yield InstanceOf(first.instance._replace(interest=InterestList(tuple(watches))), first.process)
 
 
 def _instances_of(rows: Iterable[LoopOf]) -> list[Instance]:

@@ -13,6 +13,7 @@ from epolltop.output.jsontext import indented, on_one_line
 from epolltop.output.parts import Parts, within
 from epolltop.output.report import Report
 from epolltop.query.aligned import plain
+from epolltop.query.asked_lists import lists_missing
 from epolltop.query.field import Value
 from epolltop.query.headline import headline
 from epolltop.query.instance_fields import HELD_FIELDS
@@ -71,6 +72,8 @@ def as_markdown(report: Report[Row]) -> Parts:
         yield f"{escaped(_spelt(line.strip(), report))}  \n"
     for typed in _typed(report):
         yield f"filter: {literal(_spelt(typed, report))}  \n"
+    for unread in _unread(report):
+        yield f"{escaped(unread)}  \n"
     yield "\n"
     yield from markdown(report.rows, report.view.subject.fields, report.snapshot, ascii_only=report.ascii_only)
 
@@ -88,13 +91,19 @@ def as_text(report: Report[Row]) -> Parts:
 
 def _headline(report: Report[Any]) -> list[str]:
     """The lines above the table; they also say that rows may be missing."""
-    return headline(report.snapshot) + [f"filter: {typed}" for typed in _typed(report)]
+    return [*headline(report.snapshot), *(f"filter: {typed}" for typed in _typed(report)), *_unread(report)]
 
 
 def _typed(report: Report[Any]) -> list[str]:
     """The filter, if there is one."""
     typed = safe(report.filter_text.strip().encode("utf-8", "surrogateescape"))
     return [typed] if typed else []
+
+
+def _unread(report: Report[Any]) -> list[str]:
+    """What the rows lack of watches, if they need them and lack any."""
+    missing = lists_missing(report.snapshot, report.view.subject, report.filter_text, report.view.sort)
+    return [f"watches: {missing}"] if missing else []
 
 
 def _spelt(text: str, report: Report[Any]) -> str:

@@ -12,6 +12,7 @@ from epolltop.output.formats import FORMATS
 from epolltop.output.notes import Remarks
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
+from epolltop.query.asked_lists import lists_missing
 from epolltop.query.view import View, look
 from epolltop.session.timeline import Timeline
 from epolltop.text.numbers import grouped, plural
@@ -42,7 +43,7 @@ async def run_snapshot(
         seconds: how long to observe; 0: only what exists now.
         format: a key of FORMATS.
         events: JSON has the events of the observation, too.
-        watches: JSON has what each instance watches, as far as that could be read.
+        watches: what each instance watches is read, as far as there is time.
         ascii_only: use no other characters.
         width: columns of text.
     """
@@ -69,3 +70,5 @@ async def run_snapshot(
     write(FORMATS[format](report))
     if format == "csv":
         Remarks(say).end(snapshot)
+        if missing := lists_missing(snapshot, view.subject, filter_text, view.sort):
+            say(f"watches: {missing}")

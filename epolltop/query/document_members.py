@@ -8,6 +8,7 @@ unknown. Adding is free; renaming or changing a meaning needs a new schema numbe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from epolltop.model.bounds import EVENTS_MAX
@@ -16,6 +17,7 @@ from epolltop.model.instance import Instance
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Host
+from epolltop.query.asked_lists import needs_lists
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import EVENT
 from epolltop.query.instance_fields import InstanceOf
@@ -23,6 +25,7 @@ from epolltop.query.member import Member, Structure, listed, long_list, rounded,
 from epolltop.query.process_members import INSTANCE, brief, process
 from epolltop.query.source_members import LIMIT, SOURCE
 from epolltop.query.view import SUBJECTS, View
+from epolltop.query.watches_read import WatchesRead, watches_read
 from epolltop.text.numbers import timestamp
 from epolltop.text.safe import safe
 
@@ -53,6 +56,11 @@ def _counted(name: str, form: Any, help: str, get: Callable[[Snapshot], float | 
     return Member(name, form, help, lambda _, snapshot: get(snapshot) if snapshot.window_s else None, **shape)
 
 
+def _lists(contents: Contents, snapshot: Snapshot, get: Callable[[WatchesRead], int]) -> int | None:
+    view = contents.view
+    return get(watches_read(snapshot)) if needs_lists(view.subject, contents.filter_text, view.sort) else None
+
+
 CLOCKS: Structure[Contents] = Structure("clocks", (
     Member("boottime_ns", "integer", "Nanoseconds of the boot clock, in which ids are.",
            lambda _, snapshot: snapshot.now_ns, known=True),
@@ -74,6 +82,11 @@ VIEW: Structure[Contents] = Structure("view", (
     Member("descending", "truth", "Whether the largest comes first.", lambda contents, _: contents.view.descending,
            known=True),
     Member("rows", "integer", "The maximum number of rows; `null`: all.", lambda contents, _: contents.view.rows),
+    Member("lists_read", "integer", "Instances whose interest list was read; absent if neither view nor filter nor "
+           "sort needs it.", lambda contents, snapshot: _lists(contents, snapshot, attrgetter("read")), known=True,
+           optional=True),
+    Member("lists", "integer", "How many instances there are, likewise. If fewer were read, rows may be missing.",
+           lambda contents, snapshot: _lists(contents, snapshot, attrgetter("of")), known=True, optional=True),
 ))  # fmt: skip
 COST: Structure[Contents] = Structure("self", (
     Member("cpu_ns", "integer", "CPU time of epolltop since it started.",

@@ -111,6 +111,8 @@ class Field(Shape, Generic[Row]):
     observed: str = ""
     """The counter that it comes from: unknown before the first window, and if neither a probe nor the census reports
     it; a lower bound if only the census does."""
+    of_watches: bool = False
+    """Whether it is known only of instances whose interest list was read."""
     shown: bool = True
     """Whether it is a column by default."""
     worth: Callable[[Snapshot], bool] = _always

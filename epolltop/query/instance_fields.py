@@ -67,7 +67,7 @@ def _targets(row: InstanceOf) -> str | None:
     return interest and ", ".join(each.target.title for each in interest.watches)
 
 
-_READ = "known with --watches, and of the instance in the details"
+_READ = "read where it is asked for"
 
 HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("fds", "FDS", 8, "text", lambda row, _: ",".join(map(str, row.fds)),
@@ -92,9 +92,12 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
     Field("stale", "STALE", 5, "count", lambda row, _: row.instance.interest and row.instance.interest.stale,
           "Watches whose descriptor was closed, or is another file by now, while the target is open elsewhere; "
           f"{_READ}.",
-          kind="gauge", shown=False, optional=True),
+          kind="gauge", of_watches=True, shown=False, optional=True,
+          json_help="Watches whose descriptor was closed, or is another file by now, while the target is open "
+          "elsewhere; in the view `watches`, of those that are shown. Absent like `interest`."),
     Field("watch", "WATCH", 24, "text", lambda row, _: _targets(row),
-          f"What it watches: kind and name of each target; {_READ}.", shown=False, in_json=False),
+          f"What it watches: kind and name of each target; {_READ}.", of_watches=True, shown=False,
+          in_json=False),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
           "Process id of its creator, if the creation was seen.",
           spare=2),

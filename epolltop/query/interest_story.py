@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from epolltop.model.instance import Instance
-from epolltop.model.watch import Watch, event_names
+from epolltop.model.watch import Watch
+from epolltop.query.watch_words import LEVEL, NO_EVENT, event_words, mode_words
 from epolltop.text.numbers import UNKNOWN, grouped, plural
 
 WATCHES_TOLD = 500
 """Watches that are told one by one; a pane of more lines takes too long to draw."""
-_OF_ALL = ("EPOLLERR", "EPOLLHUP")
-"""The kernel adds these to each watch."""
 
 
 def interest_lines(instance: Instance) -> Iterator[tuple[str | None, str]]:
@@ -30,8 +29,12 @@ def interest_lines(instance: Instance) -> Iterator[tuple[str | None, str]]:
 
 
 def _told(watch: Watch) -> str:
-    details = dict(watch.target.details)
-    state = details.get("state")
-    events = " ".join(name.removeprefix("EPOLL") for name in event_names(watch.events) if name not in _OF_ALL)
-    words = [watch.target.title, *([str(state)] if state else []), events or "no event"]
+    state = dict(watch.target.details).get("state")
+    events, mode = event_words(watch.events), mode_words(watch.events)
+    words = [
+        watch.target.title,
+        *([str(state)] if state else []),
+        "no event" if events == NO_EVENT else events,
+        *([mode] if mode != LEVEL else []),
+    ]
     return ("STALE " if watch.stale else "") + " ".join(words)

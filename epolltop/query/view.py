@@ -5,8 +5,6 @@ A view is one declaration, a `Subject` in `SUBJECTS`: its key, help, table, deta
 
 from __future__ import annotations
 
-import itertools
-import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -16,6 +14,7 @@ from epolltop.model.event import Event
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.by_process import ByProcess, all_processes
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import Field, lookup
 from epolltop.query.filter import Predicate, everything
@@ -24,6 +23,9 @@ from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.loop_of import LoopOf, loops_of
 from epolltop.query.member import Row
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.watch_fields import WATCH_FIELDS, WATCHED_FIELDS
+from epolltop.query.watch_of import WatchOf, watches_in, watches_of
+from epolltop.query.watches_read import ROWS_MAX, watches_read
 from epolltop.text.numbers import grouped
 
 _PART = 8192
@@ -104,6 +106,19 @@ def instances_of(process: ProcessKey) -> Subject[InstanceOf]:
     return replace(INSTANCES, fields=HELD_FIELDS, rows=rows)
 
 
+def watches_of_instance(file: int, since_ns: int, holder: ProcessKey | None) -> Subject[WatchOf]:
+    """What one instance watches, by its identity; as one of its holders sees it, or as the first that is listed."""
+
+    def rows(snapshot: Snapshot) -> Sequence[WatchOf]:
+        for process in sorted(snapshot.processes, key=lambda row: row.key != holder):
+            for instance in process.instances:
+                if instance.file == file and instance.since_ns == since_ns:
+                    return watches_in(instance, process)
+        return ()
+
+    return replace(WATCHES, fields=WATCHED_FIELDS, rows=rows, sort="fd")
+
+
 def events_of(file: int, since_ns: int) -> Subject[Event]:
     """The events of one instance in the journal, by its identity."""
 
@@ -113,40 +128,7 @@ def events_of(file: int, since_ns: int) -> Subject[Event]:
     return replace(EVENTS, rows=rows)
 
 
-class _Made(list[Row]):
-    """Rows, and from which process each part of them was made."""
-
-    def __init__(self, parts: dict[ProcessKey, tuple[ProcessRow, Sequence[Row]]]) -> None:
-        super().__init__(itertools.chain.from_iterable(rows for _, rows in parts.values()))
-        self.parts = parts
-
-
-class _ByProcess(Generic[Row]):
-    """The rows of all processes.
-
-    If a process is the same object as last time, so are its rows: of 100,000 few change between two snapshots. That is
-    known for as long as somebody has the rows: those of 130,000 instances that are gone would keep 50 MB.
-    """
-
-    def __init__(self, rows_of: Callable[[ProcessRow], Sequence[Row]]) -> None:
-        self._rows_of = rows_of
-        self._last: Callable[[], _Made[Row] | None] = lambda: None
-
-    def __call__(self, snapshot: Snapshot) -> list[Row]:
-        last = self._last()
-        known = last.parts if last is not None else {}
-        parts = {}
-        for process in _all_processes(snapshot):
-            before = known.get(process.key)
-            if before is None or before[0] is not process:
-                before = process, self._rows_of(process)
-            parts[process.key] = before
-        made = _Made(parts)
-        self._last = weakref.ref(made)
-        return made
-
-
-_held_by_processes = _ByProcess(lambda process: [InstanceOf(instance, process) for instance in process.instances])
+_held_by_processes = ByProcess(lambda process: [InstanceOf(instance, process) for instance in process.instances])
 
 
 def _all_instances(snapshot: Snapshot) -> Sequence[InstanceOf]:
@@ -156,12 +138,14 @@ def _all_instances(snapshot: Snapshot) -> Sequence[InstanceOf]:
     return rows
 
 
-def _all_processes(snapshot: Snapshot) -> list[ProcessRow]:
-    return sorted(snapshot.processes, key=attrgetter("key"))
-
-
 def _instance_key(row: InstanceOf) -> Hashable:
     return row.instance.file, row.instance.since_ns, row.process and row.process.key
+
+
+def _watch_key(row: WatchOf) -> Hashable:
+    """Several files may be watched under one number."""
+    inode = dict(row.watch.target.details).get("inode")
+    return row.instance.file, row.instance.since_ns, row.process and row.process.key, row.watch.fd, inode
 
 
 def _no_loop(snapshot: Snapshot) -> str:
@@ -175,6 +159,11 @@ def _no_instance(snapshot: Snapshot) -> str:
         known = "None of the processes that could be read holds an epoll instance"
         return f"{known}; {grouped(unread)} could not be read."
     return "No process holds an epoll instance."
+
+
+def _no_watch(snapshot: Snapshot) -> str:
+    """What was read is said elsewhere."""
+    return "The instances whose lists were read watch nothing." if watches_read(snapshot).of else _no_instance(snapshot)
 
 
 def _nothing_yet(snapshot: Snapshot) -> str:
@@ -193,7 +182,7 @@ PROCESSES: Subject[ProcessRow] = Subject(
     help="Processes that hold instances, or just created or released some.",
     row_type=ProcessRow,
     fields=PROCESS_FIELDS,
-    rows=_all_processes,
+    rows=all_processes,
     key=attrgetter("key"),
     sort="open",
     empty=_no_instance,
@@ -228,13 +217,24 @@ LOOPS: Subject[LoopOf] = Subject(
     help="Event loops: a row for each thread that waits on an instance.",
     row_type=LoopOf,
     fields=LOOP_FIELDS,
-    rows=_ByProcess(loops_of),
+    rows=ByProcess(loops_of),
     key=lambda row: row.loop.key,
     sort="busy",
     empty=_no_loop,
 )
+WATCHES: Subject[WatchOf] = Subject(
+    id="watches",
+    title="Watches",
+    help="What instances wait for: a row for each watch.",
+    row_type=WatchOf,
+    fields=WATCH_FIELDS,
+    rows=ByProcess(watches_of, ROWS_MAX),
+    key=_watch_key,
+    sort="pid",
+    empty=_no_watch,
+)
 
-SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS, LOOPS)}
+SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS, LOOPS, WATCHES)}
 """In the order of their keys, from 1 on; the first is the default."""
 
 

@@ -179,7 +179,7 @@ class MainScreen:
         """Has the session measure what is on screen."""
         if not self.is_gone:
             self.session.focus, self.session.shown = self.board.measured, self.board.shown
-            self.session.asked = self.board.asked
+            self.session.asked = self.board.asked + (self._looked.asked if self._looked else ())
 
     def draw_header(self) -> None:
         """Draws the lines above the tables."""
@@ -200,6 +200,8 @@ class MainScreen:
             badges.append("following")
         if looked.order_held:
             badges.append("order held")
+        if looked.missing:
+            badges.append(looked.missing)
         self._crumbs.describe(self.trail, len(looked.rows), looked.of, badges)
 
     def redraw(self) -> None:
@@ -210,6 +212,11 @@ class MainScreen:
 
 
 def _why_empty(looked: Looked) -> str:
+    said = _no_rows(looked)
+    return f"{said} But {looked.missing}." if looked.missing else said
+
+
+def _no_rows(looked: Looked) -> str:
     place, snapshot = looked.place, looked.snapshot
     if looked.of:
         all_of_them = f"{grouped(looked.of)} {place.subject.id}"

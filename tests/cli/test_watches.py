@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,27 @@ def test_instances_are_found_by_what_they_watch(tmp_path: Path) -> None:
         assert found(f'watch:"tcp {listener}"') == [said["instance"]]
         assert found("stale=0") == [said["instance"]]
         assert found("stale>0") == found("watch:inotify") == []
+
+
+def test_a_view_has_a_row_for_each_watch(tmp_path: Path) -> None:
+    with running("inet", tmp_path) as said:
+        options = ("--source", "proc", "-p", str(said["pid"]), "--view", "watches")
+        done = run(*options, "snapshot", "-d", "0", "-s", "fd", "--format", "csv")
+        table = run(*options, "-b", "-n", "2", "-d", "0.2", "-w", "200", "-F", "kind=udp")
+        document = run(*options, "snapshot", "-d", "0", "-F", "kind=udp")
+    assert (done.returncode, table.returncode, document.returncode) == (0, 0, 0)
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert {row["fd"]: [row["kind"], row["target"]] for row in rows} == said["told"]
+    assert {(row["pid"], row["instance_fd"]) for row in rows} == {(str(said["pid"]), str(said["instance"]))}
+    udp = {fd: text for fd, (kind, text) in said["told"].items() if kind == "udp"}
+    last = table.stdout.strip().split("\n\n")[-1].splitlines()
+    assert last[0].split()[:6] == ["PID", "NAME", "EPFD", "FD", "KIND", "EVENTS"]
+    assert all(any(text in line for line in last) for text in udp.values())
+    assert len(last) == 1 + len(udp)
+    told = json.loads(document.stdout)
+    assert (told["view"]["lists_read"], told["view"]["lists"]) == (1, 1)
+    ((instance,),) = [row["instances"] for row in told["processes"]]
+    assert {str(each["fd"]): each["target"] for each in instance["interest"]} == udp
 
 
 def test_it_is_there_only_if_it_was_asked_for(tmp_path: Path) -> None:

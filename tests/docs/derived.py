@@ -21,6 +21,7 @@ from epolltop.query.loop_members import LOOP
 from epolltop.query.member import Form, Member, Structure
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.process_members import INSTANCE, PROCESS
+from epolltop.query.watch_fields import WATCH_FIELDS
 from epolltop.query.watch_members import WATCH
 from tests.docs.schema import schema
 
@@ -86,6 +87,7 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "columns of instances": lambda: columns(INSTANCE_FIELDS),
     "columns of events": lambda: columns(EVENT_FIELDS),
     "columns of loops": lambda: columns(LOOP_FIELDS),
+    "columns of watches": lambda: columns(WATCH_FIELDS),
     "runtimes": runtimes,
     "members of a snapshot": lambda: members(DOCUMENT),
     "members of processes": lambda: members(PROCESS),

@@ -24,7 +24,9 @@ async def test_processes_of_the_last_table_are_read_first() -> None:
     session = Listener(Observation(lambda: source, Selection()), 0.01)
     written: list[Parts] = []
     try:
-        await run_batch(session, View(PROCESSES, rows=2), "", written.append, count=2, json=False, ascii_only=False)
+        await run_batch(
+            session, View(PROCESSES, rows=2), "", written.append, count=2, json=False, watches=False, ascii_only=False
+        )
     finally:
         session.close()
     assert len(written) == 2
@@ -32,7 +34,9 @@ async def test_processes_of_the_last_table_are_read_first() -> None:
 
 
 def tables(view: View[Any], *, as_json: bool = False) -> str:
-    return written_by(lambda s, write: run_batch(s, view, "", write, count=2, json=as_json, ascii_only=False))
+    return written_by(
+        lambda s, write: run_batch(s, view, "", write, count=2, json=as_json, watches=False, ascii_only=False)
+    )
 
 
 def test_each_table_has_its_head_and_the_rates_of_its_second() -> None:

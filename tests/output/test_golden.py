@@ -16,14 +16,17 @@ from epolltop.output.doctor import Kept, doctor_report
 from epolltop.output.event_lines import run_events
 from epolltop.output.report import Report
 from epolltop.query.filter import everything
-from epolltop.query.view import LOOPS, SUBJECTS, View, look
-from tests.support.examples import EVENTS, bounded, exact, looping
+from epolltop.query.view import LOOPS, SUBJECTS, WATCHES, View, look
+from tests.support.examples import EVENTS, bounded, exact, looping, watching
 from tests.support.formats import FORMATS
 from tests.support.front_end import written_by
 
 GOLDEN = Path(__file__).with_name("golden")
 SAME_DOCUMENT = {("instances", "json"), ("events", "json")}
 """JSON has everything whatever the view: see test_variants.py."""
+
+MADE = {LOOPS.id: looping, WATCHES.id: watching}
+"""What has rows for the others."""
 
 
 def agree(name: str, written: str) -> None:
@@ -38,7 +41,7 @@ def agree(name: str, written: str) -> None:
     [(subject, format) for subject in SUBJECTS for format in FORMATS if (subject, format) not in SAME_DOCUMENT],
 )
 def test_a_snapshot(subject: str, format: str) -> None:
-    view, made = View(SUBJECTS[subject]), looping() if subject == LOOPS.id else exact()
+    view, made = View(SUBJECTS[subject]), MADE.get(subject, exact)()
     agree(f"{subject}.{format}", FORMATS[format](Report(made, view, look(made, view), events=EVENTS)))
 
 

@@ -22,6 +22,7 @@ from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.member import Member, Row
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.process_members import INSTANCE, PROCESS
+from epolltop.query.watch_fields import WATCH_FIELDS
 from tests.support.records import NOW_NS, SECOND_NS, event
 from tests.support.rows import instance, process_row, snapshot
 
@@ -30,6 +31,7 @@ REGISTRIES: dict[str, Sequence[Field[Any]]] = {
     "instance": INSTANCE_FIELDS,
     "event": EVENT_FIELDS,
     "loop": LOOP_FIELDS,
+    "watch": WATCH_FIELDS,
 }
 WORDS = {
     Kind.CREATE: "create",

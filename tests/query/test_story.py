@@ -141,8 +141,8 @@ def test_an_instance_tells_what_it_watches_if_that_was_read() -> None:
     world = snapshot(replace(NGINX, instances=(watching,)), PHP)
     assert instance_story(1, BORN, world)[-5:] == [
         ("watches", "5 registrations, 1 of them stale"),
-        ("  3", "tcp [::1]:80 LISTEN IN EXCLUSIVE"),
-        ("  7", "STALE pipe pipe:[9] IN OUT ET"),
+        ("  3", "tcp [::1]:80 LISTEN IN level exclusive"),
+        ("  7", "STALE pipe pipe:[9] IN OUT edge"),
         ("  9", "unknown ? no event"),
         ("", "and 2 more"),
     ]

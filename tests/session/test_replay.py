@@ -344,7 +344,7 @@ VIEWS = {
 
 
 async def batches(session: Timeline, write: Write, _: float, *, view: str, json: bool) -> None:
-    await run_batch(session, VIEWS[view], view, write, count=4, json=json, ascii_only=False, width=120)
+    await run_batch(session, VIEWS[view], view, write, count=4, json=json, watches=False, ascii_only=False, width=120)
 
 
 async def snapshots(session: Timeline, write: Write, seconds: float, *, view: str, format: str) -> None:

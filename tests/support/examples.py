@@ -14,7 +14,7 @@ from epolltop.model.loop_activity import WaitCall
 from epolltop.model.process_row import Growth
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
-from epolltop.model.watch import Target, TargetKind
+from epolltop.model.watch import NOT_SEEN, InterestList, Target, TargetKind, Watch
 from tests.support.records import NOW_NS, SECOND_NS, event, source, turn
 from tests.support.rows import instance, loop_row, process_row, snapshot
 
@@ -125,6 +125,22 @@ def looping(*, window_s: float = 2.5) -> Snapshot:
     rows = (replace(NGINX, loops=LOOPS), replace(HOSTILE, loops=(gone,)), GONE)
     wait = Probe("epoll_wait", "fentry:do_epoll_wait", traces=True)
     return replace(made, processes=rows, source=replace(made.source, probes=(*made.source.probes, wait)))
+
+
+def watching() -> Snapshot:
+    """What one instance watches was read, in part; another list was not."""
+    watches = (
+        Watch(3, 0x10000019, 3, Target(TargetKind.TCP, "[::1]:80", (("state", "LISTEN"), ("backlog", 5))), False, True),
+        Watch(7, 0xC0000005, 1 << 63, Target(TargetKind.UNIX, r"@=cmd|\x1b\x0a日本語, \"|"), True, False),
+        Watch(
+            7, 0x2019, 7, Target(TargetKind.PIPE, "pipe:[9] ← sh 77/1", (("end", "read"), ("inode", 9))), False, None
+        ),
+        Watch(12, 0xC0000000, 12, NOT_SEEN, None, None),
+        Watch(13, 1, 13, Target(TargetKind.EPOLL, "[eventpoll]"), False, False, nested=OLD.file),
+    )
+    read = SHARED._replace(watches=1000, interest=InterestList(watches, more=995, unnamed=1))
+    rows = (replace(NGINX, instances=(OLD, read)), replace(HOSTILE, instances=(read, SIZED)), GONE)
+    return replace(exact(), processes=rows)
 
 
 def bounded() -> Snapshot:

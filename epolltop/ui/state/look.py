@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
+from epolltop.model.instance import Instance
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.asked_lists import lists_asked, lists_missing, needs_lists
 from epolltop.query.view import arranged
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.navigation import Place
@@ -24,6 +26,10 @@ class Looked(NamedTuple):
     of: int
     """Rows there are without the filter."""
     order_held: bool
+    asked: tuple[Instance, ...]
+    """Instances whose interest lists are to be read for it."""
+    missing: str
+    """What the rows may lack because lists were not read, in words; empty if nothing."""
 
 
 def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | None, *, is_held: bool) -> Looked:
@@ -43,7 +49,18 @@ def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | No
     rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)
     if order is not None:
         rows = steady(rows, order, place.subject.key)
-    return Looked(place, snapshot, rows, glow, everything, len(everything) + len(gone), order is not None)
+    needs = place.subject, place.filter_text, place.sort
+    return Looked(
+        place,
+        snapshot,
+        rows,
+        glow,
+        everything,
+        len(everything) + len(gone),
+        order is not None,
+        lists_asked(snapshot, place.process) if place.instance is None and needs_lists(*needs) else (),
+        lists_missing(snapshot, *needs, process=place.process) if place.instance is None else "",
+    )
 
 
 def steady(rows: Sequence[Any], order: Sequence[Any], key: Callable[[Any], Hashable]) -> Sequence[Any]:

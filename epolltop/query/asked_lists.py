@@ -1,0 +1,72 @@
+"""Which interest lists have to be read for a view. To read one costs the program that has it, so nobody else's is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from epolltop.model.instance import Instance
+from epolltop.model.process import ProcessKey
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.field import Field, lookup
+from epolltop.query.grammar import tree_of
+from epolltop.query.view import WATCHES, Subject
+from epolltop.query.watches_read import watches_read
+
+ASKED_MAX = 10_000
+"""Lists that are asked for at a time: 10 ms of each refresh. Those that were not read yet come first."""
+
+
+def needs_lists(subject: Subject[Any], filter_text: str, sort: str) -> bool:
+    """Whether rows, their choice or their order depend on what instances watch.
+
+    Args:
+        subject: the kind of rows.
+        filter_text: a filter over them; empty: none.
+        sort: name of the field by which they are sorted; empty: the subject's default.
+    """
+    if subject.id == WATCHES.id:
+        return True
+    fields = [lookup(subject.fields, sort)] if sort else []
+    return any(field.of_watches for field in (*fields, *_compared(subject, filter_text)))
+
+
+def lists_missing(
+    snapshot: Snapshot, subject: Subject[Any], filter_text: str, sort: str, *, process: ProcessKey | None = None
+) -> str:
+    """What rows may lack because lists were not read, or not whole, in words; empty if nothing, or it does not matter.
+
+    Args:
+        snapshot: of which the rows are.
+        subject: see `needs_lists`, like the others.
+        filter_text: see there.
+        sort: see there.
+        process: the only one whose rows are meant; None: all.
+    """
+    return watches_read(snapshot, process).words if needs_lists(subject, filter_text, sort) else ""
+
+
+def lists_asked(snapshot: Snapshot, process: ProcessKey | None = None) -> tuple[Instance, ...]:
+    """The instances whose lists are read then, of one process or of all.
+
+    An instance that nobody holds has no descriptor to read it through.
+    """
+    rows = (row for row in snapshot.processes if process in (None, row.key))
+    each_once = {(each.file, each.since_ns): each for row in rows for each in row.instances}.values()
+    first = (each for each in each_once if each.interest is None)
+    again = (each for each in each_once if each.interest is not None)
+    return tuple(itertools.islice(itertools.chain(first, again), ASKED_MAX))
+
+
+def _compared(subject: Subject[Any], filter_text: str) -> Iterator[Field[Any]]:
+    """The fields that a filter compares, also with each other."""
+    if not filter_text.strip():
+        return
+    names = {name: field for field in subject.fields for name in field.names}
+    for comparison in tree_of(filter_text).find_data("comparison"):
+        name, _, operand = map(str, comparison.children)
+        field = names[name.lower()]
+        yield field
+        if field.unit != "text" and operand.lower() in names:
+            yield names[operand.lower()]

@@ -1,0 +1,44 @@
+"""Lists are read only for views that need them, those that were not read yet first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from epolltop.query import asked_lists
+from epolltop.query.asked_lists import lists_asked, lists_missing, needs_lists
+from epolltop.query.view import INSTANCES, PROCESSES, WATCHES, Subject
+from tests.support.examples import HOSTILE, OLD, SHARED, SIZED, watching
+
+
+@pytest.mark.parametrize(
+    ("subject", "filter_text", "sort", "needed"),
+    [
+        (WATCHES, "", "", True),
+        (PROCESSES, "nginx open>1", "open", False),
+        (INSTANCES, "", "age_s", False),
+        (INSTANCES, "", "stale", True),
+        (INSTANCES, "name:watch watches>3", "", False),
+        (INSTANCES, "nginx (not STALE>0 or fds:3)", "", True),
+        (INSTANCES, "watches>stale", "", True),
+        (INSTANCES, "name:stale", "", False),
+        (INSTANCES, "watch:tcp", "", True),
+        (INSTANCES, "watch", "", False),
+    ],
+)
+def test_which_views_need_them(subject: Subject[Any], filter_text: str, sort: str, needed: bool) -> None:
+    assert needs_lists(subject, filter_text, sort) is needed
+
+
+def test_those_that_were_not_read_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = watching()
+    assert [each.file for each in lists_asked(world)] == [OLD.file, SIZED.file, SHARED.file]
+    assert [each.file for each in lists_asked(world, HOSTILE.key)] == [SIZED.file, SHARED.file]
+    monkeypatch.setattr(asked_lists, "ASKED_MAX", 2)
+    assert [each.file for each in lists_asked(world)] == [OLD.file, SIZED.file]
+
+
+def test_only_where_lists_matter_their_lack_is_told() -> None:
+    assert lists_missing(watching(), INSTANCES, "nginx", "age_s") == ""
+    assert lists_missing(watching(), INSTANCES, "stale=0", "age_s").startswith("the lists of 1 of 3 instances were")
