@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ import pytest
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event, Kind
 from epolltop.proc import maps as code
-from epolltop.sources.bpf import stack_names
+from epolltop.sources.bpf import code_names, stack_names
 from epolltop.symbols import stack_pool
 from epolltop.symbols.stack_pool import POOL_BYTES_MAX
 from tests.support.records import event_of
+from tests.waiting import eventually
 
 from . import forged
 
@@ -43,9 +45,13 @@ def address_of(function: str) -> int:
 WRAPPER, CALLER, OUTER = (address_of(name) for name in ("epoll_create1", "getaddrinfo", "regcomp"))
 
 
+def run_of(pid: int) -> code.Run:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return code.Run(pid, int(fields[19]), int(fields[25]))
+
+
 def ours() -> code.Run:
-    fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return code.Run(os.getpid(), int(fields[19]), int(fields[25]))
+    return run_of(os.getpid())
 
 
 def stack(*frames: int, caller: int = 0, lead: int = 0, image: int | None = None) -> bytes:
@@ -149,12 +155,42 @@ def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyP
 
 @needs_own_stack
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_names, "PLACES_MAX", 10)
+    monkeypatch.setattr(code_names, "PLACES_MAX", 10)
     known = stack_names.Stacks()
     for far in range(1, 40):
         (told,) = known.named([creation()], [stack(OUTER + far)])
         assert functions(told) == [f"regcomp+{far:#x}"]
-    assert len(known._places) == 10
+    assert len(known._names._places) == 10
+
+
+@needs_own_stack
+def test_what_is_remembered_of_programs_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(code_names, "RUNS_MAX", 2)
+    monkeypatch.setattr(code_names, "REGIONS_MAX", 1)
+    known = stack_names.Stacks()
+    content = forged.program(100, [(0, 100)])
+    with mapped(content, tmp_path / "mapped") as (_, start):
+        known.named([creation()], [stack(WRAPPER + LEAD, start + forged.code_at(content, 100) + 5)])
+    ((run, regions),) = known._names._runs.items()
+    assert run == ours()
+    assert len(regions) == 1
+    for _ in range(3):
+        with subprocess.Popen(["sleep", "60"]) as process:
+            try:
+                found = eventually(partial(loaded, process.pid))
+                assert found
+                run, code_start = found
+                known.named([creation(pid=run.pid, start=run.start)], [stack(code_start + 1, image=run.image)])
+            finally:
+                process.kill()
+    assert len(known._names._runs) == 2
+
+
+def loaded(pid: int) -> tuple[code.Run, int] | None:
+    """A process, and where it has the code of the C library; None before that."""
+    lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
+    starts = [int(line.partition("-")[0], 16) for line in lines if " r-xp " in line and "/libc" in line]
+    return (run_of(pid), starts[0]) if starts else None
 
 
 @needs_own_stack
@@ -171,7 +207,7 @@ def test_without_the_privilege_addresses_are_left_and_that_is_known(monkeypatch:
     assert known.may_read
     monkeypatch.setattr(os, "open", refusing)
     (told,) = known.named([creation()], [stack(WRAPPER + LEAD)])
-    assert re.fullmatch(r"\[0x[0-9a-f]+\] \(libc.*\)", told[0])
+    assert re.fullmatch(r"\[libc.*\+0x[0-9a-f]+\]", told[0])
     assert not known.may_read
 
 
@@ -198,7 +234,7 @@ def test_a_frame_is_cut_with_a_mark_when_it_is_safe(tmp_path: Path) -> None:
     assert len(frame) == FRAME_CHARS_MAX
     function, rest = frame.split("+")
     assert function == ("😀" + r"\x01" * 100)[: len(function) - 1] + "…"
-    assert rest == "0x5 (" + (r"\x02" * 100)[: stack_names.MODULE_CHARS_MAX - 1] + "…)"
+    assert rest == "0x5 (" + (r"\x02" * 100)[: code_names.MODULE_CHARS_MAX - 1] + "…)"
 
 
 @needs_own_stack
@@ -212,7 +248,7 @@ def test_nobody_waits_for_who_has_a_lease_on_a_file(tmp_path: Path) -> None:
             assert named(raw) == ("evil+0x5 (leased)",)
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
             began = time.monotonic()
-            assert re.fullmatch(r"\[0x[0-9a-f]+\] \(leased\)", named(raw)[0])
+            assert named(raw) == (f"[leased+{at + 5:#x}]",)
             assert time.monotonic() - began < 5  # the kernel would make us wait for 45
     finally:
         signal.signal(signal.SIGIO, before)
@@ -227,7 +263,7 @@ def test_who_brings_few_stacks_is_served_first(monkeypatch: pytest.MonkeyPatch) 
         asked.append(run.pid)
         return real(run, *arguments)
 
-    monkeypatch.setattr(stack_names, "code_of", noting)
+    monkeypatch.setattr(code_names, "code_of", noting)
     ours_pid = ours().pid
     many = [(creation(), stack(WRAPPER + LEAD, OUTER + far)) for far in range(1, 9)]
     few = [(creation(pid=1, start=1), stack(WRAPPER + LEAD))]
@@ -238,7 +274,7 @@ def test_who_brings_few_stacks_is_served_first(monkeypatch: pytest.MonkeyPatch) 
 _GREEDY = """
 import resource, sys
 from pathlib import Path
-from epolltop.sources.bpf import stack_names
+from epolltop.sources.bpf import code_names, stack_names
 from tests.symbols import forged
 from tests.symbols.test_stacks import creation, mapped, stack
 

@@ -6,7 +6,7 @@
  *
  * HOW: called, through outer, middle and inner; astray, with a frame pointer that points elsewhere; or made, by code that
  * the program makes at MADE_AT and that calls outer.
- * THEN: end; stay, until stdin ends; or a program to execute, with its arguments.
+ * THEN: end; stay, until stdin ends; again, until then and call once more; or a program to execute, with its arguments.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +89,8 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	if (!strcmp(argv[4], "stay"))
 		getchar();
+	else if (!strcmp(argv[4], "again"))
+		return getchar() == EOF && create(atoi(argv[2])) < 0;
 	else if (strcmp(argv[4], "end"))
 		execv(argv[4], argv + 4);
 	return 0;

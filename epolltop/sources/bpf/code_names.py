@@ -1,0 +1,183 @@
+"""Names for the addresses of a program's code: by the symbols of mapped files, and by its perf map.
+
+A program's list of mappings is read anew each time, so a library that was loaded or replaced since is no surprise. What
+was seen there is remembered: it names the last calls of a program that has ended since. All that is remembered is
+bounded: the mappings of programs, and the functions at positions of files, which all processes share that run them.
+"""
+
+from __future__ import annotations
+
+import bisect
+import errno
+import itertools
+import os
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
+
+from epolltop.own_process.pace import Deadline
+from epolltop.proc.maps import Code, CodeMapping, Run, code_of
+from epolltop.proc.mountinfo import MountLists
+from epolltop.symbols import elf
+from epolltop.symbols.perf_map import made_places
+from epolltop.text.safe import clipped, safe
+
+PLACES_MAX = 16_384
+"""In files, remembered: 10 MB at most; programs have some ten each."""
+RUNS_MAX = 1024
+"""Programs that are remembered."""
+REGIONS_MAX = 64
+"""Mappings that are remembered of a program: 25 MB for all. A stack has some five."""
+MODULE_CHARS_MAX = 40
+"""Of a frame, for the name of its file."""
+_PERF_MAP = "perf map"
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class _File(NamedTuple):
+    """A version of a file."""
+
+    device: int
+    inode: int
+    changed_ns: int
+
+
+class _Region(NamedTuple):
+    """What a mapping was."""
+
+    start: int
+    end: int
+    position: int
+    """Where its names begin: in the file, or for code that was made at run time the address itself."""
+    module: str
+    """The name of the mapped file; empty for code that was made."""
+    table: _File | None
+    """What has the names; None if it could not be read."""
+    is_made: bool
+
+    def position_of(self, address: int) -> int:
+        return address - self.start + self.position
+
+
+class CodeFrame(NamedTuple):
+    """What is known about an address of a program."""
+
+    address: int
+    module: str = ""
+    """The file that has the code, or the perf map that has its name; empty if neither is known."""
+    position: int = 0
+    """Of the code in that file."""
+    place: elf.SymbolOffset | None = None
+    """None: not looked up, or no symbol covers it."""
+
+
+class CodeNames:
+    """Names addresses, for as long as there is time."""
+
+    def __init__(self) -> None:
+        self.may_read = True
+        """False: the kernel lets us read no program, so that no frame has a name."""
+        self._places: OrderedDict[tuple[_File, int], elf.SymbolOffset | None] = OrderedDict()
+        self._runs: OrderedDict[Run, tuple[_Region, ...]] = OrderedDict()
+
+    def frames(
+        self, run: Run, addresses: Collection[int], mount_lists: MountLists, deadline: Deadline
+    ) -> dict[int, CodeFrame]:
+        """What is known about each address; addresses that are not code are left out.
+
+        A program that cannot be read any more is what it was when it was last read.
+
+        Args:
+            run: whose code it is.
+            addresses: in its memory.
+            mount_lists: of this poll.
+            deadline: for reading.
+        """
+        try:
+            deadline.require()
+            there = code_of(run, sorted(addresses), mount_lists, deadline)
+        except OSError:
+            return self._as_last_read(run, addresses)
+        mapped = {address: mapping for address in addresses if (mapping := there.at(address))}
+        by_table: dict[CodeMapping | None, list[int]] = {}
+        for address, mapping in mapped.items():
+            # One map has the names of all code that was made.
+            by_table.setdefault(None if mapping.is_made else mapping, []).append(address)
+        frames: dict[int, CodeFrame] = {}
+        regions: dict[int, _Region] = {}
+        for table, inside in by_table.items():
+            here = {address: _region(mapped[address]) for address in inside}
+            positions = [region.position_of(address) for address, region in here.items()]
+            version, places = self._look_up(there, table, positions, deadline)
+            for address, region in here.items():
+                frames[address] = _frame(address, region, places.get(region.position_of(address)))
+                regions[region.start] = region._replace(table=version)
+        _remember(self._runs, run, _merged(self._runs.get(run, ()), regions), RUNS_MAX)
+        return frames
+
+    def _as_last_read(self, run: Run, addresses: Iterable[int]) -> dict[int, CodeFrame]:
+        regions = self._runs.get(run, ())
+        starts = [region.start for region in regions]
+        frames = {}
+        for address in addresses:
+            at = bisect.bisect_right(starts, address) - 1
+            region = regions[at] if at >= 0 and address < regions[at].end else None
+            place = region and region.table and self._places.get((region.table, region.position_of(address)))
+            frames[address] = _frame(address, region, place) if region else CodeFrame(address)
+        return frames
+
+    def _look_up(
+        self, there: Code, table: CodeMapping | None, positions: Collection[int], deadline: Deadline
+    ) -> tuple[_File | None, Mapping[int, elf.SymbolOffset | None]]:
+        """The names in a mapped file, or in the perf map; nothing if it is out of reach, or time is over."""
+        if deadline.is_over:
+            return None, {}
+        try:
+            file = there.open(table, deadline) if table else there.open_perf_map(deadline)
+        except OSError as error:
+            self.may_read &= error.errno != errno.EPERM
+            return None, {}
+        try:
+            about = os.fstat(file)
+            version = _File(about.st_dev, about.st_ino, about.st_ctime_ns)
+            known = {at: self._places[version, at] for at in positions if (version, at) in self._places}
+            unknown = set(positions) - known.keys()
+            find = elf.places if table else made_places
+            found = find(file, unknown, deadline) if unknown else {}
+        except OSError:
+            return None, {}
+        finally:
+            os.close(file)
+        places = known | {at: found.get(at) for at in unknown}
+        for at, place in places.items():
+            _remember(self._places, (version, at), place, PLACES_MAX)
+        return version, places
+
+
+def _region(mapping: CodeMapping) -> _Region:
+    position = mapping.start if mapping.is_made else mapping.position
+    module = "" if mapping.is_made else clipped(safe(mapping.module), MODULE_CHARS_MAX)
+    return _Region(mapping.start, mapping.end, position, module, None, mapping.is_made)
+
+
+def _frame(address: int, region: _Region, place: elf.SymbolOffset | None) -> CodeFrame:
+    module = _PERF_MAP if place and region.is_made else region.module
+    return CodeFrame(address, module, region.position_of(address), place)
+
+
+def _merged(before: Sequence[_Region], now: Mapping[int, _Region]) -> tuple[_Region, ...]:
+    """Sorted; of regions that overlap the new one counts, and there are not too many."""
+    new = list(now.values())[:REGIONS_MAX]
+    still = (old for old in before if not any(old.start < each.end and each.start < old.end for each in new))
+    return tuple(sorted((*new, *itertools.islice(still, REGIONS_MAX - len(new))), key=attrgetter("start")))
+
+
+def _remember(known: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:
+    """Keeps the most recent."""
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > most:
+        known.popitem(last=False)
