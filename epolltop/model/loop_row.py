@@ -15,8 +15,12 @@ class Activity(Protocol):
     """What a loop did in a window; durations are in nanoseconds."""
 
     @property
+    def total(self) -> LoopCounts:
+        """Since the observation began."""
+
+    @property
     def counted(self) -> Counted[LoopCounts]:
-        """Since the observation began, with rates over the window."""
+        """The same, with rates over the window."""
 
     @property
     def is_at_rest(self) -> bool:
@@ -52,6 +56,10 @@ class KnownActivity(NamedTuple):
     waiting: Histogram = Histogram((), 0)
     away: Histogram = Histogram((), 0)
     poll_delay: Histogram = Histogram((), 0)
+
+    @property
+    def total(self) -> LoopCounts:
+        return self.counted.total
 
     @property
     def is_at_rest(self) -> bool:
@@ -135,6 +143,9 @@ class LoopRow(NamedTuple):
             begin_ns: when the window began that the row was made for.
             now_ns: when it ends.
         """
-        away = self.did.was_away_ns + self.turn_away_ns(begin_ns, now_ns)
-        whole = away + self.did.waited_ns + self.turn_waiting_ns(begin_ns, now_ns)
-        return away / whole if whole > 0 else None
+        waited_ns, away_ns, turn = self.did.waited_ns, self.did.was_away_ns, self.turn
+        if turn and turn.returned_ns:
+            away_ns += max(0, now_ns - max(turn.returned_ns, begin_ns))
+        elif turn:
+            waited_ns += max(0, now_ns - max(turn.entered_ns, begin_ns))
+        return away_ns / (away_ns + waited_ns) if away_ns + waited_ns > 0 else None

@@ -8,62 +8,40 @@ from typing import Any, NamedTuple
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopTimes, Turn
+from epolltop.model.loop_state import NO_TIMES, LoopState
 from epolltop.model.rates import Counted, counted
 
 _FIRST_BITS = 10
 """The first bucket is below 2**10 ns."""
-NO_TIMES = LoopTimes()
 _NOTHING = Histogram((), 0)
 
 
-class Span(NamedTuple):
-    """A window."""
-
-    begin_ns: int
-    since_ns: int
-    """When counting began."""
-    over_s: float
-
-
 class RisenActivity(NamedTuple):
-    """Implements Activity: what was known at the ends of a window; what follows from it is made when it is looked at.
+    """Implements Activity: what was known at the ends of a window.
 
-    That takes 10 us, and most loops of a thousand are not on the screen.
+    Rates and histograms are made when they are looked at. That takes 10 us, and most loops of a thousand are not on the
+    screen.
     """
 
     total: LoopCounts
     then: LoopCounts
-    times: Iterable[Any]
+    waited_ns: int
+    was_away_ns: int
+    times: Iterable[Any] = NO_TIMES
     """As in Batch.loop_times, like the next two."""
-    times_then: Iterable[Any]
-    longest: Iterable[Any]
+    times_then: Iterable[Any] = NO_TIMES
+    longest: Iterable[Any] = NO_TIMES
     """Its maxima are those of the window."""
-    turn: Turn | None
-    """That the thread is in."""
-    turn_then: Turn | None
-    span: Span
+    over_s: float = 0.0
+    """How long the window was."""
 
     @property
     def is_at_rest(self) -> bool:
-        """Nothing happened, or ended."""
-        return self.total is self.then and self.turn is self.turn_then
+        return self.total is self.then and not (self.waited_ns or self.was_away_ns)
 
     @property
     def counted(self) -> Counted[LoopCounts]:
-        return counted(self.total, self.then, self.span.over_s)
-
-    @property
-    def waited_ns(self) -> int:
-        return self._ended[0]
-
-    @property
-    def was_away_ns(self) -> int:
-        return self._ended[1]
-
-    @property
-    def _ended(self) -> tuple[int, int]:
-        begin_ns, since_ns, _ = self.span
-        return ended(self.total, self.then, self.turn, self.turn_then, begin_ns=begin_ns, since_ns=since_ns)
+        return counted(self.total, self.then, self.over_s)
 
     @property
     def waiting(self) -> Histogram:
@@ -100,21 +78,20 @@ def highest(one: Iterable[Any], other: Iterable[Any]) -> LoopTimes:
     return LoopTimes((), (), (), *map(max, itertools.islice(one, 3, None), itertools.islice(other, 3, None)))
 
 
-def ended(
-    total: LoopCounts, then: LoopCounts, turn: Turn | None, turn_then: Turn | None, *, begin_ns: int, since_ns: int
-) -> tuple[int, int]:
+def ended(total: LoopCounts, turn: Turn | None, then: LoopState, begin_ns: int, since_ns: int) -> tuple[int, int]:
     """For how long a loop waited and was away in a window, in nanoseconds, without what is in progress.
 
     Args:
         total: its counters.
-        then: when the window began.
         turn: that its thread is in.
-        turn_then: that it was in when the window began.
+        then: what was known when the window began.
         begin_ns: when that was.
         since_ns: when counting began.
     """
-    waited_ns, was_away_ns = total.waiting_ns - then.waiting_ns, total.away_ns - then.away_ns
-    if turn_then and not _goes_on(turn_then, turn):  # then its part before the window is in them
+    counts, turn_then = then.counts, then.turn
+    waited_ns, was_away_ns = total.waiting_ns - counts.waiting_ns, total.away_ns - counts.away_ns
+    if turn_then and turn is not turn_then and not _goes_on(turn_then, turn):
+        # Then its part before the window is in them.
         if turn_then.returned_ns:
             was_away_ns -= begin_ns - turn_then.returned_ns
         else:
@@ -124,7 +101,7 @@ def ended(
 
 def _goes_on(then: Turn, now: Turn | None) -> bool:
     """Whether a wait, or a time away, is still the same."""
-    return now is not None and (then.entered_ns, then.returned_ns) == (now.entered_ns, now.returned_ns)
+    return now is not None and now.entered_ns == then.entered_ns and now.returned_ns == then.returned_ns
 
 
 def _added(past: tuple[int, ...], told: tuple[int, ...]) -> tuple[int, ...]:

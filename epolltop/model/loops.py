@@ -2,26 +2,29 @@
 
 What is in progress counts. Up to an instant a loop has waited for as long as its waits that have ended, and the part of
 the present one; a window has the difference between its end and its beginning. The same holds for the time away.
+
+Most loops do nothing from one batch to the next. What a batch changes is noted loop by loop, in each window; the rest
+keeps its state and its row.
 """
 
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from epolltop.model.batch import Batch
 from epolltop.model.instance import Instance
 from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
+from epolltop.model.loop_index import LoopIndex, missing
 from epolltop.model.loop_row import LoopRow
-from epolltop.model.loop_times import NO_TIMES, RisenActivity, Span
-from epolltop.model.loop_totals import LoopTotals, missing
+from epolltop.model.loop_state import NO_TIMES, NOTHING, LoopState
+from epolltop.model.loop_times import RisenActivity, ended
+from epolltop.model.loop_totals import LoopTotals
 from epolltop.model.loops_window import LoopsMark, LoopsWindow
 from epolltop.model.process import ProcessKey
-
-Group = TypeVar("Group")
+from epolltop.model.process_loops import ProcessLoops
 
 GONE_MAX = 10_000
 """Loops without thread or instance that are kept for windows which show them: 10 MB. Of more the last are kept."""
@@ -32,11 +35,13 @@ class _Look(NamedTuple):
 
     longest: Mapping[LoopKey, Iterable[Any]]
     mark: LoopsMark
-    span: Span
+    over_s: float
     live: Mapping[int, Instance]
     is_complete: bool
     attended: Mapping[LoopKey, tuple[bool, int | None]]
     """Of loops whose instance others wait on, too, see `_attended`."""
+    states: Mapping[LoopKey, LoopState]
+    """That the rows before these were made of."""
 
 
 class Loops:
@@ -46,16 +51,14 @@ class Loops:
         self.known = LoopsMark(0)
         """As they are now."""
         self._totals = LoopTotals()
-        self._loops: Mapping[LoopKey, LoopCounts] = {}  # in the last batch
+        self._loops: Mapping[LoopKey, LoopCounts] = {}  # in the last batch, like the next two
+        self._turns: Mapping[LoopKey, Turn] = {}
+        self._times: Mapping[LoopKey, Iterable[Any]] = {}
         self._names: dict[LoopKey, str] = {}  # of those that are in no turn
-        self._by_process: dict[ProcessKey, dict[LoopKey, None]] = {}  # by thread
-        self._by_instance: dict[tuple[int, int], dict[LoopKey, None]] = {}
-        self._gone: dict[LoopKey, None] = {}  # known, but not present; the oldest first
+        self._index = LoopIndex()
         self._threads: frozenset[tuple[int, ...]] = frozenset()  # in a turn; not needed while all loops are
-        self._untimed: frozenset[LoopKey] = frozenset()  # in a wait that began before the trace
+        self._untimed: set[LoopKey] = set()  # in a wait that began before the trace
         self._alive: Container[ProcessKey] = ()
-        self._changes = 0
-        self._changed: dict[ProcessKey, int] = {}  # the last change of each process
         self._since_ns = 0
         self._late: Mapping[LoopKey, LateLook] = {}
 
@@ -64,7 +67,7 @@ class Loops:
         batch: Batch,
         rises: Mapping[LoopKey, Sequence[int]],
         windows: Collection[LoopsWindow],
-        changed: Iterable[ProcessKey],
+        changed: Collection[ProcessKey],
     ) -> None:
         """Takes in a batch; batches come in order.
 
@@ -74,41 +77,55 @@ class Loops:
             windows: of all who look.
             changed: processes that ended, or hold other instances than before.
         """
-        self._alive = batch.processes
-        self._note(changed)
-        self._note({key.process for key in rises})
+        turned, stopped = _differing(self._turns, batch.turns), missing(self._turns, batch.turns)
+        gone = missing(self._loops, batch.loops)
+        states = known = self.known.states
+        if rises or turned or stopped or gone:
+            states, times, turns = dict(known), batch.loop_times, batch.turns
+            for key in rises:
+                states[key] = LoopState(batch.loops[key], times.get(key, NO_TIMES), turns.get(key))
+            states.update(self._totals.apply(batch, rises, known))
+            for key in (*turned, *stopped):
+                if key not in rises:
+                    states[key] = states.get(key, NOTHING)._replace(turn=turns.get(key))
+            states.update(self._end_early_waits(turns, [*turned, *stopped], states))
+        self._names.update((key, self._turns[key].name) for key in stopped)
+        came = [key for key in itertools.chain(rises, turned) if key not in known]
+        came += [key for key in self._index.gone if key in batch.loops or key in batch.turns]
+        left = [key for key in {*gone, *stopped} if not (key in batch.loops or key in batch.turns)]
+        self._index.come(came)
+        self._index.leave(left)
+        beside = self._index.beside([*came, *left])
+        looked = [key for key, _ in self._late.items() ^ batch.late.items()]
+        moved = {key.process for key in itertools.chain(rises, turned, stopped, looked)}
         for window in windows:
             window.hear(batch.loop_times, rises.keys())
-        self._totals.apply(batch, rises)
-        self._follow_turns(batch)
-        self._keep(batch)
-        looked = {key for key, _ in self._late.items() ^ batch.late.items()}
-        self._note({key.process for key in looked})
-        self._late = batch.late
-        self._loops = batch.loops
-        self.known = LoopsMark(batch.now_ns, self._totals.counts, self._totals.times, batch.turns)
-        self._since_ns = batch.since_ns
+            window.note(moved, {*changed, *beside})
+        self.known = LoopsMark(batch.now_ns, states)
+        self._loops, self._turns, self._times = batch.loops, batch.turns, batch.loop_times
+        self._late, self._alive, self._since_ns = batch.late, batch.processes, batch.since_ns
+        every_loop = len(batch.turns) >= len(batch.loops)
+        self._threads = frozenset(() if every_loop else map(_thread, batch.turns))
 
     def unseen(self, marks: Collection[LoopsMark]) -> set[LoopKey]:
         """Those that are gone and did nothing in the windows with these marks."""
-        return {key for key in self._gone if all(self.known.did(key) == mark.did(key) for mark in marks)}
+        return {key for key in self._index.gone if all(self.known.did(key) == mark.did(key) for mark in marks)}
 
     def crowded_out(self) -> list[LoopKey]:
         """Those of the gone, the oldest, for which there is no room."""
-        return list(itertools.islice(self._gone, max(0, len(self._gone) - GONE_MAX)))
+        return list(itertools.islice(self._index.gone, max(0, len(self._index.gone) - GONE_MAX)))
 
-    def forget(self, keys: Collection[LoopKey]) -> None:
+    def forget(self, keys: Collection[LoopKey], windows: Iterable[LoopsWindow]) -> None:
         """Drops some of the gone."""
-        self._note_beside(keys)
+        beside = self._index.beside(keys)
+        for window in windows:
+            window.note((), beside)
+            window.forget(keys)
         self._totals.forget(keys)
+        self._index.forget(keys)
         self.known = self.known.without(keys)
         for key in keys:
             self._names.pop(key, None)
-            self._gone.pop(key, None)
-            _leave(self._by_instance, (key.file, key.created_ns), key)
-            _leave(self._by_process, key.process, key)
-            if key.process not in self._by_process:
-                self._changed.pop(key.process, None)
 
     def rows(
         self,
@@ -118,7 +135,7 @@ class Loops:
         live: Mapping[int, Instance],
         *,
         is_complete: bool,
-    ) -> dict[ProcessKey, tuple[LoopRow, ...]]:
+    ) -> dict[ProcessKey, ProcessLoops]:
         """By process, by thread: loops that may go on, and those that did something in the window.
 
         Args:
@@ -128,71 +145,50 @@ class Loops:
             live: the instances that there are, by file.
             is_complete: all that are held are among them.
         """
-        groups = [group for group in self._by_instance.values() if len(group) > 1]
+        groups = self._index.shared
         attended = {key: each for group in groups for key, each in self._attended(group, mark)}
-        lively = window.lively.union(key.process for group in groups for key in group)
-        if mark.now_ns < window.begin_ns:  # rows are of a window that begins later
-            window.shown = {}
-        before, window.shown, window.lively = window.shown, {}, set()
-        span = Span(mark.now_ns, self._since_ns, (self.known.now_ns - mark.now_ns) / 1e9)
-        look = _Look(window.longest, mark, span, live, is_complete, attended)
+        over_s = (self.known.now_ns - mark.now_ns) / 1e9
+        # In a window with a single batch the maxima are those of its times.
+        longest = {} if window.longest is self._times else window.longest
+        look = _Look(longest, mark, over_s, live, is_complete, attended, window.states)
+        together = {key.process for group in groups for key in group}
+        affected = window.changed | window.renewed | window.lively | together
+        # The rows of a window that begins later are of no use.
+        before = window.shown if mark.now_ns >= window.begin_ns else {}
+        window.shown, window.lively = {}, set()
         for process in processes:
-            if process not in self._by_process:
+            if process not in self._index.by_process:
                 continue
             shown = before.get(process)
-            if shown is None or process in lively or self._changed[process] > window.changes:
-                shown = tuple(self._shown(process, look, shown or ()))
-                if any(map(_is_lively, shown)):
+            if shown is None or process in affected:
+                known = {row.key: row for row in shown or ()}
+                is_new = shown is None or process in window.renewed
+                shown = ProcessLoops(self._shown(process, look, known, is_new=is_new))
+                if any(map(_may_change, shown)):
                     window.lively.add(process)
             window.shown[process] = shown
-        window.changes, window.begin_ns = self._changes, mark.now_ns
+        window.changed, window.renewed = set(), set()
+        window.states, window.begin_ns = self.known.states, mark.now_ns
         return dict(window.shown)
 
-    def _note(self, changed: Iterable[ProcessKey]) -> None:
-        self._changes += 1
-        self._changed.update((process, self._changes) for process in changed if process in self._by_process)
+    def _end_early_waits(
+        self, turns: Mapping[LoopKey, Turn], moved: Iterable[LoopKey], states: Mapping[LoopKey, LoopState]
+    ) -> dict[LoopKey, LoopState]:
+        """The states of loops whose wait from before the trace is over, with that wait, which no entry tells.
 
-    def _follow_turns(self, batch: Batch) -> None:
-        before, turns = self.known.turns, batch.turns
-        turned = {key: turn for key, turn in turns.items() if turn is not (was := before.get(key)) and turn != was}
-        left = missing(before, turns)
-        self._note({key.process for key in itertools.chain(turned, left)})
-        self._names.update((key, before[key].name) for key in left)
-        ended = [key for key in self._untimed if not _is_untimed(turns.get(key))]
-        ended_ns = {key: max(self.known.now_ns, self._ended_ns(key, turns.get(key))) for key in ended}
-        self._totals.wait_longer({key: max(0, at_ns - self._since_ns) for key, at_ns in ended_ns.items()})
-        self._untimed = frozenset(
-            key for key in itertools.chain(self._untimed, turned) if _is_untimed(turns.get(key))
-        )  # fmt: skip
-        every_loop = len(turns) >= len(batch.loops)
-        self._threads = frozenset(() if every_loop else map(_thread, turns))
-
-    def _ended_ns(self, key: LoopKey, turn: Turn | None) -> int:
-        """When a wait ended that is in no counter because it began before the trace: all that came later is."""
-        if turn is None:  # it goes on with another instance
-            return 0
-        if not turn.entered_ns:
-            return turn.returned_ns
-        counts = self._totals.counts.get(key, _NONE)
-        return (turn.returned_ns or turn.entered_ns) - counts.waiting_ns - counts.away_ns
-
-    def _keep(self, batch: Batch) -> None:
-        if batch.loops.keys() == self._loops.keys() and batch.turns.keys() == self.known.turns.keys():
-            return
-        present, was = batch.loops.keys() | batch.turns.keys(), self._loops.keys() | self.known.turns.keys()
-        came, left = present - was, was - present
-        for key in came:
-            self._gone.pop(key, None)
-            self._by_process.setdefault(key.process, {})[key] = None
-            self._by_instance.setdefault((key.file, key.created_ns), {})[key] = None
-        for process in {key.process for key in came}:
-            self._by_process[process] = dict.fromkeys(sorted(self._by_process[process], key=_BY_THREAD))
-        self._gone.update(dict.fromkeys(sorted(left)))
-        self._note_beside(came | left)
-
-    def _note_beside(self, keys: Iterable[LoopKey]) -> None:
-        """Who waits on the same instances may share them, or do so no longer."""
-        self._note(other.process for key in keys for other in self._by_instance[key.file, key.created_ns])
+        Args:
+            turns: that there are now.
+            moved: the loops in another one than before, or in none.
+            states: of all loops.
+        """
+        untimed = {key for key in moved if _is_untimed(turns.get(key))}
+        over = self._untimed.intersection(moved) - untimed
+        self._untimed = (self._untimed | untimed) - over
+        longer = {}
+        for key in over:
+            at_ns = max(self.known.now_ns, _ended_ns(states[key]))
+            longer[key] = self._totals.wait_longer(key, max(0, at_ns - self._since_ns), states[key])
+        return longer
 
     def _attended(
         self, group: Collection[LoopKey], mark: LoopsMark
@@ -202,7 +198,7 @@ class Loops:
         Who neither waits nor did in the window left it to those who do; if nobody does, to who was there last.
         """
         known = self.known
-        turns = {key: turn for key in group if (turn := known.turns.get(key)) and key.process in self._alive}
+        turns = {key: turn for key in group if (turn := known.states[key].turn) and key.process in self._alive}
         wait = {key for key, turn in turns.items() if not turn.returned_ns}
         waited = {key for key in group if known.did(key).waits != mark.did(key).waits}
         last = max(turns, key=lambda key: turns[key].returned_ns, default=None)
@@ -212,34 +208,39 @@ class Loops:
             if attendants - {key}:
                 yield key, (True, since_ns)
 
-    def _shown(self, process: ProcessKey, look: _Look, last: Iterable[LoopRow]) -> Iterator[LoopRow]:
-        before = {row.key: row for row in last if row.did.is_at_rest}
-        alive = process in self._alive
-        for key in self._by_process[process]:
-            row = self._row(key, look, alive=alive)
-            if row is not None:
-                yield was if before and (was := before.get(key)) == row else row
+    def _shown(
+        self, process: ProcessKey, look: _Look, before: Mapping[LoopKey, LoopRow], *, is_new: bool
+    ) -> Iterator[LoopRow]:
+        """Rows of loops with news are made anew; if the news may be about all loops of the process, all are."""
+        alive, states, then = process in self._alive, self.known.states, look.states
+        for key in self._index.by_process[process]:
+            was, state = before.get(key), states[key]
+            may_differ = was is not None and (_may_change(was) or was.late is not self._late.get(key))
+            if is_new or may_differ or state is not then.get(key) or key in look.attended:
+                since_ns = _since_ns(key, look.live) if is_new or was is None else was.since_ns
+                row = self._row(key, state, since_ns, look, alive=alive)
+                if row is not None:
+                    yield was if was is not None and row.did.is_at_rest and was == row else row
+            elif was is not None:
+                yield was
 
-    def _row(self, key: LoopKey, look: _Look, *, alive: bool) -> LoopRow | None:
+    def _row(self, key: LoopKey, state: LoopState, since_ns: int | None, look: _Look, *, alive: bool) -> LoopRow | None:
         """None: the loop is over, and did nothing in the window."""
-        known, mark = self.known, look.mark
-        total, then = known.counts.get(key, _NONE), mark.counts.get(key, _NONE)
-        turn, turn_then = known.turns.get(key) if alive else None, mark.turns.get(key)
-        instance = look.live.get(key.file)
-        since_ns = instance.since_ns if instance and (instance.created_ns or 0) == key.created_ns else None
+        then = look.mark.states.get(key, NOTHING)
+        turn = state.turn if alive else None
         if turn and turn.returned_ns and key.file and since_ns is None and (key.created_ns or look.is_complete):
             # The instance is gone: its thread does not come back to it, and is not late. Of one that is older than the
             # trace only a census by addresses tells that.
             turn = None
-        acted = total is not then and total != then
-        if not (acted or turn or (alive and since_ns is not None and (key in self._loops or key in known.turns))):
+        acted = state.counts is not then.counts and state.counts != then.counts
+        if not (acted or turn or (alive and since_ns is not None and key not in self._index.gone)):
             return None
+        spent = ended(state.counts, turn, then, look.mark.now_ns, self._since_ns)
         if acted:
-            times = known.times.get(key, NO_TIMES), mark.times.get(key, NO_TIMES), look.longest.get(key, NO_TIMES)
-            did = RisenActivity(total, then, *times, turn, turn_then, look.span)
+            longest = look.longest.get(key, state.times) if look.longest else state.times
+            did = RisenActivity(state.counts, then.counts, *spent, state.times, then.times, longest, look.over_s)
         else:
-            since = (turn_then, look.span) if turn != turn_then else (turn, _NO_SPAN)
-            did = RisenActivity(total, total, NO_TIMES, NO_TIMES, NO_TIMES, turn, *since)
+            did = RisenActivity(state.counts, state.counts, *spent)
         return LoopRow(
             key,
             since_ns,
@@ -253,29 +254,44 @@ class Loops:
 
     def _name(self, key: LoopKey) -> str:
         """Of a thread, by its last turn."""
-        turn = self.known.turns.get(key)
+        turn = self.known.states.get(key, NOTHING).turn
         return turn.name if turn else self._names.get(key, "")
 
 
-_NONE, _NO_SPAN = LoopCounts(), Span(0, 0, 0.0)
 _ALONE = (False, None)
-_BY_THREAD = operator.attrgetter("tid", "file", "created_ns")
 
 
-def _leave(groups: dict[Group, dict[LoopKey, None]], group: Group, key: LoopKey) -> None:
-    del groups[group][key]
-    if not groups[group]:
-        del groups[group]
+def _since_ns(key: LoopKey, live: Mapping[int, Instance]) -> int | None:
+    """When its instance began, as far as that is known; None if it is not among the live ones."""
+    instance = live.get(key.file)
+    return instance.since_ns if instance and (instance.created_ns or 0) == key.created_ns else None
+
+
+def _differing(before: Mapping[LoopKey, Turn], now: Mapping[LoopKey, Turn]) -> list[LoopKey]:
+    """Loops in another turn than before."""
+    if before is now:
+        return []
+    return [key for key, turn in now.items() if turn is not (was := before.get(key)) and turn != was]
 
 
 def _is_untimed(turn: Turn | None) -> bool:
     return turn is not None and not (turn.entered_ns or turn.returned_ns)
 
 
+def _ended_ns(state: LoopState) -> int:
+    """When a wait ended that is in no counter because it began before the trace: all that came later is."""
+    counts, _, turn = state
+    if turn is None:  # it goes on with another instance
+        return 0
+    if not turn.entered_ns:
+        return turn.returned_ns
+    return (turn.returned_ns or turn.entered_ns) - counts.waiting_ns - counts.away_ns
+
+
 def _thread(key: LoopKey) -> tuple[int, ...]:
     return key.process.pid, key.tid, key.thread_start_ns
 
 
-def _is_lively(row: LoopRow) -> bool:
-    """Whether something happened in its window, or may have ended."""
-    return row.turn is None or not row.did.is_at_rest
+def _may_change(row: LoopRow) -> bool:
+    """Whether it changes without news about its loop: something happened in its window, or it may be over."""
+    return row.turn is None or row.shared or not row.did.is_at_rest

@@ -9,8 +9,8 @@ from epolltop.model.batch import TABLES
 from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.instance import Instance
 from epolltop.model.kept_rates import KEPT_RATES
-from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import Process, ProcessKey
+from epolltop.model.process_loops import NO_LOOPS, ProcessLoops
 from epolltop.model.rates import Counted
 from epolltop.model.thread_waits import ThreadWaits
 
@@ -56,8 +56,8 @@ class ProcessRow:
     """Number of further instances that it holds and that a snapshot file did not list."""
     growth: Growth | None = None
     """None before it was known for a second."""
-    loops: tuple[LoopRow, ...] = ()
-    """Of its threads, by thread."""
+    loops: ProcessLoops = NO_LOOPS
+    """Of its threads."""
     descriptors: Descriptors | None = None
     """None: no census counted them."""
     thread_waits: ThreadWaits | None = None

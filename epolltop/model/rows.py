@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
-from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.process_row import Growth, ProcessRow
 from epolltop.model.rates import Counted
 from epolltop.model.thread_waits import ThreadWaits
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
     lacking: bool
     partly_listed: bool
     growth: Growth | None
-    loops: tuple[LoopRow, ...]
+    loops: ProcessLoops
     descriptors: Descriptors | None
     thread_waits: ThreadWaits | None
 

@@ -24,10 +24,10 @@ from epolltop.model.instances import Instances
 from epolltop.model.journal import Journal
 from epolltop.model.known_processes import KnownProcesses
 from epolltop.model.loop_activity import LoopKey
-from epolltop.model.loop_row import LoopRow
 from epolltop.model.loops import Loops
 from epolltop.model.loops_window import LoopsMark
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_loops import NO_LOOPS, ProcessLoops
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.rates import rate
@@ -180,7 +180,7 @@ class World:
         listed = self._listed(since)
         live, is_complete = self._instances.live.by_file, self._instances.is_complete
         loops = self._loops.rows(listed, window.loops, since.loops, live, is_complete=is_complete)
-        window.shown = {key: self._row(key, window, since, window_s, loops.get(key, ())) for key in listed}
+        window.shown = {key: self._row(key, window, since, window_s, loops.get(key, NO_LOOPS)) for key in listed}
         rows = tuple(row for _, row in window.shown.values())
         if len(rows) == len(window.rows) and all(map(operator.is_, rows, window.rows)):
             rows = window.rows
@@ -242,10 +242,9 @@ class World:
     def _forget_loops(self, keys: Collection[LoopKey]) -> None:
         """In all windows."""
         if keys:
-            self._loops.forget(keys)
+            self._loops.forget(keys, [window.loops for window in self.windows])
             for window in self.windows:
                 window.mark = window.mark and window.mark.without_loops(keys)
-                window.loops.forget(keys)
 
     def _require_batch(self) -> Batch:
         assert self._batch is not None, "nothing applied yet"
@@ -280,7 +279,7 @@ class World:
         return sorted(key for key in {*self._instances.live.holders(), *acted} if self._processes.covers(key))
 
     def _row(
-        self, key: ProcessKey, window: Window, since: Mark, window_s: float, loops: tuple[LoopRow, ...]
+        self, key: ProcessKey, window: Window, since: Mark, window_s: float, loops: ProcessLoops
     ) -> tuple[Evidence, ProcessRow]:
         counted = self._tallies.counted(key, since.counts, window_s)
         partly_listed = key in self._instances.cut or self._instances.crowded

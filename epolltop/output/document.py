@@ -11,6 +11,7 @@ from epolltop.model.event import Event
 from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.watch import InterestList, Watch
 from epolltop.output.jsontext import Json
@@ -130,5 +131,5 @@ def _instances_of(rows: Iterable[LoopOf]) -> list[Instance]:
 
 def _only(row: ProcessRow, instances: Sequence[Instance], loops: Sequence[LoopRow]) -> ProcessRow:
     return dataclasses.replace(
-        row, instances=tuple(instances), more_instances=row.open - len(instances), loops=tuple(loops)
+        row, instances=tuple(instances), more_instances=row.open - len(instances), loops=ProcessLoops(loops)
     )

@@ -149,7 +149,7 @@ def _are_not_counted(snapshot: Snapshot) -> bool:
 
 
 def _any_shared(snapshot: Snapshot) -> bool:
-    return any(loop.shared for row in snapshot.processes for loop in row.loops)
+    return any(row.loops.any_shared for row in snapshot.processes)
 
 
 def _any_late(snapshot: Snapshot) -> bool:

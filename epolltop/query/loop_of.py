@@ -46,7 +46,7 @@ class LoopOf(NamedTuple):
 
     def total(self, counter: str) -> int:
         """A counter since the observation began."""
-        return int(getattr(self.loop.did.counted.total, counter))
+        return int(getattr(self.loop.did.total, counter))
 
     def per_s(self, counter: str) -> float:
         """The rate of a counter over the window."""

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from epolltop.model.kept_rates import HISTORY, KEPT_RATES
-from epolltop.model.loop_row import LoopRow
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.descriptor_fields import DESCRIPTOR_FIELDS
 from epolltop.query.field import Field, Severity
 from epolltop.query.instant import seconds_since
-from epolltop.query.loop_of import busy, lag_s
 from epolltop.query.member import DIGITS, rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_process, shown
 from epolltop.query.thresholds import BUSY, DESCRIPTORS, LAG_S
@@ -91,21 +89,19 @@ def _trend(name: str, title: str, help: str, json_help: str) -> Field[ProcessRow
     )  # fmt: skip
 
 
-def _worst(row: ProcessRow, get: Callable[[LoopRow], float | None]) -> float | None:
-    """The highest of its loops'; None if it is known of none."""
-    return max((value for loop in row.loops if (value := get(loop)) is not None), default=None)
-
-
 def _busy(row: ProcessRow, snapshot: Snapshot) -> float | None:
-    return _worst(row, lambda loop: busy(loop, snapshot))
+    return row.loops.worst(snapshot.begin_ns, snapshot.now_ns).busy
 
 
 def _lag_s(row: ProcessRow, snapshot: Snapshot) -> float | None:
-    return _worst(row, lambda loop: lag_s(loop, snapshot))
+    lag_ns = row.loops.worst(snapshot.begin_ns, snapshot.now_ns).lag_ns
+    return None if lag_ns is None else lag_ns / 1e9
 
 
-def _away_p99_s(loop: LoopRow) -> float | None:
-    away_ns = loop.did.away.quantile(0.99)
+def _away_p99_s(row: ProcessRow, _: Snapshot) -> float | None:
+    """The highest of its loops'."""
+    highest = (loop.did.away.quantile(0.99) for loop in row.loops)
+    away_ns = max((each for each in highest if each is not None), default=None)
     return None if away_ns is None else away_ns / 1e9
 
 
@@ -219,10 +215,10 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           shown=False),
     Field("events_per_s", "EV/S", 7, "per_s", lambda row, _: row.known(row.table("loops").per_s("events")),
           "Events that its threads got from waits, per second over the last window.", observed="events", shown=False),
-    Field("away_p99_s", "AWAYP99", 7, "seconds", lambda row, _: _worst(row, _away_p99_s),
+    Field("away_p99_s", "AWAYP99", 7, "seconds", _away_p99_s,
           "How long its event loops were away from their instance: the highest 99th percentile of the window, in "
           "seconds.", observed="away_ns", shown=False, applies=_has_loops,
-          json=lambda row, _: _worst(row, _away_p99_s)),
+          json=_away_p99_s),
     Field("runtime_certain", "SURE", 5, "text",
           lambda row, snapshot: is_certain(runtime_of_process(row, snapshot)),
           "Whether both its code and how it waits tell the runtime: yes or no.", shown=False, in_json=False),

@@ -16,9 +16,9 @@ def runtime_of_process(row: ProcessRow, snapshot: Snapshot) -> Runtime | None:
     """
     signs, machine = row.facts.runtime_signs, snapshot.source.host.machine
     known = [
-        (runtime.certain, loop.did.counted.total.waits, runtime)
-        for loop in row.loops
-        if loop.turn and (runtime := recognised(signs, loop.turn, machine))
+        (runtime.certain, waits, runtime)
+        for waits, turn in row.loops.ways_to_wait.values()
+        if (runtime := recognised(signs, turn, machine))
     ]
     return max(known)[2] if known else recognised(signs, None, machine)
 

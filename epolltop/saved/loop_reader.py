@@ -9,6 +9,7 @@ from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, LoopCounts, LoopKey, Turn, WaitCall
 from epolltop.model.loop_row import KnownActivity, LoopRow
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.rates import Counted
 from epolltop.model.watch import Target, TargetKind
 from epolltop.query.loop_members import LOOP, TIMEOUTS
@@ -23,13 +24,13 @@ _RATES = {"waits": "waits_per_s", "events": "events_per_s", "timeouts_met": "idl
 """By counter, the member that has its rate."""
 
 
-def read_loops(process: Written, key: ProcessKey, document: Written, clocks: TwoClocks) -> tuple[LoopRow, ...]:
+def read_loops(process: Written, key: ProcessKey, document: Written, clocks: TwoClocks) -> ProcessLoops:
     """All of a process, in the order of its rows.
 
     Raises:
         ValueError: no loop is like that.
     """
-    return tuple(sorted(_loops(process, key, document, clocks), key=lambda row: (row.key.tid, row.key.file)))
+    return ProcessLoops(sorted(_loops(process, key, document, clocks), key=lambda row: (row.key.tid, row.key.file)))
 
 
 def _loops(process: Written, key: ProcessKey, document: Written, clocks: TwoClocks) -> Iterator[LoopRow]:

@@ -293,7 +293,7 @@ def test_what_is_gone_is_told_by_windows_that_saw_it_act_and_forgotten_then(gone
     assert (last.did.counted.total.waits, last.lag_ns(4 * SECOND_NS)) == (3, None)
     world.mark(slow)
     assert world.freeze(slow).loops == world.freeze(quick).loops == ()
-    assert not world._loops.known.counts
+    assert not world._loops.known.states
 
 
 def test_a_loop_that_ended_and_begins_again_is_counted_anew_in_each_window() -> None:
@@ -322,7 +322,7 @@ def test_loops_that_come_and_go_take_no_more_room(monkeypatch: pytest.MonkeyPatc
     assert len(process.loops) == 30
     assert process.table("loops").total.waits == 490
     known = vars(world._loops)
-    assert max(len(value) for value in known.values() if isinstance(value, dict | frozenset)) <= 30
+    assert max(len(value) for value in known.values() if isinstance(value, dict | set | frozenset)) <= 30
     assert len(window.loops.longest) == 0
     assert len(window.loops.shown[P]) == 30
 

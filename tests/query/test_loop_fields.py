@@ -10,6 +10,7 @@ import pytest
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import LoopCounts
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse_over
@@ -31,7 +32,7 @@ WINDOW: Snapshot = looping(window_s=1.0)
 
 def made(**changes: Any) -> LoopOf:
     one = loop_row(HELD, **changes)
-    return LoopOf(one, process_row(42, name="nginx", instances=(HELD,), loops=(one,)), HELD)
+    return LoopOf(one, process_row(42, name="nginx", instances=(HELD,), loops=ProcessLoops((one,))), HELD)
 
 
 def show(name: str, row: LoopOf, snapshot: Snapshot = WINDOW) -> str:
@@ -112,14 +113,14 @@ def test_loops_that_hardly_lasted_sort_behind_those_that_were_away_for_long() ->
     """The one that nobody has any more was away for all of its ms."""
     snapshot = looping(window_s=1.0)
     short = loop_row(HELD, pid=99, tid=99, since_ns=None, turn=None, waited_ns=0, was_away_ns=MS)
-    rows = (*snapshot.processes[:2], replace(snapshot.processes[2], loops=(short,)))
+    rows = (*snapshot.processes[:2], replace(snapshot.processes[2], loops=ProcessLoops((short,))))
     names = [row.loop.key.tid for row in look(replace(snapshot, processes=rows), View(LOOPS))]
     assert (names[0], names[-1]) == (43, 99)
 
 
 def test_a_process_has_the_worst_of_its_loops() -> None:
     def of(name: str, *loops: LoopRow) -> Any:
-        return lookup(PROCESS_FIELDS, name).value(process_row(42, loops=loops), WINDOW)
+        return lookup(PROCESS_FIELDS, name).value(process_row(42, loops=ProcessLoops(loops)), WINDOW)
 
     calm, busy = loop_row(HELD), loop_row(HELD, tid=43, turn=turn(1, NOW_NS - SECOND_NS // 4), waited_ns=0)
     slow = loop_row(HELD, tid=44, away=Histogram((*(0,) * 30, 1), 10**9 // 2))

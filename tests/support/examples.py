@@ -11,6 +11,7 @@ from epolltop.model.histogram import Histogram
 from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import WaitCall
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.process_row import Growth
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
@@ -122,7 +123,7 @@ def looping(*, window_s: float = 2.5) -> Snapshot:
     """As the probes see it, with that of waits; one loop waits on an instance that is gone."""
     made = exact(window_s=window_s)
     gone = loop_row(instance(0xA00), pid=77, tid=78, since_ns=None, turn=None, is_elsewhere=True)
-    rows = (replace(NGINX, loops=LOOPS), replace(HOSTILE, loops=(gone,)), GONE)
+    rows = (replace(NGINX, loops=ProcessLoops(LOOPS)), replace(HOSTILE, loops=ProcessLoops((gone,))), GONE)
     wait = Probe("epoll_wait", "fentry:do_epoll_wait", traces=True)
     return replace(made, processes=rows, source=replace(made.source, probes=(*made.source.probes, wait)))
 

@@ -6,6 +6,7 @@ import pytest
 
 from epolltop.model.instance import Holder
 from epolltop.model.process import ProcessKey
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.snapshot import Snapshot
 from epolltop.ui.state import snapshot_history as module
 from epolltop.ui.state.snapshot_history import EVENTS, LOOP, NEAR, ROW, SNAPSHOTS, Ring
@@ -137,7 +138,7 @@ def test_loops_that_act_in_every_snapshot_count_and_those_that_do_not_are_shared
         ring = Ring()
         for second in range(SNAPSHOTS):
             loops = tuple(row._replace(since_ns=second) for row in idle) if act else idle
-            rows = (replace(process_row(1), loops=loops),)
+            rows = (replace(process_row(1), loops=ProcessLoops(loops)),)
             ring.add(replace(snapshot(*rows), now_ns=NOW_NS + second * SECOND_NS))
         return round(ring.reach_s) + 1
 
