@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """What comes on a machine that has nothing else to do within one second, comes on a busy one within that."""
 _PAUSE_S = 0.01
 _SHARE = 3

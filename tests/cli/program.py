@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE_S
+
 COMMAND = (sys.executable, "-m", "epolltop")
 ROOT = Path(__file__).parents[2]
 NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
-PATIENCE_S = 30.0
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -42,7 +42,7 @@ class Pty:
 
     def sees(self, text: bytes) -> None:
         """Until it was drawn."""
-        eventually(lambda: text in self.seen, 30)
+        eventually(lambda: text in self.seen)
 
     def read_on(self) -> None:
         """Somebody reads, from the beginning or again."""
@@ -67,7 +67,7 @@ class Pty:
             return not room.poll(0)
 
         try:
-            eventually(is_full, 30)
+            eventually(is_full)
         finally:
             os.close(slave)
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.schema_check import check_document
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .observation import has_probes, row_of
@@ -347,7 +347,7 @@ def test_events_are_told_as_they_happen(actor: Actor) -> None:
         first = churn_until_told(program, actor)
         check(json.loads(first), EVENT)
         program.send_signal(signal.SIGINT)
-        rest, said = program.communicate(timeout=20)
+        rest, said = program.communicate(timeout=PATIENCE_S)
     assert (program.returncode, said) == (130, "")
     for line in rest.splitlines():
         check(json.loads(line), EVENT)
@@ -371,7 +371,7 @@ def test_events_as_text(actor: Actor) -> None:
         line = churn_until_told(program, actor).split()
         assert line[1:3] == ["create", str(actor.pid)]
         program.send_signal(signal.SIGINT)
-        rest, _ = program.communicate(timeout=20)
+        rest, _ = program.communicate(timeout=PATIENCE_S)
     assert "release" not in rest
 
 
@@ -399,7 +399,7 @@ def test_batch_ends_cleanly(source: tuple[str, ...], number: int, code: int) -> 
         assert program.stdout is not None
         json.loads(program.stdout.readline())
         program.send_signal(number)
-        rest, said = program.communicate(timeout=20)
+        rest, said = program.communicate(timeout=PATIENCE_S)
     assert (program.returncode, said) == (code, "")
     for line in rest.splitlines():
         json.loads(line)
@@ -412,7 +412,7 @@ def test_a_snapshot_that_is_stopped_writes_what_it_saw(number: int, code: int, a
     with started(*PROC, "snapshot", "-d", "60", "-o", str(path)) as program:
         eventually(lambda: observes(program.pid), 20)
         program.send_signal(number)
-        assert program.communicate(timeout=20) == ("", "")
+        assert program.communicate(timeout=PATIENCE_S) == ("", "")
     assert program.returncode == code
     document = json.loads(path.read_text())
     check_snapshot(document)
@@ -426,7 +426,7 @@ def test_events_end_cleanly(number: int, code: int) -> None:
         assert program.stdout is not None
         assert program.stdout.readline().startswith("TIME")
         program.send_signal(number)
-        program.communicate(timeout=20)
+        program.communicate(timeout=PATIENCE_S)
     assert program.returncode == code
 
 

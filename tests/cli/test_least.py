@@ -19,7 +19,7 @@ import pytest
 from epolltop.bcc.kept_capabilities import listening, polling
 from epolltop.own_process.privileges import Capability
 from epolltop.proc.reading import LOOKING
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .observation import observed, row_of
@@ -31,7 +31,6 @@ NOTHING: frozenset[int] = frozenset()
 FILES: frozenset[int] = frozenset((Capability.DAC_OVERRIDE,))
 ALICE, STAFF = 61001, 61003
 BY_ALICE = {"SUDO_UID": str(ALICE), "SUDO_GID": str(STAFF)}
-PATIENCE_S = 30.0
 
 
 class Rights(NamedTuple):

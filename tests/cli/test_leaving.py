@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from epolltop.ui.terminal.driver import TALLEST
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 from .program import COMMAND, started
 from .ptys import Pty, on_a_pty
@@ -99,14 +99,14 @@ def test_signals_end_what_waits_for_a_source(command: tuple[str, ...], number: i
 def is_hung(pid: int) -> None:
     """Until it is past its first poll, and two seconds old: then it is in the second, whose begin nobody sees."""
     began = time.monotonic()
-    eventually(lambda: len(os.listdir(f"/proc/{pid}/task")) >= 3 and time.monotonic() > began + 2, 30)
+    eventually(lambda: len(os.listdir(f"/proc/{pid}/task")) >= 3 and time.monotonic() > began + 2)
 
 
 def test_a_recording_stands_up_to_where_it_was_left(tmp_path: Path) -> None:
     path = tmp_path / "a.rec"
     with subprocess.Popen(busy(WAITS, "record", str(path)), stderr=subprocess.DEVNULL) as program:
         try:
-            eventually(path.exists, 30)
+            eventually(path.exists)
             is_hung(program.pid)
             assert left(program, signal.SIGINT) == 0
         finally:
@@ -167,7 +167,7 @@ def test_a_terminal_that_is_gone_is_left(command: tuple[str, ...], recording: st
         if command in ((), ("REPLAY",)):
             opened.sees(b"Quit")
         else:
-            eventually(lambda: len(os.listdir(f"/proc/{opened.program.pid}/task")) >= 3, 30)
+            eventually(lambda: len(os.listdir(f"/proc/{opened.program.pid}/task")) >= 3)
         opened.drop()
         assert left(opened.program) == 129
 
@@ -192,7 +192,7 @@ def test_a_screen_is_drawn_anew_when_somebody_reads_again() -> None:
         screen.sees(b"Quit")
         screen.stall()
         screen.fill(HELP_AND_BACK)
-        eventually(lambda: is_idle(screen.program.pid), 30)
+        eventually(lambda: is_idle(screen.program.pid))
         screen.read_on()
         eventually(lambda: b"epolltop proc" in screen.seen.partition(CANCEL)[2], 20)
         screen.type(b"q")
@@ -219,7 +219,7 @@ def test_a_terminal_that_says_any_size_is_drawn_on() -> None:
         screen.sees(f"\x1b[{TALLEST};".encode())
         assert f"\x1b[{TALLEST + 1};".encode() not in screen.seen
         screen.type(b"q")
-        assert screen.program.wait(30) == 0
+        assert screen.program.wait(PATIENCE_S) == 0
 
 
 # A pipe.
@@ -244,7 +244,7 @@ def test_a_pipe_that_nobody_can_read_is_left(command: tuple[str, ...]) -> None:
     ours, theirs = os.pipe()
     with started(*PROC, *command, stdout=theirs, text=False) as program:
         os.close(theirs)
-        eventually(lambda: len(os.listdir(f"/proc/{program.pid}/task")) >= 3, 30)
+        eventually(lambda: len(os.listdir(f"/proc/{program.pid}/task")) >= 3)
         os.close(ours)
         assert left(program) == 0
         said = os.fsencode(program.communicate()[1]).splitlines()
@@ -278,11 +278,11 @@ def test_signals_that_were_ignored_stay_so(number: signal.Signals) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT], ids=lambda number: number.name)
 def test_at_any_moment_of_the_start_a_signal_is_silent(number: signal.Signals, after_s: float) -> None:
     with started(*PROC, "snapshot", "-d", "60") as program:
-        handled = eventually(lambda: caught(program.pid, number) or program.poll() is not None, 30)
+        handled = eventually(lambda: caught(program.pid, number) or program.poll() is not None)
         assert handled
         time.sleep(after_s)
         program.send_signal(number)
-        written, said = program.communicate(timeout=20)
+        written, said = program.communicate(timeout=PATIENCE_S)
     assert (program.returncode, said) == (SIGNALS[number], "")
     assert written == "" or written.endswith("}\n")
 

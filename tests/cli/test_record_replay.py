@@ -17,7 +17,7 @@ import pytest
 
 from epolltop.errors import Unplayable
 from tests.support.recordings import read
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .program import COMMAND, ROOT, environment, run, shell, started
@@ -65,7 +65,7 @@ def test_a_signal_ends_it_with_a_whole_file(number: int, code: int, tmp_path: Pa
     with started(*PROC, "record", str(path)) as program:
         eventually(lambda: frames(path) >= 1, 20)
         program.send_signal(number)
-        written, said = program.communicate(timeout=20)
+        written, said = program.communicate(timeout=PATIENCE_S)
     assert (program.returncode, written) == (code, "")
     assert re.fullmatch(NARRATION.format(re.escape(str(path))), said)
     assert read(path.read_bytes())[1] == ""
@@ -78,7 +78,7 @@ def test_a_signal_before_it_has_begun_leaves_no_file_beside_it(tmp_path: Path) -
     command = [sys.executable, "-c", patient, *PROC, "record", str(tmp_path / "file")]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.DEVNULL) as program:
         try:
-            eventually(lambda: any(tmp_path.iterdir()), 30)
+            eventually(lambda: any(tmp_path.iterdir()))
             program.send_signal(signal.SIGINT)
             assert program.wait(60) == 0
         finally:
@@ -171,7 +171,7 @@ def test_a_pipe_that_closes_is_silent_but_for_what_was_written() -> None:
 def test_a_terminal_is_not_written_to() -> None:
     ours, theirs = pty.openpty()
     ended = subprocess.run(
-        [*COMMAND, "record", "-"], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, check=False, timeout=20
+        [*COMMAND, "record", "-"], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, check=False, timeout=PATIENCE_S
     )
     os.close(theirs)
     os.close(ours)

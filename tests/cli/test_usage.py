@@ -17,8 +17,9 @@ from epolltop.options import parse_options
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, Subject
 from epolltop.text.safe import NARRATED_MAX
 from tests.kernel.namespaces import OWN_USERS, missing
+from tests.waiting import PATIENCE_S
 
-from .program import COMMAND, NOBODY, PATIENCE_S, environment, run, shell
+from .program import COMMAND, NOBODY, environment, run, shell
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
 

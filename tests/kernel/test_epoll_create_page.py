@@ -20,7 +20,7 @@ from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from tests.cli.program import started
 from tests.docs.pages import Proofs
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .allocations import allocated_by_creation
@@ -306,5 +306,5 @@ def test_as_much_is_told_as_there_is_room_for() -> None:
 @pytest.mark.parametrize("options", [(), ("--include-self",)])
 def test_own_instances(options: tuple[str, ...]) -> None:
     with started("snapshot", "--source", "bpf", "-d", "0", *options) as epolltop:
-        shown, _ = epolltop.communicate(timeout=30)
+        shown, _ = epolltop.communicate(timeout=PATIENCE_S)
     assert (epolltop.pid in [process["pid"] for process in json.loads(shown)["processes"]]) == bool(options)

@@ -71,7 +71,7 @@ def _events(*through: str) -> Iterator[Told]:
                     if event["eventName"] == name and is_meant(event):
                         return event
 
-            found = eventually(look, 30)
+            found = eventually(look)
             assert found is not None
             return found
 

@@ -17,16 +17,13 @@ from epolltop.model.instance import Provenance
 from epolltop.model.limits import THREAD_TABLES_UNSEEN
 from epolltop.query.story import instance_story
 from epolltop.sources.bpf.ladder import ALL
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .observing import Observing, observe
 from .reference_census import family
 
 pytestmark = pytest.mark.kernel
-
-PATIENCE_S = 30.0
-"""For more than one walk after another, on a machine that others keep busy."""
 
 
 @pytest.fixture(name="old", scope="module")

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from tests.cli.observation import observed
-from tests.cli.program import COMMAND, PATIENCE_S, environment
+from tests.cli.program import COMMAND, environment
+from tests.waiting import PATIENCE_S
 from tests.workloads.client import Actor
 
 from .namespaces import missing

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.cli.program import COMMAND, PATIENCE_S, environment
+from tests.cli.program import COMMAND, environment
 from tests.docs.pages import Proofs, blocks, section
+from tests.waiting import PATIENCE_S
 from tests.workloads.client import ACTOR
 
 pytestmark = pytest.mark.kernel

@@ -15,9 +15,9 @@ from epolltop.model.limits import HIDEPID, PART_OF_MACHINE, UNCOMPARED
 from epolltop.model.process import ProcessKey
 from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
-from tests.cli.program import COMMAND, PATIENCE_S, environment
+from tests.cli.program import COMMAND, environment
 from tests.kernel.namespaces import FOREIGN_PROC, OWN_PROC, OWN_USERS, Contained, cgroup, missing
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
 from .proc_tree import Tree

@@ -113,9 +113,9 @@ def test_netlink_refused_proc_tells_the_addresses(tmp_path: Path) -> None:
         raise PermissionError
 
     with running("inet", tmp_path) as said:
-        assert_named(look(said["pid"], said["instance"], by_netlink=refused), said)
+        assert_named(look(said["pid"], said["instance"], load_netlink=lambda: refused), said)
     with running("unix", tmp_path) as said:
-        watches = look(said["pid"], said["instance"], by_netlink=refused).watches
+        watches = look(said["pid"], said["instance"], load_netlink=lambda: refused).watches
         assert {watch.target.kind for watch in watches} == {TargetKind.UNIX}
         assert all(watch.target.text.startswith("socket:[") for watch in watches), "a name may look like a line"
 

@@ -22,10 +22,10 @@ import pytest
 from epolltop.text.numbers import grouped
 from tests.cli.program import started
 from tests.kernel.reference_census import reference_census
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
-from .tmux import PATIENCE_S, Terminal
+from .tmux import Terminal
 
 pytestmark = [
     pytest.mark.terminal,

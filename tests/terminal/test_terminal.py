@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import COMMAND, environment
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
-from .tmux import PATIENCE_S, PROMPT, Terminal
+from .tmux import PROMPT, Terminal
 
 pytestmark = [
     pytest.mark.terminal,

@@ -11,9 +11,9 @@ import pytest
 from rich.cells import cell_len
 
 from epolltop.text.safe import printable
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
-from .tmux import PATIENCE_S, Terminal
+from .tmux import Terminal
 
 pytestmark = [
     pytest.mark.terminal,

@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 PROMPT = "READY>"
-PATIENCE_S = 20.0
 
 
 class Terminal:
