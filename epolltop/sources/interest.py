@@ -18,7 +18,7 @@ from epolltop.proc.pids import OwnPids
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import CLOSED
 from epolltop.proc.target import open_target
-from epolltop.sources.namespace_sockets import ByNetlink, sockets_by_netlink, sockets_of
+from epolltop.sources.namespace_sockets import ByNetlink, by_netlink, sockets_of
 from epolltop.sources.sightings import IsTarget, Observer, Sighting
 from epolltop.sources.target_names import links_to_find, named
 
@@ -61,7 +61,7 @@ class InterestLists:
         *,
         instance_of: Callable[[int, int], int | None] = _not_known,
         is_target: IsTarget | None = None,
-        by_netlink: ByNetlink = sockets_by_netlink,
+        load_netlink: Callable[[], ByNetlink] = by_netlink,
     ) -> None:
         """Has read nothing yet.
 
@@ -69,12 +69,12 @@ class InterestLists:
             procfs: the tree with the processes.
             instance_of: the file, as in Instance, behind a descriptor that is for an instance; None if not known.
             is_target: how files are compared; None: by kcmp, if it knows the processes by the pids of the tree.
-            by_netlink: how the kernel is asked for sockets.
+            load_netlink: how the kernel is asked for sockets.
         """
         self._procfs, self._root = procfs, procfs.root
         self._ends = EndFinder(procfs)
         self._is_target = is_target or (kcmp.is_target if OwnPids(procfs).ours else kcmp.untold)
-        self._instance_of, self._by_netlink = instance_of, by_netlink
+        self._instance_of, self._load_netlink = instance_of, load_netlink
 
     def look(self, asked: Mapping[int, Sequence[Descriptor]], within_s: float) -> dict[int, InterestList]:
         """Reads lists, each through the first descriptor that leads to one.
@@ -119,7 +119,7 @@ class InterestLists:
     def _tell(self, looked: Mapping[Key, _Inspected], within_s: float, deadline: Deadline) -> dict[Key, InterestList]:
         share_s = within_s / _SHARE
         wanted = ((each.pid, each.sockets) for each in looked.values())
-        sockets = sockets_of(self._root, wanted, Deadline(share_s), self._by_netlink)
+        sockets = sockets_of(self._root, wanted, share_s, self._load_netlink)
         of_all = [(key, each, sockets.get(each.pid, _NO_SOCKETS)) for key, each in looked.items()]
         links = {link for _, each, known in of_all for link in links_to_find(each.sightings, known)}
         ends = self._ends.ends(links, Deadline(share_s))
