@@ -14,6 +14,7 @@ import pytest
 
 from epolltop.model.event import Kind, Syscall
 from epolltop.model.instance import Provenance
+from epolltop.model.process_row import ProcessRow
 from epolltop.query.event_record import event_record
 from epolltop.query.headline import notes
 from epolltop.sources.bpf.ladder import ALL
@@ -238,11 +239,16 @@ def only_by_tracepoint(observing: Observing) -> None:
 )
 def test_what_is_left_out_is_counted(observing: Observing, actor: Actor) -> None:
     assert SIZES.detail_per_s == 20_000
-    actor.do("pairs", count=100_000)
-    row = observing.row(actor.pid)
-    assert row.created == 100_000
-    assert row.sampled_out > 0
-    assert len(observing.events(actor.pid, Kind.CREATE)) == 100_000 - row.sampled_out
+
+    def fast_enough() -> ProcessRow | None:  # at the first time, unless others keep the machine busy
+        actor.do("pairs", count=100_000)
+        row = observing.row(actor.pid)
+        assert row.created % 100_000 == 0
+        return row if row.sampled_out else None
+
+    row = eventually(fast_enough)
+    assert row is not None
+    assert len(observing.events(actor.pid, Kind.CREATE)) == row.created - row.sampled_out
 
 
 @PROOFS(
