@@ -1,10 +1,11 @@
-"""A process as a person tells it: labelled lines about its descriptors, and where it waits."""
+"""A process as a person tells it: labelled lines about its descriptors, its waits, and where instances were made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from epolltop.model.process_row import ProcessRow
+from epolltop.query.creation_stacks import creation_stacks
 from epolltop.query.story import StoryLine
 from epolltop.text.numbers import UNKNOWN, grouped, plural
 
@@ -19,9 +20,11 @@ _KINDS = {
     "io_uring": "io_uring ring",
 }
 
+_STACKS_TOLD = 3
+
 
 def process_story(row: ProcessRow) -> list[StoryLine]:
-    """Its descriptors by kind and, if it has no event loop, where its threads wait instead."""
+    """Its descriptors by kind, where its threads wait if it has no event loop, and where its instances were made."""
     return list(_lines(row))
 
 
@@ -30,6 +33,7 @@ def _lines(row: ProcessRow) -> Iterator[StoryLine]:
     yield "descriptors", _descriptors(row)
     if not row.loops:
         yield "waits", _waits(row)
+    yield from _created(row)
 
 
 def _descriptors(row: ProcessRow) -> str:
@@ -52,3 +56,17 @@ def _waits(row: ProcessRow) -> str:
     if not there:
         return "no thread of it waits in epoll, poll, select or io_uring now"
     return f"not in epoll: {', '.join(there)}"
+
+
+def _created(row: ProcessRow) -> Iterator[StoryLine]:
+    """The most frequent stacks, a line for each frame; nothing if none is known."""
+    stacks = creation_stacks(row)
+    for count, stack in stacks[:_STACKS_TOLD]:
+        yield "created", f"{grouped(count)} of {plural(row.open, 'instance')} here:"
+        for frame in stack:
+            yield "", f"  {frame}"
+    if rest := sum(each.instances for each in stacks[_STACKS_TOLD:]):
+        yield "", f"{grouped(rest)} at {plural(len(stacks) - _STACKS_TOLD, 'other place')}"
+    unknown = row.open - sum(each.instances for each in stacks)
+    if stacks and unknown:
+        yield "", f"{grouped(unknown)} by calls whose stack is not known"

@@ -22,6 +22,7 @@ from epolltop.bcc.program import Program
 from epolltop.model.event import Event, Kind
 from epolltop.model.limits import NO_STACKS
 from epolltop.own_process.pace import Deadline
+from epolltop.query.creation_stacks import CreationStack, creation_stacks
 from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.probes.spec import Hook
@@ -107,6 +108,14 @@ def test_frames_stand_innermost_first(taking: Observing, callers: Path) -> None:
             instances = taking.instances(pid).values()
             assert len(instances) == 2
             assert all(instance.stack is first.stack for instance in instances)
+
+
+@needs_compiler
+def test_instances_that_live_are_counted_by_their_stacks(taking: Observing, callers: Path) -> None:
+    with _running(callers, "called", "0", "31", "stay") as pid:
+        event = _creations(taking, pid, 31)[0]
+        taking.until(lambda _: len(taking.instances(pid)) == 31)
+        assert creation_stacks(taking.row(pid)) == [CreationStack(31, event.stack)]
 
 
 @needs_compiler
