@@ -31,6 +31,8 @@ class Entries:
     def rises(self, entries: Mapping[Any, Any]) -> dict[Any, Sequence[int]]:
         """Takes in those of a batch: what changed, and by how much each counter rose, see `risen`."""
         before, self._last = self._last, entries
+        if before is entries:
+            return {}
         return {
             key: risen(entry, last)
             for key, entry in entries.items()

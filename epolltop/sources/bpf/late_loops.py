@@ -120,10 +120,9 @@ class LateLoops:
 
 def _late(turns: Mapping[LoopKey, Turn], before_ns: int) -> Iterator[LoopKey]:
     """Those that are away since then or before. Of several threads with one instance some may be, while others wait."""
-    attendants = Counter((key.file, key.created_ns) for key in turns)
-    for key, turn in turns.items():
-        if 0 < turn.returned_ns <= before_ns and key.file and attendants[key.file, key.created_ns] == 1:
-            yield key
+    late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= before_ns and key.file]
+    attendants = Counter((key.file, key.created_ns) for key in turns) if late else Counter()
+    yield from (key for key in late if attendants[key.file, key.created_ns] == 1)
 
 
 def look_of(seen: WireLate) -> LateLook:

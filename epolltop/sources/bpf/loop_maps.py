@@ -1,13 +1,10 @@
-"""What the probe epoll_wait keeps of loops: read once a poll, decoded where it changed, deleted when it is over.
-
-Many loops do nothing from one poll to the next. Comparing the bytes of one takes 0.5 us, decoding it 2 us.
-"""
+"""What the probe epoll_wait keeps of loops: read once a poll, decoded where it changed, deleted when it is over."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census, Holding
@@ -17,6 +14,7 @@ from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.earlier_waits import EarlierWaits
 from epolltop.sources.bpf.loop_wire import WireTimes
+from epolltop.sources.bpf.map_changes import MapChanges
 from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE, NUMBER
 
@@ -28,35 +26,26 @@ _NONE = LoopCounts()
 Item = TypeVar("Item")
 
 
-class _LoopEntry(NamedTuple):
-    key: LoopKey
-    counts: LoopCounts
-    times: WireTimes
-    is_quiet: bool
-    """It was so a poll ago."""
-
-
-class _TurnEntry(NamedTuple):
-    raw: bytes
-    loop: bytes
-    key: LoopKey
-    turn: Turn
-    is_quiet: bool
-
-
 class LoopMaps(TableReader):
     """The maps threads and loops."""
 
     def __init__(self, program: Program, procfs: Procfs) -> None:
         self._program = program
         self._has_ended = procfs.has_ended
-        self._loop_map = program.table("loops", loop_wire.LOOP, loop_wire.LOOP_COUNTS)
-        self._thread_map = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
+        self._loop_map = MapChanges(program.table("loops", loop_wire.LOOP, loop_wire.LOOP_COUNTS))
+        threads = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
+        self._thread_map = MapChanges(threads)
         self._live_instances = program.table("live_instances", FILE, LIVE_INSTANCE)
-        self._loops: dict[bytes, _LoopEntry] = {}
-        self._threads: dict[bytes, _TurnEntry] = {}
+        self._keys: dict[bytes, LoopKey] = {}
+        self._counts: dict[LoopKey, LoopCounts] = {}
+        self._times: dict[LoopKey, WireTimes] = {}
+        self._turns: dict[LoopKey, Turn] = {}
+        self._loop_of: dict[bytes, bytes] = {}  # of each thread, that of its turn
+        self._away: dict[bytes, None] = {}  # threads that do not wait
+        self._left: list[bytes] | None = []  # loops that are of no turn; None: to be found out
+        self._told: Mapping[LoopKey, LoopCounts] = {}
         self._tick = 0
-        self._earlier = EarlierWaits(self._thread_map, procfs)
+        self._earlier = EarlierWaits(threads, procfs)
         self._old = _OldInstances()
         self._generation = 0
         self._lasting: set[bytes] = set()
@@ -67,70 +56,116 @@ class LoopMaps(TableReader):
     def read(self, census: Census | None) -> None:
         over, self._tick = self._tick, self._tick + 1
         self._program.set_element("tick", NUMBER.pack(self._tick))
-        self._earlier.look(census, self._threads)
+        self._earlier.look(census, self._thread_map.raw)
         # A thread that has a loop has a turn, so that turns are read later.
-        self._loops = {key: self._loop(key, raw, over) for key, raw in self._loop_map.raw_items()}
-        self._threads = {tid: self._thread(tid, raw) for tid, raw in self._thread_map.raw_items()}
+        self._loop_map.read()
+        self._thread_map.read()
+        self._take_loops(over)
+        self._take_threads()
         if census is not None and self._old.is_news(census):
             self._lasting.clear()
 
     def processes(self) -> set[ProcessKey]:
-        return {each.key.process for each in self._threads.values()}
+        return {key.process for key in self._turns}
 
     def members(self, alive: Container[ProcessKey]) -> Mapping[str, Mapping[Any, Any]]:
+        """While nothing changes, its mappings are the same objects."""
         self._forget_threads(alive)
         self._forget_loops()
-        loops = self._loops.values()
-        turns = {each.key: each.turn for each in self._threads.values()}
-        counts = {each.key: each.counts for each in loops}
-        counts.update(dict.fromkeys(turns.keys() - counts.keys(), _NONE))
-        return {"loops": counts, "loop_times": {each.key: each.times for each in loops}, "turns": turns}
+        return {"loops": self._all_counts(), "loop_times": self._times, "turns": self._turns}
 
     def refused(self) -> int:
         return self._program.element("loops_refused", NUMBER)[0]
 
-    def _loop(self, key: bytes, raw: bytes, tick: int) -> _LoopEntry:
-        before = self._loops.get(key)
-        if before is None or before.times.raw != raw:
-            known = before.key if before else loop_wire.loop_key(key)
-            return _LoopEntry(known, loop_wire.counted(raw), WireTimes(raw, tick), False)
-        return before if before.is_quiet else before._replace(times=WireTimes(raw, loop_wire.NEVER), is_quiet=True)
+    def _all_counts(self) -> Mapping[LoopKey, LoopCounts]:
+        """Those of loops that only wait, too."""
+        uncounted = [key for key in self._turns if key not in self._counts]
+        told = {**self._counts, **dict.fromkeys(uncounted, _NONE)} if uncounted else self._counts
+        if told is not self._told and told != self._told:
+            self._told = told
+        return self._told
 
-    def _thread(self, tid: bytes, raw: bytes) -> _TurnEntry:
-        before = self._threads.get(tid)
-        if before is not None and before.raw == raw:
-            return before if before.is_quiet else before._replace(is_quiet=True)
-        loop = loop_wire.turn_loop(raw)
-        known = self._loops.get(loop)
-        return _TurnEntry(raw, loop, known.key if known else loop_wire.loop_key(loop), loop_wire.turn(raw), False)
+    def _take_loops(self, tick: int) -> None:
+        """Decodes what changed.
+
+        Args:
+            tick: whose maxima are wanted.
+        """
+        changes = self._loop_map
+        if any(raw not in self._keys for raw in changes.moved):
+            self._left = None
+        moved = {self._key(raw): value for raw, value in changes.moved.items()}
+        over = {self._keys[raw]: WireTimes(changes.raw[raw], loop_wire.NEVER) for raw in changes.stopped}
+        if moved or over:
+            self._counts = {**self._counts, **{key: loop_wire.counted(value) for key, value in moved.items()}}
+            self._times = {**self._times, **over, **{key: WireTimes(value, tick) for key, value in moved.items()}}
+
+    def _take_threads(self) -> None:
+        changes = self._thread_map
+        turns, left = {}, []
+        for tid, value in changes.moved.items():
+            loop, before = loop_wire.turn_loop(value), self._loop_of.get(tid)
+            if loop != before:
+                self._loop_of[tid], self._left = loop, None
+                left += [before] if before else []
+            turn = turns[self._key(loop)] = loop_wire.turn(value)
+            if turn.returned_ns:
+                self._away[tid] = None
+            else:
+                self._away.pop(tid, None)
+        self._end_turns(left)
+        if turns:
+            self._turns = {**self._turns, **turns}
+
+    def _key(self, loop: bytes) -> LoopKey:
+        """The same object each time, so that it is found by identity."""
+        known = self._keys.get(loop)
+        if known is None:
+            known = self._keys[loop] = loop_wire.loop_key(loop)
+        return known
+
+    def _end_turns(self, loops: Iterable[bytes]) -> None:
+        ended = {self._keys[loop] for loop in loops}
+        if ended:
+            self._turns = {key: turn for key, turn in self._turns.items() if key not in ended}
 
     def _forget_threads(self, alive: Container[ProcessKey]) -> None:
         """Deletes the turns of threads that have ended and did nothing since the last poll.
 
         A thread that waits has not ended, unless its process has.
         """
-        quiet = [(tid, each) for tid, each in self._threads.items() if each.is_quiet]
-        absent = {process for process in {each.key.process for _, each in quiet} if process not in alive}
+        moved = self._thread_map.moved
+        absent = {process for process in self.processes() if process not in alive}
         ended = {process for process in absent if self._has_ended(process)}
-        gone = [tid for tid, each in quiet if each.key.process in ended] if ended else []
-        away = [(tid, each.key) for tid, each in quiet if each.turn.returned_ns and each.key.process not in absent]
+        quiet = [(tid, self._keys[loop]) for tid, loop in self._loop_of.items() if tid not in moved] if ended else []
+        gone = [tid for tid, key in quiet if key.process in ended]
+        away = [(tid, self._keys[self._loop_of[tid]]) for tid in self._away if tid not in moved]
+        away = [(tid, key) for tid, key in away if key.process not in absent]
         gone += [tid for tid, key in self._next_threads.of(away) if self._has_ended(_thread_as_process(key))]
         for tid in gone:
             self._thread_map.delete(tid)
-            del self._threads[tid]
+            self._away.pop(tid, None)
+        self._end_turns([self._loop_of.pop(tid) for tid in gone])
+        self._left = None if gone else self._left
 
     def _forget_loops(self) -> None:
         """Deletes what did nothing since the last poll, and will not: its thread or its instance is gone."""
-        quiet = [(raw, each.key) for raw, each in self._loops.items() if each.is_quiet]
-        present = {each.loop for each in self._threads.values()} if quiet else set()
-        quiet = [(raw, key) for raw, key in quiet if raw not in present]
-        threads = {(each.key.tid, each.key.thread_start_ns) for each in self._threads.values()} if quiet else set()
-        gone = [raw for raw, key in quiet if (key.tid, key.thread_start_ns) not in threads]
-        left = [raw for raw, key in quiet if (key.tid, key.thread_start_ns) in threads]
-        gone += self._released(left)
+        if self._left is None:
+            present = set(self._loop_of.values())
+            self._left = [raw for raw in self._loop_map.raw if raw not in present]
+        quiet = [raw for raw in self._left if raw not in self._loop_map.moved]
+        threads = {(key.tid, key.thread_start_ns) for key in self._turns} if quiet else set()
+        left = [raw for raw in quiet if (self._keys[raw].tid, self._keys[raw].thread_start_ns) in threads]
+        gone = {*quiet} - {*left}
+        gone.update(self._released(left))
         for raw in gone:
             self._loop_map.delete(raw)
-            del self._loops[raw]
+        if gone:
+            keys, self._left = {self._keys[raw] for raw in gone}, None
+            self._counts = {key: counts for key, counts in self._counts.items() if key not in keys}
+            self._times = {key: times for key, times in self._times.items() if key not in keys}
+            known = {*self._loop_map.raw, *self._loop_of.values()}
+            self._keys = {raw: key for raw, key in self._keys.items() if raw in known}
 
     def _released(self, loops: Iterable[bytes]) -> list[bytes]:
         """Those whose instances are released. That begins another generation of instances."""
@@ -138,7 +173,7 @@ class LoopMaps(TableReader):
         if generation != self._generation:
             self._generation, self._lasting = generation, set()
         asked = list(self._next_instances.of([raw for raw in loops if raw not in self._lasting]))
-        released = [raw for raw in asked if self._is_released(self._loops[raw].key)]
+        released = [raw for raw in asked if self._is_released(self._keys[raw])]
         self._lasting |= set(asked).difference(released)
         return released
 
