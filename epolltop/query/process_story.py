@@ -9,16 +9,8 @@ from epolltop.query.creation_stacks import creation_stacks
 from epolltop.query.story import StoryLine
 from epolltop.text.numbers import UNKNOWN, grouped, plural
 
-_KINDS = {
-    "socket": "socket",
-    "pipe": "pipe",
-    "file": "file",
-    "epoll": "epoll descriptor",
-    "eventfd": "eventfd",
-    "timerfd": "timerfd",
-    "inotify": "inotify descriptor",
-    "io_uring": "io_uring ring",
-}
+_WORDS = {"epoll": "epoll descriptor", "inotify": "inotify descriptor", "io_uring": "io_uring ring", "other": "other"}
+"""For kinds that are no word for a file of theirs."""
 
 _STACKS_TOLD = 3
 
@@ -42,20 +34,19 @@ def _descriptors(row: ProcessRow) -> str:
     limit = f" of at most {grouped(row.facts.fd_limit)}" if row.facts.fd_limit is not None else ""
     told = f"{UNKNOWN if total is None else grouped(total)}{limit}"
     if counted is None:
-        return f"{told}; of which kinds is not known"
-    kinds = [plural(number, word) for kind, word in _KINDS.items() if (number := getattr(counted, kind))]
-    kinds += [f"{grouped(counted.other)} of other kinds"] * bool(counted.other)
-    return f"{told}: {', '.join(kinds)}" if kinds else told
+        return f"{told}; their kinds are not known"
+    kinds = (plural(number, _WORDS.get(kind, kind)) for kind, number in counted._asdict().items() if number)
+    return f"{told}: {', '.join(kinds)}" if counted.total else told
 
 
 def _waits(row: ProcessRow) -> str:
     waits = row.thread_waits
     if waits is None:
-        return f"no event loop of it is known; where its threads wait instead: {UNKNOWN}"
-    there = [f"{plural(number, 'thread')} in {call}" for call, number in waits._asdict().items() if number]
-    if not there:
+        return f"{UNKNOWN}: no event loop of it is known"
+    calls = [f"{call} ({plural(number, 'thread')})" for call, number in waits._asdict().items() if number]
+    if not calls:
         return "no thread of it waits in epoll, poll, select or io_uring now"
-    return f"not in epoll: {', '.join(there)}"
+    return f"in {', '.join(calls)}; not in epoll"
 
 
 def _created(row: ProcessRow) -> Iterator[StoryLine]:

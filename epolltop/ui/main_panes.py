@@ -21,6 +21,7 @@ from epolltop.query.field import Field, fitting
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.loop_of import LoopOf
 from epolltop.query.loop_story import loop_story
+from epolltop.query.process_story import process_story
 from epolltop.query.story import StoryLine, event_story, find_instance, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
 from epolltop.ui.dialogs.whole_row import whole
@@ -211,11 +212,14 @@ class Board(Vertical):
             self.query_one("#detail", Detail).show(self._told(row, self._snapshot))
             return
         lines = [*self._told(row, self._snapshot)]
+        holder = self._snapshot.row_of(self._place.process) if self._place.process else None
         if self._place.instance and row is None:
             lines = instance_story(*self._place.instance, self._snapshot)
         elif self._place.instance and not self.raw:
             rest = [line for line in lines if line[0] not in _TOLD_OF_INSTANCE]
             lines = [*instance_story(*self._place.instance, self._snapshot), (None, ""), *rest]
+        elif holder:
+            lines = [*lines, (None, ""), *process_story(holder)] if row else process_story(holder)
         self.query_one("#page", Detail).show(lines)
 
     @property
@@ -224,7 +228,8 @@ class Board(Vertical):
         if self._place is None or not self._place.subject.companions:
             return self.main.cursor_row
         instances = self.table(INSTANCES.id)
-        return (instances if self.screen.focused is instances else self.table(EVENTS.id)).cursor_row
+        row = (instances if self.screen.focused is instances else self.table(EVENTS.id)).cursor_row
+        return self.table(PROCESSES.id).cursor_row if row is None else row
 
     def _told(self, row: Any, snapshot: Snapshot) -> Sequence[StoryLine]:
         match row:
@@ -232,6 +237,8 @@ class Board(Vertical):
                 return instance_story(row.instance.file, row.instance.since_ns, snapshot)
             case Event():
                 return raw_story(row, snapshot) if self.raw else event_story(row, snapshot)
+            case ProcessRow() if not self.raw:
+                return process_story(row)
             case LoopOf() if not self.raw:
                 return loop_story(row, snapshot)
             case None:

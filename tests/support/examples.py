@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from epolltop.model import limits
 from epolltop.model.counts import Totals
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.histogram import Histogram
 from epolltop.model.late_look import Doing, LateLook
@@ -15,6 +16,7 @@ from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.process_row import Growth
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
+from epolltop.model.thread_waits import ThreadWaits
 from epolltop.model.watch import NOT_SEEN, InterestList, Target, TargetKind, Watch
 from tests.support.records import NOW_NS, SECOND_NS, event, source, turn
 from tests.support.rows import instance, loop_row, process_row, snapshot
@@ -42,7 +44,12 @@ LOOPS = (
     loop_row(SHARED, tid=44, thread="", shared=True, turn=None, waiting=Histogram((), 0), away=Histogram((), 0)),
 )
 NGINX = process_row(
-    42, instances=(OLD, SHARED), name="nginx", command="nginx: worker process", runtime_signs=("nginx",)
+    42,
+    instances=(OLD, SHARED),
+    name="nginx",
+    command="nginx: worker process",
+    runtime_signs=("nginx",),
+    descriptors=Descriptors(socket=1200, pipe=3, file=8, epoll=2, eventfd=4, timerfd=5, inotify=1, io_uring=6, other=7),
 )
 HOSTILE = process_row(
     77,
@@ -59,6 +66,8 @@ HOSTILE = process_row(
     create_per_s=0.01,
     failed=3,
     fds=1000,
+    descriptors=Descriptors(other=1000),
+    thread_waits=ThreadWaits(poll=3, select=1, io_uring=2),
 )
 GONE = process_row(
     99,

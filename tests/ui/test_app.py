@@ -682,7 +682,7 @@ async def test_export_from_a_directory_that_is_gone(tmp_path: Path, monkeypatch:
 
 
 async def test_help_lists_every_key_and_every_field() -> None:
-    async with on_screen(size=(120, 250)) as screen:
+    async with on_screen(size=(120, 300)) as screen:
         for opener in ("question_mark", "h", "f1"):
             await screen.press(opener)
             await screen.sees("Keys", "Filter", "Processes", "Events")

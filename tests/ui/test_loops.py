@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from epolltop.model.batch import Batch
+from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes
 from epolltop.model.source import Probe
+from epolltop.model.thread_waits import ThreadWaits
 from tests.support.fake_source import Task, batch_of, file_of
 from tests.support.records import NOW_NS, SECOND_NS, buckets, loop, turn
 
@@ -55,3 +57,19 @@ async def test_a_loop_is_a_row_with_its_story_beside_it() -> None:
         await screen.sees("None of 1 loops matches the filter")
         await screen.press("escape", "v")
         await screen.sees("TID       42", "LAG       250ms")
+
+
+async def test_a_process_without_a_loop_is_explained_beside_its_instances() -> None:
+    busy = replace(
+        batch_of(WORKER),
+        descriptors={WORKER.key: Descriptors(epoll=1, io_uring=2)},
+        thread_waits={WORKER.key: ThreadWaits(io_uring=2)},
+    )
+    async with on_screen(busy, size=(150, 40)) as screen:
+        await screen.sees("process nginx (42)", "descriptors 3 of at most 1,024", "in io_uring (2 threads); not in")
+        await screen.press("enter")
+        await screen.until(lambda: "process nginx (42)" in "\n".join(screen.within("#page")))
+        story = " ".join(" ".join(screen.within("#page")).replace("│", " ").split())
+        assert "1 epoll descriptor, 2 io_uring rings" in story
+        assert "in io_uring (2 threads); not in epoll" in story
+        assert story.startswith("epoll instance ")
