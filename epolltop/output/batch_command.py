@@ -10,7 +10,7 @@ from epolltop.output.formats import as_json_line, as_text
 from epolltop.output.parts import Write
 from epolltop.output.report import WIDTH, Report
 from epolltop.query.asked_lists import lists_asked
-from epolltop.query.view import View, look, processes_of
+from epolltop.query.view import View, held_instances, look, processes_of
 from epolltop.session.timeline import Timeline
 
 
@@ -41,14 +41,14 @@ async def run_batch(
     """
     snapshot = await timeline.open()
     news = snapshot.news
-    timeline.asked = lists_asked(snapshot) if watches else ()
+    timeline.asked = lists_asked(held_instances(snapshot)) if watches else ()
     written = 0
     async for snapshot in timeline.ticks():
         told = dataclasses.replace(snapshot, journal=news + snapshot.news)
         news = ()
         rows = look(told, view)
         timeline.shown = processes_of(rows)
-        timeline.asked = lists_asked(snapshot) if watches else ()
+        timeline.asked = lists_asked(held_instances(snapshot)) if watches else ()
         report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
         written += 1

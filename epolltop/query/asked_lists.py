@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from epolltop.model.instance import Instance
-from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, lookup
 from epolltop.query.grammar import tree_of
-from epolltop.query.view import WATCHES, Subject
+from epolltop.query.view import WATCHES, Subject, held_instances
 from epolltop.query.watches_read import watches_read
 
 ASKED_MAX = 10_000
@@ -32,9 +31,7 @@ def needs_lists(subject: Subject[Any], filter_text: str, sort: str) -> bool:
     return any(field.of_watches for field in (*fields, *_compared(subject, filter_text)))
 
 
-def lists_missing(
-    snapshot: Snapshot, subject: Subject[Any], filter_text: str, sort: str, *, process: ProcessKey | None = None
-) -> str:
+def lists_missing(snapshot: Snapshot, subject: Subject[Any], filter_text: str, sort: str) -> str:
     """What rows may lack because lists were not read, or not whole, in words; empty if nothing, or it does not matter.
 
     Args:
@@ -42,18 +39,13 @@ def lists_missing(
         subject: see `needs_lists`, like the others.
         filter_text: see there.
         sort: see there.
-        process: the only one whose rows are meant; None: all.
     """
-    return watches_read(snapshot, process).words if needs_lists(subject, filter_text, sort) else ""
+    return watches_read(held_instances(snapshot)).words if needs_lists(subject, filter_text, sort) else ""
 
 
-def lists_asked(snapshot: Snapshot, process: ProcessKey | None = None) -> tuple[Instance, ...]:
-    """The instances whose lists are read then, of one process or of all.
-
-    An instance that nobody holds has no descriptor to read it through.
-    """
-    rows = (row for row in snapshot.processes if process in (None, row.key))
-    each_once = {(each.file, each.since_ns): each for row in rows for each in row.instances}.values()
+def lists_asked(held: Iterable[Instance]) -> tuple[Instance, ...]:
+    """Of these instances, those whose lists are to be read, each once."""
+    each_once = {(each.file, each.since_ns): each for each in held}.values()
     first = (each for each in each_once if each.interest is None)
     again = (each for each in each_once if each.interest is not None)
     return tuple(itertools.islice(itertools.chain(first, again), ASKED_MAX))

@@ -24,7 +24,7 @@ from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.member import Member, Structure, listed, long_list, rounded, same, within
 from epolltop.query.process_members import INSTANCE, brief, process
 from epolltop.query.source_members import LIMIT, SOURCE
-from epolltop.query.view import SUBJECTS, View
+from epolltop.query.view import SUBJECTS, View, held_instances
 from epolltop.query.watches_read import WatchesRead, watches_read
 from epolltop.text.numbers import timestamp
 from epolltop.text.safe import safe
@@ -57,8 +57,9 @@ def _counted(name: str, form: Any, help: str, get: Callable[[Snapshot], float | 
 
 
 def _lists(contents: Contents, snapshot: Snapshot, get: Callable[[WatchesRead], int]) -> int | None:
-    view = contents.view
-    return get(watches_read(snapshot)) if needs_lists(view.subject, contents.filter_text, view.sort) else None
+    if not needs_lists(contents.view.subject, contents.filter_text, contents.view.sort):
+        return None
+    return get(watches_read(held_instances(snapshot)))
 
 
 CLOCKS: Structure[Contents] = Structure("clocks", (

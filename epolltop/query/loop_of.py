@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from epolltop.model.instance import Instance
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.loop_row import LoopRow
+from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
+from epolltop.model.watch import InterestList
 from epolltop.text.numbers import UNKNOWN
 
 ERRORS = {
@@ -35,6 +38,11 @@ class LoopOf(NamedTuple):
         return fds[0] if fds else None
 
     @property
+    def interest(self) -> InterestList | None:
+        """What its instance watches, if that was read."""
+        return self.instance.interest if self.instance else None
+
+    @property
     def thread(self) -> str:
         """Name of the thread, which many programs do not set apart from the process'."""
         return self.loop.thread or self.process.name
@@ -59,6 +67,12 @@ def loops_of(process: ProcessRow) -> list[LoopOf]:
         return []
     held = {(each.file, each.since_ns): each for each in process.instances}
     return [LoopOf(loop, process, held.get((loop.key.file, loop.since_ns or 0))) for loop in process.loops]
+
+
+def find_loop(snapshot: Snapshot, process: ProcessKey, loop: LoopKey) -> LoopOf | None:
+    """That loop of a process, if it is there still."""
+    row = snapshot.row_of(process)
+    return next((each for each in loops_of(row) if each.loop.key == loop), None) if row else None
 
 
 def busy(loop: LoopRow, snapshot: Snapshot) -> float | None:

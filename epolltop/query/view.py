@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, Generic, overload
 
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
@@ -23,9 +24,9 @@ from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.loop_of import LoopOf, loops_of
 from epolltop.query.member import Row
 from epolltop.query.process_fields import PROCESS_FIELDS
-from epolltop.query.watch_fields import WATCH_FIELDS, WATCHED_FIELDS
-from epolltop.query.watch_of import WatchOf, watches_in, watches_of
-from epolltop.query.watches_read import ROWS_MAX, watches_read
+from epolltop.query.watch_fields import WATCH_FIELDS
+from epolltop.query.watch_of import WatchOf, watches_of
+from epolltop.query.watches_read import ROWS_MAX
 from epolltop.text.numbers import grouped
 
 _PART = 8192
@@ -89,6 +90,11 @@ def processes_of(rows: Iterable[Any]) -> frozenset[ProcessKey]:
     return frozenset(key.key if isinstance(key, ProcessRow) else key for key in keys if key is not None)
 
 
+def held_instances(snapshot: Snapshot, process: ProcessKey | None = None) -> list[Instance]:
+    """Those that one process holds, or all do: an instance that several hold is there several times."""
+    return [each for row in snapshot.processes if process in (None, row.key) for each in row.instances]
+
+
 def instances(row: ProcessRow) -> tuple[InstanceOf, ...]:
     """The instances that the process holds, by their lowest descriptor."""
     held = [(instance.fds_of(row.key), instance) for instance in row.instances]
@@ -106,26 +112,13 @@ def instances_of(process: ProcessKey) -> Subject[InstanceOf]:
     return replace(INSTANCES, fields=HELD_FIELDS, rows=rows)
 
 
-def watches_of_instance(file: int, since_ns: int, holder: ProcessKey | None) -> Subject[WatchOf]:
-    """What one instance watches, by its identity; as one of its holders sees it, or as the first that is listed."""
-
-    def rows(snapshot: Snapshot) -> Sequence[WatchOf]:
-        for process in sorted(snapshot.processes, key=lambda row: row.key != holder):
-            for instance in process.instances:
-                if instance.file == file and instance.since_ns == since_ns:
-                    return watches_in(instance, process)
-        return ()
-
-    return replace(WATCHES, fields=WATCHED_FIELDS, rows=rows, sort="fd")
-
-
 def events_of(file: int, since_ns: int) -> Subject[Event]:
     """The events of one instance in the journal, by its identity."""
 
     def rows(snapshot: Snapshot) -> Sequence[Event]:
         return [event for event in NewestFirst(snapshot) if event.file == file and event.since_ns == since_ns]
 
-    return replace(EVENTS, rows=rows)
+    return replace(EVENTS, rows=rows, empty=_not_journalled)
 
 
 _held_by_processes = ByProcess(lambda process: [InstanceOf(instance, process) for instance in process.instances])
@@ -162,8 +155,13 @@ def _no_instance(snapshot: Snapshot) -> str:
 
 
 def _no_watch(snapshot: Snapshot) -> str:
-    """What was read is said elsewhere."""
-    return "The instances whose lists were read watch nothing." if watches_read(snapshot).of else _no_instance(snapshot)
+    """How many lists were read is said elsewhere."""
+    held = held_instances(snapshot)
+    if not held:
+        return _no_instance(snapshot)
+    if all(each.interest is None for each in held):
+        return "What the instances watch is not known yet."
+    return "The instances whose lists were read watch nothing."
 
 
 def _nothing_yet(snapshot: Snapshot) -> str:
@@ -174,6 +172,10 @@ def _nothing_yet(snapshot: Snapshot) -> str:
             return "There are no events here of what was counted: a snapshot file has them only with --events."
         return "No instance was created or released yet."
     return "No instance came or went between two scans of /proc yet. Those that live shorter are not seen."
+
+
+def _not_journalled(_snapshot: Snapshot) -> str:
+    return "The journal has nothing about this instance: its creation was not seen or is too long ago."
 
 
 PROCESSES: Subject[ProcessRow] = Subject(

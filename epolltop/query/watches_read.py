@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from epolltop.model.process import ProcessKey
-from epolltop.model.snapshot import Snapshot
+from epolltop.model.instance import Instance
+from epolltop.model.watch import InterestList
 from epolltop.text.numbers import grouped, plural
 
 ROWS_MAX = 200_000
@@ -37,14 +38,16 @@ class WatchesRead(NamedTuple):
         return "; ".join(said)
 
 
-def watches_read(snapshot: Snapshot, process: ProcessKey | None = None) -> WatchesRead:
-    """Of one process or of all, at the time of a snapshot; 50 ms with 100,000 instances."""
-    held = [instance for row in snapshot.processes if process in (None, row.key) for instance in row.instances]
-    each_once = {(instance.file, instance.since_ns): instance.interest for instance in held}
+def watches_read(held: Iterable[Instance]) -> WatchesRead:
+    """As far as it is known at the time of a snapshot; 50 ms for 100,000 instances.
+
+    Args:
+        held: instances, once for each process that holds them and has rows of its own.
+    """
+    each_once: dict[tuple[int, int], InterestList | None] = {}
+    rows = 0
+    for instance in held:
+        each_once[instance.file, instance.since_ns] = instance.interest
+        rows += len(instance.interest.watches) if instance.interest else 0
     read = [interest for interest in each_once.values() if interest is not None]
-    return WatchesRead(
-        len(read),
-        len(each_once),
-        sum(interest.more + interest.unnamed for interest in read),
-        sum(len(instance.interest.watches) for instance in held if instance.interest is not None),
-    )
+    return WatchesRead(len(read), len(each_once), sum(interest.more + interest.unnamed for interest in read), rows)

@@ -19,15 +19,16 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.event_fields import event_name
 from epolltop.query.field import Field, fitting
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
-from epolltop.query.loop_of import LoopOf
+from epolltop.query.loop_of import LoopOf, find_loop
 from epolltop.query.loop_story import loop_story
 from epolltop.query.process_story import process_story
 from epolltop.query.story import StoryLine, event_story, find_instance, instance_story, raw_story
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
+from epolltop.query.watch_of import WatchOf
 from epolltop.ui.dialogs.whole_row import whole
 from epolltop.ui.keys import at_tables
 from epolltop.ui.state.change_highlight import Glow
-from epolltop.ui.state.navigation import Place
+from epolltop.ui.state.navigation import InstanceKey, Place
 from epolltop.ui.table.columns import columns
 from epolltop.ui.table.virtual_table import VirtualTable
 from epolltop.ui.widgets.detail import Detail
@@ -211,16 +212,26 @@ class Board(Vertical):
         if self._place.subject.companions:
             self.query_one("#detail", Detail).show(self._told(row, self._snapshot))
             return
-        lines = [*self._told(row, self._snapshot)]
+        lines = self._told(row, self._snapshot)
         holder = self._snapshot.row_of(self._place.process) if self._place.process else None
-        if self._place.instance and row is None:
-            lines = instance_story(*self._place.instance, self._snapshot)
-        elif self._place.instance and not self.raw:
-            rest = [line for line in lines if line[0] not in _TOLD_OF_INSTANCE]
-            lines = [*instance_story(*self._place.instance, self._snapshot), (None, ""), *rest]
-        elif holder:
+        if self._place.instance and (row is None or not self.raw):
+            lines = self._with_story(row, lines, self._place.instance, self._snapshot)
+        elif holder and not self._place.instance:
             lines = [*lines, (None, ""), *process_story(holder)] if row else process_story(holder)
         self.query_one("#page", Detail).show(lines)
+
+    def _with_story(
+        self, row: Any, lines: Sequence[StoryLine], instance: InstanceKey, snapshot: Snapshot
+    ) -> Sequence[StoryLine]:
+        """The lines about a row, and the story of the loop or instance that was opened."""
+        place = self._place
+        loop = find_loop(snapshot, place.process, place.loop) if place and place.process and place.loop else None
+        story = loop_story(loop, snapshot) if loop else instance_story(*instance, snapshot)
+        if row is None:
+            return story
+        if isinstance(row, WatchOf):
+            return [*lines, (None, ""), *story]
+        return [*story, (None, ""), *(line for line in lines if line[0] not in _TOLD_OF_INSTANCE)]
 
     @property
     def _described(self) -> Any:

@@ -213,7 +213,7 @@ class MainScreen:
 
 def _why_empty(looked: Looked) -> str:
     said = _no_rows(looked)
-    return f"{said} But {looked.missing}." if looked.missing else said
+    return said if looked.place.instance or not looked.missing else f"{said} So far, {looked.missing}."
 
 
 def _no_rows(looked: Looked) -> str:
@@ -221,8 +221,6 @@ def _no_rows(looked: Looked) -> str:
     if looked.of:
         all_of_them = f"{grouped(looked.of)} {place.subject.id}"
         return f"None of {all_of_them} matches the filter {place.filter_text!r}. Esc clears it."
-    if place.instance:
-        return "The journal has nothing about this instance: its creation was not seen or is too long ago."
-    if place.process:
+    if place.process and not place.instance:
         return f"{place.label} holds no instance now."
     return place.subject.empty(snapshot)

@@ -8,7 +8,7 @@ import pytest
 
 from epolltop.query import asked_lists
 from epolltop.query.asked_lists import lists_asked, lists_missing, needs_lists
-from epolltop.query.view import INSTANCES, PROCESSES, WATCHES, Subject
+from epolltop.query.view import INSTANCES, PROCESSES, WATCHES, Subject, held_instances
 from tests.support.examples import HOSTILE, OLD, SHARED, SIZED, watching
 
 
@@ -33,10 +33,10 @@ def test_which_views_need_them(subject: Subject[Any], filter_text: str, sort: st
 
 def test_those_that_were_not_read_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     world = watching()
-    assert [each.file for each in lists_asked(world)] == [OLD.file, SIZED.file, SHARED.file]
-    assert [each.file for each in lists_asked(world, HOSTILE.key)] == [SIZED.file, SHARED.file]
+    assert [each.file for each in lists_asked(held_instances(world))] == [OLD.file, SIZED.file, SHARED.file]
+    assert [each.file for each in lists_asked(held_instances(world, HOSTILE.key))] == [SIZED.file, SHARED.file]
     monkeypatch.setattr(asked_lists, "ASKED_MAX", 2)
-    assert [each.file for each in lists_asked(world)] == [OLD.file, SIZED.file]
+    assert [each.file for each in lists_asked(held_instances(world))] == [OLD.file, SIZED.file]
 
 
 def test_only_where_lists_matter_their_lack_is_told() -> None:

@@ -8,7 +8,8 @@ from epolltop.model.watch import InterestList, Target, TargetKind, Watch
 from epolltop.query.by_process import ByProcess
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse_over
-from epolltop.query.view import WATCHES, View, look, watches_of_instance
+from epolltop.query.instance_watches import watches_of_instance
+from epolltop.query.view import WATCHES, View, held_instances, look
 from epolltop.query.watch_fields import WATCH_FIELDS
 from epolltop.query.watch_of import watches_of
 from epolltop.query.watches_read import WatchesRead, watches_read
@@ -109,6 +110,6 @@ def test_what_is_missing_is_said(read: WatchesRead, words: str) -> None:
 
 
 def test_an_instance_counts_once_however_many_hold_it() -> None:
-    assert watches_read(WORLD) == WatchesRead(read=1, of=3, unnamed=996, rows=10)
-    assert watches_read(WORLD, HOSTILE.key) == WatchesRead(read=1, of=2, unnamed=996, rows=5)
-    assert watches_read(snapshot(GONE)) == WatchesRead(0, 0, 0, 0)
+    assert watches_read(held_instances(WORLD)) == WatchesRead(read=1, of=3, unnamed=996, rows=10)
+    assert watches_read(held_instances(WORLD, HOSTILE.key)) == WatchesRead(read=1, of=2, unnamed=996, rows=5)
+    assert watches_read(held_instances(snapshot(GONE))) == WatchesRead(0, 0, 0, 0)

@@ -262,6 +262,9 @@ async def test_every_place_can_be_exported_in_every_format(way: str) -> None:
         "processes": len(document["processes"]),
         "instances": sum(len(holder["instances"]) for holder in [*document["processes"], unheld]),
         "events": len(document["events"]) if place == "events" else 0,
+        "watches": sum(len(each["interest"]) for holder in document["processes"] for each in holder["instances"])
+        if place == "watches"
+        else 0,
     }
     assert listed[place] == count
     lines = written["csv"].splitlines()

@@ -5,7 +5,7 @@ import pytest
 from epolltop.model.event import Kind
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.mistake import FilterError
-from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, look
+from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, WATCHES, look
 from epolltop.ui.state.navigation import Trail, root
 from tests.support.records import event
 from tests.support.rows import instance, process_row, snapshot
@@ -17,11 +17,12 @@ OURS = event(file=HELD.file, since_ns=HELD.since_ns)
 WORLD = snapshot(NGINX, process_row(77, open=2), journal=(OURS, event(file=9, since_ns=9)))
 
 
-def test_from_processes_to_an_instance_to_its_events_and_back() -> None:
+def test_from_processes_to_an_instance_to_what_it_watches_and_back() -> None:
     trail = Trail().into(NGINX)
     assert [row.instance for row in look(WORLD, trail.here.view)] == [HELD, OTHER]
     deeper = trail.into(InstanceOf(HELD, NGINX))
-    assert list(look(WORLD, deeper.here.view)) == [OURS]
+    assert deeper.here.subject.id == WATCHES.id
+    assert deeper.here.held(WORLD) == [HELD]
     assert [place.label for place in deeper.places] == ["Processes", "nginx (42)", "fd 8"]
     assert deeper.back() == trail
     assert trail.back() == Trail()

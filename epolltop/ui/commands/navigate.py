@@ -29,9 +29,9 @@ def view(screen: MainScreen, subject_id: str) -> None:
 
 
 def open_row(screen: MainScreen) -> None:
-    """Opens the row under the cursor."""
+    """Opens the row under the cursor. Without rows there still is a story of the instance that was opened."""
     table = screen.app.screen.focused or screen.board.main
-    if isinstance(table, VirtualTable) and table.cursor_row is not None:
+    if isinstance(table, VirtualTable) and (table.cursor_row is not None or screen.trail.here.instance):
         drill(screen, table.cursor_row)
 
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from epolltop.model.instance import Instance
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.asked_lists import lists_asked, lists_missing, needs_lists
+from epolltop.query.asked_lists import lists_asked, needs_lists
 from epolltop.query.view import arranged
+from epolltop.query.watches_read import watches_read
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.navigation import Place
 
@@ -49,7 +50,7 @@ def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | No
     rows = arranged([*everything, *gone] if gone else everything, snapshot, place.view)
     if order is not None:
         rows = steady(rows, order, place.subject.key)
-    needs = place.subject, place.filter_text, place.sort
+    held = place.held(snapshot) if needs_lists(place.subject, place.filter_text, place.sort) else []
     return Looked(
         place,
         snapshot,
@@ -58,8 +59,8 @@ def look(place: Place, snapshot: Snapshot, glow: Glow, order: Sequence[Any] | No
         everything,
         len(everything) + len(gone),
         order is not None,
-        lists_asked(snapshot, place.process) if place.instance is None and needs_lists(*needs) else (),
-        lists_missing(snapshot, *needs, process=place.process) if place.instance is None else "",
+        lists_asked(held),
+        watches_read(held).words,
     )
 
 

@@ -8,12 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from epolltop.model.event import Event
+from epolltop.model.instance import Instance
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, Value
 from epolltop.query.filter import Predicate, comparison, everything, has_alternatives, parse_over
 from epolltop.query.instance_fields import InstanceOf
-from epolltop.query.view import PROCESSES, Subject, View, events_of, instances_of
+from epolltop.query.instance_watches import watches_of_instance
+from epolltop.query.loop_of import LoopOf
+from epolltop.query.story import find_instance
+from epolltop.query.view import PROCESSES, Subject, View, events_of, held_instances, instances_of
+from epolltop.query.watch_of import WatchOf
 
 InstanceKey: TypeAlias = tuple[int, int]
 """Identity of an instance: file and since_ns."""
@@ -44,6 +51,8 @@ class Place:
     rows: int | None = None
     process: ProcessKey | None = None
     instance: InstanceKey | None = None
+    loop: LoopKey | None = None
+    """Whose instance that is, if a loop was opened."""
     cursor: Hashable = None
     """Key of the row that was under the cursor when it was left."""
 
@@ -51,6 +60,13 @@ class Place:
     def view(self) -> View[Any]:
         """What to look at."""
         return View(self.subject, self.filter, self.sort, self.reverse, self.rows)
+
+    def held(self, snapshot: Snapshot) -> list[Instance]:
+        """The instances that its rows are about."""
+        if self.instance is None:
+            return held_instances(snapshot, self.process)
+        found = find_instance(snapshot, *self.instance, self.process)
+        return [found] if found else []
 
     def shows_rows_of(self, other: Place) -> bool:
         """Whether both show the same rows, in whatever order."""
@@ -82,14 +98,21 @@ class Place:
             case ProcessRow():
                 return Place(instances_of(row.key), f"{row.name} ({row.pid})", process=row.key)
             case InstanceOf():
-                instance = row.instance
-                key = (instance.file, instance.since_ns)
-                fds = f"fd {','.join(map(str, row.fds[:3]))}" if row.fds else f"instance {instance.file:x}"
-                return Place(events_of(*key), fds, process=self.process, instance=key)
+                fds = f"fd {','.join(map(str, row.fds[:3]))}" if row.fds else f"instance {row.instance.file:x}"
+                return _watches(row.instance, fds, row.process)
+            case LoopOf() if row.instance:
+                return replace(_watches(row.instance, row.name, row.process), loop=row.loop.key)
+            case WatchOf() if row.nested:
+                return _watches(row.nested, f"fd {row.watch.fd}", row.process)
             case Event() if row.instance and self.instance is None:
                 key = (row.file, row.since_ns)
                 return Place(events_of(*key), f"instance {row.file:x}", instance=key)
         return None
+
+
+def _watches(instance: Instance, label: str, process: ProcessRow | None) -> Place:
+    key, holder = (instance.file, instance.since_ns), process.key if process else None
+    return Place(watches_of_instance(*key, holder), label, process=holder, instance=key)
 
 
 def root(subject: Subject[Any]) -> Place:
