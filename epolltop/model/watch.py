@@ -119,6 +119,13 @@ class InterestList(NamedTuple):
         return sum(each.stale is True for each in self.watches)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether each watch is told with its target."""
+        return not (self.more or self.unnamed) and all(
+            each.target.kind is not TargetKind.UNKNOWN for each in self.watches
+        )
+
+    @property
     def length(self) -> int:
         """Number of all watches."""
         return len(self.watches) + self.more

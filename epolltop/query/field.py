@@ -108,6 +108,9 @@ class Field(Shape, Generic[Row]):
     """> and >= compare this in place of the value: a lower bound, which may be known when the value is not."""
     order: Callable[[Row, Snapshot], Value] | None = None
     """Sort key in place of the value."""
+    finds: Callable[[str, Callable[[str], bool]], Callable[[Row, Snapshot], bool | None]] | None = None
+    """Makes what a text comparison asks of a row, in place of a test of the value: of what stands after `:`, else of an
+    empty text, and of what the comparison asks of a text. None: not known."""
     observed: str = ""
     """The counter that it comes from: unknown before the first window, and if neither a probe nor the census reports
     it; a lower bound if only the census does."""

@@ -202,7 +202,11 @@ class _Reading(Generic[Row]):
             return _unknown(field.value, is_so="!" not in sign)
         get = field.least if field.least and sign in (">", ">=") else field.value
         if field.unit == "text":
-            return _tested(get, self._text_test(field, sign, operation, operand), opposite="!" in sign)
+            test = self._text_test(field, sign, operation, operand)
+            if field.finds is not None:
+                found = field.finds(_unquoted(operand) if ":" in sign else "", test)
+                return _found(found, opposite="!" in sign)
+            return _tested(get, test, opposite="!" in sign)
         compare = _COMPARE.get(sign)
         if compare is None:
             raise FilterError(f"{field.id} is a number: it goes with : = != < <= > or >=", _position(operation))
@@ -274,6 +278,14 @@ def _tested(get: _Get, test: Matches, *, opposite: bool) -> Predicate[Any]:
     def matches(row: Any, snapshot: Snapshot) -> bool:
         value = get(row, snapshot)
         return value is not None and test(as_text(value)) is not opposite
+
+    return matches
+
+
+def _found(found: Callable[[Any, Snapshot], bool | None], *, opposite: bool) -> Predicate[Any]:
+    def matches(row: Any, snapshot: Snapshot) -> bool:
+        is_so = found(row, snapshot)
+        return is_so is not None and is_so is not opposite
 
     return matches
 

@@ -17,6 +17,7 @@ from epolltop.query.instant import local, seconds_since, utc
 from epolltop.query.loop_of import LoopOf
 from epolltop.query.member import rounded
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.watch_finder import WATCH_FORMS, watch_finder
 from epolltop.text.numbers import UNKNOWN, duration
 
 
@@ -96,8 +97,8 @@ HELD_FIELDS: tuple[Field[InstanceOf], ...] = (
           json_help="Watches whose descriptor was closed, or is another file by now, while the target is open "
           "elsewhere; in the view `watches`, of those that are shown. Absent like `interest`."),
     Field("watch", "WATCH", 24, "text", lambda row, _: _targets(row),
-          f"What it watches: kind and name of each target; {_READ}.", of_watches=True, shown=False,
-          in_json=False),
+          f"What it watches: kind and name of each target; {_READ}; {WATCH_FORMS}", of_watches=True,
+          finds=watch_finder(lambda row: [row.instance.interest]), shown=False, in_json=False),
     Field("creator", "CREATOR", 7, "id", lambda row, _: row.instance.creator.pid if row.instance.creator else None,
           "Process id of its creator, if the creation was seen.",
           spare=2),

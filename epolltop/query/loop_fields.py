@@ -28,6 +28,8 @@ from epolltop.query.loop_of import (
 from epolltop.query.member import rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_loop, shown
 from epolltop.query.thresholds import BUSY, LAG_S
+from epolltop.query.watch_finder import WATCH_FORMS, watch_finder
+from epolltop.query.watch_words import kinds_watched
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, about, at_least, count, duration, percentage, rate
 
 
@@ -294,6 +296,12 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("instance", "INSTANCE", 24, "text", lambda row, _: row.loop.instance,
           "Name of the instance: its kernel address, and the nanosecond since boot when it was created or found.",
           shown=False, in_json=False),
+    Field("stale", "STALE", 5, "count", lambda row, _: row.interest and row.interest.stale,
+          "Watches of its instance whose descriptor was closed, or is another file by now; read where it is asked for.",
+          kind="gauge", of_watches=True, shown=False, in_json=False),
+    Field("watch", "WATCH", 24, "text", lambda row, _: row.interest and kinds_watched([row.interest]),
+          f"What its instance watches: how many targets of each kind; read where it is asked for; {WATCH_FORMS}",
+          of_watches=True, finds=watch_finder(lambda row: [row.interest]), shown=False, in_json=False),
     Field("runtime_certain", "SURE", 5, "text", lambda row, snapshot: is_certain(runtime_of_loop(row, snapshot)),
           "Whether both tell the runtime: yes or no.", shown=False, in_json=False),
     Field("command", "COMMAND", 0, "text", lambda row, _: row.process.command, "Command line of the process.",

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from epolltop.model.kept_rates import HISTORY, KEPT_RATES
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
+from epolltop.model.watch import InterestList
 from epolltop.query.descriptor_fields import DESCRIPTOR_FIELDS
 from epolltop.query.field import Field, Severity
 from epolltop.query.instant import seconds_since
 from epolltop.query.member import DIGITS, rounded
 from epolltop.query.runtime_of import is_certain, name_of, runtime_of_process, shown
 from epolltop.query.thresholds import BUSY, DESCRIPTORS, LAG_S
+from epolltop.query.watch_finder import WATCH_FORMS, watch_finder
+from epolltop.query.watch_words import kinds_watched
 from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, sparkline
 
 _TREND_CELLS = 12
@@ -103,6 +106,22 @@ def _away_p99_s(row: ProcessRow, _: Snapshot) -> float | None:
     highest = (loop.did.away.quantile(0.99) for loop in row.loops)
     away_ns = max((each for each in highest if each is not None), default=None)
     return None if away_ns is None else away_ns / 1e9
+
+
+def _lists(row: ProcessRow) -> list[InterestList | None]:
+    return [each.interest for each in row.instances]
+
+
+def _stale(row: ProcessRow) -> int:
+    """In the lists that were read."""
+    return sum(each.stale for each in _lists(row) if each is not None)
+
+
+def _stale_text(row: ProcessRow) -> str:
+    known = _stale(row)
+    if None not in _lists(row):
+        return count(known)
+    return at_least(count(known)) if known else UNKNOWN
 
 
 PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
@@ -222,6 +241,14 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("runtime_certain", "SURE", 5, "text",
           lambda row, snapshot: is_certain(runtime_of_process(row, snapshot)),
           "Whether both its code and how it waits tell the runtime: yes or no.", shown=False, in_json=False),
+    Field("stale", "STALE", 5, "count", lambda row, _: None if None in _lists(row) else _stale(row),
+          "Watches of its instances whose descriptor was closed, or is another file by now; read where it is asked "
+          "for.",
+          kind="gauge", of_watches=True, shown=False, in_json=False, least=lambda row, _: _stale(row),
+          text=lambda row, _: _stale_text(row)),
+    Field("watch", "WATCH", 24, "text", lambda row, _: kinds_watched(filter(None, _lists(row))) or None,
+          f"What its instances watch: how many targets of each kind; read where it is asked for; {WATCH_FORMS}",
+          of_watches=True, finds=watch_finder(_lists), shown=False, in_json=False),
     Field("ended", "ENDED", 5, "text", lambda row, _: row.ended, "Whether the process has ended: yes or no.",
           shown=False, form="truth", known=True,
           json_help="Whether the process has ended; it is listed because of what it did."),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from epolltop.model.watch import TargetKind, event_names
+from epolltop.model.watch import InterestList, TargetKind, event_names
 from epolltop.query.creation import INSTANCE_ID
 from epolltop.query.field import Field
+from epolltop.query.watch_finder import WATCH_FORMS, watch_finder
 from epolltop.query.watch_of import WatchOf
 from epolltop.query.watch_words import event_words, mode_words
 from epolltop.text.numbers import UNKNOWN
@@ -74,8 +75,9 @@ WATCHED_FIELDS: tuple[Field[WatchOf], ...] = (
           "Name of the target if it is an instance that this process holds.", shown=False,
           applies=lambda row, _: row.watch.target.kind is TargetKind.EPOLL, pattern=INSTANCE_ID,
           json_help="If the target is an instance: its `id`, if this process holds it."),
-    Field("watch", "WATCH", 24, "text", lambda row, _: row.watch.target.title, "Kind and name of the target.",
-          shown=False, in_json=False),
+    Field("watch", "WATCH", 24, "text", lambda row, _: row.watch.target.title,
+          f"Kind and name of the target; {WATCH_FORMS}",
+          finds=watch_finder(lambda row: [InterestList((row.watch,))]), shown=False, in_json=False),
     Field("target", "TARGET", 0, "text", lambda row, _: row.watch.target.text,
           "Its name: addresses, a path, what a timer or signalfd waits for; ? if it is not known.", known=True,
           json_help="Its name: addresses, a path, what a timer or signalfd waits for; `?` if it is not known."),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from epolltop.model.watch import event_names
+from collections import Counter
+from collections.abc import Iterable
+
+from epolltop.model.watch import InterestList, event_names
+from epolltop.text.numbers import grouped
 
 _OF_ALL = ("EPOLLERR", "EPOLLHUP")
 """The kernel adds these to each watch."""
@@ -17,6 +21,12 @@ def event_words(mask: int) -> str:
     """The events, without those that each watch waits for."""
     names = (name for name in event_names(mask) if name not in _OF_ALL and name not in _HOW)
     return " ".join(name.removeprefix("EPOLL") for name in names) or NO_EVENT
+
+
+def kinds_watched(lists: Iterable[InterestList]) -> str:
+    """How many targets there are of each kind, the most first."""
+    counts = Counter(watch.target.kind.word for each in lists for watch in each.watches)
+    return ", ".join(f"{grouped(number)} {kind}" for kind, number in counts.most_common())
 
 
 def mode_words(mask: int) -> str:
