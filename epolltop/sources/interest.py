@@ -52,6 +52,11 @@ class _Inspected(NamedTuple):
         return {each.line.socket for each in self.sightings if each.line.socket is not None}
 
 
+def _had_no_time(each: Sighting, known: NamespaceSockets) -> bool:
+    """Whether it is a socket that nothing was learnt about because there was no time to go through all sockets."""
+    return each.line.socket is not None and each.line.socket not in known.by_inode and not known.complete
+
+
 class InterestLists:
     """Reads what instances watch. Bounded in time, but for the reading of a single list, 1 µs a watch."""
 
@@ -166,7 +171,7 @@ class InterestLists:
             room -= len(watch.target.text)
             if room < 0:
                 watch = watch._replace(target=NOT_SEEN)
-            unnamed += watch.target == NOT_SEEN and (each.missed or room < 0)
+            unnamed += (watch.target == NOT_SEEN and (each.missed or room < 0)) or _had_no_time(each, known)
             watches.append(watch)
         return InterestList(tuple(watches), looked.total - len(watches), unnamed)
 

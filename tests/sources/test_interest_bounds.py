@@ -102,6 +102,13 @@ def test_a_look_through_sockets_ends(instance: select.epoll, monkeypatch: pytest
     assert sock_diag.sockets_in(None, set(), Deadline(-1.0)) == NamespaceSockets(complete=False)
 
 
+def test_sockets_that_were_not_reached_are_counted(instance: select.epoll, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert look(instance).unnamed == 0
+    monkeypatch.setattr(sock_diag, "SOCKETS_MAX", 0)
+    found = look(instance)
+    assert (found.unnamed, found.is_whole) == (COUNT, False)
+
+
 def test_a_long_file_of_sockets_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net, "_INET_BYTES_MAX", 10)
     assert not net.inet_sockets("/proc", ME, {1}, Deadline(10.0)).complete
