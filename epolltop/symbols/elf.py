@@ -51,6 +51,16 @@ class SymbolOffset(NamedTuple):
     """Offset from the beginning of the function."""
 
 
+class Section(NamedTuple):
+    """Where a section is."""
+
+    address: int
+    """The linker's."""
+    position: int
+    """In the file."""
+    size: int
+
+
 class _SymbolTable(NamedTuple):
     position: int
     size: int
@@ -86,6 +96,26 @@ def section_names(file: int) -> list[bytes]:
     Raises:
         OSError: it cannot be read.
     """
+    return [name for name, _ in _named_sections(file)]
+
+
+def sections(file: int) -> dict[bytes, Section]:
+    """The sections by name; as `section_names`."""
+    return {name: Section(*fields[3:6]) for name, fields in _named_sections(file)}
+
+
+def addresses(file: int, positions: Collection[int]) -> dict[int, int]:
+    """The linker's addresses of the calls before those positions, for positions that are code.
+
+    Raises:
+        OSError: it cannot be read.
+        struct.error: it ends before what its header announces.
+    """
+    fields = _HEADER.unpack(os.pread(file, _HEADER.size, 0))
+    return _addresses(list(_records(file, _SEGMENT, fields[4], fields[9])), positions)
+
+
+def _named_sections(file: int) -> list[tuple[bytes, tuple[int, ...]]]:
     try:
         header = os.pread(file, _HEADER.size, 0)
         fields = _HEADER.unpack(header)
@@ -94,8 +124,8 @@ def section_names(file: int) -> list[bytes]:
             return []
         sections = list(_records(file, _SECTION, sections_at, count))
         names = sections[named_by] if named_by < len(sections) else sections[0]
-        texts = _pread(file, min(names[5], SECTION_NAMES_BYTES_MAX), names[4])
-        return [texts[section[0] :].partition(b"\0")[0][:NAME_BYTES_MAX] for section in sections]
+        texts = pread(file, min(names[5], SECTION_NAMES_BYTES_MAX), names[4])
+        return [(texts[section[0] :].partition(b"\0")[0][:NAME_BYTES_MAX], section) for section in sections]
     except (struct.error, IndexError):
         return []
 
@@ -140,7 +170,7 @@ def _addresses(segments: list[tuple[int, ...]], positions: Collection[int]) -> d
 
 
 def _records(file: int, layout: struct.Struct, position: int, count: int) -> Iterator[tuple[int, ...]]:
-    return layout.iter_unpack(_pread(file, layout.size * min(count, _HEADERS_MAX), position))
+    return layout.iter_unpack(pread(file, layout.size * min(count, _HEADERS_MAX), position))
 
 
 def _table(sections: list[tuple[int, ...]]) -> _SymbolTable | None:
@@ -163,7 +193,7 @@ def _covering(
     last, covers = addresses[-1], 0
     for position in range(table.position, table.position + table.size, _CHUNK):
         deadline.require()
-        chunk = _pread(file, min(_CHUNK, table.position + table.size - position), position)
+        chunk = pread(file, min(_CHUNK, table.position + table.size - position), position)
         for name, info, _, section, start, size in _SYMBOL.iter_unpack(chunk):
             if start > last or not size or not section or info & 15 not in _FUNCTIONS:
                 continue
@@ -182,10 +212,16 @@ def _covering(
 def _name(file: int, table: _SymbolTable, offset: int) -> bytes:
     if offset >= table.names_size:
         return b""
-    return _pread(file, NAME_BYTES_MAX, table.names + offset, whole=False).partition(b"\0")[0]
+    return pread(file, NAME_BYTES_MAX, table.names + offset, whole=False).partition(b"\0")[0]
 
 
-def _pread(file: int, size: int, position: int, *, whole: bool = True) -> bytes:
+def pread(file: int, size: int, position: int, *, whole: bool = True) -> bytes:
+    """Bytes of a file.
+
+    Raises:
+        OSError: they cannot be read.
+        struct.error: there are fewer, unless these are enough.
+    """
     if position >> 62:
         raise struct.error("no position in a file")
     read = os.pread(file, size, position)

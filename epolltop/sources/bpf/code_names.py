@@ -20,6 +20,7 @@ from epolltop.own_process.pace import Deadline
 from epolltop.proc.maps import Code, CodeMapping, Run, code_of
 from epolltop.proc.mountinfo import MountLists
 from epolltop.symbols import elf
+from epolltop.symbols.go_table import go_places
 from epolltop.symbols.perf_map import made_places
 from epolltop.text.safe import clipped, safe
 
@@ -145,7 +146,7 @@ class CodeNames:
             version = _File(about.st_dev, about.st_ino, about.st_ctime_ns)
             known = {at: self._places[version, at] for at in positions if (version, at) in self._places}
             unknown = set(positions) - known.keys()
-            find = elf.places if table else made_places
+            find = _places if table else made_places
             found = find(file, unknown, deadline) if unknown else {}
         except OSError:
             return None, {}
@@ -155,6 +156,12 @@ class CodeNames:
         for at, place in places.items():
             _remember(self._places, (version, at), place, PLACES_MAX)
         return version, places
+
+
+def _places(file: int, positions: Collection[int], deadline: Deadline) -> dict[int, elf.SymbolOffset]:
+    """By the symbol table and, where that has no name, by Go's own table of functions."""
+    found = elf.places(file, positions, deadline)
+    return found | go_places(file, set(positions) - found.keys(), deadline)
 
 
 def _region(mapping: CodeMapping) -> _Region:

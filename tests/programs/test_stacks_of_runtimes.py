@@ -1,4 +1,4 @@
-"""Functions of runtimes that make machine code, in the stacks of creations: by the perf maps that they write."""
+"""Functions of runtimes in the stacks of creations: by the perf maps that they write, and by Go's own table."""
 
 from __future__ import annotations
 
@@ -44,11 +44,13 @@ def _installed(name: str) -> str:
         pytest.skip(str(error))
 
 
-def _named(observing: Observing, pid: int, functions: list[str], write: Callable[[], object] = bool) -> None:
-    """Waits for a stack that has these functions from the map, innermost first; has it written before each look."""
+def _named(
+    observing: Observing, pid: int, module: str, functions: list[str], write: Callable[[], object] = bool
+) -> None:
+    """Waits for a stack that has these functions of a module, innermost first; has a map written before each look."""
 
     def seen(stack: tuple[str, ...]) -> bool:
-        made = iter([frame for frame in stack if frame.endswith("(perf map)")])
+        made = iter([frame for frame in stack if frame.endswith(f"({module})")])
         return all(any(function in frame for frame in made) for function in functions)
 
     def found() -> bool:
@@ -63,7 +65,7 @@ def test_javascript_of_node(taking: Observing, tmp_path: Path) -> None:
     script = str(WORKLOADS / "asks_children.js")
     options = ["--perf-basic-prof", "--interpreted-frames-native-stack"]
     with _running(tmp_path, _installed("node"), *options, script) as process:
-        _named(taking, process.pid, ["spawnSync node:child_process", "askChild ", "handleRequest "])
+        _named(taking, process.pid, "perf map", ["spawnSync node:child_process", "askChild ", "handleRequest "])
 
 
 def test_java(taking: Observing, tmp_path: Path) -> None:
@@ -79,4 +81,9 @@ def test_java(taking: Observing, tmp_path: Path) -> None:
         def write() -> None:
             subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
 
-        _named(taking, process.pid, ["OpensSelectors.handle()"], write)
+        _named(taking, process.pid, "perf map", ["OpensSelectors.handle()"], write)
+
+
+def test_go_without_a_symbol_table(taking: Observing, tmp_path: Path) -> None:
+    with _running(tmp_path, _installed("caddy"), "run") as process:
+        _named(taking, process.pid, "caddy", ["runtime.netpollGenericInit+", "os.OpenFile+", "runtime.main+"])
