@@ -14,7 +14,7 @@ from epolltop.model.thread_waits import ThreadWaits
 from epolltop.own_process.pace import Allowance
 from epolltop.proc.procfs import Procfs
 
-_SHARE, _MOST_S = 0.01, 0.05
+SHARE, MOST_S = 0.01, 0.05
 """Of all time, and at once: some 5,000 threads. A look that takes longer goes on with the next poll."""
 
 
@@ -25,7 +25,7 @@ class OtherWaits:
         self._procfs = procfs
         self._known: dict[ProcessKey, ThreadWaits] = {}
         self._round: Iterator[None] | None = None
-        self._allowance = Allowance(_SHARE, _MOST_S)
+        self._allowance = Allowance(SHARE, MOST_S)
 
     def look(self, known: Mapping[ProcessKey, Process], loops: Iterable[LoopKey]) -> Mapping[ProcessKey, ThreadWaits]:
         """Where the threads of processes wait, after a look at as many of them as there is time for.
