@@ -11,18 +11,9 @@
  *
  * Memory in the kernel: a record of 0.7 kB per CPU. Only existing frames go into the perf buffer, 8 bytes each.
  *
- * Without -DSTACKS nothing of this is compiled.
+ * Without -DSTACKS and -DLATE_STACKS (late.c) nothing of this is compiled.
  */
-#ifdef STACKS
-
-/* The record does not fit on the BPF stack of 512 bytes. */
-struct with_stack {
-	struct event event;
-	struct stack stack;
-	u64 users;
-};
-
-BPF_PERCPU_ARRAY(with_stack, struct with_stack, 1);
+#if defined(STACKS) || defined(LATE_STACKS)
 
 /*
  * Frame pointers do not tell who called the function that enters the kernel, because libraries' wrappers of system
@@ -100,6 +91,30 @@ static __always_inline u32 sound_frames(struct stack *stack, int taken)
 	return frames;
 }
 
+/* Fills in the stack of the current task; returns how many frames it has. */
+static __always_inline u32 take_stack(void *ctx, struct stack *stack)
+{
+	stack->image = read8(read8(bpf_get_current_task() + TASK_MM) + MM_START_STACK);
+	stack->caller = 0;
+	stack->lead = 0;
+	set_caller(stack);
+	return sound_frames(stack, bpf_get_stack(ctx, stack->frames, sizeof(stack->frames) - sizeof(u64),
+						 BPF_F_USER_STACK));
+}
+
+#endif
+
+#ifdef STACKS
+
+/* The record does not fit on the BPF stack of 512 bytes. */
+struct with_stack {
+	struct event event;
+	struct stack stack;
+	u64 users;
+};
+
+BPF_PERCPU_ARRAY(with_stack, struct with_stack, 1);
+
 /*
  * Hands over the event with the stack, or without one if another program is just filling this CPU's record: function
  * probes may be preempted. Both may then find two users; that costs two stacks and makes up none.
@@ -114,13 +129,7 @@ static __always_inline void submit_with_stack(void *ctx, struct event *event, st
 	add_one(&record->users);
 	if (*(volatile u64 *)&record->users == 1) {
 		record->event = *event;
-		record->stack.image = read8(read8(bpf_get_current_task() + TASK_MM) + MM_START_STACK);
-		record->stack.caller = 0;
-		record->stack.lead = 0;
-		set_caller(&record->stack);
-		taken = bpf_get_stack(ctx, record->stack.frames, sizeof(record->stack.frames) - sizeof(u64),
-				      BPF_F_USER_STACK);
-		taken = sound_frames(&record->stack, taken) * sizeof(u64);
+		taken = take_stack(ctx, &record->stack) * sizeof(u64);
 		/* For the verifier: the frames' size is a power of two, and one frame more than was asked for. */
 		size = __builtin_offsetof(struct with_stack, stack.frames) + (taken & (sizeof(record->stack.frames) - 1));
 		note_delivery(events.perf_submit(ctx, record, size), all);

@@ -138,12 +138,25 @@ struct late {
 	u64 returned_ns;	/* since when it is away */
 	u64 time_ns;		/* when it was looked at */
 	u64 argument;		/* of its system call, the first one */
+	u64 image;		/* as in struct stack */
+	u64 ip;			/* registers of the program */
+	u64 fp;			/* frame pointer */
+	u64 link;		/* x86-64: stack pointer; arm64: link register */
 	s32 number;		/* of its system call; below 0: it is in none */
 	u32 state;		/* as the kernel has it; 0: it can run */
 	u8 on_cpu;
 	u8 throttled;
 	u8 compat;		/* the number is one of 32-bit calls */
 	u8 pad[5];
+};
+
+/* The user stack of a thread that runs while it is away from its instance for long. */
+struct late_sample {
+	struct loop loop;
+	u64 returned_ns;
+	u64 time_ns;
+	u64 depth;		/* frames that there are */
+	struct stack stack;
 };
 
 /* The longest times of one tick of user space. */

@@ -37,6 +37,17 @@ def seconds(text: str) -> float:
     return seconds
 
 
+def milliseconds(text: str) -> int:
+    """In nanoseconds."""
+    try:
+        milliseconds = float(text.removesuffix("ms"))
+    except ValueError:
+        milliseconds = math.nan
+    if not 1 <= milliseconds <= 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds, 1 or more")
+    return round(milliseconds * 1e6)
+
+
 def percent(text: str) -> float:
     """As a share of one."""
     try:

@@ -140,6 +140,7 @@ def _opened(options: Options) -> BpfSource | ProcSource:
         include_self=options.include_self,
         pids=options.selection.pids,
         stacks=options.stacks,
+        late_stacks_ns=options.blocked_stacks_ns,
         compat=options.compat,
         budget=options.budget,
         attach=options.attach,

@@ -144,6 +144,13 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
     add("--stacks", default=False, action="store_true", help="record the user stack of each creation (BPF; at a cost)")
     add(
+        "--blocked-stacks",
+        default=None,
+        type=argument_types.milliseconds,
+        metavar="MS",
+        help="take the user stack of a loop while it is away from its instance for MS milliseconds or more (BPF)",
+    )
+    add(
         "--compat",
         default=False,
         action="store_true",

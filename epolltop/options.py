@@ -34,6 +34,8 @@ class Options:
     source: str
     include_self: bool
     stacks: bool
+    blocked_stacks_ns: int | None
+    """From how long an absence on the stacks of loops are taken; None: they are not."""
     compat: bool
     budget: float | None
     """What epolltop may cost, as a share of a core; None: the usual one."""
@@ -112,6 +114,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         source=_source(parser, given),
         include_self=given.include_self,
         stacks=given.stacks,
+        blocked_stacks_ns=given.blocked_stacks,
         compat=given.compat,
         budget=given.budget,
         attach=_attached(parser, given),

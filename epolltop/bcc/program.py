@@ -28,6 +28,8 @@ from epolltop.errors import SourceUnavailable
 from epolltop.own_process.descriptors import is_open, silenced
 from epolltop.proc.fdinfo import own_recursion_misses, own_run_time_ns
 
+_PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_CPU_CLOCK = 1, 0  # include/uapi/linux/perf_event.h
+
 
 class AttachError(Exception):
     """A program could not be loaded or attached."""
@@ -137,6 +139,28 @@ class Program:
             absent = isinstance(error, syscalls.NoTracepoint)
             raise AttachError(f"{how}:{target}", _number_of(error), no_tracepoint=absent) from error
         self._attached[how, target] = bpf.funcs[name].fd
+
+    def sample(self, program: str, frequency: int) -> None:
+        """Runs a program at a clock of each CPU that is online, until `close`.
+
+        Args:
+            program: name of the C function.
+            frequency: per second.
+
+        Raises:
+            AttachError: refused.
+        """
+        ctypes.set_errno(0)
+        try:
+            with silenced():
+                self._object.attach_perf_event(
+                    ev_type=_PERF_TYPE_SOFTWARE,
+                    ev_config=_PERF_COUNT_SW_CPU_CLOCK,
+                    fn_name=program.encode(),
+                    sample_freq=frequency,
+                )
+        except Exception as error:  # BCC raises bare Exception
+            raise AttachError(f"perf_event:{program}", _number_of(error)) from error
 
     def misses(self, how: str, target: str) -> int:
         """How many runs of the program attached there the kernel skipped; see `own_recursion_misses`."""

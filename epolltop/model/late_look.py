@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from epolltop.model.bounds import Name
+from msgspec import Meta
+
+from epolltop.model.bounds import FRAMES_MAX, Frame, Name
 from epolltop.model.open_enum import OpenEnum
 from epolltop.model.watch import Target
 
@@ -48,3 +50,6 @@ class LateLook(NamedTuple):
     """The descriptor that the call is about, if it is about one."""
     target: Target | None = None
     """What that was for; None if it is not known."""
+    stack: Annotated[tuple[Frame, ...], Meta(max_length=FRAMES_MAX)] = ()
+    """Where in its program the thread was, innermost first; of one that runs by the last sample. Empty if that was not
+    asked for, or is not known."""

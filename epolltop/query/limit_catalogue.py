@@ -161,6 +161,13 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.LATE_CUT: CatalogueEntry(
         "info", lambda limit: f"what {plural(limit.number('loops'), 'late loop')} do is not known: there are too many"
     ),
+    limits.LATE_UNSAMPLED: CatalogueEntry(
+        "info", lambda limit: f"no stacks of late loops while they run: {limit.text('refused')}"
+    ),
+    limits.LATE_STACKS_LEFT_OUT: CatalogueEntry(
+        "info",
+        lambda limit: f"no room for {plural(limit.number('stacks'), 'stack')} of late loops: too many different ones",
+    ),
     limits.STEPPED_DOWN: CatalogueEntry("warn", _stepped_down, "--budget PERCENT"),
     limits.PREEMPTED: CatalogueEntry(
         "warn",
@@ -171,7 +178,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Linux 6.7 or newer, or a kernel that is started with preempt=voluntary",
     ),
     limits.NO_STACKS: CatalogueEntry("info", lambda limit: f"no stacks of creations: {_why(limit)}"),
-    limits.STACKS_NEED_BPF: CatalogueEntry("info", "no stacks of creations: only BPF probes take them", _PROBES),
+    limits.STACKS_NEED_BPF: CatalogueEntry("info", "no stacks: only BPF probes take them", _PROBES),
     limits.STACKS_UNNAMED: CatalogueEntry(
         "info",
         "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from epolltop.model.bounds import FRAMES_MAX
 from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.instant import utc
@@ -55,6 +56,9 @@ LATE: Structure[LoopOf] = Structure("late", (
     _of_look("target_kind", "text", "What that is for, as `kind` of a watch; `null`: it could not be seen.",
              lambda late: late.target and late.target.kind.word),
     _of_look("target", "text", "Its name, as `target` of a watch.", lambda late: late.target and late.target.text),
+    _of_look("stack", "text", "With --blocked-stacks: where in its program the thread was, innermost first; while it "
+             "runs by the last sample. A frame that begins with ? is a guess. Empty: it is not known.",
+             lambda late: list(late.stack), known=True, many=True, items_max=FRAMES_MAX),
     Member("command", "text", "A command that shows what the program does in its own terms; `null`: none is known.",
            lambda row, _: next_command(row)),
 ))  # fmt: skip

@@ -71,6 +71,8 @@ def _late(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     if row.loop.late_now is None:
         away = at_least(duration((late.at_ns - late.returned_ns) / 1e9))
         yield "was late", f"away for {away} at {timestamp(snapshot.wall_of(late.at_ns))}; {did(late)} then"
+    for number, frame in enumerate(late.stack):
+        yield "" if number else "stack", frame
     if command := next_command(row):
         yield "look with", command
 

@@ -131,6 +131,7 @@ def _late(loop: Written, turn: Turn | None, clocks: TwoClocks) -> LateLook | Non
         call=None if late.call is None else printable(late.call),
         fd=late.fd,
         target=target,
+        stack=tuple(map(printable, late.stack)),
     )
 
 

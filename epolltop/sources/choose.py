@@ -22,6 +22,7 @@ def open_source(
     include_self: bool,
     pids: Collection[int] = (),
     stacks: bool = False,
+    late_stacks_ns: int | None = None,
     compat: bool = False,
     budget: float | None = None,
     attach: Iterable[tuple[str, str]] = (),
@@ -34,6 +35,7 @@ def open_source(
         include_self: whether epolltop's own instances count.
         pids: of these each batch tells whether they live, also if they hold nothing.
         stacks: whether the user stack of each creation is taken; where that cannot be, a limit says so.
+        late_stacks_ns: from how long an absence on the stacks of loops are taken; None: they are not.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
         budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
         attach: probe and the only hook it may have.
@@ -50,7 +52,13 @@ def open_source(
         insisting = functools.reduce(lambda left, one: left.only(*one), attach, ALL)
         ladders = functools.reduce(Ladders.without, without, insisting)
         live = BpfSource(
-            include_self=include_self, pids=pids, stacks=stacks, compat=compat, budget=budget, ladders=ladders
+            include_self=include_self,
+            pids=pids,
+            stacks=stacks,
+            late_stacks_ns=late_stacks_ns,
+            compat=compat,
+            budget=budget,
+            ladders=ladders,
         )
         try:
             live.open()
@@ -62,6 +70,7 @@ def open_source(
             return live
     from epolltop.sources.proc_source import ProcSource
 
-    scanning = ProcSource(include_self=include_self, pids=pids, stacks=stacks, only_proc=only_proc)
+    wants_stacks = stacks or late_stacks_ns is not None
+    scanning = ProcSource(include_self=include_self, pids=pids, stacks=wants_stacks, only_proc=only_proc)
     scanning.open()
     return scanning

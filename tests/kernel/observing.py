@@ -194,6 +194,7 @@ def observe(
     ladders: Ladders = ALL,
     *,
     stacks: bool = False,
+    late_stacks_ns: int | None = None,
     compat: bool = False,
     sizes: Sizes = SIZES,
     budget: float = math.inf,
@@ -201,7 +202,9 @@ def observe(
     """Opens a source that takes a census each poll and measures each wait, and closes it."""
     # Another load on this machine may make a census slow, and the next one wait.
     sizes = replace(sizes, census_share=math.inf)
-    source = BpfSource(stacks=stacks, compat=compat, budget=budget, ladders=ladders, sizes=sizes)
+    source = BpfSource(
+        stacks=stacks, late_stacks_ns=late_stacks_ns, compat=compat, budget=budget, ladders=ladders, sizes=sizes
+    )
     source.open()
     try:
         yield Observing(source)

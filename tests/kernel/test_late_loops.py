@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,13 +41,18 @@ def _observing() -> Iterator[Observing]:
 
 
 @contextlib.contextmanager
-def late(way: str) -> Iterator[int]:
-    """The pid of a program that is away from its loop in that way."""
-    with subprocess.Popen([sys.executable, PROGRAM, way], stdout=subprocess.PIPE, text=True) as process:
+def late(*command: str | Path) -> Iterator[int]:
+    """The pid of a program that is away from its loop.
+
+    Args:
+        command: it, or the way in which PROGRAM is.
+    """
+    words = command if len(command) > 1 else (sys.executable, PROGRAM, *command)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             if process.stdout.readline() != "away\n":
-                pytest.skip(f"a program cannot be away by {way} here")
+                pytest.skip(f"a program cannot be away by {command[-1]} here")
             yield process.pid
         finally:
             process.kill()
@@ -109,25 +115,29 @@ def test_a_stopped_thread_is_stopped(observing: Observing) -> None:
 
 
 def test_of_two_threads_on_one_cpu_one_runs_and_the_other_could(observing: Observing) -> None:
+    """The test itself runs on another one, because it looks."""
+    own = os.sched_getaffinity(0)
+    if len(own) < 2:
+        pytest.skip("who looks has the only CPU")
+    cpu = min(own)
+    met: set[tuple[Doing, ...]] = set()
     with late("spin") as first, late("spin") as second:
-        cpu = min(os.sched_getaffinity(0))
-        for pid in (first, second):
-            os.sched_setaffinity(pid, {cpu})
-        met: set[tuple[Doing, ...]] = set()
+        for pid, cpus in ((first, {cpu}), (second, {cpu}), (0, own - {cpu})):
+            os.sched_setaffinity(pid, cpus)
 
         def both() -> bool:
             observing.refresh()
             looks = {key.process.pid: look.doing for key, look in observing.batch.late.items()}
             if {first, second} <= looks.keys():
                 met.add((looks[first], looks[second]))
-            return {(Doing.ON_CPU, Doing.RUNNABLE), (Doing.RUNNABLE, Doing.ON_CPU)} <= met
+            return bool({(Doing.ON_CPU, Doing.RUNNABLE), (Doing.RUNNABLE, Doing.ON_CPU)} & met)
 
-        eventually(both)
-        assert met <= {
-            (Doing.ON_CPU, Doing.RUNNABLE),
-            (Doing.RUNNABLE, Doing.ON_CPU),
-            (Doing.RUNNABLE, Doing.RUNNABLE),
-        }
+        try:
+            eventually(both)
+        finally:
+            os.sched_setaffinity(0, own)
+    assert (Doing.ON_CPU, Doing.ON_CPU) not in met
+    assert {doing for pair in met for doing in pair} <= {Doing.ON_CPU, Doing.RUNNABLE}
 
 
 def is_removed(group: Path) -> bool:
@@ -182,3 +192,77 @@ def test_only_the_last_looks_are_kept(observing: Observing, monkeypatch: pytest.
         seen(observing, second, is_blocked)
         observing.refresh()
         assert len(observing.batch.late) == 1
+
+
+STACK_PROGRAM = r"""
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static volatile long turns;
+
+__attribute__((noinline)) void handle_it(const char *way)
+{
+	int ends[2];
+	char octet;
+
+	if (!strcmp(way, "read") && !pipe(ends) && read(ends[0], &octet, 1))
+		turns++;
+	while (!strcmp(way, "spin"))
+		turns++;
+}
+
+__attribute__((noinline)) void on_event(const char *way)
+{
+	handle_it(way);
+	turns++;
+}
+
+int main(int count, char **words)
+{
+	struct epoll_event event;
+
+	epoll_wait(epoll_create1(0), &event, 1, 0);
+	if (write(1, "away\n", 5) == 5)
+		on_event(words[1]);
+	return count;
+}
+"""
+"""With frame pointers."""
+
+
+@pytest.fixture(name="framed", scope="module")
+def _framed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("built") / "framed"
+    if not shutil.which("gcc"):
+        pytest.skip("no gcc")
+    how = ("-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-xc", "-")
+    subprocess.run(["gcc", "-o", program, *how], input=STACK_PROGRAM, text=True, check=True)
+    return program
+
+
+@pytest.fixture(name="sampling", scope="module")
+def _sampling(observing: Observing) -> Iterator[Observing]:
+    """The same where stacks are taken."""
+    del observing  # which says whether there are late loops here
+    with observe(late_stacks_ns=20_000_000) as sampling:
+        yield sampling
+
+
+def functions(look: LateLook) -> list[str]:
+    return [frame.partition("+")[0] for frame in look.stack]
+
+
+@pytest.mark.parametrize(("way", "guess"), [("spin", ""), ("read", "? ")])
+def test_the_stack_of_a_late_loop_is_taken(sampling: Observing, framed: Path, way: str, guess: str) -> None:
+    expected = [f"{guess}handle_it", "on_event", "main"]
+    with late(framed, way) as pid:
+        found = seen(sampling, pid, lambda each: functions(each)[way == "read" :][:3] == expected)
+        assert (found.call, found.fd is None) == (("read", False) if way == "read" else (None, True))
+        if way == "spin":
+            seen(sampling, pid, lambda each: each.doing is Doing.ON_CPU and functions(each)[:3] == expected)
+
+
+def test_without_the_option_no_stack_is_taken(observing: Observing, framed: Path) -> None:
+    with late(framed, "read") as pid:
+        assert seen(observing, pid, is_blocked).stack == ()

@@ -36,6 +36,7 @@ LAYOUTS = {
     "loop_counts": loop_wire.LOOP_COUNTS,
     "turn": loop_wire.TURN,
     "late": loop_wire.LATE,
+    "late_sample": loop_wire.LATE_SAMPLE,
     "maxima": loop_wire.MAXIMA,
     **{part.name: part.layout for probe in PROBES for table in probe.tables for part in (table.key, table.value)},
 }

@@ -39,7 +39,7 @@ LOOPS = (
         bad_descriptor=3,
         waited_ns=930_000_000,
         was_away_ns=60_000_000,
-        late=LateLook(NOW_NS - SECOND_NS // 4, NOW_NS - SECOND_NS // 8, Doing.BLOCKED, "read", 7, HOSTILE_PIPE),
+        late=LateLook(NOW_NS - SECOND_NS // 4, NOW_NS - SECOND_NS // 8, Doing.BLOCKED, "read", 7, HOSTILE_PIPE, STACK),
     ),
     loop_row(SHARED, tid=44, thread="", shared=True, turn=None, waiting=Histogram((), 0), away=Histogram((), 0)),
 )

@@ -43,6 +43,7 @@ from epolltop.sources.bpf.held_places import HeldPlaces
 from epolltop.sources.bpf.kernel_offsets import layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
 from epolltop.sources.bpf.late_loops import LateLoops
+from epolltop.sources.bpf.late_stacks import LateStacks
 from epolltop.sources.bpf.live_instance_map import LiveInstanceMap
 from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
 from epolltop.sources.bpf.probes.spec import ProbeSpec
@@ -76,7 +77,7 @@ class BpfSource:
         stacks: bool = False,
         compat: bool = False,
         budget: float | None = None,
-        late_ns: int = LATE_NS,
+        late_stacks_ns: int | None = None,
         ladders: Ladders = ALL,
         sizes: Sizes = SIZES,
     ) -> None:
@@ -88,17 +89,20 @@ class BpfSource:
             stacks: take the user stack of each creation; where that cannot be, a limit says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
-            late_ns: from when on a loop is looked at, because it is away for long.
+            late_stacks_ns: take the user stacks of loops that are away for so long, and look at these; None: look at
+                those that are late, without stacks.
             ladders: other rungs than all, to try each on a kernel that has better ones.
             sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
         self._compat = compat
         self._budget = budget
-        self._late_ns = late_ns
+        self._takes_late_stacks = late_stacks_ns is not None
+        self._late_ns = LATE_NS if late_stacks_ns is None else late_stacks_ns
         self._include_self = include_self
         self._ladders = ladders
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
         self._stacks = Stacks() if stacks else None
+        self._late_stacks: LateStacks | None = None
         self._no_stacks: tuple[Limit, ...] = ()
         self._procfs = Procfs(read_signs=RuntimeSigns().read)
         self._facts = Facts(self._procfs, pids)
@@ -107,7 +111,7 @@ class BpfSource:
         self._lists = InterestLists(self._procfs, instance_of=self._places.file)
         self._interest = PacedInterest(self._lists)
         self._program: Program | None = None
-        self.needs = polling(stacks=stacks)
+        self.needs = polling(stacks=stacks or self._takes_late_stacks)
         """Capabilities without which `poll` and `close` lack something."""
 
     def open(self) -> None:
@@ -150,11 +154,7 @@ class BpfSource:
             if probe not in unhooked
             for reader in self._readers(program, probe)
         ]
-        self._late = (
-            LateLoops(program, self._procfs, self._lists.targets, self._late_ns)
-            if self._attachments.traces(epoll_wait.PROBE.name)
-            else None
-        )
+        self._late = self._late_loops(program) if self._attachments.traces(epoll_wait.PROBE.name) else None
         self._sampling = SamplingControl(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
         self._live_instances = LiveInstanceMap(program, self._sizes.live_instances)
@@ -184,6 +184,10 @@ class BpfSource:
             raise SourceUnavailable("no_hook", {"probe": error.ladder, "refused": error.refused, **missing}) from error
         except AttachError as error:
             raise SourceUnavailable("no_compat", {"hook": error.hook}, number=error.errno) from error
+
+    def _late_loops(self, program: Program) -> LateLoops:
+        self._late_stacks = LateStacks(program, self._procfs) if self._takes_late_stacks else None
+        return LateLoops(program, self._procfs, self._lists.targets, self._late_ns, self._late_stacks)
 
     def _readers(self, program: Program, probe: ProbeSpec) -> list[TableReader]:
         tables = [CounterMap(program, table, self._procfs.has_ended) for table in probe.tables]
@@ -270,7 +274,7 @@ class BpfSource:
         unseen += self._sampling.limits
         unseen += self._late.limits() if self._late else ()
         unseen += self._no_stacks
-        if self._stacks and not self._stacks.may_read:
+        if not all(stacks.may_read for stacks in (self._stacks, self._late_stacks) if stacks):
             unseen.append(Limit(limits.STACKS_UNNAMED))
         return Source(
             kind="bpf",
@@ -297,6 +301,7 @@ class BpfSource:
         up = self._levels_up = levels_up(self._procfs)
         asked = {
             "STACKS": self._stacks is not None,
+            "LATE_STACKS": self._takes_late_stacks,
             "COMPAT": self._compat,
             "INCLUDE_SELF": self._include_self,
         }

@@ -24,6 +24,7 @@ from epolltop.model.watch import Target
 from epolltop.own_process.pace import Pace
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
+from epolltop.sources.bpf.late_stacks import LateStacks
 from epolltop.sources.bpf.loop_wire import WireLate
 from epolltop.sources.bpf.system_calls import system_call
 from epolltop.sources.paced_interest import LOOK_S
@@ -43,7 +44,9 @@ NameTargets = Callable[[Mapping[LoopKey, tuple[int, Descriptor]], float], Mappin
 class LateLoops:
     """Keeps the last look at each loop that was late, while its thread has a turn with it."""
 
-    def __init__(self, program: Program, procfs: Procfs, name_targets: NameTargets, late_ns: int) -> None:
+    def __init__(
+        self, program: Program, procfs: Procfs, name_targets: NameTargets, late_ns: int, stacks: LateStacks | None
+    ) -> None:
         """Loads the iterator; looks at nothing yet.
 
         Args:
@@ -51,12 +54,14 @@ class LateLoops:
             procfs: where threads are found.
             name_targets: tells what descriptors are for.
             late_ns: from when on a loop is late.
+            stacks: takes them, if they are wanted.
         """
-        self._late_ns = late_ns
-        self._procfs, self._name_targets = procfs, name_targets
+        self._procfs, self._name_targets, self._late_ns, self._stacks = procfs, name_targets, late_ns, stacks
         self._naming = Pace(NAMING_SHARE, time.monotonic_ns, NAMING_PAUSE_S_MAX)
         self._looks: dict[LoopKey, LateLook] = {}
         self._marks: dict[LoopKey, bytes] = {}
+        self._still: set[LoopKey] = set()
+        """Have not run since the look before."""
         self._left_out = 0
         self._unseen: tuple[Limit, ...] = ()
         try:
@@ -72,10 +77,24 @@ class LateLoops:
             now_ns: boot clock.
         """
         self._looks = {key: look for key, look in self._looks.items() if key in turns}
-        late = sorted(_late(turns, now_ns - self._late_ns), key=lambda key: -turns[key].returned_ns)
+        before_ns = now_ns - self._late_ns
+        late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= before_ns]
+        samples = self._stacks.sampled() if self._stacks else {}
+        if late or samples:
+            attendants = Counter((key.file, key.created_ns) for key in turns)
+            # Of several threads with one instance some may be away, while others wait.
+            alone = {key for key in (*late, *samples) if key.file and attendants[key.file, key.created_ns] == 1}
+            late = sorted(alone.intersection(late), key=lambda key: -turns[key].returned_ns)
+            samples = {key: sample for key, sample in samples.items() if key in alone}
         self._left_out = max(0, len(late) - LOOKS_PER_POLL)
-        if late and not self._unseen:
-            self._take(late[:LOOKS_PER_POLL])
+        seen = self._see(late[:LOOKS_PER_POLL])
+        stacks = self._stacks.take(seen, samples, self._still, self._has_not_run) if self._stacks else {}
+        ran = {key: LateLook(sample.returned_ns, sample.time_ns, Doing.ON_CPU) for key, sample in samples.items()}
+        for key, look in (ran | self._looks_of(seen)).items():
+            self._looks.pop(key, None)
+            self._looks[key] = look._replace(stack=stacks.get(key, ()))
+        for key in list(itertools.islice(self._looks, max(0, len(self._looks) - LATE_LOOKS_MAX))):
+            del self._looks[key]
         return dict(self._looks)
 
     def limits(self) -> Iterator[Limit]:
@@ -83,25 +102,26 @@ class LateLoops:
         yield from self._unseen
         if self._left_out:
             yield Limit.of(LATE_CUT, loops=self._left_out)
+        if self._stacks:
+            yield from self._stacks.limits()
 
-    def _take(self, wanted: Sequence[LoopKey]) -> None:
+    def _see(self, wanted: Sequence[LoopKey]) -> dict[LoopKey, WireLate]:
+        """Threads in one instant; those that left last come last."""
         before, self._marks = self._marks, {key: self._procfs.ran(key.process.pid, key.tid) for key in wanted}
+        self._still = {key for key, mark in self._marks.items() if mark and mark == before.get(key)}
+        if not wanted or self._unseen:
+            return {}
         raw = IteratorPass(self._begin).go_on(math.inf)
         assert raw is not None, "there is no end of time"
-        seen = {each.key: each for each in loop_wire.late(raw) if each.key in self._marks}
-        made = {key: self._look(each, before) for key, each in seen.items()}
-        made |= self._named(made)
-        for key in reversed(wanted):
-            if key in made:
-                self._looks.pop(key, None)
-                self._looks[key] = made[key]
-        for key in list(itertools.islice(self._looks, max(0, len(self._looks) - LATE_LOOKS_MAX))):
-            del self._looks[key]
+        seen = {each.key: each for each in loop_wire.late(raw)}
+        return {key: seen[key] for key in reversed(wanted) if key in seen}
 
-    def _look(self, seen: WireLate, marks: Mapping[LoopKey, bytes]) -> LateLook:
-        """With the target of the look before, if the thread has not run since then."""
-        look, last, mark = look_of(seen), self._looks.get(seen.key), self._marks[seen.key]
-        return look._replace(target=last.target) if last and mark and mark == marks.get(seen.key) else look
+    def _looks_of(self, seen: Mapping[LoopKey, WireLate]) -> dict[LoopKey, LateLook]:
+        """With their targets, as far as these are known."""
+        looks = {key: look_of(each) for key, each in seen.items()}
+        known = {key: self._looks[key].target for key in self._still.intersection(looks, self._looks)}
+        looks |= {key: looks[key]._replace(target=target) for key, target in known.items()}
+        return looks | self._named(looks)
 
     def _named(self, looks: Mapping[LoopKey, LateLook]) -> dict[LoopKey, LateLook]:
         """Those whose target is known only now."""
@@ -112,17 +132,12 @@ class LateLoops:
         }
         found = self._naming.run(lambda: self._name_targets(of, LOOK_S)) if of else None
         return {
-            key: looks[key]._replace(target=target)
-            for key, target in (found or {}).items()
-            if self._marks[key] and self._marks[key] == self._procfs.ran(key.process.pid, key.tid)
+            key: looks[key]._replace(target=target) for key, target in (found or {}).items() if self._has_not_run(key)
         }
 
-
-def _late(turns: Mapping[LoopKey, Turn], before_ns: int) -> Iterator[LoopKey]:
-    """Those that are away since then or before. Of several threads with one instance some may be, while others wait."""
-    late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= before_ns and key.file]
-    attendants = Counter((key.file, key.created_ns) for key in turns) if late else Counter()
-    yield from (key for key in late if attendants[key.file, key.created_ns] == 1)
+    def _has_not_run(self, key: LoopKey) -> bool:
+        """Since before this look."""
+        return bool(self._marks[key]) and self._marks[key] == self._procfs.ran(key.process.pid, key.tid)
 
 
 def look_of(seen: WireLate) -> LateLook:

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import WaitingThread
+from epolltop.sources.bpf.wire import STACK, first_frames
 from epolltop.text.safe import safe
 
 LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
 TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI52x16s")
-LATE = struct.Struct(f"={LOOP.size}sQQQiIBBB5x")
+LATE = struct.Struct(f"={LOOP.size}s7QiIBBB5x")
+LATE_SAMPLE = struct.Struct(f"={LOOP.size}sQQQ{STACK.size}s")
 _COUNTERS, MAXIMA, _BUCKETS = (struct.Struct(f"={n}Q") for n in (len(LoopCounts._fields), 4, TIME_BUCKETS))
 LOOP_COUNTS = struct.Struct(f"={(_COUNTERS.size + 2 * MAXIMA.size + 3 * _BUCKETS.size) // 8}Q")
 _MAXIMA_AT = _COUNTERS.size
@@ -52,6 +54,10 @@ class WireLate(NamedTuple):
     returned_ns: int
     time_ns: int
     argument: int
+    image: int
+    ip: int
+    fp: int
+    link: int
     number: int
     state: int
     on_cpu: int
@@ -63,6 +69,22 @@ def late(raw: bytes | bytearray) -> Iterator[WireLate]:
     """What the iterator wrote."""
     for loop, *members in LATE.iter_unpack(raw):
         yield WireLate(loop_key(loop), *members)
+
+
+class LateSample(NamedTuple):
+    """struct late_sample."""
+
+    key: LoopKey
+    returned_ns: int
+    time_ns: int
+    stack: bytes
+    """As `wire.stack_bytes` answers; empty if there are no frames."""
+
+
+def late_sample(raw: bytes) -> LateSample:
+    """One of the map late_samples."""
+    loop, returned_ns, time_ns, depth, stack = LATE_SAMPLE.unpack(raw)
+    return LateSample(loop_key(loop), returned_ns, time_ns, first_frames(stack, depth))
 
 
 class WireTimes:

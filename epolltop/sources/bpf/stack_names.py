@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.own_process.pace import Allowance, Deadline
 from epolltop.proc.maps import Run
 from epolltop.proc.mountinfo import MountLists
@@ -42,11 +43,11 @@ class Stacks:
         """False: the kernel lets us read no program, so that no frame has a name."""
         return self._names.may_read
 
-    def named(self, events: Sequence[Event], stacks: Sequence[bytes]) -> list[NamedStack]:
+    def named(self, events: Sequence[Event | ProcessKey], stacks: Sequence[bytes]) -> list[NamedStack]:
         """Of each event its stack, by names; empty if there is none, or no room for it.
 
         Args:
-            events: of one poll.
+            events: of one poll, or processes.
             stacks: of each event, as `wire.stack_bytes` answers.
         """
         self._kept.make_room()
@@ -77,7 +78,7 @@ class Stacks:
             yield raw, tuple(_texts(stack, frames, texts))
 
 
-def _by_run(events: Iterable[Event], stacks: Iterable[bytes]) -> dict[Run, dict[bytes, wire.Stack]]:
+def _by_run(events: Iterable[Event | ProcessKey], stacks: Iterable[bytes]) -> dict[Run, dict[bytes, wire.Stack]]:
     """The different stacks of each run of a program, up to STACKS_PER_POLL in all."""
     taken: dict[tuple[int, int, bytes], None] = {}
     for event, raw in zip(events, stacks, strict=True):

@@ -206,6 +206,18 @@ def stack_bytes(raw: bytes) -> bytes:
     return raw[EVENT.size : len(raw) - size % 8] if size >= 0 else b""
 
 
+def encode_stack(stack: Stack) -> bytes:
+    """What `decode_stack` reads."""
+    return _STACK_HEAD.pack(stack.image, stack.caller, stack.lead) + struct.pack(
+        f"={len(stack.frames)}Q", *stack.frames
+    )
+
+
+def first_frames(raw: bytes, depth: int) -> bytes:
+    """A whole struct stack, cut off behind its last frame."""
+    return raw[: _STACK_HEAD.size + 8 * min(depth, STACK_FRAMES)] if depth else b""
+
+
 def decode_stack(raw: bytes) -> Stack:
     """What `stack_bytes` answered."""
     image, caller, lead = _STACK_HEAD.unpack_from(raw)

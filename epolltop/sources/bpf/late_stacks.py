@@ -1,0 +1,140 @@
+"""The user stacks of late loops.
+
+A thread that runs is sampled: a BPF program at a clock of each CPU takes its stack. The stack of one that does not is
+read from its memory, and counts if the thread has not run meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import NamedTuple
+
+from epolltop.bcc.program import AttachError, Program
+from epolltop.model.bounds import FRAME_CHARS_MAX
+from epolltop.model.limits import LATE_STACKS_LEFT_OUT, LATE_UNSAMPLED, Limit
+from epolltop.model.loop_activity import LoopKey
+from epolltop.proc.mem import read_memory
+from epolltop.proc.procfs import Procfs
+from epolltop.proc.task import threads_of
+from epolltop.sources.bpf import loop_wire, wire
+from epolltop.sources.bpf.loop_wire import LateSample, WireLate
+from epolltop.sources.bpf.stack_names import Stacks
+from epolltop.sources.bpf.user_stack import Registers, user_stack
+from epolltop.symbols.stack_pool import NamedStack
+from epolltop.text.safe import clipped
+
+SAMPLES_PER_S = 49
+"""Of each CPU, as profilers have it: not in step with what happens a hundred times a second."""
+_GUESS = "? "
+
+
+class _Taken(NamedTuple):
+    """A stack without names."""
+
+    returned_ns: int
+    """Of the time away in which it was taken."""
+    raw: bytes
+    """As `wire.stack_bytes` answers."""
+    guesses: int = 0
+    """See `UserStack`."""
+    names: NamedStack = ()
+    """As they were found last."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether there was time to look at its program: without it all frames are addresses."""
+        return any(not frame.removeprefix(_GUESS).startswith("[0x") for frame in self.names)
+
+
+class LateStacks:
+    """Takes them at each poll."""
+
+    def __init__(self, program: Program, procfs: Procfs) -> None:
+        """Begins to sample.
+
+        Args:
+            program: was compiled with LATE_STACKS.
+            procfs: where the memory of programs is found.
+        """
+        self._root = procfs.root
+        self._stacks = Stacks()
+        self._map = program.table("late_samples", loop_wire.THREAD, loop_wire.LATE_SAMPLE)
+        self._taken: dict[LoopKey, _Taken] = {}  # at the last poll
+        self._unsampled: tuple[Limit, ...] = ()
+        try:
+            program.sample("sample_late", SAMPLES_PER_S)
+        except AttachError as error:
+            self._unsampled = (Limit.of(LATE_UNSAMPLED, refused=str(error)),)
+
+    @property
+    def may_read(self) -> bool:
+        """False: the kernel lets us read no program, so that no frame has a name."""
+        return self._stacks.may_read
+
+    def limits(self) -> Iterator[Limit]:
+        """What is lacking."""
+        yield from self._unsampled
+        if self._stacks.left_out:
+            yield Limit.of(LATE_STACKS_LEFT_OUT, stacks=self._stacks.left_out)
+
+    def sampled(self) -> dict[LoopKey, LateSample]:
+        """The last samples of loops that ran late since the last call."""
+        found: dict[LoopKey, LateSample] = {}
+        for tid, raw in list(self._map.raw_items()):
+            self._map.delete(tid)
+            sample = loop_wire.late_sample(raw)
+            found[sample.key] = sample
+        return found
+
+    def take(
+        self,
+        seen: Mapping[LoopKey, WireLate],
+        samples: Mapping[LoopKey, LateSample],
+        still: Container[LoopKey],
+        has_not_run: Callable[[LoopKey], bool],
+    ) -> dict[LoopKey, NamedStack]:
+        """By names, as far as there is time. What is not named now may be at the next poll.
+
+        Args:
+            seen: loops that are late now.
+            samples: of these and others, since the last poll.
+            still: those of which the thread has not run since then.
+            has_not_run: whether one has not since it was seen.
+        """
+        taken = {key: _Taken(sample.returned_ns, sample.stack) for key, sample in samples.items()}
+        for key, each in seen.items():
+            last, stack = self._taken.get(key), taken.pop(key, None)
+            if not each.on_cpu:
+                stack = last if key in still and last else self._read(each)
+                if not has_not_run(key):
+                    continue
+            stack = stack or last
+            if stack and stack.returned_ns == each.returned_ns:
+                taken[key] = stack
+        taken |= self._named({key: stack for key, stack in taken.items() if not stack.is_named})
+        self._taken = {key: stack for key, stack in taken.items() if key in seen}
+        return {key: stack.names for key, stack in taken.items()}
+
+    def _named(self, taken: Mapping[LoopKey, _Taken]) -> dict[LoopKey, _Taken]:
+        names = self._stacks.named([key.process for key in taken], [stack.raw for stack in taken.values()])
+        return {
+            key: stack._replace(names=_marked(told, stack.guesses))
+            for (key, stack), told in zip(taken.items(), names, strict=True)
+        }
+
+    def _read(self, seen: WireLate) -> _Taken:
+        """Of a thread that does not run."""
+        key = seen.key
+        threads = threads_of(self._root, key.process.pid)
+
+        def read(address: int, size: int) -> bytes:
+            return read_memory(threads, key.tid, address, size) if address > 0 else b""
+
+        found = user_stack(Registers(seen.image, seen.ip, seen.fp, seen.link), read)
+        return _Taken(seen.returned_ns, wire.encode_stack(found.stack), found.guesses)
+
+
+def _marked(stack: NamedStack, guesses: int) -> NamedStack:
+    """As the kernel marks what it is not sure of."""
+    marked = (clipped(_GUESS + frame, FRAME_CHARS_MAX) for frame in stack[1 : 1 + guesses])
+    return (*stack[:1], *marked, *stack[1 + guesses :])
