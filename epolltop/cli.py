@@ -179,7 +179,13 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
     closing.callback(timeline.close)
     if path is None:
         stdout.watch()
-    return asyncio.run(_headless(timeline, run_record(timeline, begun, say=narrate, seconds=options.delay_s), leaving))
+    return asyncio.run(
+        _headless(
+            timeline,
+            run_record(timeline, begun, say=narrate, seconds=options.delay_s, watches=options.watches),
+            leaving,
+        )
+    )
 
 
 def _ui(timeline: Timeline, options: Options, stdout: Stdout, leaving: Leaving) -> int:

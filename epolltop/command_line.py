@@ -88,6 +88,11 @@ def parser_of_all() -> Parser:
     snapshot.add_argument(
         "--watches", action="store_true", help="name what each instance watches, as far as that is read in 1 s (json)"
     )
+    record.add_argument(
+        "--watches",
+        action="store_true",
+        help="record what each instance watches, too, for the view watches of a replay",
+    )
     for command in (snapshot, events, record, replay, doctor):
         _add_common(command, suppress=True)
     return parser

@@ -121,7 +121,8 @@ def _with_watches(rows: Iterable[WatchOf]) -> Iterator[InstanceOf]:
         holder = row.process.key if row.process else None
         told.setdefault((row.instance.id, holder), (row, []))[1].append(row.watch)
     for first, watches in told.values():
-        yield InstanceOf(first.instance._replace(interest=InterestList(tuple(watches))), first.process)
+        interest = (first.instance.interest or InterestList(()))._replace(watches=tuple(watches))
+        yield InstanceOf(first.instance._replace(interest=interest), first.process)
 
 
 def _instances_of(rows: Iterable[LoopOf]) -> list[Instance]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from epolltop.model.instance import Instance
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.notes import Remarks
+from epolltop.query.asked_lists import lists_asked
+from epolltop.query.view import held_instances
 from epolltop.session.timeline import Timeline
 
 MEASURED = 200
@@ -16,7 +18,12 @@ MEASURED = 200
 
 
 async def run_record(
-    timeline: Timeline, begun: Callable[[], object], *, say: Callable[[str], object], seconds: float | None
+    timeline: Timeline,
+    begun: Callable[[], object],
+    *,
+    say: Callable[[str], object],
+    seconds: float | None,
+    watches: bool,
 ) -> None:
     """Goes on until the time is over or it is stopped; says what cannot be seen, and what has no event.
 
@@ -25,14 +32,17 @@ async def run_record(
         begun: called when the first tick is written.
         say: takes notes, one line each.
         seconds: duration; None: until it is stopped.
+        watches: have what instances watch read, a part with each tick, and again as often as its cost allows.
     """
     snapshot = await timeline.open()
     begun()
     remarks = Remarks(say)
     remarks.begin(snapshot)
     timeline.focus = _next(snapshot, ())
+    timeline.asked = lists_asked(held_instances(snapshot)) if watches else ()
     async for snapshot in timeline.ticks(math.inf if seconds is None else seconds):
         timeline.focus = _next(snapshot, timeline.focus)
+        timeline.asked = lists_asked(held_instances(snapshot)) if watches else ()
     remarks.end(await timeline.now())
 
 

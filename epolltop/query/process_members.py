@@ -21,7 +21,7 @@ from epolltop.query.loop_of import LoopOf, loops_of, unattended_s
 from epolltop.query.member import Member, Row, Structure, long_list, same
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.runtime_members import RUNTIME_OF_PROCESS
-from epolltop.query.watch_members import INTEREST
+from epolltop.query.watch_members import INTEREST, INTEREST_UNNAMED
 
 
 def _flags(row: InstanceOf) -> list[str] | None:
@@ -80,6 +80,7 @@ _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
            "of the longest such time.", _unattended_s),
     CTL_OF_INSTANCE,
     INTEREST,
+    INTEREST_UNNAMED,
 )  # fmt: skip
 
 _PROCESS_ORDER = """

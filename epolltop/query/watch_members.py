@@ -21,6 +21,11 @@ def _interest(row: InstanceOf, snapshot: Any) -> list[dict[str, Any]] | None:
     return [WATCH.written(each, snapshot) for each in watches_in(row.instance, row.process)]
 
 
+INTEREST_UNNAMED: Member[InstanceOf] = Member(
+    "interest_unnamed", "integer", "Watches of that list whose target was not looked at: there was no time, or no room "
+    "for its name; absent if there are none.",
+    lambda row, _: row.instance.interest.unnamed or None if row.instance.interest else None, known=True, optional=True,
+)  # fmt: skip
 INTEREST: Member[InstanceOf] = Member(
     "interest", WATCH, f"What it watches, by descriptor, with --watches, or if view, filter or sort need it; of more "
     f"than {WATCHES_MAX:,} the first ones. In the view `watches`, those that are shown, in their order. Absent if that "

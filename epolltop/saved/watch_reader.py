@@ -18,7 +18,7 @@ def read_interest(instance: Written) -> InterestList | None:
     if instance.interest is None:
         return None
     watches = tuple(map(_watch, instance.interest))
-    return InterestList(watches, max(0, (instance.watches or 0) - len(watches)))
+    return InterestList(watches, max(0, (instance.watches or 0) - len(watches)), instance.interest_unnamed or 0)
 
 
 def _watch(written: Written) -> Watch:

@@ -96,6 +96,27 @@ def test_it_is_there_only_if_it_was_asked_for(tmp_path: Path) -> None:
     assert all("interest" not in each and each["watches"] for each in process["instances"])
 
 
+def test_a_recording_keeps_it_for_the_views_of_a_replay(tmp_path: Path) -> None:
+    saved = str(tmp_path / "saved")
+    with running("inet", tmp_path) as said:
+        options = ("--source", "proc", "-p", str(said["pid"]))
+        assert run(*options, "record", saved, "-d", "1.5", "--watches").returncode == 0
+    done = run("replay", saved, "snapshot", "--view", "watches", "--format", "csv")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert {row["fd"]: [row["kind"], row["target"]] for row in rows} == said["told"]
+    assert "were read" not in done.stderr
+    found = run("replay", saved, "snapshot", "-F", "watch:inotify or stale>0", "--format", "csv")
+    assert found.stdout.count("\n") == 1, "a heading"
+
+
+def test_a_file_without_it_does_not_pass_for_one_without_watches(tmp_path: Path) -> None:
+    saved = str(tmp_path / "saved.json")
+    with running("pipes", tmp_path) as said:
+        assert run("--source", "proc", "snapshot", "-p", str(said["pid"]), "-o", saved).returncode == 0
+    done = run("replay", saved, "-b", "-F", "watch:pipe")
+    assert "watches: the lists of 0 of 1 instance were read" in done.stdout
+
+
 def test_a_file_with_it_is_read_again(tmp_path: Path) -> None:
     saved = tmp_path / "saved.json"
     with running("inet", tmp_path) as said:

@@ -56,6 +56,7 @@ def watching() -> Snapshot:
             Watch(9, 1 << 20, 9, NOT_SEEN, None, None),
         ),
         more=3,
+        unnamed=1,
     )
     asked = {OLD: OLD._replace(interest=told, watches=told.length)}
     asked[SHARED] = SHARED._replace(interest=InterestList(()), watches=0)
