@@ -88,20 +88,16 @@ def ended(total: LoopCounts, turn: Turn | None, then: LoopState, begin_ns: int, 
         begin_ns: when that was.
         since_ns: when counting began.
     """
-    counts, turn_then = then.counts, then.turn
+    counts, _, before = then
     waited_ns, was_away_ns = total.waiting_ns - counts.waiting_ns, total.away_ns - counts.away_ns
-    if turn_then and turn is not turn_then and not _goes_on(turn_then, turn):
-        # Then its part before the window is in them.
-        if turn_then.returned_ns:
-            was_away_ns -= begin_ns - turn_then.returned_ns
+    if before and not (
+        turn and turn.returned_ns == before.returned_ns and turn.entered_ns == before.entered_ns
+    ):  # it ended, and its part before the window is in them
+        if before.returned_ns:
+            was_away_ns -= begin_ns - before.returned_ns
         else:
-            waited_ns -= begin_ns - (turn_then.entered_ns or since_ns)
-    return max(0, waited_ns), max(0, was_away_ns)
-
-
-def _goes_on(then: Turn, now: Turn | None) -> bool:
-    """Whether a wait, or a time away, is still the same."""
-    return now is not None and now.entered_ns == then.entered_ns and now.returned_ns == then.returned_ns
+            waited_ns -= begin_ns - (before.entered_ns or since_ns)
+    return (waited_ns if waited_ns > 0 else 0), (was_away_ns if was_away_ns > 0 else 0)
 
 
 def _added(past: tuple[int, ...], told: tuple[int, ...]) -> tuple[int, ...]:

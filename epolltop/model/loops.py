@@ -181,7 +181,7 @@ class Loops:
             moved: the loops in another one than before, or in none.
             states: of all loops.
         """
-        untimed = {key for key in moved if _is_untimed(turns.get(key))}
+        untimed = {key for key in moved if (turn := turns.get(key)) and not (turn.entered_ns or turn.returned_ns)}
         over = self._untimed.intersection(moved) - untimed
         self._untimed = (self._untimed | untimed) - over
         longer = {}
@@ -215,12 +215,11 @@ class Loops:
         alive, states, then = process in self._alive, self.known.states, look.states
         for key in self._index.by_process[process]:
             was, state = before.get(key), states[key]
-            may_differ = was is not None and (_may_change(was) or was.late is not self._late.get(key))
-            if is_new or may_differ or state is not then.get(key) or key in look.attended:
+            if is_new or state is not then.get(key) or (was and self._may_differ(was, look)):
                 since_ns = _since_ns(key, look.live) if is_new or was is None else was.since_ns
                 row = self._row(key, state, since_ns, look, alive=alive)
                 if row is not None:
-                    yield was if was is not None and row.did.is_at_rest and was == row else row
+                    yield was if was and row.did.is_at_rest and was == row else row
             elif was is not None:
                 yield was
 
@@ -235,22 +234,21 @@ class Loops:
         acted = state.counts is not then.counts and state.counts != then.counts
         if not (acted or turn or (alive and since_ns is not None and key not in self._index.gone)):
             return None
-        spent = ended(state.counts, turn, then, look.mark.now_ns, self._since_ns)
+        counts, times, _ = state
+        waited_ns, was_away_ns = ended(counts, turn, then, look.mark.now_ns, self._since_ns)
         if acted:
-            longest = look.longest.get(key, state.times) if look.longest else state.times
-            did = RisenActivity(state.counts, then.counts, *spent, state.times, then.times, longest, look.over_s)
+            longest = look.longest.get(key, times) if look.longest else times
+            did = RisenActivity(counts, then.counts, waited_ns, was_away_ns, times, then.times, longest, look.over_s)
         else:
-            did = RisenActivity(state.counts, state.counts, *spent)
-        return LoopRow(
-            key,
-            since_ns,
-            turn.name if turn else self._name(key),
-            did,
-            turn,
-            turn is None and alive and _thread(key) in self._threads,
-            *(look.attended.get(key, _ALONE) if look.attended else _ALONE),
-            self._late.get(key),
-        )
+            did = RisenActivity(counts, counts, waited_ns, was_away_ns)
+        is_elsewhere = turn is None and alive and _thread(key) in self._threads
+        is_shared, unattended_ns = look.attended.get(key, _ALONE) if look.attended else _ALONE
+        thread, late = turn.name if turn else self._name(key), self._late.get(key)
+        return LoopRow(key, since_ns, thread, did, turn, is_elsewhere, is_shared, unattended_ns, late)
+
+    def _may_differ(self, row: LoopRow, look: _Look) -> bool:
+        """Whether it may be another one now although its loop is in the same state."""
+        return _may_change(row) or row.key in look.attended or row.late is not self._late.get(row.key)
 
     def _name(self, key: LoopKey) -> str:
         """Of a thread, by its last turn."""
@@ -272,10 +270,6 @@ def _differing(before: Mapping[LoopKey, Turn], now: Mapping[LoopKey, Turn]) -> l
     if before is now:
         return []
     return [key for key, turn in now.items() if turn is not (was := before.get(key)) and turn != was]
-
-
-def _is_untimed(turn: Turn | None) -> bool:
-    return turn is not None and not (turn.entered_ns or turn.returned_ns)
 
 
 def _ended_ns(state: LoopState) -> int:
