@@ -99,9 +99,9 @@ class Releases:
         """
         if event.by_kernel:
             return end.by is None or end.perhaps_kernel
-        if end.by is None:
-            return COLLECTS_IN_TASK and event.process in {*keys_of(self._oracle), self._collector}
-        return event.process in {key_of(end.by), *map(key_of, end.perhaps)}
+        if (end.by is None or end.perhaps_kernel) and COLLECTS_IN_TASK:
+            return event.process in {*keys_of(self._oracle), self._collector}
+        return end.by is not None and event.process in {key_of(end.by), *map(key_of, end.perhaps)}
 
     def _looked(self, end: Released, event: Event) -> bool:
         """Whoever looks at a file when its last descriptor goes (lsof, another epolltop) ends it."""
