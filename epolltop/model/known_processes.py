@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
 from epolltop.model.batch import Batch
 from epolltop.model.event import Event
@@ -56,6 +56,11 @@ class KnownProcesses:
     def absent(self, listed: Iterable[ProcessKey]) -> tuple[int, ...]:
         """Selected pids that are neither alive nor listed."""
         return self.selection.absent({key.pid for key in (*self.alive, *listed)})
+
+    def named_beside(self, listed: Container[ProcessKey]) -> list[ProcessKey]:
+        """The living processes whose pids were selected and that are not listed, by pid."""
+        pids = self.selection.pids
+        return sorted(key for key in self.alive if key.pid in pids and key not in listed and self.covers(key))
 
     def uid(self, key: ProcessKey, acted_as: int | None = None) -> int | None:
         """The user that it runs as, or did; None if that is not known.

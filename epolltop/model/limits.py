@@ -103,6 +103,7 @@ RECORDING_NEWER = "recording_newer"  # epolltop: the version of that one
 # These follow from other numbers of a snapshot or of the doctor, so nobody need keep them.
 LEFT_OUT = "left_out"  # processes
 ABSENT = "absent"  # pids, the first few; more
+NO_INSTANCE = "no_instance"  # pid, name; poll, select and io_uring if known: threads; or more: processes
 NOT_RECORDED = "not_recorded"  # pids, the first few; more
 UNREADABLE = "unreadable"  # processes
 UNATTRIBUTED = "unattributed"  # calls
@@ -118,6 +119,7 @@ DERIVED = frozenset(
     (
         LEFT_OUT,
         ABSENT,
+        NO_INSTANCE,
         NOT_RECORDED,
         UNREADABLE,
         UNATTRIBUTED,

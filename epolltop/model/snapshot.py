@@ -71,6 +71,8 @@ class Snapshot:
     """There may be more instances than epolltop knows one by one."""
     absent: tuple[int, ...] = ()
     """Selected pids without a process: it does not exist, or no longer exists."""
+    without_instance: tuple[ProcessRow, ...] = ()
+    """Selected pids of living processes that are not listed: they hold no instance, and did nothing about one."""
     ctl: Mapping[CtlKey, CtlCounts] = field(default_factory=dict)
     """The changes of interest lists since the start."""
     ctl_errors: Mapping[CtlKey, Mapping[CtlError, int]] = field(default_factory=dict)

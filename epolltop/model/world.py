@@ -189,6 +189,7 @@ class World:
         news = window.take_news()
         everything = self._processes.selection.is_all
         unseen = self._unseen.number(self._processes.covers)
+        beside = self._processes.named_beside(window.shown)
         return Snapshot(
             now_ns=batch.now_ns,
             wall_ns=batch.wall_ns,
@@ -215,6 +216,7 @@ class World:
             unseen=unseen,
             partly_listed=bool(self._instances.cut or self._instances.crowded or batch.source.unreadable),
             absent=self._processes.absent(row.key for row in rows),
+            without_instance=tuple(self._row(key, window, since, window_s, NO_LOOPS)[1] for key in beside),
             ctl=self._ctl,
             ctl_errors=self._ctl_errors,
             looked_ns=self._instances.looked_ns,

@@ -19,7 +19,8 @@ _PIDS = 8
 def limits_of(snapshot: Snapshot) -> tuple[Limit, ...]:
     """Everything that epolltop cannot see here, the most important first."""
     source = snapshot.source
-    return (*_absent(snapshot), *_no_room(source), *_uncounted(snapshot), *limits_of_source(source))
+    asked = (*_absent(snapshot), *_without_instance(snapshot))
+    return (*asked, *_no_room(source), *_uncounted(snapshot), *limits_of_source(source))
 
 
 def limits_of_source(source: Source) -> Iterator[Limit]:
@@ -61,6 +62,15 @@ def _absent(snapshot: Snapshot) -> Iterator[Limit]:
         which = limits.NOT_RECORDED if snapshot.source.kind == "replay" else limits.ABSENT
         few = ", ".join(map(str, snapshot.absent[:_PIDS]))
         yield Limit.of(which, pids=few, more=max(0, len(snapshot.absent) - _PIDS))
+
+
+def _without_instance(snapshot: Snapshot) -> Iterator[Limit]:
+    """Processes that were asked for, and where they wait."""
+    for row in snapshot.without_instance[:_PIDS]:
+        waits = row.thread_waits._asdict() if row.thread_waits else {}
+        yield Limit.of(limits.NO_INSTANCE, pid=row.pid, name=row.name, **waits)
+    if more := len(snapshot.without_instance[_PIDS:]):
+        yield Limit.of(limits.NO_INSTANCE, more=more)
 
 
 def _no_room(source: Source) -> Iterator[Limit]:

@@ -7,7 +7,9 @@ from typing import Literal, NamedTuple
 
 from epolltop.model import limits
 from epolltop.model.limits import Limit
+from epolltop.model.thread_waits import ThreadWaits
 from epolltop.query.refusal_catalogue import outcomes, refusal_remedy, refusal_words
+from epolltop.query.waits_elsewhere import where
 from epolltop.text.numbers import grouped, plural
 
 Gravity = Literal["info", "warn"]
@@ -68,6 +70,16 @@ def _census_cut(limit: Limit) -> str:
 def _pids(limit: Limit) -> str:
     more = limit.number("more")
     return f"{limit.text('pids')}{f' and {grouped(more)} more' if more else ''}"
+
+
+def _no_instance(limit: Limit) -> str:
+    if more := limit.number("more"):
+        return f"{plural(more, 'more process')} without an epoll instance"
+    who = f"{limit.text('name')} ({limit.number('pid')}) has no epoll instance"
+    if not dict(limit.evidence).keys() & {*ThreadWaits._fields}:
+        return who
+    there = where(ThreadWaits(*map(limit.number, ThreadWaits._fields)))
+    return f"{who}; it waits {there}" if there else f"{who}, and waits neither in poll nor in select nor in io_uring"
 
 
 def _compat_uncounted(limit: Limit) -> str:
@@ -231,6 +243,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "warn", lambda limit: f"{plural(limit.number('processes'), 'process')} left out when the snapshot was written"
     ),
     limits.ABSENT: CatalogueEntry("warn", lambda limit: f"there is no process {_pids(limit)}"),
+    limits.NO_INSTANCE: CatalogueEntry("info", _no_instance),
     limits.NOT_RECORDED: CatalogueEntry("warn", lambda limit: f"the recording has no data on process {_pids(limit)}"),
     limits.UNREADABLE: CatalogueEntry(
         "warn", lambda limit: f"{plural(limit.number('processes'), 'process')} could not be read", _AS_ROOT

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from epolltop.model.process_row import ProcessRow
 from epolltop.query.creation_stacks import creation_stacks
 from epolltop.query.story import StoryLine
+from epolltop.query.waits_elsewhere import where
 from epolltop.text.numbers import UNKNOWN, grouped, plural
 
 _WORDS = {"epoll": "epoll descriptor", "inotify": "inotify descriptor", "io_uring": "io_uring ring", "other": "other"}
@@ -43,10 +44,8 @@ def _waits(row: ProcessRow) -> str:
     waits = row.thread_waits
     if waits is None:
         return f"{UNKNOWN}: no event loop of it is known"
-    calls = [f"{call} ({plural(number, 'thread')})" for call, number in waits._asdict().items() if number]
-    if not calls:
-        return "no thread of it waits in epoll, poll, select or io_uring now"
-    return f"in {', '.join(calls)}; not in epoll"
+    there = where(waits)
+    return f"{there}; not in epoll" if there else "no thread of it waits in epoll, poll, select or io_uring now"
 
 
 def _created(row: ProcessRow) -> Iterator[StoryLine]:

@@ -97,6 +97,7 @@ class ProcSource:
         measured = self._facts.measured(wanted.focus, moved)
         interest = self._interest.look(wanted.asked)
         waits = self._waits.members()
+        processes = scanned.processes | {facts.key: facts for facts in anew if facts}
         return Batch(
             since_ns=self._since_ns or scanned.census.started_ns,
             now_ns=now_ns(),
@@ -105,8 +106,8 @@ class ProcSource:
             cost=own_cost(),
             census=replace(scanned.census, holdings=self._scan.mark(closes_on_exec(wanted.focus, measured))),
             descriptors=scanned.descriptors,
-            thread_waits=self._other_waits.look(scanned.processes, waits["turns"]),
-            processes=scanned.processes | {facts.key: facts for facts in anew if facts},
+            thread_waits=self._other_waits.look(processes, waits["turns"]),
+            processes=processes,
             watches={file: each.watches for file, each in measured.items()},
             interest=interest,
             **waits,

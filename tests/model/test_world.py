@@ -13,8 +13,10 @@ from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe, Source
+from epolltop.model.thread_waits import ThreadWaits
 from epolltop.model.world import JOURNAL
 from epolltop.query.headline import totals_line
+from tests.support.fake_source import Task, batch_of
 from tests.support.records import (
     SECOND_NS,
     A,
@@ -420,3 +422,15 @@ def test_own_cost_is_a_share_of_the_whole_observation() -> None:
     world.apply(batch(SECOND_NS, cpu_ns=10 * SECOND_NS))
     world.apply(batch(5 * SECOND_NS, cpu_ns=11 * SECOND_NS))
     assert world.look().cpu_share == 0.2
+
+
+def test_who_was_asked_for_and_did_nothing_is_beside_the_rows() -> None:
+    idle, busy, other = Task(42, "idle", open=0), Task(43, "busy", open=1), Task(44, "other", open=0)
+    world = Watched(Selection(pids=frozenset((42, 43))))
+    world.apply(dataclasses.replace(batch_of(idle, busy, other), thread_waits={idle.key: ThreadWaits(poll=1)}))
+    seen = world.look()
+    assert [row.pid for row in seen.processes] == [43]
+    assert [(row.pid, row.thread_waits) for row in seen.without_instance] == [(42, ThreadWaits(poll=1))]
+    everything = Watched()
+    everything.apply(batch_of(idle, busy, other))
+    assert not everything.look().without_instance

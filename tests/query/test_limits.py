@@ -15,6 +15,7 @@ from epolltop.model import limits
 from epolltop.model.bounds import NOTE_CHARS_MAX
 from epolltop.model.holding import Unlisted
 from epolltop.model.limits import DERIVED, Limit
+from epolltop.model.thread_waits import ThreadWaits
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import gathered
 from epolltop.output.report import Report
@@ -110,6 +111,19 @@ def test_what_the_screen_says_can_be_counted_and_filtered() -> None:
         "--compat",
         "boot without lockdown=confidentiality",
     ]
+
+
+def test_who_was_asked_for_and_has_no_instance_is_told_with_where_it_waits() -> None:
+    rows = [process_row(pid, name="ring", thread_waits=ThreadWaits(io_uring=2)) for pid in range(1, 12)]
+    rows[1:3] = [process_row(2, name="idle", thread_waits=ThreadWaits()), process_row(3, name="dark")]
+    told = limits_of(replace(snapshot(), without_instance=tuple(rows)))
+    assert [words(limit) for limit in told[:3]] == [
+        "ring (1) has no epoll instance; it waits in io_uring (2 threads)",
+        "idle (2) has no epoll instance, and waits neither in poll nor in select nor in io_uring",
+        "dark (3) has no epoll instance",
+    ]
+    assert len(told) == 9
+    assert words(told[-1]) == "3 more processes without an epoll instance"
 
 
 def test_runs_that_the_kernel_skipped_are_told_for_each_probe() -> None:
