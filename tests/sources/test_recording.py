@@ -21,10 +21,12 @@ from epolltop.model.batch import Batch
 from epolltop.model.counts import Counts
 from epolltop.model.event import Syscall
 from epolltop.model.holding import Census
+from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.limits import RECORDING_CUT, Limit
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.source import Source
+from epolltop.model.watch import Target, TargetKind
 from epolltop.sources.recording import changes, codec
 from epolltop.sources.recording.codec import Decoder, Encoder
 from epolltop.sources.recording.container import FRAME, UNPACKED_BYTES_MAX, framed
@@ -37,20 +39,21 @@ from epolltop.text.safe import printable
 from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.support.fake_source import FakeSource
 from tests.support.recordings import content, first_line, opened, read, read_stream, rest, show, write
-from tests.support.records import A, B, C, P, Q, R, batch, census, create, failed, holding, process, release
+from tests.support.records import A, B, C, P, Q, R, batch, census, create, failed, holding, loop, process, release
 from tests.support.watched import Watched
 
 EVENTS = [create(A, 5), failed(6, Q), release(B, 7, who=R)]
 HELD = [holding(B, Q), holding(C, Q, 4), holding(C, R), holding(A, P, 9, created=5)]
 COUNTS = {P: Counts(3, 1, 2, 9), Q: Counts(1)}
 STACK = ("inner+0x1 (a)", "outer+0x2 (a)")
+LATE = LateLook(35, 38, Doing.BLOCKED, "read", 3, Target(TargetKind.PIPE, "pipe:[7]", (("inode", 7),)), STACK)
 TICKS = (
     batch(
         10, [EVENTS[0]._replace(stack=STACK), *EVENTS[1:]], census(9, *HELD), counts=COUNTS, watches={A: 3}, cpu_ns=7
     ),
     batch(20, [], None, counts={P: Counts(4, 1, 2, 9)}, alive=(P,)),
     batch(30, [release(A, 25, 5)], census(29, *HELD[:2], holding(B, P, 8), HELD[2]), alive=(P, R)),
-    dataclasses.replace(batch(40, []), users={7: "gone"}),
+    dataclasses.replace(batch(40, []), users={7: "gone"}, late={loop(A): LATE}),
 )
 
 
