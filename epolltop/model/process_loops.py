@@ -28,6 +28,11 @@ class ProcessLoops(tuple[LoopRow, ...]):
         return any([row.shared for row in self])
 
     @functools.cached_property
+    def any_late(self) -> bool:
+        """Whether it is known of one what it does, away for long."""
+        return any([row.late is not None and row.late_now is not None for row in self])
+
+    @functools.cached_property
     def ways_to_wait(self) -> Mapping[tuple[WaitCall, int], tuple[int, Turn]]:
         """By call and most events: the most waits of a loop that waits in this way, and the turn of one."""
         ways: dict[tuple[WaitCall, int], tuple[int, Turn]] = {}

@@ -155,7 +155,7 @@ def _any_shared(snapshot: Snapshot) -> bool:
 
 
 def _any_late(snapshot: Snapshot) -> bool:
-    return any(loop.late_now for row in snapshot.processes for loop in row.loops)
+    return any(row.loops.any_late for row in snapshot.processes)
 
 
 def _counter(id: str, title: str, help: str, *, in_json: bool = True) -> Field[LoopOf]:
