@@ -33,7 +33,7 @@ async def test_a_key_shows_it_and_closes_it() -> None:
             await screen.press(key)
             await screen.sees("COMMAND", "PID", "OPEN")
             await screen.press("G")
-            await screen.sees("CGROUP")
+            await screen.sees("ENDED")
             await screen.press(key)
             await screen.sees("24 instances in 3 processes")
         assert screen.app.is_running
