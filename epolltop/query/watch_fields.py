@@ -16,16 +16,12 @@ from epolltop.query.watch_words import event_words, mode_words
 from epolltop.text.numbers import UNKNOWN
 
 
-def _detail(name: str) -> Callable[[WatchOf, object], int | None]:
-    def get(row: WatchOf, _snapshot: object) -> int | None:
-        value = dict(row.watch.target.details).get(name)
-        return value if isinstance(value, int) else None
-
-    return get
+def _detail(name: str) -> Callable[[WatchOf, object], int | str | None]:
+    return lambda row, _: dict(row.watch.target.details).get(name)
 
 
-def _told(row: WatchOf, name: str) -> bool:
-    return any(told == name for told, _ in row.watch.target.details)
+def _has(name: str) -> Callable[[WatchOf, object], bool]:
+    return lambda row, _: any(told == name for told, _ in row.watch.target.details)
 
 
 def _details(row: WatchOf) -> str:
@@ -60,11 +56,14 @@ WATCHED_FIELDS: tuple[Field[WatchOf], ...] = (
     Field("shared", "SHARED", 6, "text", lambda row, _: row.watch.shared,
           "Whether other processes have the target open, too: yes or no.", spare=3, form="truth",
           json_help="Whether other processes have the target open, too."),
+    Field("state", "STATE", 11, "text", _detail("state"),
+          "State of a TCP socket, such as ESTABLISHED; of others whether they LISTEN.", applies=_has("state"), spare=2,
+          in_json=False),
     Field("unread", "UNREAD", 7, "count", _detail("unread"), "Bytes that came in a connection and were not read.",
-          applies=lambda row, _: _told(row, "unread"), kind="gauge", shown=False, in_json=False),
+          applies=_has("unread"), kind="gauge", shown=False, in_json=False),
     Field("unsent", "UNSENT", 7, "count", _detail("unsent"),
           "Bytes that were written to a connection and not acknowledged.",
-          applies=lambda row, _: _told(row, "unsent"), kind="gauge", shown=False, in_json=False),
+          applies=_has("unsent"), kind="gauge", shown=False, in_json=False),
     Field("details", "DETAILS", 40, "text", lambda row, _: _details(row),
           "What else the kernel tells of the target: amounts in bytes or as the kernel counts them, times in "
           "nanoseconds.", shown=False, json=lambda row, _: dict(row.watch.target.details), form="evidence", known=True),

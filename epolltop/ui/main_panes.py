@@ -58,9 +58,14 @@ class Board(Vertical):
         """Tables from the general to the particular, each detail pane beside its table."""
         ascii_only = self._readable is not str
 
-        def table(subject: Any) -> VirtualTable[Any]:
+        def table(subject: Any, classes: str = "") -> VirtualTable[Any]:
             return VirtualTable[Any](
-                id=subject.id, columns=(), key=subject.key, row_class=self._row_class, ascii_only=ascii_only
+                id=subject.id,
+                columns=(),
+                key=subject.key,
+                row_class=self._row_class,
+                ascii_only=ascii_only,
+                classes=classes,
             )
 
         with Horizontal(id="upper"):
@@ -74,7 +79,7 @@ class Board(Vertical):
                     yield Detail(self._readable, id="detail")
                 for other in SUBJECTS.values():
                     if other.id not in (PROCESSES.id, *PROCESSES.companions):
-                        yield table(other)
+                        yield table(other, "-away")
             yield Detail(self._readable, id="page")
 
     def _row_class(self, row: Any) -> str:
