@@ -31,6 +31,8 @@ TEXT_CHARS_MAX = 1 << 16
 """Of a command line or control group, once it is safe."""
 FRAMES_MAX, FRAME_CHARS_MAX = 64, 120
 """Of a stack, and of each of its frames, once it is safe. Longer names of functions are cut."""
+CODE_FILES_MAX, BUILD_ID_CHARS_MAX = 64, 128
+"""Files of a process whose code was in its stacks: some five. Digits of a build id: 40 in practice."""
 RUNTIMES_MAX = 64
 """Runtimes of event loops whose signs one process may have; there are some 20."""
 WATCHES_MAX = 10_000

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from epolltop.model.bounds import RUNTIMES_MAX, Name, Text, Ticks
+from epolltop.model.bounds import BUILD_ID_CHARS_MAX, CODE_FILES_MAX, RUNTIMES_MAX, Name, Text, Ticks
 
 NS_PER_TICK = 10_000_000
 """A clock tick as /proc counts them: USER_HZ is 100 wherever BPF runs."""
@@ -19,6 +19,15 @@ class ProcessKey(NamedTuple):
     """Thread group id."""
     start: Ticks
     """Start of the group leader in clock ticks since boot, field 22 of /proc/PID/stat; 0 if unknown."""
+
+
+class CodeFile(NamedTuple):
+    """A file with code that a process has in its stacks."""
+
+    name: Name
+    """As frames have it: without its directory, cut if it is long."""
+    build_id: Annotated[str, Meta(max_length=BUILD_ID_CHARS_MAX)]
+    """The build id that the linker gave it, in hexadecimal digits."""
 
 
 class Process(NamedTuple):
@@ -48,3 +57,5 @@ class Process(NamedTuple):
     """How many it has; None if not known."""
     runtime_signs: Annotated[tuple[Name, ...], Meta(max_length=RUNTIMES_MAX)] | None = None
     """Runtimes of event loops of which its code has a sign, see runtimes.py; None if that could not be read."""
+    code_files: Annotated[tuple[CodeFile, ...], Meta(max_length=CODE_FILES_MAX)] = ()
+    """Files with build ids among those whose code was in one of its stacks; sorted."""

@@ -10,7 +10,7 @@ from epolltop.model.event import Syscall
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import flag_names, signed
-from epolltop.query.creation_stacks import CREATION_STACKS
+from epolltop.query.creation_stacks import CODE_FILES, CREATION_STACKS
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.descriptor_fields import DESCRIPTORS_OF_PROCESS
 from epolltop.query.field import Field
@@ -65,6 +65,7 @@ _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
     *RUNTIME_OF_PROCESS,
     *DESCRIPTORS_OF_PROCESS,
     CREATION_STACKS,
+    CODE_FILES,
 )  # fmt: skip
 _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     Member("size", "integer", "Argument of epoll_create.",

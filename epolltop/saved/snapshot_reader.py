@@ -20,13 +20,14 @@ from epolltop.model.counts import Totals
 from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
-from epolltop.model.process import NS_PER_TICK, Process, ProcessKey
+from epolltop.model.process import NS_PER_TICK, CodeFile, Process, ProcessKey
 from epolltop.model.process_row import Growth, ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Host, Probe, Source
 from epolltop.model.thread_waits import ThreadWaits
+from epolltop.query.creation_stacks import CODE_FILE
 from epolltop.query.descriptor_fields import DESCRIPTORS, THREAD_WAITS
 from epolltop.query.document_members import COST, DOCUMENT, HOST, SCHEMA, TOTALS
 from epolltop.query.process_fields import PROCESS_FIELDS
@@ -154,7 +155,7 @@ def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: S
         process,
         ProcessRow,
         key=key,
-        facts=read_back(PROCESS, process, Process, key=key),
+        facts=read_back(PROCESS, process, Process, key=key, code_files=_code_files(process)),
         started_ns=key.start * NS_PER_TICK if key.start else None,
         instances=held,
         counted=tuple(_counted(process, table.none) for table in TABLES.values()),
@@ -166,6 +167,10 @@ def _row(process: Written, key: ProcessKey, instances: SavedInstances, source: S
         descriptors=process.descriptors and read_back(DESCRIPTORS, process.descriptors, Descriptors),
         thread_waits=process.thread_waits and read_back(THREAD_WAITS, process.thread_waits, ThreadWaits),
     )
+
+
+def _code_files(process: Written) -> tuple[CodeFile, ...]:
+    return tuple(read_back(CODE_FILE, file, CodeFile) for file in process.code_files or ())
 
 
 _RATES = {field.observed: field.id for field in PROCESS_FIELDS if field.unit == "per_s" and not field.many}

@@ -11,7 +11,9 @@ Format: elf(5).
 from __future__ import annotations
 
 import bisect
+import itertools
 import os
+import re
 import struct
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
@@ -26,14 +28,18 @@ SECTION_NAMES_BYTES_MAX = 1 << 14
 COVERS_MAX = 1 << 20
 """Pairs of a symbol and an address that it covers. Only a forged table has more, and is ignored."""
 SEGMENTS_MAX = 64
-"""Segments of code; programs have one or two."""
+"""Segments of code, or of notes; programs have one or two of each."""
+NOTES_BYTES_MAX = 4096
+"""Of a segment of notes; it has some 100 bytes."""
 
 _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little-endian: all that BPF probes are written for
-_PT_LOAD, _PF_X = 1, 1
+_PT_LOAD, _PT_NOTE, _PF_X = 1, 4, 1
+_BUILD_ID = re.compile(rb"\x04\0\0\0([\x01-\x40])\0\0\0\x03\0\0\0GNU\0(.{1,64})", re.DOTALL)
+"""A note: length of its name, length of what it says, NT_GNU_BUILD_ID, name."""
 _SHT_SYMTAB, _SHT_DYNSYM = 2, 11
 _FUNCTIONS = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _STB_GLOBAL = 1
@@ -113,6 +119,30 @@ def addresses(file: int, positions: Collection[int]) -> dict[int, int]:
     """
     fields = _HEADER.unpack(os.pread(file, _HEADER.size, 0))
     return _addresses(list(_records(file, _SEGMENT, fields[4], fields[9])), positions)
+
+
+def build_id(file: int) -> bytes:
+    """The build id that the linker gave a file; empty if it has none, or is no ELF file.
+
+    Args:
+        file: descriptor of a regular file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        header = os.pread(file, _HEADER.size, 0)
+        fields = _HEADER.unpack(header)
+        if not header.startswith(_MAGIC) or fields[8] != _SEGMENT.size:
+            return b""
+        notes = (segment for segment in _records(file, _SEGMENT, fields[4], fields[9]) if segment[0] == _PT_NOTE)
+        for _, _, position, _, _, size, _, _ in itertools.islice(notes, SEGMENTS_MAX):
+            found = _BUILD_ID.search(pread(file, min(size, NOTES_BYTES_MAX), position))
+            if found and len(found[2]) >= found[1][0]:
+                return found[2][: found[1][0]]
+    except struct.error:
+        pass
+    return b""
 
 
 def _named_sections(file: int) -> list[tuple[bytes, tuple[int, ...]]]:

@@ -119,6 +119,16 @@ def test_instances_that_live_are_counted_by_their_stacks(taking: Observing, call
 
 
 @needs_compiler
+def test_the_files_of_a_stack_have_their_build_ids(taking: Observing, callers: Path) -> None:
+    with _running(callers, "called", "0", "1", "stay") as pid:
+        _creations(taking, pid)
+        files = dict(taking.row(pid).facts.code_files)
+    said = subprocess.run(["readelf", "-n", callers], check=True, capture_output=True, text=True).stdout
+    assert f"Build ID: {files['callers']}\n" in said
+    assert files.keys() == {"callers", "libc.so.6"}
+
+
+@needs_compiler
 def test_a_failed_creation_has_a_stack(taking: Observing, callers: Path) -> None:
     with _running(callers, "called", "77", "1", "stay") as pid:
         (failed,) = _creations(taking, pid)

@@ -12,6 +12,7 @@ from epolltop.model.histogram import Histogram
 from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import WaitCall
+from epolltop.model.process import CodeFile
 from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.process_row import Growth
 from epolltop.model.snapshot import Snapshot
@@ -49,6 +50,7 @@ NGINX = process_row(
     name="nginx",
     command="nginx: worker process",
     runtime_signs=("nginx",),
+    code_files=(CodeFile("libc.so.6", "0a1b2c3d"),),
     descriptors=Descriptors(socket=1200, pipe=3, file=8, epoll=2, eventfd=4, timerfd=5, inotify=1, io_uring=6, other=7),
 )
 HOSTILE = process_row(

@@ -97,3 +97,10 @@ def go_program(
         _SECTION.pack(18, 3, 0, 0, texts_at, len(texts), 0, 0, 1, 0),
     )
     return (head.ljust(GO_TEXT, b"\0") + b"\x90" * end).ljust(table_at, b"\0") + table + texts + b"".join(sections)
+
+
+def notes(content: bytes) -> bytes:
+    """A file with a segment of notes."""
+    at = _HEADER.size + _SEGMENT.size
+    head = _HEADER.pack(b"\x7fELF\x02\x01\x01", 3, 62, 1, 0, _HEADER.size, 0, 0, 64, _SEGMENT.size, 1, 64, 0, 0)
+    return head + _SEGMENT.pack(4, 4, at, 0, 0, len(content), len(content), 4) + content

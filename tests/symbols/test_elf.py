@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -201,3 +202,29 @@ def test_names_of_sections_of_forged_files(tmp_path: Path) -> None:
             mutant[rng.randrange(200)] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
         program.write_bytes(mutant)
         assert sum(map(len, _sections(program))) <= elf.NAME_BYTES_MAX * 4096
+
+
+@needs_compiler
+@pytest.mark.parametrize("options", [["-Wl,--build-id=sha1"], ["-Wl,--build-id=0x0a1b2c3d"], ["-Wl,--build-id=none"]])
+def test_the_build_id_is_that_of_readelf(options: list[str], tmp_path: Path) -> None:
+    command = ["gcc", "-x", "c", *options, "-o", str(tmp_path / "program"), "-"]
+    subprocess.run(command, input=SOURCE.encode(), check=True)
+    said = subprocess.run(["readelf", "-n", tmp_path / "program"], check=True, capture_output=True, text=True).stdout
+    expected = re.search(r"Build ID: ([0-9a-f]+)", said)
+    with (tmp_path / "program").open("rb") as file:
+        assert elf.build_id(file.fileno()).hex() == (expected[1] if expected else "")
+
+
+def test_notes_of_forged_files(tmp_path: Path) -> None:
+    note = b"\4\0\0\0\x40\0\0\0\3\0\0\0GNU\0"
+
+    def told(content: bytes) -> bytes:
+        (tmp_path / "forged").write_bytes(content)
+        with (tmp_path / "forged").open("rb") as file:
+            return elf.build_id(file.fileno())
+
+    assert told(forged.notes(note + b"i" * 64)) == b"i" * 64
+    assert told(forged.notes(note + b"i" * 63)) == b""  # ends before what it says
+    assert told(forged.notes(b"\0" * (elf.NOTES_BYTES_MAX - 16) + note + b"i" * 64)) == b""
+    assert told(forged.notes(note.replace(b"\x40", b"\x41", 1) + b"i" * 70)) == b""
+    assert told(b"") == told(b"\x7fELF") == b""

@@ -244,7 +244,7 @@ class BpfSource:
             census=census,
             descriptors={key: each for key in processes if (each := self._census.descriptors.get(key))},
             thread_waits=self._other_waits.look(processes, tables.get("turns", ())),
-            processes=processes,
+            processes=self._stacks.with_code_files(processes) if self._stacks else processes,
             users=self._procfs.users.names(gone),
             watches={file: each.watches for file, each in measured.items()},
             interest=interest,

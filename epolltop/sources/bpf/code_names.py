@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
+from epolltop.model.bounds import CODE_FILES_MAX
+from epolltop.model.process import CodeFile, ProcessKey
 from epolltop.own_process.pace import Deadline
 from epolltop.proc.maps import Code, CodeMapping, Run, code_of
 from epolltop.proc.mountinfo import MountLists
@@ -28,7 +30,7 @@ PLACES_MAX = 16_384
 """In files, remembered: 10 MB at most; programs have some ten each."""
 RUNS_MAX = 1024
 """Programs that are remembered."""
-REGIONS_MAX = 64
+REGIONS_MAX = CODE_FILES_MAX
 """Mappings that are remembered of a program: 25 MB for all. A stack has some five."""
 MODULE_CHARS_MAX = 40
 """Of a frame, for the name of its file."""
@@ -55,9 +57,15 @@ class _Region(NamedTuple):
     """Where its names begin: in the file, or for code that was made at run time the address itself."""
     module: str
     """The name of the mapped file; empty for code that was made."""
-    table: _File | None
-    """What has the names; None if it could not be read."""
     is_made: bool
+    table: _File | None = None
+    """What has the names; None if it could not be read."""
+    build_id: str = ""
+
+    @property
+    def mapping(self) -> tuple[int, int, int, str]:
+        """What it was, but for what was read in its file."""
+        return self.start, self.end, self.position, self.module
 
     def position_of(self, address: int) -> int:
         return address - self.start + self.position
@@ -112,12 +120,20 @@ class CodeNames:
         for table, inside in by_table.items():
             here = {address: _region(mapped[address]) for address in inside}
             positions = [region.position_of(address) for address, region in here.items()]
-            version, places = self._look_up(there, table, positions, deadline)
+            version, build_id, places = self._look_up(there, table, positions, deadline)
             for address, region in here.items():
                 frames[address] = _frame(address, region, places.get(region.position_of(address)))
-                regions[region.start] = region._replace(table=version)
+                regions[region.start] = region._replace(table=version, build_id=build_id)
         _remember(self._runs, run, _merged(self._runs.get(run, ()), regions), RUNS_MAX)
         return frames
+
+    def code_files(self) -> dict[ProcessKey, tuple[CodeFile, ...]]:
+        """Of each process that is remembered, the files with build ids; as it was when it was last read."""
+        return {
+            ProcessKey(run.pid, run.start): files
+            for run, regions in self._runs.items()
+            if (files := tuple(sorted({CodeFile(each.module, each.build_id) for each in regions if each.build_id})))
+        }
 
     def _as_last_read(self, run: Run, addresses: Iterable[int]) -> dict[int, CodeFrame]:
         regions = self._runs.get(run, ())
@@ -132,30 +148,31 @@ class CodeNames:
 
     def _look_up(
         self, there: Code, table: CodeMapping | None, positions: Collection[int], deadline: Deadline
-    ) -> tuple[_File | None, Mapping[int, elf.SymbolOffset | None]]:
-        """The names in a mapped file, or in the perf map; nothing if it is out of reach, or time is over."""
+    ) -> tuple[_File | None, str, Mapping[int, elf.SymbolOffset | None]]:
+        """A mapped file or the perf map, and the names in it; nothing if it is out of reach, or time is over."""
         if deadline.is_over:
-            return None, {}
+            return None, "", {}
         try:
             file = there.open(table, deadline) if table else there.open_perf_map(deadline)
         except OSError as error:
             self.may_read &= error.errno != errno.EPERM
-            return None, {}
+            return None, "", {}
         try:
             about = os.fstat(file)
             version = _File(about.st_dev, about.st_ino, about.st_ctime_ns)
             known = {at: self._places[version, at] for at in positions if (version, at) in self._places}
             unknown = set(positions) - known.keys()
+            build_id = elf.build_id(file).hex() if table else ""
             find = _places if table else made_places
             found = find(file, unknown, deadline) if unknown else {}
         except OSError:
-            return None, {}
+            return None, "", {}
         finally:
             os.close(file)
         places = known | {at: found.get(at) for at in unknown}
         for at, place in places.items():
             _remember(self._places, (version, at), place, PLACES_MAX)
-        return version, places
+        return version, build_id, places
 
 
 def _places(file: int, positions: Collection[int], deadline: Deadline) -> dict[int, elf.SymbolOffset]:
@@ -167,7 +184,7 @@ def _places(file: int, positions: Collection[int], deadline: Deadline) -> dict[i
 def _region(mapping: CodeMapping) -> _Region:
     position = mapping.start if mapping.is_made else mapping.position
     module = "" if mapping.is_made else clipped(safe(mapping.module), MODULE_CHARS_MAX)
-    return _Region(mapping.start, mapping.end, position, module, None, mapping.is_made)
+    return _Region(mapping.start, mapping.end, position, module, mapping.is_made)
 
 
 def _frame(address: int, region: _Region, place: elf.SymbolOffset | None) -> CodeFrame:
@@ -177,7 +194,9 @@ def _frame(address: int, region: _Region, place: elf.SymbolOffset | None) -> Cod
 
 def _merged(before: Sequence[_Region], now: Mapping[int, _Region]) -> tuple[_Region, ...]:
     """Sorted; of regions that overlap the new one counts, and there are not too many."""
-    new = list(now.values())[:REGIONS_MAX]
+    # What could not be read this time, for lack of time, is still what it was.
+    known = {old.mapping: old for old in before}
+    new = [each if each.table else known.get(each.mapping, each) for each in now.values()][:REGIONS_MAX]
     still = (old for old in before if not any(old.start < each.end and each.start < old.end for each in new))
     return tuple(sorted((*new, *itertools.islice(still, REGIONS_MAX - len(new))), key=attrgetter("start")))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event
-from epolltop.model.process import ProcessKey
+from epolltop.model.process import Process, ProcessKey
 from epolltop.own_process.pace import Allowance, Deadline
 from epolltop.proc.maps import Run
 from epolltop.proc.mountinfo import MountLists
@@ -42,6 +42,12 @@ class Stacks:
     def may_read(self) -> bool:
         """False: the kernel lets us read no program, so that no frame has a name."""
         return self._names.may_read
+
+    def with_code_files(self, processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessKey, Process]:
+        """The same processes, those with stacks with the files that these have."""
+        known = self._names.code_files()
+        files = {key: processes[key]._replace(code_files=known[key]) for key in processes.keys() & known.keys()}
+        return {**processes, **files} if files else processes
 
     def named(self, events: Sequence[Event | ProcessKey], stacks: Sequence[bytes]) -> list[NamedStack]:
         """Of each event its stack, by names; empty if there is none, or no room for it.
