@@ -23,7 +23,7 @@ from epolltop.model.holding import Census, Holding
 from epolltop.model.instance import Cloexec, Held, Holder, Instance, Provenance, Thread
 from epolltop.model.instance_index import InstanceIndex
 from epolltop.model.interned import forget_interned, process_key, single, thread
-from epolltop.model.lists_kept import ListsKept
+from epolltop.model.lists_kept import ListsKept, with_equal_watches
 from epolltop.model.past_holders import latest
 from epolltop.model.process import ProcessKey
 from epolltop.model.watch import InterestList
@@ -88,7 +88,8 @@ class Instances:
         if instance is None:
             return
         if instance.interest != interest:
-            self.live.put(instance._replace(interest=interest, watches=interest.length))
+            told = with_equal_watches(interest, instance.interest)
+            self.live.put(instance._replace(interest=told, watches=interest.length))
         for let_go in self._lists_kept.keep(file, len(interest.watches)):
             if other := self.live.by_file.get(let_go):
                 self.live.put(other._replace(interest=None))

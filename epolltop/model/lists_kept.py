@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from epolltop.model.bounds import INTEREST_KEPT_MAX
+from epolltop.model.watch import InterestList
+
+
+def with_equal_watches(interest: InterestList, before: InterestList | None) -> InterestList:
+    """The same list; a watch that is as before is the same object: earlier snapshots have it, too."""
+    if before is None:
+        return interest
+    known = {watch: watch for watch in before.watches}
+    return interest._replace(watches=tuple(known.get(watch, watch) for watch in interest.watches))
 
 
 class ListsKept:

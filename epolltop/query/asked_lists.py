@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from epolltop.model.bounds import INTEREST_KEPT_MAX
 from epolltop.model.instance import Instance
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, lookup
@@ -44,10 +45,11 @@ def lists_missing(snapshot: Snapshot, subject: Subject[Any], filter_text: str, s
 
 
 def lists_asked(held: Iterable[Instance]) -> tuple[Instance, ...]:
-    """Of these instances, those whose lists are to be read, each once."""
+    """Of these instances, those whose lists are to be read, each once: no further ones than there is room for."""
     each_once = {(each.file, each.since_ns): each for each in held}.values()
-    first = (each for each in each_once if each.interest is None)
-    again = (each for each in each_once if each.interest is not None)
+    again = [each for each in each_once if each.interest is not None]
+    is_full = sum(len(each.interest.watches) for each in again if each.interest) >= INTEREST_KEPT_MAX
+    first = () if is_full else (each for each in each_once if each.interest is None)
     return tuple(itertools.islice(itertools.chain(first, again), ASKED_MAX))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from epolltop.model.bounds import INTEREST_KEPT_MAX
 from epolltop.model.holding import Descriptor
 from epolltop.model.watch import InterestList
 from epolltop.own_process.pace import now_ns
@@ -26,29 +25,18 @@ class PacedInterest:
         """Everything is due."""
         self._lists = lists
         self._due_ns: dict[int, int] = {}  # by file, of those that are not due yet
-        self._told: dict[int, int] = {}  # by file, watches of those that were read
         self._rests_ns = 0  # until then
 
     def look(self, asked: Mapping[int, Sequence[Descriptor]]) -> Mapping[int, InterestList]:
-        """By file, those that were read now. See `InterestLists.look`.
-
-        No further list is read while those that are asked for have more than INTEREST_KEPT_MAX watches.
-        """
+        """By file, those that were read now. See `InterestLists.look`."""
         now = now_ns()
         self._due_ns = {file: at_ns for file, at_ns in self._due_ns.items() if at_ns > now}
-        self._told = {file: told for file, told in self._told.items() if file in asked}
-        is_full = sum(self._told.values()) >= INTEREST_KEPT_MAX
-        due = {
-            file: holders
-            for file, holders in asked.items()
-            if file not in self._due_ns and (file in self._told or not is_full)
-        }
+        due = {file: holders for file, holders in asked.items() if file not in self._due_ns}
         if not due or now < self._rests_ns:
             return {}
         began = time.monotonic()
         found = self._lists.look(due, LOOK_S)
         took_s, now = time.monotonic() - began, now_ns()
-        self._told |= {file: len(each.watches) for file, each in found.items()}
         has_reached_all = took_s < LOOK_S
         self._due_ns |= dict.fromkeys(due if has_reached_all else found, now + int(took_s / SHARE * 1e9))
         if not has_reached_all:

@@ -23,6 +23,17 @@ def test_the_one_read_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) ->
     assert list(kept.keep(4, 100)) == [1, 3], "one is always kept"
 
 
+def test_watches_that_are_as_before_are_not_there_twice() -> None:
+    world, task = Watched(), Task(7)
+    (file,) = task.files
+    now = LIST._replace(watches=(LIST.watches[0]._replace(events=4), *(Watch(*each) for each in LIST.watches[1:])))
+    for told in (LIST, now):
+        world.apply(replace(batch_of(task), interest={file: told}))
+    (instance,) = world.look().processes[0].instances
+    assert instance.interest == now
+    assert [any(each is other for other in LIST.watches) for each in instance.interest.watches] == [False, True, True]
+
+
 def test_an_instance_whose_list_was_let_go_of_still_tells_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists_kept, "INTEREST_KEPT_MAX", 4)
     world, task = Watched(), Task(7, open=2)

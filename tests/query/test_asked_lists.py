@@ -39,6 +39,13 @@ def test_those_that_were_not_read_come_first(monkeypatch: pytest.MonkeyPatch) ->
     assert [each.file for each in lists_asked(held_instances(world))] == [OLD.file, SIZED.file]
 
 
+def test_no_more_are_read_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked_lists, "INTEREST_KEPT_MAX", 5)
+    assert [each.file for each in lists_asked(held_instances(watching()))] == [SHARED.file], (
+        "what is known stays current"
+    )
+
+
 def test_only_where_lists_matter_their_lack_is_told() -> None:
     assert lists_missing(watching(), INSTANCES, "nginx", "age_s") == ""
     assert lists_missing(watching(), INSTANCES, "stale=0", "age_s").startswith("the lists of 1 of 3 instances were")

@@ -8,7 +8,7 @@ import pytest
 
 from epolltop.model.holding import Descriptor
 from epolltop.model.process import ProcessKey
-from epolltop.model.watch import NOT_SEEN, InterestList, Watch
+from epolltop.model.watch import InterestList
 from epolltop.proc.procfs import Procfs
 from epolltop.sources import paced_interest
 from epolltop.sources.interest import InterestLists
@@ -21,10 +21,9 @@ HOLDERS = [Descriptor(ProcessKey(42, 7), 3)]
 class Slow(InterestLists):
     """Takes some time for each list, by a clock that stands still otherwise."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, takes_s: float, watches: int = 0) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, takes_s: float) -> None:
         super().__init__(Procfs())
         self.now_s, self._takes_s = 1000.0, takes_s
-        self._list = InterestList((Watch(3, 1, 3, NOT_SEEN, None, None),) * watches)
         self.read: list[int] = []
         monkeypatch.setattr(paced_interest, "now_ns", lambda: int(self.now_s * SECOND_NS))
         monkeypatch.setattr("epolltop.sources.paced_interest.time.monotonic", lambda: self.now_s)
@@ -34,7 +33,7 @@ class Slow(InterestLists):
         for file in asked:
             if self.now_s < ends_s:
                 self.now_s += self._takes_s
-                found[file] = self._list
+                found[file] = InterestList(())
         self.read += found
         return found
 
@@ -67,17 +66,6 @@ def test_what_was_not_reached_is_read_next_after_a_rest(monkeypatch: pytest.Monk
     lists.now_s += LOOK_S * REST
     assert list(paced.look(asked)) == [4, 5]
     assert paced.look({7: HOLDERS}).keys() == {7}, "there was time for all"
-
-
-def test_no_more_are_read_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paced_interest, "INTEREST_KEPT_MAX", 2)
-    lists = Slow(monkeypatch, takes_s=0.001, watches=1)
-    paced = PacedInterest(lists)
-    paced.look({1: HOLDERS, 2: HOLDERS})
-    assert paced.look({1: HOLDERS, 2: HOLDERS, 3: HOLDERS}) == {}
-    lists.now_s += 1.0
-    assert paced.look({1: HOLDERS, 2: HOLDERS, 3: HOLDERS}).keys() == {1, 2}, "what is known is kept current"
-    assert paced.look({2: HOLDERS, 3: HOLDERS}).keys() == {3}, "1 is not asked for any more"
 
 
 def test_what_nobody_looks_at_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
