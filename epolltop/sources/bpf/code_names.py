@@ -12,7 +12,7 @@ import errno
 import itertools
 import os
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -127,12 +127,13 @@ class CodeNames:
         _remember(self._runs, run, _merged(self._runs.get(run, ()), regions), RUNS_MAX)
         return frames
 
-    def code_files(self) -> dict[ProcessKey, tuple[CodeFile, ...]]:
-        """Of each process that is remembered, the files with build ids; as it was when it was last read."""
+    def code_files(self, processes: Container[ProcessKey]) -> dict[ProcessKey, tuple[CodeFile, ...]]:
+        """Of some processes, those that are remembered: the files with build ids, as of when they were last read."""
         return {
-            ProcessKey(run.pid, run.start): files
+            key: files
             for run, regions in self._runs.items()
-            if (files := tuple(sorted({CodeFile(each.module, each.build_id) for each in regions if each.build_id})))
+            if (key := ProcessKey(run.pid, run.start)) in processes
+            and (files := tuple(sorted({CodeFile(each.module, each.build_id) for each in regions if each.build_id})))
         }
 
     def _as_last_read(self, run: Run, addresses: Iterable[int]) -> dict[int, CodeFrame]:

@@ -45,9 +45,8 @@ class Stacks:
 
     def with_code_files(self, processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessKey, Process]:
         """The same processes, those with stacks with the files that these have."""
-        known = self._names.code_files()
-        files = {key: processes[key]._replace(code_files=known[key]) for key in processes.keys() & known.keys()}
-        return {**processes, **files} if files else processes
+        known = self._names.code_files(processes)
+        return {**processes, **{key: processes[key]._replace(code_files=files) for key, files in known.items()}}
 
     def named(self, events: Sequence[Event | ProcessKey], stacks: Sequence[bytes]) -> list[NamedStack]:
         """Of each event its stack, by names; empty if there is none, or no room for it.
