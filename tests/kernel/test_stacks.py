@@ -27,6 +27,7 @@ from epolltop.sources.bpf.bpf_source import BpfSource
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.bpf.probes.spec import Hook
 from epolltop.sources.bpf.sizes import Sizes
+from tests.support.kernel_version import needs_cached_paths
 from tests.waiting import PATIENCE_S, eventually
 from tests.workloads.client import Actor
 
@@ -249,6 +250,7 @@ ADDRESS_OF_MADE = re.compile(r"\[0x100000[0-9a-f]{2}\]")
 
 
 @needs_compiler
+@needs_cached_paths
 def test_code_that_a_program_made_has_the_names_of_its_perf_map(taking: Observing, callers: Path) -> None:
     lines = b"%x %x former name\n%x 40 evil\x1b[31m\n" % (MADE_AT - 16, 32, MADE_AT)
     with _running(callers, "made", "0", "1", "stay") as pid, _map_of(pid, lines):
@@ -268,6 +270,7 @@ def test_code_that_no_perf_map_names_shows_its_address(taking: Observing, caller
 
 
 @needs_compiler
+@needs_cached_paths
 def test_a_perf_map_is_looked_for_where_the_process_sees_it(taking: Observing, callers: Path) -> None:
     script = (
         f"mount -t tmpfs none /mnt && cp {callers} /mnt/callers && mount --move /mnt /tmp &&"

@@ -14,7 +14,9 @@ import pytest
 from epolltop.own_process.pace import Deadline
 from epolltop.proc.mountinfo import MountLists
 from epolltop.proc.perf_map_file import open_perf_map
+from tests.support.kernel_version import needs_cached_paths
 
+pytestmark = needs_cached_paths
 OURS = Path(f"/tmp/perf-{os.getpid()}.map")
 STRANGER = 54_321
 MAP = b"10 20 a name\n"

@@ -11,6 +11,7 @@ import pytest
 
 from epolltop.model.event import Kind
 from tests.kernel.observing import Observing, observe
+from tests.support.kernel_version import needs_cached_paths
 from tests.waiting import eventually
 
 from .fleet import NotInstalled, which
@@ -61,6 +62,7 @@ def _named(
     eventually(found)
 
 
+@needs_cached_paths
 def test_javascript_of_node(taking: Observing, tmp_path: Path) -> None:
     script = str(WORKLOADS / "asks_children.js")
     options = ["--perf-basic-prof", "--interpreted-frames-native-stack"]
@@ -68,6 +70,7 @@ def test_javascript_of_node(taking: Observing, tmp_path: Path) -> None:
         _named(taking, process.pid, "perf map", ["spawnSync node:child_process", "askChild ", "handleRequest "])
 
 
+@needs_cached_paths
 def test_java(taking: Observing, tmp_path: Path) -> None:
     java, jcmd = _installed("java"), _installed("jcmd")
     options = ["-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+PreserveFramePointer"]
