@@ -6,12 +6,12 @@
  * late records, of threads whose turn says that they are.
  *
  * With -DLATE_STACKS also the user stack of those that run, by sample_late at a clock of each CPU. The last one of each
- * thread stays in the map late_samples until user space has read it. Cost: 0.2 us a tick, 3 us if the thread is late.
+ * thread stays in the map late_samples until user space has read it. Cost: up to 3 us a tick, 8 us if the thread is late.
  *
- * -D: LATE_NS, from when on a loop is late; TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ where the kernel has
- * them.
+ * -D: LATE_NS, from when on a loop is late; TASK_ON_CPU, TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ where the
+ * kernel has them.
  *
- * Cost: 0.7 us per thread of the machine and pass. Nothing while no loop is late.
+ * Cost: 1 to 2 us per thread of the machine and pass. Nothing while no loop is late.
  *
  * Blind spots: threads outside the reader's PID namespace. The registers of a thread that runs are those with which it
  * entered the kernel last; user space does not use them.
@@ -65,7 +65,9 @@ BPF_ITER(task)
 		return 0;
 	late.loop = turn->loop;
 	late.returned_ns = turn->returned_ns;
+#ifdef TASK_ON_CPU
 	late.on_cpu = read4(address + TASK_ON_CPU) != 0;
+#endif
 	late.state = read4(address + TASK_STATE);
 	late.throttled = is_throttled(address);
 	late.compat = (read4(address + COMPAT_FLAGS) & COMPAT_FLAG) != 0;

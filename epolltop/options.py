@@ -138,10 +138,12 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
 
 
 def _source(parser: Parser, given: argparse.Namespace) -> str:
-    """Who names a hook insists on the source that has hooks."""
+    """Who names a hook insists on the source that has hooks; who wants stacks of loops needs the probe of waits."""
     for option in ("attach", "without"):
         if getattr(given, option) and given.source == "proc":
             parser.error(f"--{option}: /proc has no probes")
+    if given.blocked_stacks is not None and "epoll_wait" in given.without:
+        parser.error("--blocked-stacks: without the probe epoll_wait no loop is known to be away")
     return "bpf" if given.attach else str(given.source)
 
 

@@ -51,7 +51,7 @@ def test_help_names_the_commands_and_options_of_the_contract() -> None:
     said = run("--help").stdout
     for word in ("snapshot", "events", "doctor", "--source", "--pid", "--user", "--filter", "--sort", "--rows", "-d"):
         assert word in said
-    for word in ("--include-self", "--stacks", "--no-color", "--ascii", "--batch", "-n"):
+    for word in ("--include-self", "--stacks", "--blocked-stacks", "--no-color", "--ascii", "--batch", "-n"):
         assert word in said
 
 
@@ -85,6 +85,8 @@ def test_sort_help_lists_the_fields_of_what_is_viewed(arguments: tuple[str, ...]
         (("-d", "0.01"), "the refresh is 0.1 s or more"),
         (("-b", "-d", "0"), "the refresh is 0.1 s or more"),
         (("-n", "0"), "'0' is not a positive whole number"),
+        (("--blocked-stacks", "0"), "'0' is not a number of milliseconds, 1 or more"),
+        (("--blocked-stacks", "5", "--without", "epoll_wait"), "--blocked-stacks: without the probe epoll_wait"),
         (("-r", "0"), "'0' is not a positive whole number"),
         (("-s", "opem"), "there is no field 'opem', did you mean open?"),
         (("snapshot", "--view", "instances", "-s", "open"), "there is no field 'open'"),

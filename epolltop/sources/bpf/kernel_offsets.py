@@ -25,7 +25,6 @@ _OFFSETS: _Members = {
     "TASK_FLAGS": ("task_struct", "flags"),
     "TASK_GROUP_LEADER": ("task_struct", "group_leader"),
     "TASK_MM": ("task_struct", "mm"),
-    "TASK_ON_CPU": ("task_struct", "on_cpu"),
     "TASK_PID": ("task_struct", "pid"),
     "TASK_REAL_PARENT": ("task_struct", "real_parent"),
     "TASK_STACK": ("task_struct", "stack"),
@@ -54,6 +53,8 @@ _IO_URING: _Members = {
     "IO_EPOLL_FD": ("io_epoll", "fd"),
 }
 """All since Linux 6.0, if it was built with io_uring."""
+_RUNNING: tuple[_Members, ...] = ({"TASK_ON_CPU": ("task_struct", "on_cpu")},)
+"""Not if it was built for a single CPU."""
 _STATES: tuple[_Members, ...] = (
     {"TASK_STATE": ("task_struct", "__state")},
     {"TASK_STATE": ("task_struct", "state")},  # before Linux 5.14
@@ -84,7 +85,7 @@ def layout() -> dict[str, int]:
         constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
     except LookupError as error:
         raise SourceUnavailable("kernel_layout", {"said": str(error.args[0])}) from None
-    for either in ((_IO_URING,), _STATES, _THROTTLING):
+    for either in ((_IO_URING,), _RUNNING, _STATES, _THROTTLING):
         constants |= _first_known(btf, either)
     for name, (_, into) in THIS.registers.items():
         constants[name] += into

@@ -11,7 +11,7 @@ import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.bcc.program import AttachError, Program
@@ -80,12 +80,9 @@ class LateLoops:
         before_ns = now_ns - self._late_ns
         late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= before_ns]
         samples = self._stacks.sampled() if self._stacks else {}
-        if late or samples:
-            attendants = Counter((key.file, key.created_ns) for key in turns)
-            # Of several threads with one instance some may be away, while others wait.
-            alone = {key for key in (*late, *samples) if key.file and attendants[key.file, key.created_ns] == 1}
-            late = sorted(alone.intersection(late), key=lambda key: -turns[key].returned_ns)
-            samples = {key: sample for key, sample in samples.items() if key in alone}
+        alone = _alone({*late, *samples}, turns)
+        late = sorted(alone.intersection(late), key=lambda key: -turns[key].returned_ns)
+        samples = {key: sample for key, sample in samples.items() if key in alone}
         self._left_out = max(0, len(late) - LOOKS_PER_POLL)
         seen = self._see(late[:LOOKS_PER_POLL])
         stacks = self._stacks.take(seen, samples, self._still, self._has_not_run) if self._stacks else {}
@@ -138,6 +135,13 @@ class LateLoops:
     def _has_not_run(self, key: LoopKey) -> bool:
         """Since before this look."""
         return bool(self._marks[key]) and self._marks[key] == self._procfs.ran(key.process.pid, key.tid)
+
+
+def _alone(keys: Collection[LoopKey], turns: Iterable[LoopKey]) -> set[LoopKey]:
+    """Of several threads with one instance some may be away, while others wait: those do not count."""
+    files = {key.file for key in keys if key.file}
+    attendants = Counter([key.file for key in turns if key.file in files]) if files else Counter()
+    return {key for key in keys if attendants[key.file] == 1}
 
 
 def look_of(seen: WireLate) -> LateLook:
