@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterator
 from epolltop.own_process.pace import Deadline
 from epolltop.symbols.elf import NAME_BYTES_MAX, SymbolOffset
 
-PERF_MAP_BYTES_MAX = 64 << 20
-"""Some 1,000,000 functions. A large Java server has a tenth of it."""
+PERF_MAP_BYTES_MAX = 16 << 20
+"""Some 200,000 functions, 0.2 to 0.4 s. Longer ones would take longer than there is for names, again and again."""
 LINE_BYTES_MAX = 4096
 """Of a line that goes on in the next part of the file; the rest of a longer one is ignored."""
 _PART_BYTES = 1 << 18

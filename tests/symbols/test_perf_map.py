@@ -111,5 +111,5 @@ def test_time_ends_it_whatever_the_map_has(line: bytes) -> None:
     positions = range(1, 60_000)
     began = time.monotonic()
     with pytest.raises(TimeoutError):
-        told(line * (20_000_000 // len(line)), *positions, deadline_s=0.05)
+        told(line * (PERF_MAP_BYTES_MAX // len(line)), *positions, deadline_s=0.05)
     assert time.monotonic() - began < 5
