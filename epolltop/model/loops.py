@@ -79,28 +79,28 @@ class Loops:
         """
         turned, stopped = _differing(self._turns, batch.turns), missing(self._turns, batch.turns)
         gone = missing(self._loops, batch.loops)
+        moved = [*rises, *(key for key in (*turned, *stopped) if key not in rises)]
         states = known = self.known.states
-        if rises or turned or stopped or gone:
+        if moved or gone:
             states, times, turns = dict(known), batch.loop_times, batch.turns
             for key in rises:
                 states[key] = LoopState(batch.loops[key], times.get(key, NO_TIMES), turns.get(key))
             states.update(self._totals.apply(batch, rises, known))
-            for key in (*turned, *stopped):
-                if key not in rises:
-                    states[key] = states.get(key, NOTHING)._replace(turn=turns.get(key))
+            for key in itertools.islice(moved, len(rises), None):
+                states[key] = states.get(key, NOTHING)._replace(turn=turns.get(key))
             states.update(self._end_early_waits(turns, [*turned, *stopped], states))
         self._names.update((key, self._turns[key].name) for key in stopped)
-        came = [key for key in itertools.chain(rises, turned) if key not in known]
+        came = [key for key in moved if key not in known] if len(states) > len(known) else []
         came += [key for key in self._index.gone if key in batch.loops or key in batch.turns]
         left = [key for key in {*gone, *stopped} if not (key in batch.loops or key in batch.turns)]
         self._index.come(came)
         self._index.leave(left)
         beside = self._index.beside([*came, *left])
         looked = [key for key, _ in self._late.items() ^ batch.late.items()]
-        moved = {key.process for key in itertools.chain(rises, turned, stopped, looked)}
+        processes = {key.process for key in itertools.chain(moved, looked)}
         for window in windows:
             window.hear(batch.loop_times, rises.keys())
-            window.note(moved, {*changed, *beside})
+            window.note(processes, {*changed, *beside})
         self.known = LoopsMark(batch.now_ns, states)
         self._loops, self._turns, self._times = batch.loops, batch.turns, batch.loop_times
         self._late, self._alive, self._since_ns = batch.late, batch.processes, batch.since_ns
@@ -182,7 +182,7 @@ class Loops:
             states: of all loops.
         """
         untimed = {key for key in moved if (turn := turns.get(key)) and not (turn.entered_ns or turn.returned_ns)}
-        over = self._untimed.intersection(moved) - untimed
+        over = self._untimed.intersection(moved) - untimed if self._untimed else set()
         self._untimed = (self._untimed | untimed) - over
         longer = {}
         for key in over:

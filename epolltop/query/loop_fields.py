@@ -121,7 +121,10 @@ def _unattended_s(row: LoopOf, snapshot: Snapshot) -> float | None:
 
 def _away_ns(row: LoopOf, snapshot: Snapshot) -> int | None:
     """In the window."""
-    away_ns = row.loop.did.was_away_ns + row.loop.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
+    loop = row.loop
+    away_ns = loop.did.was_away_ns
+    if not loop.is_waiting:
+        away_ns += loop.turn_away_ns(snapshot.begin_ns, snapshot.now_ns)
     return away_ns if snapshot.window_s else None
 
 

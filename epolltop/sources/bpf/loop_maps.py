@@ -92,30 +92,35 @@ class LoopMaps(TableReader):
             tick: whose maxima are wanted.
         """
         changes = self._loop_map
-        if any(raw not in self._keys for raw in changes.moved):
+        if not (changes.moved or changes.stopped):
+            return
+        counts, times, known = dict(self._counts), dict(self._times), len(self._counts)
+        for raw, value in changes.moved.items():
+            key = self._key(raw)
+            counts[key], times[key] = loop_wire.counted(value), WireTimes(value, tick)
+        for raw in changes.stopped:
+            times[self._keys[raw]] = WireTimes(changes.raw[raw], loop_wire.NEVER)
+        self._counts, self._times = counts, times
+        if len(counts) > known:
             self._left = None
-        moved = {self._key(raw): value for raw, value in changes.moved.items()}
-        over = {self._keys[raw]: WireTimes(changes.raw[raw], loop_wire.NEVER) for raw in changes.stopped}
-        if moved or over:
-            self._counts = {**self._counts, **{key: loop_wire.counted(value) for key, value in moved.items()}}
-            self._times = {**self._times, **over, **{key: WireTimes(value, tick) for key, value in moved.items()}}
 
     def _take_threads(self) -> None:
         changes = self._thread_map
-        turns, left = {}, []
+        if not changes.moved:
+            return
+        turns = dict(self._turns)
         for tid, value in changes.moved.items():
             loop, before = loop_wire.turn_loop(value), self._loop_of.get(tid)
             if loop != before:
                 self._loop_of[tid], self._left = loop, None
-                left += [before] if before else []
+                if before is not None:
+                    turns.pop(self._keys[before], None)
             turn = turns[self._key(loop)] = loop_wire.turn(value)
             if turn.returned_ns:
                 self._away[tid] = None
             else:
                 self._away.pop(tid, None)
-        self._end_turns(left)
-        if turns:
-            self._turns = {**self._turns, **turns}
+        self._turns = turns
 
     def _key(self, loop: bytes) -> LoopKey:
         """The same object each time, so that it is found by identity."""
@@ -123,11 +128,6 @@ class LoopMaps(TableReader):
         if known is None:
             known = self._keys[loop] = loop_wire.loop_key(loop)
         return known
-
-    def _end_turns(self, loops: Iterable[bytes]) -> None:
-        ended = {self._keys[loop] for loop in loops}
-        if ended:
-            self._turns = {key: turn for key, turn in self._turns.items() if key not in ended}
 
     def _forget_threads(self, alive: Container[ProcessKey]) -> None:
         """Deletes the turns of threads that have ended and did nothing since the last poll.
@@ -145,14 +145,19 @@ class LoopMaps(TableReader):
         for tid in gone:
             self._thread_map.delete(tid)
             self._away.pop(tid, None)
-        self._end_turns([self._loop_of.pop(tid) for tid in gone])
-        self._left = None if gone else self._left
+        if gone:
+            over = {self._keys[self._loop_of.pop(tid)] for tid in gone}
+            self._turns = {key: turn for key, turn in self._turns.items() if key not in over}
+            self._left = None
 
     def _forget_loops(self) -> None:
         """Deletes what did nothing since the last poll, and will not: its thread or its instance is gone."""
         if self._left is None:
             present = set(self._loop_of.values())
             self._left = [raw for raw in self._loop_map.raw if raw not in present]
+            known = present.union(self._loop_map.raw)
+            if len(self._keys) > len(known):
+                self._keys = {raw: key for raw, key in self._keys.items() if raw in known}
         quiet = [raw for raw in self._left if raw not in self._loop_map.moved]
         threads = {(key.tid, key.thread_start_ns) for key in self._turns} if quiet else set()
         left = [raw for raw in quiet if (self._keys[raw].tid, self._keys[raw].thread_start_ns) in threads]
@@ -164,8 +169,6 @@ class LoopMaps(TableReader):
             keys, self._left = {self._keys[raw] for raw in gone}, None
             self._counts = {key: counts for key, counts in self._counts.items() if key not in keys}
             self._times = {key: times for key, times in self._times.items() if key not in keys}
-            known = {*self._loop_map.raw, *self._loop_of.values()}
-            self._keys = {raw: key for raw, key in self._keys.items() if raw in known}
 
     def _released(self, loops: Iterable[bytes]) -> list[bytes]:
         """Those whose instances are released. That begins another generation of instances."""

@@ -28,7 +28,7 @@ class Glow:
             self._forget()
             return
         fresh = {self._key(row): row for row in rows}
-        if self._rows is not None:
+        if self._rows is not None and fresh.keys() != self._rows.keys():
             self._came.update((key, now_ns) for key in fresh.keys() - self._rows.keys())
             self._went.update((key, (now_ns, self._rows[key])) for key in self._rows.keys() - fresh.keys())
         self._rows = fresh
