@@ -84,7 +84,7 @@ BPF_ITER(task)
 
 #ifdef LATE_STACKS
 
-#define LATE_SAMPLES_MAX	1024	/* 700 kB in the kernel */
+#define LATE_SAMPLES_MAX	1024	/* 700 kB in the kernel; threads that find it full are sampled after the next poll */
 
 BPF_TABLE("hash", u32, struct late_sample, late_samples, LATE_SAMPLES_MAX);
 BPF_PERCPU_ARRAY(late_sampling, struct late_sample, 1);	/* too large for the stack */
