@@ -49,15 +49,15 @@ class OtherWaits:
     def _look_at_all(self, processes: Collection[ProcessKey]) -> Iterator[None]:
         for process in processes:
             counted: collections.Counter[str] = collections.Counter()
-            known = None
+            threads = self._procfs.threads(process.pid)
             try:
-                for tid in self._procfs.threads(process.pid):
+                for tid in threads:
                     counted.update(self._procfs.other_wait(process.pid, tid))
                     yield
-                known = ThreadWaits(**counted)
             except PermissionError:
-                pass
-            if known is not None and self._procfs.start_ticks(process.pid) == process.start:
-                self._known[process] = known
+                threads = []
+            # Who lives has a thread.
+            if threads and self._procfs.start_ticks(process.pid) == process.start:
+                self._known[process] = ThreadWaits(**counted)
             else:
                 self._known.pop(process, None)

@@ -81,6 +81,14 @@ def test_nothing_is_known_of_another_process_with_that_pid() -> None:
         assert not OtherWaits(Procfs()).look({other.key: other}, ())
 
 
+def test_whose_threads_are_hidden_waits_we_do_not_know_where(tmp_path: Path) -> None:
+    with waiting(poll=1) as facts:
+        hidden = tmp_path / f"{facts.key.pid}"
+        hidden.mkdir()
+        (hidden / "stat").write_bytes(Path(f"/proc/{facts.key.pid}/stat").read_bytes())
+        assert not OtherWaits(Procfs(str(tmp_path))).look({facts.key: facts}, ())
+
+
 def test_a_look_that_takes_too_long_goes_on_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Allowance, "spend", lambda _: contextlib.nullcontext(Deadline(0)))
     with waiting(poll=2) as facts:
