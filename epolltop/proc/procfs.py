@@ -23,7 +23,7 @@ from epolltop.proc.reading import CLOSED, GONE, status_of
 from epolltop.proc.schedstat import read_ran
 from epolltop.proc.stat import Stat, read_stat
 from epolltop.proc.status import ns_pids
-from epolltop.proc.syscall import PendingWait, read_other_wait, read_wait
+from epolltop.proc.syscall import PendingWait, read_wait, read_waits_in
 from epolltop.proc.task import thread_ids, threads_of
 
 
@@ -147,14 +147,13 @@ class Procfs:
         """
         return read_wait(threads_of(self._root, pid), tid)
 
-    def other_wait(self, pid: int, tid: int) -> tuple[str, ...]:
-        """The member of ThreadWaits that counts a thread of a process; none if it waits in epoll, or not for files.
+    def waits_in(self, pid: int, tid: int) -> str | None:
+        """What a thread of a 64-bit process waits in for files, as `read_waits_in` answers.
 
         Raises:
             PermissionError: it may not be looked into.
         """
-        waits = read_other_wait(threads_of(self._root, pid), tid)
-        return (waits,) if waits else ()
+        return read_waits_in(threads_of(self._root, pid), tid)
 
     def thread(self, pid: int, tid: int) -> Stat | None:
         """What a thread of a process is called, and when it started; None if it is gone or hidden."""

@@ -20,11 +20,12 @@ _CALLS = {
     "aarch64": {22: WaitCall.EPOLL_PWAIT, 441: WaitCall.EPOLL_PWAIT2},
 }.get(os.uname().machine, {})
 """Of 64-bit programs: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
-_OTHERS = {
+EPOLL = "epoll"
+_WAITS_IN = {number: (EPOLL, 2) for number in _CALLS} | {
     "x86_64": {7: ("poll", 1), 271: ("poll", 1), 23: ("select", 0), 270: ("select", 0), 426: ("io_uring", 2)},
     "aarch64": {73: ("poll", 1), 72: ("select", 0), 426: ("io_uring", 2)},
 }.get(os.uname().machine, {})
-"""Other waits for files: what they wait in, and which argument says for how many files or completions. With none they
+"""Waits for files: what they wait in, and which argument says for how many files, completions or events. With none they
 only sleep."""
 _TIMESPEC = struct.Struct("=qq")
 _NS_PER_S = 1_000_000_000
@@ -66,8 +67,8 @@ def read_wait(root: str, thread: int) -> PendingWait | None:
     return PendingWait(call, _signed(fd), events, _signed(maxevents), timeout_ns)
 
 
-def read_other_wait(root: str, thread: int) -> str | None:
-    """What a thread waits in for files, if not in epoll: a member of ThreadWaits; None if it does not, or is gone.
+def read_waits_in(root: str, thread: int) -> str | None:
+    """What a thread waits in for files: EPOLL or a member of ThreadWaits; None if it does not, or is gone.
 
     Args:
         root: of the /proc tree, or a directory of threads in it.
@@ -77,7 +78,7 @@ def read_other_wait(root: str, thread: int) -> str | None:
         PermissionError: it may not be looked into.
     """
     words = _words(root, thread)
-    what, argument = _OTHERS.get(int(words[0]), (None, 0)) if words else (None, 0)
+    what, argument = _WAITS_IN.get(int(words[0]), (None, 0)) if words else (None, 0)
     return what if what and int(words[1 + argument], 16) else None
 
 

@@ -13,6 +13,7 @@ from epolltop.model.process import Process, ProcessKey
 from epolltop.model.thread_waits import ThreadWaits
 from epolltop.own_process.pace import Allowance
 from epolltop.proc.procfs import Procfs
+from epolltop.proc.syscall import EPOLL
 
 SHARE, MOST_S = 0.01, 0.05
 """Of all time, and at once: some 5,000 threads. A look that takes longer goes on with the next poll."""
@@ -48,16 +49,18 @@ class OtherWaits:
 
     def _look_at_all(self, processes: Collection[ProcessKey]) -> Iterator[None]:
         for process in processes:
-            counted: collections.Counter[str] = collections.Counter()
+            counted: collections.Counter[str | None] = collections.Counter()
             threads = self._procfs.threads(process.pid)
             try:
                 for tid in threads:
-                    counted.update(self._procfs.other_wait(process.pid, tid))
+                    counted[self._procfs.waits_in(process.pid, tid)] += 1
                     yield
+                    if EPOLL in counted:  # a loop that is not known yet
+                        break
             except PermissionError:
                 threads = []
             # Who lives has a thread.
-            if threads and self._procfs.start_ticks(process.pid) == process.start:
-                self._known[process] = ThreadWaits(**counted)
+            if threads and EPOLL not in counted and self._procfs.start_ticks(process.pid) == process.start:
+                self._known[process] = ThreadWaits(*(counted[call] for call in ThreadWaits._fields))
             else:
                 self._known.pop(process, None)

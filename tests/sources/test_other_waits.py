@@ -18,7 +18,7 @@ from epolltop.proc.procfs import Procfs
 from epolltop.sources.other_waits import OtherWaits
 from tests.waiting import eventually
 
-PROGRAM = Path(__file__).parents[1] / "workloads" / "waiting_elsewhere.py"
+PROGRAM = Path(__file__).parents[1] / "workloads" / "waiting_in.py"
 
 
 @contextlib.contextmanager
@@ -79,6 +79,14 @@ def test_nothing_is_known_of_another_process_with_that_pid() -> None:
     with waiting(poll=1) as facts:
         other = facts._replace(key=facts.key._replace(start=facts.key.start + 1))
         assert not OtherWaits(Procfs()).look({other.key: other}, ())
+
+
+def test_a_loop_that_is_not_known_yet_is_no_wait_elsewhere() -> None:
+    with waiting(poll=1) as facts:
+        assert found(facts, ThreadWaits(poll=1))
+    with waiting(poll=1, epoll=1) as facts:
+        waits = OtherWaits(Procfs())
+        eventually(lambda: facts.key not in waits.look({facts.key: facts}, ()))
 
 
 def test_whose_threads_are_hidden_waits_we_do_not_know_where(tmp_path: Path) -> None:

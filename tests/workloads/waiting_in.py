@@ -1,4 +1,4 @@
-"""Threads that wait, but not in epoll: an argument such as poll=3 for each call. Ends when stdin does.
+"""Threads that wait in some call or other: an argument such as poll=3 for each call. Ends when stdin does.
 
 A line on stdout: whether there is io_uring.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import struct
 import sys
 import threading
@@ -36,6 +37,7 @@ _CALLS: dict[str, Callable[[], object]] = {
     "select": lambda: _libc.select(_reading + 1, _set(), None, None, None),
     "pselect": lambda: _libc.pselect(_reading + 1, _set(), None, None, None, None),
     "io_uring": lambda: _libc.syscall(_IO_URING_ENTER, _ring.get("done", -1), 0, 1, _GETEVENTS, None, 0),
+    "epoll": lambda: select.epoll().poll(),
     "sleep_in_poll": lambda: _libc.poll(None, 0, -1),
     "sleep_in_select": lambda: _libc.select(0, None, None, None, None),
 }
