@@ -32,7 +32,7 @@ from tests.workloads.kinds import open_kind
 Reply = dict[str, Any]
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 15, 22, 38
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 15, 22, 38
 _EPOLL_CREATE1, _SYS_EXIT = {"x86_64": (291, 60), "aarch64": (20, 93)}[platform.machine()]
 _WAITS = {
     "x86_64": {"epoll_wait": 232, "epoll_pwait": 281, "epoll_pwait2": 441},
@@ -171,6 +171,7 @@ def share_table() -> Reply:
     reading, writing = os.pipe()
     pid = _clone3(flags=_CLONE_FILES)
     if not pid:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # it keeps the pipe open itself
         os.read(reading, 1)
         os._exit(0)
     return {"pid": pid, "end": writing}
