@@ -33,6 +33,7 @@ class SamplingControl:
         self._program, self._price, self._budget = program, price, budget
         self._stage = Stage()
         self._then = (now_ns, 0, 0, cpu_ns)
+        self._over: dict[str, float] = {}  # what it cost before the last step down, and the budget then, in percent
         self.limits: tuple[Limit, ...] = ()
         """Present ones."""
 
@@ -55,11 +56,12 @@ class SamplingControl:
         load = Load(max(0, waited - left_out) / lasted, left_out / lasted, used / 1e9 / lasted)
         budget = budget_of(self._budget, os.getloadavg()[0], os.cpu_count() or 1)
         before, self._stage = self._stage, moved(self._stage, load, self._price, budget)
+        if self._stage.step > before.step:
+            share = load.own + load.probe(self._price)
+            self._over = {"cost_percent": round(share * 100, 1), "budget_percent": budget * 100}
         if self._stage.step != before.step:
-            self._take(self._stage.step, load.own + load.probe(self._price), budget)
+            self._take(STEPS[self._stage.step])
 
-    def _take(self, step: int, share: float, budget: float) -> None:
-        per_s = STEPS[step]
+    def _take(self, per_s: int) -> None:
         self._program.set_element("sampling", NUMBER.pack(_SECOND_NS // per_s if per_s else 0))
-        evidence = {"measured_per_s": per_s, "cost_percent": round(share * 100, 1), "budget_percent": budget * 100}
-        self.limits = (Limit.of(limits.STEPPED_DOWN, **evidence),) if per_s else ()
+        self.limits = (Limit.of(limits.STEPPED_DOWN, measured_per_s=per_s, **self._over),) if per_s else ()
