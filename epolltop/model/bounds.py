@@ -40,7 +40,7 @@ WATCHES_MAX = 10_000
 TARGET_CHARS_MAX, INTEREST_CHARS_MAX = 1 << 14, 1 << 20
 """Of the name of a target, once it is safe: a path has 4,096 bytes. Of all names in one interest list."""
 INTEREST_KEPT_MAX = 100_000
-"""Watches of all instances together that are kept, 60 MB; a list that was read longest ago is let go of first."""
+"""Watches of all instances together that are kept, 80 MB; a list that was read longest ago is let go of first."""
 DETAILS_MAX = 16
 """Facts about one target; six in practice."""
 LATE_LOOKS_MAX = 1000

@@ -10,7 +10,7 @@ from epolltop.model.watch import InterestList
 from epolltop.text.numbers import grouped, plural
 
 ROWS_MAX = 200_000
-"""Watches that the view of all has a row for: 30 MB. An instance that 1,000 processes share is 1,000 times there."""
+"""Watches that the view of all has a row for: 20 MB. An instance that 1,000 processes share is 1,000 times there."""
 
 
 class WatchesRead(NamedTuple):
