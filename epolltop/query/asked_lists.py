@@ -11,6 +11,7 @@ from epolltop.model.instance import Instance
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, lookup
 from epolltop.query.grammar import tree_of
+from epolltop.query.mistake import FilterError
 from epolltop.query.view import WATCHES, Subject, held_instances
 from epolltop.query.watches_read import watches_read
 
@@ -54,13 +55,19 @@ def lists_asked(held: Iterable[Instance]) -> tuple[Instance, ...]:
 
 
 def _compared(subject: Subject[Any], filter_text: str) -> Iterator[Field[Any]]:
-    """The fields that a filter compares, also with each other."""
+    """The fields that a filter compares, also with each other; a text that is no filter compares none."""
     if not filter_text.strip():
         return
     names = {name: field for field in subject.fields for name in field.names}
-    for comparison in tree_of(filter_text).find_data("comparison"):
+    try:
+        tree = tree_of(filter_text)
+    except FilterError:
+        return
+    for comparison in tree.find_data("comparison"):
         name, _, operand = map(str, comparison.children)
-        field = names[name.lower()]
+        field = names.get(name.lower())
+        if field is None:
+            continue
         yield field
         if field.unit != "text" and operand.lower() in names:
             yield names[operand.lower()]

@@ -49,7 +49,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         *(Key(f"navigate.view('{view.id}')", (str(number),), str(number), view.title, view.help)
             for number, view in enumerate(SUBJECTS.values(), start=1)),
         Key("navigate.open_row", ("enter",), "Enter", "Open",
-            "Open a process, instance, event or loop: what it holds or watches; last the detail alone.", footer=True),
+            "Open a process, instance, event or loop; last its detail alone.", footer=True),
         Key("navigate.back", ("escape",), "Esc", "Back",
             "Close what is open, or clear the filter, or go back. Never quits.", footer=True),
         Key("navigate.up", ("backspace",), "Backspace", "Up", "Go back one level."),

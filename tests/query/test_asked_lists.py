@@ -25,6 +25,8 @@ from tests.support.examples import HOSTILE, OLD, SHARED, SIZED, watching
         (INSTANCES, "name:stale", "", False),
         (INSTANCES, "watch:tcp", "", True),
         (INSTANCES, "watch", "", False),
+        (INSTANCES, "& stale>0", "", False),
+        (INSTANCES, "nope>0", "", False),
     ],
 )
 def test_which_views_need_them(subject: Subject[Any], filter_text: str, sort: str, needed: bool) -> None:
