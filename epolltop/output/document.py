@@ -82,6 +82,8 @@ def _is_everything(contents: Contents, report: Report[Any]) -> bool:
     """Whether no rows were chosen: only then the file also has events of processes that have ended and have no row."""
     if report.view.subject.id == LOOPS.id:
         listed, there = len(report.rows), len(report.snapshot.loops)
+    elif report.view.subject.id == WATCHES.id:
+        listed, there = len(report.rows), len(WATCHES.rows(report.snapshot))
     else:
         listed = sum(len(row.instances) for row in contents.processes) + len(contents.in_flight)
         there = sum(len(row.instances) for row in report.snapshot.processes) + report.snapshot.in_flight
