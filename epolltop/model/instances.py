@@ -285,6 +285,7 @@ class Instances:
         self.live.drop(instance)
         self._uncertain.discard(instance.file)
         self._untold.discard(instance.file)
+        self._lists_kept.forget(instance.file)
 
 
 def _traced(

@@ -31,3 +31,7 @@ class ListsKept:
             oldest = next(iter(self._watches))
             self._total -= self._watches.pop(oldest)
             yield oldest
+
+    def forget(self, file: int) -> None:
+        """The instance is gone, and its list with it."""
+        self._total -= self._watches.pop(file, 0)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from epolltop.model.bounds import INTEREST_KEPT_MAX
+from epolltop.model.bounds import INTEREST_KEPT_MAX, WATCHES_MAX
 from epolltop.model.instance import Instance
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, lookup
@@ -17,6 +17,8 @@ from epolltop.query.watches_read import watches_read
 
 ASKED_MAX = 10_000
 """Lists that are asked for at a time: 10 ms of each refresh. Those that were not read yet come first."""
+FULL_FROM = INTEREST_KEPT_MAX - WATCHES_MAX
+"""Watches. With as many, one further list may be so long that another one loses its place, and is missing in turn."""
 
 
 def needs_lists(subject: Subject[Any], filter_text: str, sort: str) -> bool:
@@ -49,7 +51,7 @@ def lists_asked(held: Iterable[Instance]) -> tuple[Instance, ...]:
     """Of these instances, those whose lists are to be read, each once: no further ones than there is room for."""
     each_once = {(each.file, each.since_ns): each for each in held}.values()
     again = [each for each in each_once if each.interest is not None]
-    is_full = sum(len(each.interest.watches) for each in again if each.interest) >= INTEREST_KEPT_MAX
+    is_full = sum(len(each.interest.watches) for each in again if each.interest) >= FULL_FROM
     first = () if is_full else (each for each in each_once if each.interest is None)
     return tuple(itertools.islice(itertools.chain(first, again), ASKED_MAX))
 

@@ -10,6 +10,7 @@ from epolltop.model import lists_kept
 from epolltop.model.lists_kept import ListsKept
 from epolltop.model.watch import InterestList, Target, TargetKind, Watch
 from tests.support.fake_source import Task, batch_of
+from tests.support.records import release
 from tests.support.watched import Watched
 
 LIST = InterestList(tuple(Watch(fd, 1, fd, Target(TargetKind.FILE, "/x"), False, False) for fd in range(3)))
@@ -21,6 +22,18 @@ def test_the_one_read_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) ->
     assert [*kept.keep(1, 4), *kept.keep(2, 4), *kept.keep(1, 5)] == []
     assert list(kept.keep(3, 3)) == [2]
     assert list(kept.keep(4, 100)) == [1, 3], "one is always kept"
+
+
+def test_the_watches_of_an_instance_that_is_gone_take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists_kept, "INTEREST_KEPT_MAX", 7)
+    world, task, another = Watched(), Task(7, open=2), Task(8)
+    first, second = task.files
+    world.apply(replace(batch_of(task), interest={first: LIST, second: LIST}))
+    world.apply(replace(batch_of(Task(7)), events=(release(second, 2_000_000_000),)))
+    (third,) = another.files
+    world.apply(replace(batch_of(Task(7), another), interest={third: LIST}))
+    kept = {each.file for process in world.look().processes for each in process.instances if each.interest}
+    assert kept == {first, third}
 
 
 def test_watches_that_are_as_before_are_not_there_twice() -> None:

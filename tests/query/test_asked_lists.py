@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from epolltop.model.bounds import INTEREST_KEPT_MAX, WATCHES_MAX
+from epolltop.model.watch import InterestList, Target, TargetKind, Watch
 from epolltop.query import asked_lists
 from epolltop.query.asked_lists import lists_asked, lists_missing, needs_lists
 from epolltop.query.view import INSTANCES, PROCESSES, WATCHES, Subject, held_instances
 from tests.support.examples import HOSTILE, OLD, SHARED, SIZED, watching
+from tests.support.fake_source import Task, batch_of
+from tests.support.watched import Watched
 
 
 @pytest.mark.parametrize(
@@ -42,10 +47,24 @@ def test_those_that_were_not_read_come_first(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_more_are_read_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked_lists, "INTEREST_KEPT_MAX", 5)
+    monkeypatch.setattr(asked_lists, "FULL_FROM", 5)
     assert [each.file for each in lists_asked(held_instances(watching()))] == [SHARED.file], (
         "what is known stays current"
     )
+
+
+@pytest.mark.parametrize("length", [WATCHES_MAX, 3_000, 7])
+def test_lists_that_are_more_than_fit_do_not_take_each_others_place_for_ever(length: int) -> None:
+    task, world = Task(7, open=2 * INTEREST_KEPT_MAX // length), Watched()
+    watch = Watch(3, 1, 3, Target(TargetKind.FILE, "/x"), False, False)
+    read: dict[int, InterestList] = {}
+    for _ in range(4):
+        world.apply(replace(batch_of(task), interest=read))
+        held = held_instances(world.look())
+        asked = lists_asked(held)
+        read = {each.file: InterestList((watch,) * length) for each in asked}
+    assert asked
+    assert all(each.interest for each in asked), "what is known stays current"
 
 
 def test_only_where_lists_matter_their_lack_is_told() -> None:
