@@ -64,9 +64,26 @@ class Deadline:
         if self.is_over:
             raise TimeoutError
 
+    def require_for(self, seconds: float) -> None:
+        """Returns if as much time is left: work that would not end in time is better not begun.
+
+        Raises:
+            TimeoutError: less time is left.
+        """
+        if self._left_s < seconds:
+            raise TimeoutError
+
+    def half(self) -> Deadline:
+        """For one of several who need time: half of what is left."""
+        return Deadline(self._left_s / 2)
+
+    @property
+    def _left_s(self) -> float:
+        return self._at - time.monotonic()
+
 
 class Allowance:
-    """Time for work that may stop half way: a share of all time. Unused time is saved, up to a limit.
+    """Time for work that may stop half way or wait: a share of all time. Unused time is saved, up to a limit.
 
     Overdrawn time is paid back, so the share holds however often the work is asked for.
     """

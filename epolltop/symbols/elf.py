@@ -22,6 +22,8 @@ from epolltop.own_process.pace import Deadline
 
 SYMBOLS_MAX = 1_400_000
 """Symbols that are read from a table: 33 MB, 0.3 s. The rest of a larger table is ignored."""
+S_PER_BYTE = 10e-9
+"""Of a table of symbols. It is not begun with less time: in each poll it would use that up, and name nothing."""
 NAME_BYTES_MAX = 256
 SECTION_NAMES_BYTES_MAX = 1 << 14
 """The names of all sections of a file; of a program they have some 500 bytes."""
@@ -220,6 +222,7 @@ def _covering(
     best: dict[int, tuple[int, bool, int]] = {}
     if not addresses:
         return {}
+    deadline.require_for(table.size * S_PER_BYTE)
     last, covers = addresses[-1], 0
     for position in range(table.position, table.position + table.size, _CHUNK):
         deadline.require()

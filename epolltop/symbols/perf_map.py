@@ -18,7 +18,10 @@ from epolltop.own_process.pace import Deadline
 from epolltop.symbols.elf import NAME_BYTES_MAX, SymbolOffset
 
 PERF_MAP_BYTES_MAX = 16 << 20
-"""Some 200,000 functions, 0.2 to 0.4 s. Longer ones would take longer than there is for names, again and again."""
+"""Some 200,000 functions. Longer ones would take longer than a program gets in one poll, again and again."""
+S_PER_BYTE = 20e-9
+"""At most, if lines are as long as runtimes write them: 7 to 16 ns were measured. Programs write on, so that a map is
+read anew in each poll: one that is begun without enough time would use up all of it, and name nothing."""
 LINE_BYTES_MAX = 4096
 """Of a line that goes on in the next part of the file; the rest of a longer one is ignored."""
 _PART_BYTES = 1 << 18
@@ -33,13 +36,14 @@ def made_places(file: int, positions: Collection[int], deadline: Deadline) -> di
         deadline: checked in each loop whose length the file decides.
 
     Raises:
-        TimeoutError: time is over; a map that was read in part does not determine any function.
+        TimeoutError: there is too little time; a map that was read in part does not determine any function.
         OSError: it cannot be read.
     """
     calls = sorted({position - 1 for position in positions})
     size = os.fstat(file).st_size
     if not calls or size > PERF_MAP_BYTES_MAX:
         return {}
+    deadline.require_for(size * S_PER_BYTE)
     found: dict[int, SymbolOffset] = {}
     for line in _whole_lines(file, size, deadline):
         begin, _, rest = line.partition(b" ")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from epolltop.own_process import pace
 from epolltop.own_process.pace import Allowance, Deadline, Pace
 from tests.waiting import eventually
 
@@ -87,3 +91,32 @@ def test_no_more_of_an_allowance_is_saved_than_its_limit() -> None:
     time.sleep(0.01)
     with allowance.spend() as deadline:
         eventually(lambda: deadline.is_over, within_s=1.0)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        """As in the module time."""
+        return self.now_s
+
+
+@given(st.floats(0.01, 0.39), st.floats(0.2, 3))
+def test_work_that_needs_much_is_done_and_leaves_time_to_other_work(takes_s: float, poll_s: float) -> None:
+    clock, done = Clock(), 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "time", clock)
+        allowance = Allowance(0.1, most_s=0.8)
+        for _ in range(int(30 / poll_s)):
+            clock.now_s += poll_s
+            with allowance.spend() as deadline:
+                with contextlib.suppress(TimeoutError):
+                    deadline.half().require_for(takes_s)
+                    clock.now_s += takes_s
+                    done += 1
+                deadline.half().require_for(0.004)
+    assert done > 1
+    assert done * takes_s < 0.1 * clock.now_s + 0.8

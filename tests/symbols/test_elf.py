@@ -147,7 +147,7 @@ class _Asked(Deadline):
     """Over when it has been asked so often."""
 
     def __init__(self, times: int) -> None:
-        super().__init__(0)
+        super().__init__(60)
         self._left = times
 
     @property

@@ -106,8 +106,17 @@ def test_a_map_that_is_too_long_names_nothing() -> None:
     assert told(line, 0x11, size=PERF_MAP_BYTES_MAX + 1) == {}
 
 
+def test_a_map_that_would_not_end_in_time_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b"10 20 name\n"
+    monkeypatch.setattr(perf_map, "S_PER_BYTE", 100 / len(line))
+    assert told(line, 0x11, deadline_s=150)
+    with pytest.raises(TimeoutError):
+        told(line * 2, 0x11, deadline_s=150)
+
+
 @pytest.mark.parametrize("line", [b"\n", b"0 ffffffffffffffff x\n"])
-def test_time_ends_it_whatever_the_map_has(line: bytes) -> None:
+def test_time_ends_it_whatever_the_map_has(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perf_map, "S_PER_BYTE", 0)
     positions = range(1, 60_000)
     began = time.monotonic()
     with pytest.raises(TimeoutError):

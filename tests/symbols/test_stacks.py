@@ -25,7 +25,7 @@ from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event, Kind
 from epolltop.proc import maps as code
 from epolltop.sources.bpf import code_names, stack_names
-from epolltop.symbols import stack_pool
+from epolltop.symbols import elf, stack_pool
 from epolltop.symbols.stack_pool import POOL_BYTES_MAX
 from tests.support.records import event_of
 from tests.waiting import eventually
@@ -269,6 +269,28 @@ def test_who_brings_few_stacks_is_served_first(monkeypatch: pytest.MonkeyPatch) 
     few = [(creation(pid=1, start=1), stack(WRAPPER + LEAD))]
     stack_names.Stacks().named(*map(list, zip(*many, *few, strict=True)))
     assert asked == [1, ours_pid]
+
+
+@needs_own_stack
+@pytest.mark.parametrize(("seconds", "is_named"), [(20, True), (40, False)])
+def test_a_program_gets_half_of_the_time_that_is_left(
+    seconds: int, is_named: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content, symbol_bytes = forged.program(100, [(0, 100)]), 24
+    with mapped(content, tmp_path / "mapped") as (_, start):
+        monkeypatch.setattr(elf, "S_PER_BYTE", seconds / symbol_bytes)  # of 60 in all
+        (frame,) = named(stack(start + forged.code_at(content, 100) + 5))
+    assert (frame == "evil+0x5 (mapped)") is is_named
+
+
+@needs_own_stack
+def test_what_is_known_is_named_without_time_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stack_names.Stacks()
+    known.named([creation()], [stack(WRAPPER + LEAD)])
+    monkeypatch.setattr(elf, "S_PER_BYTE", 1.0)
+    (told,) = known.named([creation()], [stack(WRAPPER + LEAD, OUTER + 9)])
+    assert functions(told[:1]) == ["epoll_create1+0x7"]
+    assert told[1].startswith("[libc")
 
 
 _GREEDY = """

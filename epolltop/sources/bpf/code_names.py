@@ -103,8 +103,9 @@ class CodeNames:
             run: whose code it is.
             addresses: in its memory.
             mount_lists: of this poll.
-            deadline: for reading.
+            deadline: for reading; half of what is left is for this program, the rest for those after it.
         """
+        deadline = deadline.half()
         try:
             deadline.require()
             there = code_of(run, sorted(addresses), mount_lists, deadline)
@@ -165,7 +166,10 @@ class CodeNames:
             unknown = set(positions) - known.keys()
             build_id = elf.build_id(file).hex() if table else ""
             find = _places if table else made_places
-            found = find(file, unknown, deadline) if unknown else {}
+            try:
+                found = find(file, unknown, deadline) if unknown else {}
+            except TimeoutError:
+                return version, build_id, known
         except OSError:
             return None, "", {}
         finally:

@@ -22,8 +22,8 @@ from epolltop.text.safe import clipped, safe
 
 SHARE = 0.1
 """Of time, for names; what is not found by then shows as addresses."""
-POLL_S_MAX = 0.4
-"""For the names of one poll: the longest table of a file that is read takes 0.3 s."""
+POLL_S_MAX = 0.8
+"""For the names of one poll. A program gets half of it, and the longest table of a file that is read takes 0.3 s."""
 STACKS_PER_POLL = 1000
 """Different stacks; further ones are left out. A program has about ten, unless it forges its frame pointers."""
 
