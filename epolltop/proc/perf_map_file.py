@@ -2,13 +2,15 @@
 
 /tmp is a directory for everybody, and whoever looks up a name there may find a stranger's link, FIFO or lie. So the map
 counts only if it is a plain file of the process' own user or of root, with this one name, in which nobody else may
-write. It is looked for where the process sees it: below its own root, and with its own number there.
+write, not even its group. It is looked for where the process sees it: below its own root, and with its own number
+there.
 
 Format: tools/perf/Documentation/jit-interface.txt of the kernel.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from epolltop.proc.mountinfo import Mounts
 from epolltop.proc.status import maker, ns_pids
 
 _ROOT_USER = 0
+_WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def open_perf_map(pid: int, mounts: Mounts, deadline: Deadline, still_theirs: Callable[[], bool]) -> int:
@@ -40,7 +43,7 @@ def open_perf_map(pid: int, mounts: Mounts, deadline: Deadline, still_theirs: Ca
             raise FileNotFoundError("perf map")
         with entry(directory, b"perf-%d.map" % numbers[-1]) as file:
             about = os.fstat(file)
-            plain = stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and not about.st_mode & stat.S_IWOTH
+            plain = stat.S_ISREG(about.st_mode) and about.st_nlink == 1 and not about.st_mode & _WRITTEN_BY_OTHERS
             if not plain or about.st_uid not in (user, _ROOT_USER):
-                raise PermissionError("perf map")
+                raise PermissionError(errno.EACCES, "perf map")
             return opened_anew(file, os.O_RDONLY | os.O_NONBLOCK)

@@ -239,6 +239,7 @@ def test_stripped_only_files_and_positions_are_known(taking: Observing, tmp_path
 def _map_of(pid: int, content: bytes, directory: str = "/tmp") -> Iterator[None]:
     path = Path(directory) / f"perf-{pid}.map"
     path.write_bytes(content)
+    path.chmod(0o644)
     try:
         yield
     finally:
@@ -274,7 +275,7 @@ def test_code_that_no_perf_map_names_shows_its_address(taking: Observing, caller
 def test_a_perf_map_is_looked_for_where_the_process_sees_it(taking: Observing, callers: Path) -> None:
     script = (
         f"mount -t tmpfs none /mnt && cp {callers} /mnt/callers && mount --move /mnt /tmp &&"
-        f" echo {MADE_AT:x} 40 inside > /tmp/perf-1.map && exec /tmp/callers made 0 1 stay"
+        f" umask 022 && echo {MADE_AT:x} 40 inside > /tmp/perf-1.map && exec /tmp/callers made 0 1 stay"
     )
     with _running("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script) as outer:
         pid = int(Path(f"/proc/{outer}/task/{outer}/children").read_text(encoding="ascii"))

@@ -27,7 +27,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other 
 def _place(tmp_path: Path) -> Iterator[Path]:
     """Where our map is looked for."""
     OURS.unlink(missing_ok=True)
+    before = os.umask(0o022)
     yield OURS
+    os.umask(before)
     OURS.rmdir() if OURS.is_dir() and not OURS.is_symlink() else OURS.unlink(missing_ok=True)
 
 
@@ -69,7 +71,12 @@ def _second_name(place: Path, elsewhere: Path) -> None:
 
 def _for_all_to_write(place: Path, elsewhere: Path) -> None:
     place.write_bytes(MAP)
-    place.chmod(0o666)
+    place.chmod(0o646)
+
+
+def _for_its_group_to_write(place: Path, elsewhere: Path) -> None:
+    place.write_bytes(MAP)
+    place.chmod(0o664)
 
 
 def _of_a_stranger(place: Path, elsewhere: Path) -> None:
@@ -89,7 +96,7 @@ def _device(place: Path, elsewhere: Path) -> None:
     os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 5))  # /dev/zero
 
 
-@pytest.mark.parametrize("make", [_link, _second_name, _for_all_to_write, _fifo, _directory])
+@pytest.mark.parametrize("make", [_link, _second_name, _for_all_to_write, _for_its_group_to_write, _fifo, _directory])
 def test_what_may_be_a_trap_is_not_read(make: Callable[[Path, Path], None], place: Path, tmp_path: Path) -> None:
     (tmp_path / "map").write_bytes(MAP)
     try:
