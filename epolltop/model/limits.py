@@ -87,6 +87,7 @@ LATE_STACKS_LEFT_OUT = "late_stacks_left_out"  # stacks
 NO_STACKS = "no_stacks"  # as ONLY_PROC
 STACKS_NEED_BPF = "stacks_need_bpf"
 STACKS_UNNAMED = "stacks_unnamed"
+PERF_MAPS_UNREAD = "perf_maps_unread"  # programs
 NO_KCMP = "no_kcmp"
 FOREIGN_PROC = "foreign_proc"
 UNCOMPARED = "uncompared"  # processes

@@ -196,6 +196,13 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "no names in stacks: the kernel shows mapped files only with CAP_CHECKPOINT_RESTORE",
         "run it as root, with CAP_CHECKPOINT_RESTORE",
     ),
+    limits.PERF_MAPS_UNREAD: CatalogueEntry(
+        "info",
+        lambda limit: (
+            f"code that {plural(limit.number('programs'), 'program')} made has no names: a perf map is too long, "
+            "was not read in time, or others may write in it"
+        ),
+    ),
     limits.NO_KCMP: CatalogueEntry("warn", _NO_KCMP, "a kernel with CONFIG_KCMP=y, and no filter that refuses kcmp(2)"),
     limits.FOREIGN_PROC: CatalogueEntry(
         "warn",

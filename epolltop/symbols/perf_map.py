@@ -11,6 +11,7 @@ Format: tools/perf/Documentation/jit-interface.txt of the kernel.
 from __future__ import annotations
 
 import bisect
+import errno
 import os
 from collections.abc import Collection, Iterator
 
@@ -37,12 +38,14 @@ def made_places(file: int, positions: Collection[int], deadline: Deadline) -> di
 
     Raises:
         TimeoutError: there is too little time; a map that was read in part does not determine any function.
-        OSError: it cannot be read.
+        OSError: it is too long, or cannot be read.
     """
     calls = sorted({position - 1 for position in positions})
     size = os.fstat(file).st_size
-    if not calls or size > PERF_MAP_BYTES_MAX:
+    if not calls:
         return {}
+    if size > PERF_MAP_BYTES_MAX:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     deadline.require_for(size * S_PER_BYTE)
     found: dict[int, SymbolOffset] = {}
     for line in _whole_lines(file, size, deadline):

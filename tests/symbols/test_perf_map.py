@@ -103,7 +103,8 @@ def test_a_long_line_is_cut_and_the_next_one_is_read() -> None:
 def test_a_map_that_is_too_long_names_nothing() -> None:
     line = b"10 20 name\n"
     assert told(line, 0x11, size=PERF_MAP_BYTES_MAX)
-    assert told(line, 0x11, size=PERF_MAP_BYTES_MAX + 1) == {}
+    with pytest.raises(OSError, match="too large"):
+        told(line, 0x11, size=PERF_MAP_BYTES_MAX + 1)
 
 
 def test_a_map_that_would_not_end_in_time_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:

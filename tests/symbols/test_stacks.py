@@ -25,8 +25,9 @@ from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event, Kind
 from epolltop.proc import maps as code
 from epolltop.sources.bpf import code_names, stack_names
-from epolltop.symbols import elf, stack_pool
+from epolltop.symbols import elf, perf_map, stack_pool
 from epolltop.symbols.stack_pool import POOL_BYTES_MAX
+from tests.support.kernel_version import needs_cached_paths
 from tests.support.records import event_of
 from tests.waiting import eventually
 
@@ -291,6 +292,32 @@ def test_what_is_known_is_named_without_time_for_more(monkeypatch: pytest.Monkey
     (told,) = known.named([creation()], [stack(WRAPPER + LEAD, OUTER + 9)])
     assert functions(told[:1]) == ["epoll_create1+0x7"]
     assert told[1].startswith("[libc")
+
+
+@needs_own_stack
+@needs_cached_paths
+def test_perf_maps_that_are_not_read_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, file = stack_names.Stacks(), Path(f"/tmp/perf-{os.getpid()}.map")
+    access = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    with mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=access) as made:
+        at = ctypes.addressof(ctypes.c_char.from_buffer(made))
+
+        def look() -> tuple[tuple[str, ...], int]:
+            (told,) = known.named([creation()], [stack(at + 1)])
+            return told, known.unread_maps
+
+        assert look() == ((f"[{at + 1:#x}]",), 0), "there is none"
+        try:
+            file.write_text(f"{at:x} 10 made\n", encoding="ascii")
+            file.chmod(0o666)
+            assert look()[1] == 1, "others may write in it"
+            file.chmod(0o600)
+            with monkeypatch.context() as patch:
+                patch.setattr(perf_map, "PERF_MAP_BYTES_MAX", 1)
+                assert look()[1] == 1, "it is too long"
+            assert look() == (("made+0x1 (perf map)",), 0)
+        finally:
+            file.unlink(missing_ok=True)
 
 
 _GREEDY = """

@@ -276,6 +276,8 @@ class BpfSource:
         unseen += self._no_stacks
         if not all(stacks.may_read for stacks in (self._stacks, self._late_stacks) if stacks):
             unseen.append(Limit(limits.STACKS_UNNAMED))
+        if self._stacks and self._stacks.unread_maps:
+            unseen.append(Limit.of(limits.PERF_MAPS_UNREAD, programs=self._stacks.unread_maps))
         return Source(
             kind="bpf",
             host=own_host(),

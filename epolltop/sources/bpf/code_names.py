@@ -91,6 +91,12 @@ class CodeNames:
         """False: the kernel lets us read no program, so that no frame has a name."""
         self._places: OrderedDict[tuple[_File, int], elf.SymbolOffset | None] = OrderedDict()
         self._runs: OrderedDict[Run, tuple[_Region, ...]] = OrderedDict()
+        self._unread_maps: OrderedDict[Run, None] = OrderedDict()
+
+    @property
+    def unread_maps(self) -> int:
+        """Programs so far that have a perf map of which nothing was read the last time, up to RUNS_MAX."""
+        return len(self._unread_maps)
 
     def frames(
         self, run: Run, addresses: Collection[int], mount_lists: MountLists, deadline: Deadline
@@ -121,7 +127,7 @@ class CodeNames:
         for table, inside in by_table.items():
             here = {address: _region(mapped[address]) for address in inside}
             positions = [region.position_of(address) for address, region in here.items()]
-            version, build_id, places = self._look_up(there, table, positions, deadline)
+            version, build_id, places = self._look_up(run, there, table, positions, deadline)
             for address, region in here.items():
                 frames[address] = _frame(address, region, places.get(region.position_of(address)))
                 regions[region.start] = region._replace(table=version, build_id=build_id)
@@ -149,7 +155,7 @@ class CodeNames:
         return frames
 
     def _look_up(
-        self, there: Code, table: CodeMapping | None, positions: Collection[int], deadline: Deadline
+        self, run: Run, there: Code, table: CodeMapping | None, positions: Collection[int], deadline: Deadline
     ) -> tuple[_File | None, str, Mapping[int, elf.SymbolOffset | None]]:
         """A mapped file or the perf map, and the names in it; nothing if it is out of reach, or time is over."""
         if deadline.is_over:
@@ -158,6 +164,8 @@ class CodeNames:
             file = there.open(table, deadline) if table else there.open_perf_map(deadline)
         except OSError as error:
             self.may_read &= error.errno != errno.EPERM
+            if table is None and error.errno == errno.EACCES:
+                _remember(self._unread_maps, run, None, RUNS_MAX)
             return None, "", {}
         try:
             about = os.fstat(file)
@@ -168,12 +176,16 @@ class CodeNames:
             find = _places if table else made_places
             try:
                 found = find(file, unknown, deadline) if unknown else {}
-            except TimeoutError:
-                return version, build_id, known
+            except OSError:
+                if table is None:
+                    _remember(self._unread_maps, run, None, RUNS_MAX)
+                return version if known else None, build_id, known
         except OSError:
             return None, "", {}
         finally:
             os.close(file)
+        if table is None:
+            self._unread_maps.pop(run, None)
         places = known | {at: found.get(at) for at in unknown}
         for at, place in places.items():
             _remember(self._places, (version, at), place, PLACES_MAX)

@@ -43,6 +43,11 @@ class Stacks:
         """False: the kernel lets us read no program, so that no frame has a name."""
         return self._names.may_read
 
+    @property
+    def unread_maps(self) -> int:
+        """Programs so far that have a perf map of which nothing was read the last time."""
+        return self._names.unread_maps
+
     def with_code_files(self, processes: Mapping[ProcessKey, Process]) -> Mapping[ProcessKey, Process]:
         """The same processes, those with stacks with the files that these have."""
         known = self._names.code_files(processes)
