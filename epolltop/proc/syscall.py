@@ -5,28 +5,29 @@ Format: proc_pid_syscall(5). It takes the right to attach to the process (PTRACE
 
 from __future__ import annotations
 
-import os
 import struct
 from typing import NamedTuple
 
 from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, WaitCall
 from epolltop.proc.mem import read_memory
 from epolltop.proc.reading import head_if_open
+from epolltop.proc.system_calls import number_of
 
 _BYTES = 256
 """A number and eight of at most 18 characters."""
-_CALLS = {
-    "x86_64": {232: WaitCall.EPOLL_WAIT, 281: WaitCall.EPOLL_PWAIT, 441: WaitCall.EPOLL_PWAIT2},
-    "aarch64": {22: WaitCall.EPOLL_PWAIT, 441: WaitCall.EPOLL_PWAIT2},
-}.get(os.uname().machine, {})
-"""Of 64-bit programs: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h."""
+_CALLS = {number: call for call in WaitCall if (number := number_of(call.name.lower())) is not None}
 EPOLL = "epoll"
-_WAITS_IN = {number: (EPOLL, 2) for number in _CALLS} | {
-    "x86_64": {7: ("poll", 1), 271: ("poll", 1), 23: ("select", 0), 270: ("select", 0), 426: ("io_uring", 2)},
-    "aarch64": {73: ("poll", 1), 72: ("select", 0), 426: ("io_uring", 2)},
-}.get(os.uname().machine, {})
+_FILES_WAITED_FOR = {
+    **{call.name.lower(): (EPOLL, 2) for call in WaitCall},
+    "poll": ("poll", 1),
+    "ppoll": ("poll", 1),
+    "select": ("select", 0),
+    "pselect6": ("select", 0),
+    "io_uring_enter": ("io_uring", 2),
+}
 """Waits for files: what they wait in, and which argument says for how many files, completions or events. With none they
 only sleep."""
+_WAITS_IN = {number: wait for name, wait in _FILES_WAITED_FOR.items() if (number := number_of(name)) is not None}
 _TIMESPEC = struct.Struct("=qq")
 _NS_PER_S = 1_000_000_000
 _SECONDS_MAX = 9_000_000_000

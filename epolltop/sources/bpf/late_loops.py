@@ -23,10 +23,10 @@ from epolltop.model.loop_activity import LoopKey, Turn
 from epolltop.model.watch import Target
 from epolltop.own_process.pace import Pace
 from epolltop.proc.procfs import Procfs
+from epolltop.proc.system_calls import system_call
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.late_stacks import LateStacks
 from epolltop.sources.bpf.loop_wire import WireLate
-from epolltop.sources.bpf.system_calls import system_call
 from epolltop.sources.paced_interest import LOOK_S
 
 LOOKS_PER_POLL = 100

@@ -60,3 +60,8 @@ def system_call(number: int, *, compat: bool) -> SystemCall:
     """
     known = None if compat else _CALLS.get(number)
     return known or SystemCall(f"call {number}{' of 32 bits' if compat else ''}")
+
+
+def number_of(name: str) -> int | None:
+    """Of 64-bit programs here; None if they have no such call."""
+    return next((number for number, call in _CALLS.items() if call.name == name), None)
