@@ -104,7 +104,8 @@ static __always_inline void end_table(struct pass *now)
 #pragma unroll
 	for (int kind = 0; kind < FILE_KINDS; kind++)
 		counted.of[kind] = now->of[kind] + (others ? others->of[kind] : 0);
-	descriptors.update(&key, &counted);
+	if (descriptors.update(&key, &counted))
+		now->refused++;
 }
 
 /* The pass has come to the next thread. */

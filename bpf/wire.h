@@ -325,9 +325,10 @@ struct pass {
 	u32 kernel_tgid;	/* of the present process, as the kernel counts */
 	u32 tgid;		/* as /proc shows it; 0 if it does not */
 	u32 of[FILE_KINDS];	/* descriptors in the present table, by kind */
+	u32 refused;		/* tables whose counts found the map descriptors full */
 	u8 skips;		/* another thread has reported it already, or nobody may know of it */
 	u8 cut;			/* it was reported that there are more */
-	u8 pad[6];
+	u8 pad[2];
 };
 
 /*

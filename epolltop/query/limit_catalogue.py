@@ -116,9 +116,8 @@ def _probe_missed(limit: Limit) -> str:
 
 
 def _table_full(limit: Limit) -> str:
-    return (
-        f"no room to count for all: {grouped(limit.number('refused'))} turns of {limit.text('probe')} are in no count"
-    )
+    what = "descriptor tables" if limit.text("probe") == "census" else f"turns of {limit.text('probe')}"
+    return f"no room to count for all: {grouped(limit.number('refused'))} {what} are in no count"
 
 
 def _stepped_down(limit: Limit) -> str:

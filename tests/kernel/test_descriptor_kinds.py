@@ -16,6 +16,7 @@ from dataclasses import replace
 import pytest
 
 from epolltop.model.descriptor_kinds import Descriptors
+from epolltop.model.limits import TABLE_FULL
 from epolltop.model.thread_waits import ThreadWaits
 from epolltop.own_process.pace import Deadline
 from epolltop.proc.fd import read_epoll_fds
@@ -205,6 +206,12 @@ def test_without_room_nothing_is_known_of_a_process() -> None:
         assert None in seen
         assert all(each in (None, by_hand(actor.pid)) for each, actor in zip(seen, actors, strict=True))
         assert len(narrow.batch.descriptors) <= 3
+        (refused,) = [
+            limit.number("refused")
+            for limit in narrow.batch.source.limits
+            if limit.id == TABLE_FULL and limit.text("probe") == "census"
+        ]
+        assert refused >= 2
 
 
 def test_without_time_to_read_a_table_nothing_is_known_of_it(actor: Actor) -> None:

@@ -146,11 +146,13 @@ class IteratorCensus:
             self._tables = {told: tables.get(told) or _decoded(told, before) for told in self._told}
             self._holdings = [holding for table in self._tables.values() for holding in table.holdings]
         cut = frozenset(table.cut for table in self._tables.values() if table.cut)
-        self.unseen = (*self._never_seen, *([self._cut_short()] if cut else []))
+        passed = wire.Pass._make(self._program.element("pass", wire.PASS))
+        self.unseen = (*self._never_seen, *([self._cut_short(passed.most_of)] if cut else []))
+        if passed.refused:
+            self.unseen += (Limit.of(limits.TABLE_FULL, probe="census", refused=passed.refused),)
         return Census(self._started_ns, self._holdings, by_address=True, cut=cut)
 
-    def _cut_short(self) -> Limit:
-        most = wire.Pass._make(self._program.element("pass", wire.PASS)).most_of
+    def _cut_short(self, most: ProcessKey) -> Limit:
         process = self._procfs.process(most)
         self._procfs.forget({most})
         named = {"name": process.name} if process else {}

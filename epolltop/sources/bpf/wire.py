@@ -27,7 +27,7 @@ NUMBER = struct.Struct("=Q")
 """An element of the arrays that have a single one: a count, a tick, a setting."""
 CALIBRATION = struct.Struct("=QQQQIIIIIIII")
 DESCRIPTORS = struct.Struct("=Q9I4x")
-PASS = struct.Struct("=QQQQQQQQQQIII36sBB6x")
+PASS = struct.Struct("=QQQQQQQQQQIII36sIBB2x")
 STACK_FRAMES = 64
 STACK = struct.Struct(f"=QQI4x{STACK_FRAMES}Q")
 
@@ -81,6 +81,7 @@ class Pass(NamedTuple):
     tgid: int = 0
     of: bytes = b""
     """Counts by kind."""
+    refused: int = 0
     skips: int = 0
     cut: int = 0
 
