@@ -19,8 +19,6 @@ from .reference_census import reference_census, reported_census
 
 pytestmark = [pytest.mark.kernel, pytest.mark.alone]
 
-HEALED_WITHIN_S = 2.0
-
 
 @pytest.mark.parametrize("detail_per_s", [SIZES.detail_per_s, 2_000])
 def test_two_storms_at_once_are_counted_exactly(detail_per_s: int) -> None:
@@ -45,7 +43,7 @@ def test_two_storms_at_once_are_counted_exactly(detail_per_s: int) -> None:
                 assert {fd for one in row.instances for fd in one.fds_of(row.key)} == set(kept[who])
             return True
 
-        eventually(healed, HEALED_WITHIN_S)
+        eventually(healed)
         observing.released_all({who.pid: size for who, size in sizes.items()})
         for who in sizes:
             row = observing.row(who.pid)
@@ -101,7 +99,7 @@ def test_many_at_once_are_all_there_although_not_all_were_told() -> None:
         row = observing.row(actor.pid)
         assert row.created == 17_011
         observing.released_all({actor.pid: 17_011})
-        observing.until(lambda now: not reported_census(now, [actor.pid]), HEALED_WITHIN_S)
+        observing.until(lambda now: not reported_census(now, [actor.pid]))
 
 
 def test_what_a_small_buffer_loses_is_shown_and_heals() -> None:
@@ -121,7 +119,7 @@ def test_what_a_small_buffer_loses_is_shown_and_heals() -> None:
             )
             return True
 
-        eventually(healed, HEALED_WITHIN_S)
+        eventually(healed)
         observing.released_all({actor.pid: 34_011})
         lost = observing.batch.source.lost
         assert lost > 0
