@@ -44,7 +44,7 @@ def milliseconds(text: str) -> int:
     except ValueError:
         milliseconds = math.nan
     if not 1 <= milliseconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds, 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds, from 1 to 1,000,000,000")
     return round(milliseconds * 1e6)
 
 

@@ -8,7 +8,7 @@ from epolltop.model.late_look import Doing, LateLook
 from epolltop.query.loop_of import LoopOf
 
 _WORDS: Mapping[Doing, str] = {
-    Doing.UNKNOWN: "does what is not known",
+    Doing.UNKNOWN: "does something that is not known",
     Doing.ON_CPU: "runs on a CPU",
     Doing.RUNNABLE: "waits for a CPU",
     Doing.THROTTLED: "is throttled, its control group has used up its CPU time",

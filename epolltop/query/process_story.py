@@ -43,7 +43,7 @@ def _descriptors(row: ProcessRow) -> str:
 def _waits(row: ProcessRow) -> str:
     waits = row.thread_waits
     if waits is None:
-        return f"{UNKNOWN}: no event loop of it is known"
+        return f"{UNKNOWN}: epolltop has not looked at its threads"
     there = where(waits)
     return f"{there}; not in epoll" if there else "no thread of it waits in epoll, poll, select or io_uring now"
 

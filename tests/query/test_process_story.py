@@ -23,7 +23,7 @@ def test_the_kinds_that_there_are_are_listed() -> None:
         None: "process worker (42)",
         "descriptors": "1,213 of at most 4,096: 1,204 sockets, 1 pipe, 2 epoll descriptors, 1 inotify descriptor, "
         "2 io_uring rings, 3 others",
-        "waits": "?: no event loop of it is known",
+        "waits": "?: epolltop has not looked at its threads",
     }
 
 
@@ -46,7 +46,7 @@ def test_what_is_not_known_is_not_nothing(known: dict[str, object], says: str) -
         (ThreadWaits(io_uring=2), "in io_uring (2 threads); not in epoll"),
         (ThreadWaits(poll=1, select=3), "in poll (1 thread), select (3 threads); not in epoll"),
         (ThreadWaits(), "no thread of it waits in epoll, poll, select or io_uring now"),
-        (None, "?: no event loop of it is known"),
+        (None, "?: epolltop has not looked at its threads"),
     ],
 )
 def test_who_has_no_event_loop_is_explained(waits: ThreadWaits | None, says: str) -> None:
