@@ -114,7 +114,8 @@ def _instance(most_holders: int | None) -> Structure[InstanceOf]:
 def brief() -> Structure[InstanceOf]:
     """An instance in a file with very many holders: a sixth shorter."""
     members = _instance(FIRST_HOLDERS).members
-    return Structure("instance", tuple(replace(each, optional=each.name in LEFT_OUT) for each in members))
+    absent = tuple(replace(each, optional=each.optional or each.name in LEFT_OUT) for each in members)
+    return Structure("instance", absent)
 
 
 def process(held: Structure[InstanceOf]) -> Structure[ProcessRow]:
