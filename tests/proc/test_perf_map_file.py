@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,10 +34,10 @@ def _place(tmp_path: Path) -> Iterator[Path]:
     OURS.rmdir() if OURS.is_dir() and not OURS.is_symlink() else OURS.unlink(missing_ok=True)
 
 
-def opened(still_ours: bool = True) -> bytes:
+def opened(pid: int = os.getpid(), still_theirs: bool = True) -> bytes:
     deadline = Deadline(60)
-    mounts = MountLists().mounts_of(os.getpid(), deadline)
-    with open(open_perf_map(os.getpid(), mounts, deadline, lambda: still_ours), "rb") as file:
+    mounts = MountLists().mounts_of(pid, deadline)
+    with open(open_perf_map(pid, mounts, deadline, lambda: still_theirs), "rb") as file:
         return file.read()
 
 
@@ -46,17 +47,19 @@ def test_a_plain_file_of_its_user_is_read(place: Path) -> None:
 
 
 @needs_root
-def test_a_private_file_of_root_is_read_for_any_process(place: Path) -> None:
-    place.write_bytes(MAP)
-    place.chmod(0o600)
-    before = os.geteuid()
-    os.seteuid(STRANGER)  # the file is not that of its user any more, but root's
-    try:
-        with pytest.raises(PermissionError):
-            place.read_bytes()
-    finally:
-        os.seteuid(before)
-    assert opened() == MAP
+def test_a_private_file_of_root_is_read_for_any_process() -> None:
+    with subprocess.Popen(["sleep", "1000"], user=STRANGER) as other:
+        place = Path(f"/tmp/perf-{other.pid}.map")
+        try:
+            place.write_bytes(MAP)
+            place.chmod(0o600)
+            assert opened(other.pid) == MAP
+            os.chown(place, STRANGER + 1, -1)
+            with pytest.raises(PermissionError):
+                opened(other.pid)
+        finally:
+            place.unlink(missing_ok=True)
+            other.kill()
 
 
 def _link(place: Path, elsewhere: Path) -> None:
@@ -120,7 +123,7 @@ def test_nothing_is_there_or_the_program_is_over(place: Path) -> None:
         opened()
     place.write_bytes(MAP)
     with pytest.raises(FileNotFoundError):
-        opened(still_ours=False)
+        opened(still_theirs=False)
 
 
 def test_nobody_waits_for_who_has_a_lease_on_it(place: Path) -> None:
