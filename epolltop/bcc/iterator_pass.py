@@ -1,4 +1,4 @@
-"""One pass of the task_file iterator, read in parts, so that the caller can do something else in between."""
+"""One pass of an iterator, read in parts, so that the caller can do something else in between."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class Program:
         self._attached[how, target] = bpf.funcs[name].fd
 
     def sample(self, program: str, frequency: int) -> None:
-        """Runs a program at a clock of each CPU that is online, until `close`.
+        """Runs one program at a clock of each CPU that is online.
 
         Args:
             program: name of the C function.
@@ -161,6 +161,7 @@ class Program:
                 )
         except Exception as error:  # BCC raises bare Exception
             raise AttachError(f"perf_event:{program}", _number_of(error)) from error
+        self._attached["perf_event", program] = self._object.funcs[program.encode()].fd
 
     def misses(self, how: str, target: str) -> int:
         """How many runs of the program attached there the kernel skipped; see `own_recursion_misses`."""
@@ -205,7 +206,7 @@ class Program:
         self._tracepoints[target] = syscalls.attach_tracepoint(target, function.fd)
 
     def detach(self, how: str, target: str) -> None:
-        """Detaches the program that `attach` attached."""
+        """Detaches the program that `attach` or `sample` attached."""
         bpf, to = self._object, target.encode()
         calls: dict[str, Callable[[], object]] = {
             "fentry": lambda: bpf.detach_kfunc(fn_name=self._tracing(how, target)),
@@ -214,6 +215,7 @@ class Program:
             "kretprobe": lambda: bpf.detach_kretprobe(event=to),
             "tracepoint": lambda: os.close(self._tracepoints.pop(target)),
             "raw_tracepoint": lambda: bpf.detach_raw_tracepoint(tp=to),
+            "perf_event": lambda: bpf.detach_perf_event(_PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_CPU_CLOCK),
         }
         calls[how]()
         del self._attached[how, target]
