@@ -21,6 +21,8 @@ struct bpf_iter__task {
 	union { struct task_struct *task; };
 };
 
+#define STATE_DEAD	0x80	/* include/linux/sched.h */
+
 /* The current kernel's way to say that a control group has no CPU time left for a thread. */
 static __always_inline u8 is_throttled(u64 task)
 {
@@ -72,7 +74,8 @@ BPF_ITER(task)
 	late.throttled = is_throttled(address);
 	late.compat = (read4(address + COMPAT_FLAGS) & COMPAT_FLAG) != 0;
 	regs = regs_of(task);
-	late.number = read4(regs + REGS_NUMBER);
+	if (bpf_probe_read_kernel(&late.number, sizeof(late.number), (void *)(regs + REGS_NUMBER)))
+		late.state = STATE_DEAD; /* only then a thread has no kernel stack */
 	late.argument = read8(regs + REGS_ARGUMENT);
 	late.image = read8(read8(address + TASK_MM) + MM_START_STACK);
 	late.ip = read8(regs + REGS_IP);

@@ -106,6 +106,13 @@ def test_a_thread_that_waits_for_memory_is_in_a_page_fault(observing: Observing)
         assert (found.call, found.fd) == (None, None)
 
 
+def test_of_a_thread_that_is_over_nothing_is_known(observing: Observing) -> None:
+    with late("exit") as pid:
+        eventually(lambda: Path(f"/proc/{pid}/status").read_text(encoding="ascii").split("State:")[1].split()[0] == "Z")
+        found = seen(observing, pid, lambda each: each.at_ns >= observing.batch.now_ns)
+        assert (found.doing, found.call, found.fd) == (Doing.UNKNOWN, None, None)
+
+
 def test_a_stopped_thread_is_stopped(observing: Observing) -> None:
     with late("sleep") as pid:
         os.kill(pid, signal.SIGSTOP)

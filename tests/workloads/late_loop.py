@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 _USERFAULTFD = {"x86_64": 323, "aarch64": 282}[platform.machine()]
+_EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
 _UFFDIO_API, _UFFDIO_REGISTER = 0xC018AA3F, 0xC020AA00  # include/uapi/linux/userfaultfd.h
 _UFFD_API, _MISSING = 0xAA, 1
 
@@ -78,7 +79,22 @@ def _sleep(leave: Callable[[], None]) -> None:
     time.sleep(3600)
 
 
-_WAYS = {"read": _read, "lock": _lock, "sleep": _sleep, "connect": _connect, "fault": _fault, "spin": _spin}
+def _exit(leave: Callable[[], None]) -> None:
+    """Of this thread alone."""
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    leave()
+    ctypes.CDLL(None).syscall(_EXIT, 0)
+
+
+_WAYS = {
+    "read": _read,
+    "lock": _lock,
+    "sleep": _sleep,
+    "connect": _connect,
+    "fault": _fault,
+    "spin": _spin,
+    "exit": _exit,
+}
 
 
 def _main(way: str) -> None:

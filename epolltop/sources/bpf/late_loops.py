@@ -36,6 +36,7 @@ NAMING_SHARE, NAMING_PAUSE_S_MAX = 0.02, 5.0
 """Of time, for those names, and the longest pause between two times."""
 _WAKING = 0x200  # include/linux/sched.h, with the following
 _STOPPED = 0x4 | 0x8 | 0x8000  # __TASK_STOPPED, __TASK_TRACED, TASK_FROZEN
+_DEAD = 0x80
 
 NameTargets = Callable[[Mapping[LoopKey, tuple[int, Descriptor]], float], Mapping[LoopKey, Target]]
 """`InterestLists.targets`."""
@@ -148,7 +149,7 @@ def look_of(seen: WireLate) -> LateLook:
     """What the members of a thread mean."""
     doing = _doing(seen)
     # The registers of a thread on a CPU are those with which it entered the kernel at some time.
-    if doing is Doing.ON_CPU or seen.number < 0:
+    if doing in {Doing.ON_CPU, Doing.UNKNOWN} or seen.number < 0:
         return LateLook(seen.returned_ns, seen.time_ns, doing)
     call = system_call(seen.number, compat=bool(seen.compat))
     fd = ctypes.c_int32(seen.argument & 0xFFFFFFFF).value if call.about_descriptor and doing is Doing.BLOCKED else None
@@ -156,6 +157,8 @@ def look_of(seen: WireLate) -> LateLook:
 
 
 def _doing(seen: WireLate) -> Doing:
+    if seen.state & _DEAD:
+        return Doing.UNKNOWN  # the first thread, which is over, while others of the process live
     if seen.on_cpu:
         return Doing.ON_CPU
     if seen.state & _STOPPED:
