@@ -201,6 +201,29 @@ def test_only_the_last_looks_are_kept(observing: Observing, monkeypatch: pytest.
         assert len(observing.batch.late) == 1
 
 
+def test_looks_take_a_share_of_time(observing: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
+    del observing  # which says whether there are late loops here
+    monkeypatch.setattr(late_loops, "LOOK_SHARE", 1e-9)
+    with observe() as sparing, late("sleep"):
+
+        def looks() -> bool:
+            sparing.refresh()
+            return any(look.at_ns >= sparing.batch.now_ns for look in sparing.batch.late.values())
+
+        eventually(looks)
+        assert [looks() for _ in range(3)] == [False] * 3
+
+
+def test_names_take_a_share_of_time(observing: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
+    del observing
+    monkeypatch.setattr(late_loops, "NAMING_SHARE", 1e-9)
+    with observe() as sparing:
+        with late("read") as pid:
+            seen(sparing, pid, lambda look: look.fd is not None)
+        with late("read") as pid:
+            assert seen(sparing, pid, lambda look: look.fd is not None).target is None
+
+
 STACK_PROGRAM = r"""
 #include <string.h>
 #include <sys/epoll.h>

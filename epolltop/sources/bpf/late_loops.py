@@ -27,13 +27,14 @@ from epolltop.proc.system_calls import system_call
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.late_stacks import LateStacks
 from epolltop.sources.bpf.loop_wire import WireLate
-from epolltop.sources.paced_interest import LOOK_S
 
 LOOKS_PER_POLL = 100
 """Loops that one poll looks at, those that left last: 3 ms without the names of descriptors. Who is away for longer may
 have left for good."""
-NAMING_SHARE, NAMING_PAUSE_S_MAX = 0.02, 5.0
-"""Of time, for those names, and the longest pause between two times."""
+LOOK_SHARE = 0.02
+"""Of a core, for the threads of the machine: with 10,000 a look takes 15 ms, so the next one waits 0.8 s."""
+NAMING_S, NAMING_SHARE = 0.1, 0.02
+"""For those names at one poll, and of all time: after names that took so long there are none for five seconds."""
 _WAKING = 0x200  # include/linux/sched.h, with the following
 _STOPPED = 0x4 | 0x8 | 0x8000  # __TASK_STOPPED, __TASK_TRACED, TASK_FROZEN
 _DEAD = 0x80
@@ -58,7 +59,8 @@ class LateLoops:
             stacks: takes them, if they are wanted.
         """
         self._procfs, self._name_targets, self._late_ns, self._stacks = procfs, name_targets, late_ns, stacks
-        self._naming = Pace(NAMING_SHARE, time.monotonic_ns, NAMING_PAUSE_S_MAX)
+        self._looking = Pace(LOOK_SHARE, time.thread_time_ns)
+        self._naming = Pace(NAMING_SHARE, time.monotonic_ns)
         self._looks: dict[LoopKey, LateLook] = {}
         self._marks: dict[LoopKey, bytes] = {}
         self._still: set[LoopKey] = set()
@@ -78,6 +80,8 @@ class LateLoops:
             now_ns: boot clock.
         """
         self._looks = {key: look for key, look in self._looks.items() if key in turns}
+        if not self._looking.is_due:
+            return dict(self._looks)  # samples wait until then
         before_ns = now_ns - self._late_ns
         late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= before_ns]
         samples = self._stacks.sampled() if self._stacks else {}
@@ -85,7 +89,7 @@ class LateLoops:
         late = sorted(alone.intersection(late), key=lambda key: -turns[key].returned_ns)
         samples = {key: sample for key, sample in samples.items() if key in alone}
         self._left_out = max(0, len(late) - LOOKS_PER_POLL)
-        seen = self._see(late[:LOOKS_PER_POLL])
+        seen = (self._looking.run(lambda: self._see(late[:LOOKS_PER_POLL])) if late else None) or {}
         stacks = self._stacks.take(seen, samples, self._still, self._has_not_run) if self._stacks else {}
         ran = {key: LateLook(sample.returned_ns, sample.time_ns, Doing.ON_CPU) for key, sample in samples.items()}
         for key, look in (ran | self._looks_of(seen)).items():
@@ -107,7 +111,7 @@ class LateLoops:
         """Threads in one instant; those that left last come last."""
         before, self._marks = self._marks, {key: self._procfs.ran(key.process.pid, key.tid) for key in wanted}
         self._still = {key for key, mark in self._marks.items() if mark and mark == before.get(key)}
-        if not wanted or self._unseen:
+        if self._unseen:
             return {}
         raw = IteratorPass(self._begin).go_on(math.inf)
         assert raw is not None, "there is no end of time"
@@ -128,7 +132,7 @@ class LateLoops:
             for key, look in looks.items()
             if look.fd is not None and look.target is None
         }
-        found = self._naming.run(lambda: self._name_targets(of, LOOK_S)) if of else None
+        found = self._naming.run(lambda: self._name_targets(of, NAMING_S)) if of else None
         return {
             key: looks[key]._replace(target=target) for key, target in (found or {}).items() if self._has_not_run(key)
         }
