@@ -6,7 +6,8 @@
  * late records, of threads whose turn says that they are.
  *
  * With -DLATE_STACKS also the user stack of those that run, by sample_late at a clock of each CPU. The last one of each
- * thread stays in the map late_samples until user space has read it. Cost: up to 3 us a tick, 8 us if the thread is late.
+ * thread stays in the map late_samples until user space has read it; how many found no room is in late_samples_refused.
+ * Cost: up to 3 us a tick, 8 us if the thread is late.
  *
  * -D: LATE_NS, from when on a loop is late; TASK_ON_CPU, TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ where the
  * kernel has them.
@@ -87,9 +88,8 @@ BPF_ITER(task)
 
 #ifdef LATE_STACKS
 
-#define LATE_SAMPLES_MAX	1024	/* 700 kB in the kernel; threads that find it full are sampled after the next poll */
-
-BPF_TABLE("hash", u32, struct late_sample, late_samples, LATE_SAMPLES_MAX);
+BPF_TABLE("hash", u32, struct late_sample, late_samples, LATE_SAMPLES_MAX);	/* by thread; those that find it full are sampled after the next poll */
+BPF_ARRAY(late_samples_refused, u64, 1);
 BPF_PERCPU_ARRAY(late_sampling, struct late_sample, 1);	/* too large for the stack */
 
 int sample_late(struct bpf_perf_event_data *ctx)
@@ -98,6 +98,7 @@ int sample_late(struct bpf_perf_event_data *ctx)
 	struct turn *turn = threads.lookup(&tid);
 	u64 now = bpf_ktime_get_boot_ns();
 	struct late_sample *sample;
+	u64 *refused;
 	int zero = 0;
 
 	if (!turn || !turn->returned_ns || turn->task != (u32)bpf_get_current_task() || now < turn->returned_ns + LATE_NS)
@@ -109,7 +110,11 @@ int sample_late(struct bpf_perf_event_data *ctx)
 	sample->returned_ns = turn->returned_ns;
 	sample->time_ns = now;
 	sample->depth = take_stack(ctx, &sample->stack);
-	late_samples.update(&tid, sample);
+	if (late_samples.update(&tid, sample)) {
+		refused = late_samples_refused.lookup(&zero);
+		if (refused)
+			add_one(refused);
+	}
 	return 0;
 }
 

@@ -177,7 +177,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     limits.LATE_STACKS_LEFT_OUT: CatalogueEntry(
         "info",
-        lambda limit: f"no room for {plural(limit.number('stacks'), 'stack')} of late loops: too many different ones",
+        lambda limit: f"no room for {plural(limit.number('stacks'), 'stack')} of late loops: there are too many",
     ),
     limits.STEPPED_DOWN: CatalogueEntry("warn", _stepped_down, "--budget PERCENT"),
     limits.PREEMPTED: CatalogueEntry(

@@ -23,6 +23,7 @@ import pytest
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event, Kind
+from epolltop.own_process.pace import Deadline
 from epolltop.proc import maps as code
 from epolltop.sources.bpf import code_names, stack_names
 from epolltop.symbols import elf, perf_map, stack_pool
@@ -67,7 +68,7 @@ def creation(**given: Any) -> Event:
 
 
 def named(raw: bytes, **given: Any) -> tuple[str, ...]:
-    (told,) = stack_names.Stacks().named([creation(**given)], [raw])
+    (told,) = stack_names.Stacks().named([creation(**given)], [raw]).stacks
     return told
 
 
@@ -133,8 +134,8 @@ def test_equal_stacks_are_one_object_over_polls() -> None:
     known = stack_names.Stacks()
     first, release, second = known.named(
         [creation(), event_of(Kind.RELEASE, 2), creation()], [stack(WRAPPER + LEAD), b"", stack(WRAPPER + LEAD)]
-    )
-    (third,) = known.named([creation()], [stack(WRAPPER + LEAD)])
+    ).stacks
+    (third,) = known.named([creation()], [stack(WRAPPER + LEAD)]).stacks
     assert first is second is third
     assert release == ()
 
@@ -145,8 +146,9 @@ def test_more_stacks_than_a_poll_names_are_not_known(monkeypatch: pytest.MonkeyP
     raws = [stack(WRAPPER + LEAD), stack(CALLER + 5), stack(WRAPPER + LEAD), stack(OUTER + 9)]
     known = stack_names.Stacks()
     told = known.named([creation() for _ in raws], raws)
-    assert known.left_out == 1
-    assert [functions(one) for one in told] == [
+    assert known.left_out == told.left_out == 1
+    assert known.named([creation()], raws[:1]).left_out == 0
+    assert [functions(one) for one in told.stacks] == [
         ["epoll_create1+0x7"],
         ["getaddrinfo+0x5"],
         ["epoll_create1+0x7"],
@@ -159,7 +161,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_names, "PLACES_MAX", 10)
     known = stack_names.Stacks()
     for far in range(1, 40):
-        (told,) = known.named([creation()], [stack(OUTER + far)])
+        (told,) = known.named([creation()], [stack(OUTER + far)]).stacks
         assert functions(told) == [f"regcomp+{far:#x}"]
     assert len(known._names._places) == 10
 
@@ -207,7 +209,7 @@ def test_without_the_privilege_addresses_are_left_and_that_is_known(monkeypatch:
     known.named([creation()], [stack(OUTER + 9)])
     assert known.may_read
     monkeypatch.setattr(os, "open", refusing)
-    (told,) = known.named([creation()], [stack(WRAPPER + LEAD)])
+    (told,) = known.named([creation()], [stack(WRAPPER + LEAD)]).stacks
     assert re.fullmatch(r"\[libc.*\+0x[0-9a-f]+\]", told[0])
     assert not known.may_read
 
@@ -289,7 +291,7 @@ def test_what_is_known_is_named_without_time_for_more(monkeypatch: pytest.Monkey
     known = stack_names.Stacks()
     known.named([creation()], [stack(WRAPPER + LEAD)])
     monkeypatch.setattr(elf, "S_PER_BYTE", 1.0)
-    (told,) = known.named([creation()], [stack(WRAPPER + LEAD, OUTER + 9)])
+    (told,) = known.named([creation()], [stack(WRAPPER + LEAD, OUTER + 9)]).stacks
     assert functions(told[:1]) == ["epoll_create1+0x7"]
     assert told[1].startswith("[libc")
 
@@ -303,7 +305,7 @@ def test_perf_maps_that_are_not_read_are_counted(monkeypatch: pytest.MonkeyPatch
         at = ctypes.addressof(ctypes.c_char.from_buffer(made))
 
         def look() -> tuple[tuple[str, ...], int]:
-            (told,) = known.named([creation()], [stack(at + 1)])
+            (told,) = known.named([creation()], [stack(at + 1)]).stacks
             return told, known.unread_maps
 
         assert look() == ((f"[{at + 1:#x}]",), 0), "there is none"
@@ -337,7 +339,7 @@ with mapped(content, Path(sys.argv[1])) as (_, start):
     for poll in range(4):
         addresses = iter(range(first + 1 + poll * 100_000, first + code))
         raws = [stack(*(next(addresses) for _ in range(63))) for _ in range(stack_names.STACKS_PER_POLL)]
-        kept += known.named([creation() for _ in raws], raws)
+        kept += known.named([creation() for _ in raws], raws).stacks
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 told = [each for each in kept if each]
 print((after - before) >> 10, len(told), kept.count(()) == known.left_out)
@@ -356,16 +358,27 @@ def test_whatever_stacks_a_stranger_forges_memory_is_bounded(tmp_path: Path) -> 
 
 
 @needs_own_stack
+def test_that_time_was_over_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stack_names.Stacks()
+    with monkeypatch.context() as over:
+        over.setattr(Deadline, "is_over", True)
+        first = known.named([creation()], [stack(WRAPPER + LEAD)])
+    second = known.named([creation()], [stack(WRAPPER + LEAD)])
+    assert (first.in_time, second.in_time) == (False, True)
+    assert first.stacks != second.stacks
+
+
+@needs_own_stack
 def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     known = stack_names.Stacks()
     raws = [stack(WRAPPER + LEAD, OUTER + far) for far in range(1, 20)]
     monkeypatch.setattr(stack_pool, "POOL_BYTES_MAX", 1000)
-    told = known.named([creation() for _ in raws], raws)
+    told = known.named([creation() for _ in raws], raws).stacks
     assert 0 < known.left_out < len(raws)
     assert told.count(()) == known.left_out
     # Nobody has them any more: there is room again.
     del told
-    (again,) = known.named([creation()], raws[-1:])
+    (again,) = known.named([creation()], raws[-1:]).stacks
     assert again
 
 

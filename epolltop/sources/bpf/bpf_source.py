@@ -199,7 +199,7 @@ class BpfSource:
         scanned = self._pace.run(self._census.take)
         came = WireEvents(self._drain.take())
         if self._stacks is not None:
-            came = came.bearing(self._stacks.named(came, came.stack_bytes()))
+            came = came.bearing(self._stacks.named(came, came.stack_bytes()).stacks)
         census = self._census.join(scanned, came)
         # If this poll fails from here on, the next one reports these events.
         self._untold = (*self._untold, came)

@@ -39,11 +39,8 @@ class _Taken(NamedTuple):
     """See `UserStack`."""
     names: NamedStack = ()
     """As they were found last."""
-
-    @property
-    def is_named(self) -> bool:
-        """Whether there was time to look at its program: without it all frames are addresses."""
-        return any(not frame.removeprefix(_GUESS).startswith("[0x") for frame in self.names)
+    is_named: bool = False
+    """There was room, and time for all names."""
 
 
 class LateStacks:
@@ -60,6 +57,8 @@ class LateStacks:
         self._stacks = Stacks()
         self._map = program.table("late_samples", loop_wire.THREAD, loop_wire.LATE_SAMPLE)
         self._taken: dict[LoopKey, _Taken] = {}  # at the last poll
+        self._left_out = 0  # then
+        self._program, self._refused_before, self._refused = program, 0, 0
         self._unsampled: tuple[Limit, ...] = ()
         try:
             program.sample("sample_late", SAMPLES_PER_S)
@@ -74,8 +73,8 @@ class LateStacks:
     def limits(self) -> Iterator[Limit]:
         """What is lacking."""
         yield from self._unsampled
-        if self._stacks.left_out:
-            yield Limit.of(LATE_STACKS_LEFT_OUT, stacks=self._stacks.left_out)
+        if left_out := self._left_out + self._refused:
+            yield Limit.of(LATE_STACKS_LEFT_OUT, stacks=left_out)
 
     def sampled(self) -> dict[LoopKey, LateSample]:
         """The last samples of loops that ran late since the last call."""
@@ -84,6 +83,8 @@ class LateStacks:
             self._map.delete(tid)
             sample = loop_wire.late_sample(raw)
             found[sample.key] = sample
+        refused = self._program.element("late_samples_refused", wire.NUMBER)[0]
+        self._refused, self._refused_before = refused - self._refused_before, refused
         return found
 
     def take(
@@ -116,10 +117,11 @@ class LateStacks:
         return {key: stack.names for key, stack in taken.items()}
 
     def _named(self, taken: Mapping[LoopKey, _Taken]) -> dict[LoopKey, _Taken]:
-        names = self._stacks.named([key.process for key in taken], [stack.raw for stack in taken.values()])
+        named = self._stacks.named([key.process for key in taken], [stack.raw for stack in taken.values()])
+        self._left_out = named.left_out
         return {
-            key: stack._replace(names=_marked(told, stack.guesses))
-            for (key, stack), told in zip(taken.items(), names, strict=True)
+            key: stack._replace(names=_marked(told, stack.guesses), is_named=bool(told) and named.in_time)
+            for (key, stack), told in zip(taken.items(), named.stacks, strict=True)
         }
 
     def _read(self, seen: WireLate) -> _Taken:

@@ -25,6 +25,8 @@ class Sizes:
     """Threads that waited and are not yet known to be gone: 4 MB in the kernel."""
     loops: int = 16_384
     """Pairs of thread and instance: room for over 10,000 loops and those that are gone, 16 MB in the kernel."""
+    late_samples: int = 1024
+    """Threads that ran while they were late, since the last poll: 700 kB in the kernel."""
     ctls: int = 16_384
     """Pairs of process and instance, and a quarter as many ways in which calls failed: 5 MB in the kernel."""
     pages_per_cpu: int = 1024
@@ -69,6 +71,7 @@ class Sizes:
             "PROCESSES_MAX": self.processes,
             "THREADS_MAX": self.threads,
             "LOOPS_MAX": self.loops,
+            "LATE_SAMPLES_MAX": self.late_samples,
             "CTLS_MAX": self.ctls,
             "CTL_ERRORS_MAX": self.ctls // 4,
             "EVENT_INTERVAL_NS": 1_000_000_000 // self.detail_per_s,

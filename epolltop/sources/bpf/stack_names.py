@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.event import Event
@@ -26,6 +27,17 @@ POLL_S_MAX = 0.8
 """For the names of one poll. A program gets half of it, and the longest table of a file that is read takes 0.3 s."""
 STACKS_PER_POLL = 1000
 """Different stacks; further ones are left out. A program has about ten, unless it forges its frame pointers."""
+
+
+class Named(NamedTuple):
+    """The stacks of one poll."""
+
+    stacks: list[NamedStack]
+    """Of each event; empty if there is none, or no room for it."""
+    left_out: int
+    """Events for whose stacks there is no room."""
+    in_time: bool
+    """False: time was over, and some frames may be addresses for that alone."""
 
 
 class Stacks:
@@ -53,8 +65,8 @@ class Stacks:
         known = self._names.code_files(processes)
         return {**processes, **{key: processes[key]._replace(code_files=files) for key, files in known.items()}}
 
-    def named(self, events: Sequence[Event | ProcessKey], stacks: Sequence[bytes]) -> list[NamedStack]:
-        """Of each event its stack, by names; empty if there is none, or no room for it.
+    def named(self, events: Sequence[Event | ProcessKey], stacks: Sequence[bytes]) -> Named:
+        """Of each event its stack, by names.
 
         Args:
             events: of one poll, or processes.
@@ -71,11 +83,13 @@ class Stacks:
                     if kept is None:
                         break
                     named[run.pid, run.start, raw] = kept
+            in_time = not deadline.is_over
         told = [
             named.get((event.pid, event.start, raw)) if raw else () for event, raw in zip(events, stacks, strict=True)
         ]
-        self.left_out += told.count(None)
-        return [stack or () for stack in told]
+        left_out = told.count(None)
+        self.left_out += left_out
+        return Named([stack or () for stack in told], left_out, in_time)
 
     def _of_run(
         self, run: Run, stacks: Mapping[bytes, wire.Stack], mount_lists: MountLists, deadline: Deadline
