@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from epolltop.own_process.pace import Deadline
@@ -25,7 +25,10 @@ _EXECUTABLE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) ([0-9]+) *(.*)$", re.MULTILINE
 )
 
+_READABLE = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) r... [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) ", re.MULTILINE)
 _MADE = b"/memfd:"
+NO_FILE: Device = (0, 0)
+"""The device of mappings of no file."""
 
 
 class CodeMapping(NamedTuple):
@@ -133,6 +136,22 @@ def mapped_files(root: str, pid: int, deadline: Deadline) -> set[MappedFile]:
         if not (isinstance(error, TimeoutError) or error.errno == errno.EFBIG):
             raise
     return files
+
+
+def readable_mappings(root: str, thread: int, deadline: Deadline) -> Iterator[tuple[int, int, Device]]:
+    """What a program may read itself, by address: where each mapping begins and ends, and the device of its file.
+
+    Args:
+        root: of the /proc tree, or a directory of threads in it.
+        thread: there.
+        deadline: for reading.
+
+    Raises:
+        OSError: the thread is gone or closed to us, has more mappings than are read, or there is no time.
+    """
+    for lines in whole_lines(f"{root}/{thread}/maps", MAPS_BYTES_MAX, deadline):
+        for start, end, major, minor in _READABLE.findall(lines):
+            yield int(start, 16), int(end, 16), (int(major, 16), int(minor, 16))
 
 
 def code_of(run: Run, addresses: Sequence[int], mount_lists: MountLists, deadline: Deadline) -> Code:

@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from epolltop.model.late_look import Doing, LateLook
-from epolltop.model.limits import LATE_CUT, LATE_UNSEEN
+from epolltop.model.limits import LATE_CUT, LATE_STACKS_LEFT_OUT, LATE_UNSEEN
 from epolltop.model.watch import TargetKind
-from epolltop.sources.bpf import late_loops
+from epolltop.sources.bpf import late_loops, late_stacks
+from epolltop.sources.bpf.sizes import SIZES
 from tests.waiting import eventually
 
 from .observing import Observing, observe
@@ -236,9 +238,9 @@ __attribute__((noinline)) void handle_it(const char *way)
 	int ends[2];
 	char octet;
 
-	if (!strcmp(way, "read") && !pipe(ends) && read(ends[0], &octet, 1))
+	if (!strncmp(way, "read", 4) && !pipe(ends) && read(ends[0], &octet, 1))
 		turns++;
-	while (!strcmp(way, "spin"))
+	while (!strcmp(way, "spin") || !strcmp(way, "read then spin"))
 		turns++;
 }
 
@@ -291,6 +293,30 @@ def test_the_stack_of_a_late_loop_is_taken(sampling: Observing, framed: Path, wa
         assert (found.call, found.fd is None) == (("read", False) if way == "read" else (None, True))
         if way == "spin":
             seen(sampling, pid, lambda each: each.doing is Doing.ON_CPU and functions(each)[:3] == expected)
+
+
+def test_a_thread_that_runs_does_not_have_the_stack_with_which_it_slept(
+    observing: Observing, framed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del observing
+    monkeypatch.setattr(late_stacks, "SAMPLES_PER_S", 1)
+    with observe(late_stacks_ns=20_000_000) as sampling, late(framed, "read then spin") as pid:
+        slept = seen(sampling, pid, lambda look: look.fd is not None and bool(look.stack))
+        Path(f"/proc/{pid}/fd/{slept.fd}").write_bytes(b"!")
+        ran = seen(sampling, pid, lambda look: look.doing is Doing.ON_CPU)
+        assert not ran.stack or functions(ran)[0] == "handle_it"
+
+
+def test_samples_without_room_are_counted(observing: Observing, framed: Path) -> None:
+    del observing
+    with observe(late_stacks_ns=20_000_000, sizes=replace(SIZES, late_samples=1)) as sampling:
+
+        def refused() -> int:
+            limits = sampling.refresh().source.limits
+            return sum(limit.number("stacks") for limit in limits if limit.id == LATE_STACKS_LEFT_OUT)
+
+        with late(framed, "spin"), late(framed, "spin"):
+            assert eventually(refused)
 
 
 def test_without_the_option_no_stack_is_taken(observing: Observing, framed: Path) -> None:

@@ -6,6 +6,7 @@ read from its memory, and counts if the thread has not run meanwhile.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import NamedTuple
 
@@ -13,9 +14,9 @@ from epolltop.bcc.program import AttachError, Program
 from epolltop.model.bounds import FRAME_CHARS_MAX
 from epolltop.model.limits import LATE_STACKS_LEFT_OUT, LATE_UNSAMPLED, Limit
 from epolltop.model.loop_activity import LoopKey
-from epolltop.proc.mem import read_memory
+from epolltop.own_process.pace import Allowance
+from epolltop.proc.local_memory import LocalMemory
 from epolltop.proc.procfs import Procfs
-from epolltop.proc.task import threads_of
 from epolltop.sources.bpf import loop_wire, wire
 from epolltop.sources.bpf.loop_wire import LateSample, WireLate
 from epolltop.sources.bpf.stack_names import Stacks
@@ -25,6 +26,8 @@ from epolltop.text.safe import clipped
 
 SAMPLES_PER_S = 49
 """Of each CPU, as profilers have it: not in step with what happens a hundred times a second."""
+READ_SHARE, READ_S_MAX = 0.02, 0.1
+"""Of time, and at one poll, for the memory of threads that do not run. A thread that is not read then is read later."""
 _GUESS = "? "
 
 
@@ -37,6 +40,8 @@ class _Taken(NamedTuple):
     """As `wire.stack_bytes` answers."""
     guesses: int = 0
     """See `UserStack`."""
+    is_sampled: bool = False
+    """It was taken while the thread ran."""
     names: NamedStack = ()
     """As they were found last."""
     is_named: bool = False
@@ -55,6 +60,7 @@ class LateStacks:
         """
         self._root = procfs.root
         self._stacks = Stacks()
+        self._reading = Allowance(READ_SHARE, READ_S_MAX)
         self._map = program.table("late_samples", loop_wire.THREAD, loop_wire.LATE_SAMPLE)
         self._taken: dict[LoopKey, _Taken] = {}  # at the last poll
         self._left_out = 0  # then
@@ -102,16 +108,20 @@ class LateStacks:
             still: those of which the thread has not run since then.
             has_not_run: whether one has not since it was seen.
         """
-        taken = {key: _Taken(sample.returned_ns, sample.stack) for key, sample in samples.items()}
-        for key, each in seen.items():
-            last, stack = self._taken.get(key), taken.pop(key, None)
-            if not each.on_cpu:
-                stack = last if key in still and last else self._read(each)
-                if not has_not_run(key):
-                    continue
-            stack = stack or last
-            if stack and stack.returned_ns == each.returned_ns:
-                taken[key] = stack
+        taken = {key: _Taken(sample.returned_ns, sample.stack, is_sampled=True) for key, sample in samples.items()}
+        with self._reading.spend() as deadline:
+            memory = LocalMemory(self._root, deadline)
+            for key, each in seen.items():
+                last, stack = self._taken.get(key), taken.pop(key, None)
+                if last and last.is_sampled != bool(each.on_cpu):
+                    last = None  # where a thread slept says nothing about one that runs, nor the other way round
+                if not each.on_cpu:
+                    stack = last if key in still and last else _read(each, memory)
+                    if not has_not_run(key) or (stack is not last and deadline.is_over):
+                        continue
+                stack = stack or last
+                if stack and stack.returned_ns == each.returned_ns:
+                    taken[key] = stack
         taken |= self._named({key: stack for key, stack in taken.items() if not stack.is_named})
         self._taken = {key: stack for key, stack in taken.items() if key in seen}
         return {key: stack.names for key, stack in taken.items()}
@@ -124,16 +134,12 @@ class LateStacks:
             for (key, stack), told in zip(taken.items(), named.stacks, strict=True)
         }
 
-    def _read(self, seen: WireLate) -> _Taken:
-        """Of a thread that does not run."""
-        key = seen.key
-        threads = threads_of(self._root, key.process.pid)
 
-        def read(address: int, size: int) -> bytes:
-            return read_memory(threads, key.tid, address, size) if address > 0 else b""
-
-        found = user_stack(Registers(seen.image, seen.ip, seen.fp, seen.link), read)
-        return _Taken(seen.returned_ns, wire.encode_stack(found.stack), found.guesses)
+def _read(seen: WireLate, memory: LocalMemory) -> _Taken:
+    """Of a thread that does not run."""
+    read = functools.partial(memory.read, seen.key.process.pid, seen.key.tid)
+    found = user_stack(Registers(seen.image, seen.ip, seen.fp, seen.link), read)
+    return _Taken(seen.returned_ns, wire.encode_stack(found.stack), found.guesses)
 
 
 def _marked(stack: NamedStack, guesses: int) -> NamedStack:
