@@ -369,6 +369,15 @@ def test_that_time_was_over_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_own_stack
+def test_that_a_file_was_put_off_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stack_names.Stacks()
+    with monkeypatch.context() as slow:
+        slow.setattr(elf, "S_PER_BYTE", 1.0)
+        assert not known.named([creation()], [stack(WRAPPER + LEAD)]).in_time
+    assert known.named([creation()], [stack(WRAPPER + LEAD)]).in_time
+
+
+@needs_own_stack
 def test_a_stack_without_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     known = stack_names.Stacks()
     raws = [stack(WRAPPER + LEAD, OUTER + far) for far in range(1, 20)]

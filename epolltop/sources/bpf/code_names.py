@@ -89,6 +89,8 @@ class CodeNames:
     def __init__(self) -> None:
         self.may_read = True
         """False: the kernel lets us read no program, so that no frame has a name."""
+        self.put_off = 0
+        """Files and perf maps so far for which there was too little time. There may be enough at a later poll."""
         self._places: OrderedDict[tuple[_File, int], elf.SymbolOffset | None] = OrderedDict()
         self._runs: OrderedDict[Run, tuple[_Region, ...]] = OrderedDict()
         self._unread_maps: OrderedDict[Run, None] = OrderedDict()
@@ -115,7 +117,8 @@ class CodeNames:
         try:
             deadline.require()
             there = code_of(run, sorted(addresses), mount_lists, deadline)
-        except OSError:
+        except OSError as error:
+            self.put_off += isinstance(error, TimeoutError)
             return self._as_last_read(run, addresses)
         mapped = {address: mapping for address in addresses if (mapping := there.at(address))}
         by_table: dict[CodeMapping | None, list[int]] = {}
@@ -159,6 +162,7 @@ class CodeNames:
     ) -> tuple[_File | None, str, Mapping[int, elf.SymbolOffset | None]]:
         """A mapped file or the perf map, and the names in it; nothing if it is out of reach, or time is over."""
         if deadline.is_over:
+            self.put_off += 1
             return None, "", {}
         try:
             file = there.open(table, deadline) if table else there.open_perf_map(deadline)
@@ -176,7 +180,8 @@ class CodeNames:
             find = _places if table else made_places
             try:
                 found = find(file, unknown, deadline) if unknown else {}
-            except OSError:
+            except OSError as error:
+                self.put_off += isinstance(error, TimeoutError)
                 if table is None:
                     _remember(self._unread_maps, run, None, RUNS_MAX)
                 return version if known else None, build_id, known

@@ -74,7 +74,7 @@ class Stacks:
         """
         self._kept.make_room()
         named: dict[tuple[int, int, bytes], NamedStack] = {}
-        mount_lists = MountLists()
+        mount_lists, put_off = MountLists(), self._names.put_off
         with self._time.spend() as deadline:
             # Programs with few stacks come first, so that one with many does not use up their time.
             for run, of_run in sorted(_by_run(events, stacks).items(), key=lambda item: len(item[1])):
@@ -83,7 +83,7 @@ class Stacks:
                     if kept is None:
                         break
                     named[run.pid, run.start, raw] = kept
-            in_time = not deadline.is_over
+            in_time = not deadline.is_over and self._names.put_off == put_off
         told = [
             named.get((event.pid, event.start, raw)) if raw else () for event, raw in zip(events, stacks, strict=True)
         ]
