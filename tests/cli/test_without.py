@@ -25,7 +25,8 @@ def test_a_probe_that_can_be_left_out_says_what_holds_without_it(probe: ProbeSpe
 
 @pytest.mark.parametrize("probe", SPARE)
 def test_its_file_is_not_compiled(probe: str) -> None:
-    assert set(ALL.units) - set(ALL.without(probe).units) == {f"{probe}.c"}
+    beside = {"late.c"} if probe == "epoll_wait" else set()  # looks at the loops that are known by that probe
+    assert set(ALL.units) - set(ALL.without(probe).units) == {f"{probe}.c", *beside}
 
 
 @pytest.mark.kernel

@@ -36,9 +36,9 @@ async def test_enter_on_an_instance_shows_what_it_watches_and_on_a_nested_one_wh
         await screen.press("2", "enter")
         await screen.sees("▸ fd 4", "3 rows, by FD▲", "127.0.0.1:8080 ← 10.0.0.7:51312")
         lines = [line.split() for line in screen.within("#watches")[:4]]
-        assert lines[0][:6] == ["FD▲", "KIND", "EVENTS", "MODE", "STALE", "SHARED"]
+        assert lines[0][:7] == ["FD▲", "KIND", "EVENTS", "MODE", "STALE", "SHARED", "STATE"]
         assert [line[0] for line in lines[1:]] == ["▸", "7", "9"]
-        assert lines[3][1:] == ["unix", "IN", "level", "yes", "?", r"@\x1b[2J[red]"]
+        assert lines[3][1:] == ["unix", "IN", "level", "yes", "?", "-", r"@\x1b[2J[red]"]
         assert "epoll instance" in "\n".join(screen.within("#page"))
         await screen.press("enter")
         await screen.sees("▸ fd 4 ▸ fd 5", "every 1.0s", "1 row")
