@@ -28,35 +28,28 @@ def columns(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return seconds
+    return _number(text, "", 0, 1e9, "a number of seconds")
 
 
 def milliseconds(text: str) -> int:
     """In nanoseconds."""
-    try:
-        milliseconds = float(text.removesuffix("ms"))
-    except ValueError:
-        milliseconds = math.nan
-    if not 1 <= milliseconds <= 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds, from 1 to 1,000,000,000")
-    return round(milliseconds * 1e6)
+    return round(_number(text, "ms", 1, 1e9, "a number of milliseconds, from 1 to 1,000,000,000") * 1e6)
 
 
 def percent(text: str) -> float:
     """As a share of one."""
+    return _number(text, "%", 0, 1e6, "a percentage") / 100
+
+
+def _number(text: str, unit: str, least: float, most: float, what: str) -> float:
+    """The number, which may have its unit behind it."""
     try:
-        percent = float(text.removesuffix("%"))
+        number = float(text.removesuffix(unit))
     except ValueError:
-        percent = math.nan
-    if not 0 <= percent <= 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage")
-    return percent / 100
+        number = math.nan
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return number
 
 
 def _each(text: str) -> list[str]:
