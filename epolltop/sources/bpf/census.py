@@ -29,6 +29,7 @@ from epolltop.proc.shares import HOLDINGS, fair_share
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.address_matching import Naming
 from epolltop.sources.bpf.descriptor_counts import DescriptorCounts
+from epolltop.sources.bpf.live_instance_map import live_instances
 
 PART_S, FIRST_S = 0.2, 1.0
 """How long one call of `take` reads: afterwards others want their turn. Nothing is known before the first is over."""
@@ -249,15 +250,15 @@ class ScanCensus:
 
 def scan_census(program: Program, *, include_self: bool) -> ScanCensus:
     """The second way, which looks at what the probes noted."""
-    table = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
+    table = live_instances(program)
 
-    def live_instances() -> LiveInstances:
+    def noted_now() -> LiveInstances:
         at_ns = now_ns()
         created_ns = {file: noted[0] for (file,), noted in table.items()}
         totals = wire.sum_totals(program.per_cpu("totals", wire.TOTALS))
         return LiveInstances(at_ns, created_ns, whole=totals.overflowed == totals.unattributed)
 
-    return ScanCensus(include_self=include_self, live_instances=live_instances)
+    return ScanCensus(include_self=include_self, live_instances=noted_now)
 
 
 CENSUS: dict[str, Callable[[Program, bool], CensusTaker]] = {

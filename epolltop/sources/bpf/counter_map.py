@@ -8,9 +8,10 @@ from typing import Any
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census
 from epolltop.model.process import ProcessKey
+from epolltop.sources.bpf.live_instance_map import live_instances
 from epolltop.sources.bpf.probes.spec import KernelTable, MapEntry
 from epolltop.sources.bpf.table_reader import TableReader
-from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE, NUMBER
+from epolltop.sources.bpf.wire import NUMBER
 
 
 class CounterMap(TableReader):
@@ -20,7 +21,7 @@ class CounterMap(TableReader):
         self._table, self._has_ended = table, has_ended
         self._program = program
         self._map = program.table(table.map, table.key.layout, table.value.layout)
-        self._live_instances = program.table("live_instances", FILE, LIVE_INSTANCE)
+        self._live_instances = live_instances(program)
         self._entries: list[MapEntry] = []
         self._gone: dict[tuple[int, ...], tuple[int, ...]] = {}
 

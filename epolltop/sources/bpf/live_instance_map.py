@@ -1,10 +1,16 @@
-"""Room in the map of live instances, where no probe sees releases and so nothing else empties it."""
+"""The map of live instances, and room in it where no probe sees releases and so nothing else empties it."""
 
 from __future__ import annotations
 
+from epolltop.bcc.hash_map import HashMap
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census
 from epolltop.sources.bpf import wire
+
+
+def live_instances(program: Program) -> HashMap:
+    """Instances that were created during the trace, by file: what the probe of creations noted of each."""
+    return program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
 
 
 class LiveInstanceMap:
@@ -20,7 +26,7 @@ class LiveInstanceMap:
             program: has the map.
             room: how many entries it can have.
         """
-        self.entries = program.table("live_instances", wire.FILE, wire.LIVE_INSTANCE)
+        self.entries = live_instances(program)
         self._often = room // 32
         self._freed_at = 0  # creations until then
 

@@ -13,10 +13,11 @@ from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.earlier_waits import EarlierWaits
+from epolltop.sources.bpf.live_instance_map import live_instances
 from epolltop.sources.bpf.loop_wire import WireTimes
 from epolltop.sources.bpf.map_changes import MapChanges
 from epolltop.sources.bpf.table_reader import TableReader
-from epolltop.sources.bpf.wire import FILE, LIVE_INSTANCE, NUMBER
+from epolltop.sources.bpf.wire import FILE, NUMBER
 
 _THREADS, _INSTANCES = 200, 2000
 """Threads, and instances, of which it is asked a poll whether they are there still: 2 ms, and 4 ms."""
@@ -35,7 +36,7 @@ class LoopMaps(TableReader):
         self._loop_map = MapChanges(program.table("loops", loop_wire.LOOP, loop_wire.LOOP_COUNTS))
         threads = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
         self._thread_map = MapChanges(threads)
-        self._live_instances = program.table("live_instances", FILE, LIVE_INSTANCE)
+        self._live_instances = live_instances(program)
         self._keys: dict[bytes, LoopKey] = {}
         self._counts: dict[LoopKey, LoopCounts] = {}
         self._times: dict[LoopKey, WireTimes] = {}
