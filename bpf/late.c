@@ -9,8 +9,8 @@
  * thread stays in the map late_samples until user space has read it; how many found no room is in late_samples_refused.
  * Cost: up to 3 us a tick, 8 us if the thread is late.
  *
- * -D: LATE_NS, from when on a loop is late; TASK_ON_CPU, TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ where the
- * kernel has them.
+ * -D: LATE_NS, from when on a loop is late; TASK_ON_CPU, TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ,
+ * TASK_SCHED_INFO and SCHED_INFO_RUN_DELAY where the kernel has them.
  *
  * Cost: 1 to 2 us per thread of the machine and pass. Nothing while no loop is late.
  *
@@ -24,14 +24,20 @@ struct bpf_iter__task {
 
 #define STATE_DEAD	0x80	/* include/linux/sched.h */
 
+/* The first byte of a member: 0 or 1, in a byte of its own or in an int, as kernels have it. */
+static __always_inline u8 read1(u64 address)
+{
+	u8 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)address);
+	return value;
+}
+
 /* The current kernel's way to say that a control group has no CPU time left for a thread. */
 static __always_inline u8 is_throttled(u64 task)
 {
 #if defined(TASK_THROTTLED)
-	u8 throttled = 0;
-
-	bpf_probe_read_kernel(&throttled, sizeof(throttled), (void *)(task + TASK_THROTTLED));
-	return throttled;
+	return read1(task + TASK_THROTTLED);
 #elif defined(CFS_RQ_THROTTLE_COUNT)
 	return read4(read8(task + TASK_SE + SE_CFS_RQ) + CFS_RQ_THROTTLE_COUNT) != 0;
 #else
@@ -68,8 +74,14 @@ BPF_ITER(task)
 		return 0;
 	late.loop = turn->loop;
 	late.returned_ns = turn->returned_ns;
+	late.cpu_ns = read8(address + TASK_SE + SE_EXEC_RUNTIME) - turn->cpu_ns;
+#ifdef SCHED_INFO_RUN_DELAY
+	late.runq_ns = read8(address + TASK_SCHED_INFO + SCHED_INFO_RUN_DELAY) - turn->runq_ns;
+#else
+	late.runq_ns = -1;
+#endif
 #ifdef TASK_ON_CPU
-	late.on_cpu = read4(address + TASK_ON_CPU) != 0;
+	late.on_cpu = read1(address + TASK_ON_CPU);
 #endif
 	late.state = read4(address + TASK_STATE);
 	late.throttled = is_throttled(address);

@@ -44,6 +44,12 @@ static __always_inline u64 bucket_of(u64 ns)
 	return bucket + (rest >> 1 ? 2 : rest);
 }
 
+static __always_inline void keep_longest(u64 *longest, u64 ns)
+{
+	if (ns > *longest)
+		*longest = ns;
+}
+
 static __always_inline void count_time(u64 *histogram, u64 *longest, u64 ns)
 {
 	u64 bucket = bucket_of(ns);
@@ -56,8 +62,7 @@ static __always_inline void count_time(u64 *histogram, u64 *longest, u64 ns)
 	asm volatile("%0 &= 31" : "+r"(bucket));
 	if (bucket < TIME_BUCKETS)
 		histogram[bucket]++;
-	if (ns > *longest)
-		*longest = ns;
+	keep_longest(longest, ns);
 }
 
 /* Those of a tick. The other ones, of the tick before, stay as they are for user space to read. */
@@ -70,6 +75,10 @@ static __always_inline struct maxima *maxima_of(struct loop_counts *counts, u64 
 		maxima->waiting_ns = 0;
 		maxima->away_ns = 0;
 		maxima->poll_delay_ns = 0;
+		maxima->own_ns = 0;
+		maxima->cpu_ns = 0;
+		maxima->away_runq_ns = 0;
+		maxima->wake_runq_ns = 0;
 	}
 	return maxima;
 }
@@ -154,13 +163,41 @@ static __always_inline void count_wait(struct loop_counts *counts, struct turn *
 	}
 }
 
-/* The next wait begins at now, which may be UNSEEN. If the return of the last one was not seen, it returned all the same. */
-static __always_inline void count_away(struct loop_counts *counts, struct turn *turn, u64 now, u64 cpu_ns, u64 tick)
+/* A thread that slept in its wait is about to return. It may have been woken long before it got a CPU. */
+static __always_inline void count_wake(struct loop_counts *counts, u64 runq, u64 tick)
 {
-	u64 away = now - turn->returned_ns;
+	counts->slept++;
+	counts->wake_runq_ns += runq;
+	keep_longest(&maxima_of(counts, tick)->wake_runq_ns, runq);
+}
 
-	if (turn->cpu_ns)
-		counts->cpu_ns += cpu_ns - turn->cpu_ns;
+/* What a time away was made of. */
+static __always_inline void count_parts(struct maxima *maxima, u64 away, u64 cpu, u64 runq)
+{
+	u64 own = away > runq ? away - runq : 0;
+
+	keep_longest(&maxima->own_ns, own);
+	keep_longest(&maxima->cpu_ns, cpu < own ? cpu : own);
+	keep_longest(&maxima->away_runq_ns, runq);
+}
+
+/*
+ * The next wait begins at now, which may be UNSEEN. If the return of the last one was not seen, it returned all the same.
+ * The thread has used cpu_ns by now, and waited on run queues for runq_ns.
+ */
+static __always_inline void count_away(struct loop_counts *counts, struct turn *turn, u64 now, u64 cpu_ns, u64 runq_ns,
+				       u64 tick)
+{
+	u64 away = now - turn->returned_ns, cpu = 0, runq = 0;
+
+	if (turn->thread_start_ns) {	/* else user space added it, and it has not returned yet */
+		cpu = cpu_ns - turn->cpu_ns;
+		counts->cpu_ns += cpu;
+		/* After turns that were sampled out it is not known in which of them, nor whether in a wait. */
+		if (turn->returned_ns != UNSEEN && !turn->is_sampled_out)
+			runq = runq_ns - turn->runq_ns;
+		counts->away_runq_ns += runq;
+	}
 	if (turn->returned_ns == UNSEEN) {
 		counts->waits++;
 		count_timeout(counts, turn->timeout_ns);
@@ -169,6 +206,8 @@ static __always_inline void count_away(struct loop_counts *counts, struct turn *
 	} else if (now != UNSEEN) {
 		counts->away_ns += away;
 		count_time(counts->away, &maxima_of(counts, tick)->away_ns, away);
+		if (turn->thread_start_ns && !turn->is_sampled_out)
+			count_parts(maxima_of(counts, tick), away, cpu, runq);
 	}
 }
 

@@ -113,6 +113,7 @@ struct turn {
 	s64 timeout_ns;		/* asked for, or TIMEOUT_ */
 	u64 events;		/* where the program wants them */
 	u64 cpu_ns;		/* used by the thread until it entered */
+	u64 runq_ns;		/* for how long it had waited on run queues when it entered, or returned if it slept */
 	u64 generation;		/* when the instance was looked up */
 	u64 hot_data;		/* of the first event of the last wait, in a run of immediate returns */
 	u32 hot_mask;
@@ -137,6 +138,8 @@ struct late {
 	struct loop loop;
 	u64 returned_ns;	/* since when it is away */
 	u64 time_ns;		/* when it was looked at */
+	u64 cpu_ns;		/* used since then, to a tick */
+	s64 runq_ns;		/* on run queues since then, without what lasts; -1: the kernel does not tell */
 	u64 argument;		/* of its system call, the first one */
 	u64 image;		/* as in struct stack */
 	u64 ip;			/* registers of the program */
@@ -165,6 +168,10 @@ struct maxima {
 	u64 waiting_ns;
 	u64 away_ns;
 	u64 poll_delay_ns;
+	u64 own_ns;		/* away without waiting for a CPU */
+	u64 cpu_ns;		/* of that on a CPU */
+	u64 away_runq_ns;	/* as in struct loop_counts, like the next one */
+	u64 wake_runq_ns;
 };
 
 /* A histogram of times: below 1,024 ns, then each bucket up to twice as much, the last one all from 2^36 ns (69 s) on. */
@@ -191,6 +198,9 @@ struct loop_counts {
 	u64 away_ns;		/* from each return until the thread's next wait on whatever instance */
 	u64 cpu_ns;		/* used by the thread from each entry until the next one */
 	u64 unmeasured;		/* waits that are in no histogram, because the loop is sampled */
+	u64 slept;		/* waits that were long enough to sleep in */
+	u64 away_runq_ns;	/* of the time away the thread could run, and waited for a CPU; 0 where the kernel does not tell */
+	u64 wake_runq_ns;	/* of the time in those waits the same, after events or the timeout had woken it */
 	struct maxima maxima[2];	/* of the present tick and the one before, at the number's last bit */
 	u64 waiting[TIME_BUCKETS];
 	u64 away[TIME_BUCKETS];

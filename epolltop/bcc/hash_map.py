@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import mmap
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from epolltop.bcc import syscalls
@@ -26,6 +25,7 @@ class HashMap:
         self.max_entries = max_entries
         """The most entries that the map can have."""
         self._key, self._value = key, value
+        self._keys_then: tuple[bytes, Sequence[bytes]] = b"", ()  # together, and one by one
 
     @functools.cached_property
     def _room(self) -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
@@ -45,14 +45,17 @@ class HashMap:
         keys, values = self._read()
         return zip(self._key.iter_unpack(keys), self._value.iter_unpack(values), strict=True)
 
-    def raw_items(self) -> Iterable[tuple[bytes, bytes]]:
-        """The same as bytes, for callers that decode only some of them.
+    def raw_columns(self) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """Keys and values as bytes, for callers that decode only some. While the keys stay they are the same object.
 
         Raises:
             OSError: the kernel refused.
         """
-        keys, values = map(_split, self._read(), (self._key.size, self._value.size))
-        return zip(keys, values, strict=True)
+        keys, values = self._read()
+        together = bytes(keys)
+        if together != self._keys_then[0]:
+            self._keys_then = together, _split(keys, self._key.size)
+        return self._keys_then[1], _split(values, self._value.size)
 
     def _read(self) -> tuple[memoryview, memoryview]:
         """Keys and values, one behind the other, until the next call."""
@@ -62,9 +65,14 @@ class HashMap:
 
     def get(self, key: bytes) -> tuple[int, ...] | None:
         """The value of an entry; None if there is none."""
+        raw = self.raw(key)
+        return None if raw is None else self._value.unpack(raw)
+
+    def raw(self, key: bytes) -> bytes | None:
+        """The same as bytes."""
         value = ctypes.create_string_buffer(self._value.size)
         there = self._lib.bpf_lookup_elem(self._fd, ctypes.create_string_buffer(key, len(key)), value) == 0
-        return self._value.unpack(value.raw) if there else None
+        return value.raw if there else None
 
     def add(self, key: bytes, value: bytes) -> None:
         """Makes an entry if there is none, and there is room."""
@@ -76,5 +84,5 @@ class HashMap:
         self._lib.bpf_delete_elem(self._fd, ctypes.create_string_buffer(key, len(key)))
 
 
-def _split(octets: memoryview, size: int) -> Iterator[bytes]:
-    return itertools.chain.from_iterable(struct.Struct(f"{size}s").iter_unpack(octets))
+def _split(octets: memoryview, size: int) -> Sequence[bytes]:
+    return [each for (each,) in struct.Struct(f"{size}s").iter_unpack(octets)]

@@ -1,31 +1,26 @@
-"""The BPF object: one compilation of bpf/*.c, its maps and programs. Only it and its perf buffer talk to libbcc.
+"""The BPF object: its programs and maps. Only its compilation, its perf buffer and it talk to libbcc.
 
-libbcc prints to descriptors 1 and 2, may close 0, looks for headers in the working directory before all others, and
-changes that directory while it compiles: all of this is contained here. What differs between its versions is in
-docs/bcc.md.
+What differs between versions of libbcc is in docs/bcc.md.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib.resources
 import io
 import os
 import re
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from epolltop.bcc import kretprobes, syscalls
 from epolltop.bcc.btf import VMLINUX, Btf
+from epolltop.bcc.compilation import compiled
 from epolltop.bcc.hash_map import HashMap
 from epolltop.bcc.perf_buffer import PerfBuffer
-from epolltop.bcc.printed_errno import number_in
-from epolltop.errors import SourceUnavailable
-from epolltop.own_process.descriptors import is_open, silenced
+from epolltop.own_process.descriptors import silenced
 from epolltop.proc.fdinfo import own_recursion_misses, own_run_time_ns
 
 _PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_CPU_CLOCK = 1, 0  # include/uapi/linux/perf_event.h
@@ -44,27 +39,6 @@ class AttachError(Exception):
         """A tracepoint was not there, or out of reach."""
 
 
-def bpf_directory() -> Path:
-    """Where the C sources are: inside the installed package, or beside it in a checkout."""
-    package = Path(str(importlib.resources.files("epolltop")))
-    installed = package / "bpf"
-    return installed if installed.is_dir() else package.parent / "bpf"
-
-
-@contextlib.contextmanager
-def _inside(directory: Path) -> Iterator[None]:
-    """Changes the working directory of all threads. Returns by descriptor: the former one may have no path."""
-    former = os.open(os.curdir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.chdir(directory)
-        try:
-            yield
-        finally:
-            os.fchdir(former)
-    finally:
-        os.close(former)
-
-
 class Program:
     """A loaded BPF object. Not thread-safe."""
 
@@ -74,42 +48,18 @@ class Program:
         Args:
             bcc: its Python module.
             defines: macros by name.
-            units: files of bpf/. They become one translation unit, in this order: BCC rewrites map accesses in its main
-                file, not in included ones.
+            units: files of bpf/, in the order in which they are compiled.
 
         Raises:
             SourceUnavailable: the compiler refused, or the kernel refused the maps.
         """
-        directory = bpf_directory()
-        unit = b"\n".join(b'#line 1 "%s"\n%s' % (name.encode(), (directory / name).read_bytes()) for name in units)
-        flags = ["-w", f"-I{directory}", *(f"-D{name}={value}" for name, value in defines.items())]
-
-        class Object(bcc.BPF):  # type: ignore[misc]
-            def _trace_autoload(self) -> None:
-                """BCC would attach all functions named kfunc__* at once, or none. Ladders decide instead."""
-
+        self._object = compiled(bcc, defines, units)
         self._bcc = bcc
         self._lib = bcc.lib
         self._links: list[int] = []
         self._begun: dict[str, io.FileIO] = {}  # the last pass of each iterator
         self._tracepoints: dict[str, int] = {}
         self._attached: dict[tuple[str, str], int] = {}  # the programs' descriptors
-        if not is_open(0):
-            # Otherwise a descriptor of ours becomes 0, and libbcc closes it: see silenced.
-            os.open(os.devnull, os.O_RDONLY)
-        said = ""
-        os.environ["BCC_KERNEL_SOURCE"] = str(directory / "stub-headers")
-        try:
-            with _inside(directory), silenced() as printed:
-                try:
-                    self._object = Object(text=unit, cflags=flags)
-                finally:
-                    said = printed()
-        except Exception as error:
-            said = f"{error}\n{said}".rstrip()
-            raise SourceUnavailable("programs", {"call": "bpf", "said": said}, number=number_in(said)) from None
-        finally:
-            os.environ.pop("BCC_KERNEL_SOURCE")
 
     def attach(self, how: str, program: str, target: str) -> None:
         """Loads a program and attaches it.

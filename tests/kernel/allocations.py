@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from epolltop.bcc.compilation import bpf_directory
 from epolltop.bcc.loader import load_bcc
-from epolltop.bcc.program import bpf_directory
 
 _TEXT = rb"""
 struct sum { u64 calls; u64 bytes; };

@@ -64,6 +64,10 @@ class Observing:
         assert isinstance(self._source, BpfSource)
         self._source._census.take()
 
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        """Between two refreshes."""
+        self._source.glance(loops)
+
     def row(self, pid: int) -> ProcessRow:
         """The row of a process, now.
 
@@ -114,7 +118,7 @@ class Observing:
     def flies(self, instance: str) -> bool:
         """Whether an instance is known to be alive and held by nobody, now. Others' may be in flight, too."""
         snapshot = self.refresh()
-        known = [one for one in self._world._instances.live.by_file.values() if one.id == instance]
+        known = [one for one in self._world._state.instances.live.by_file.values() if one.id == instance]
         assert not known or known[0].holders or snapshot.in_flight > 0
         return bool(known) and not known[0].holders
 

@@ -5,6 +5,7 @@ Slow and simple on purpose, and independent of epolltop's own readers.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -49,12 +50,17 @@ def reported_census(snapshot: Snapshot, pids: Collection[int] | None = None) -> 
 
 def family(pid: int) -> frozenset[int]:
     """A process and all that descend from it."""
-    members = {pid}
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as children:
-            for child in children.read().split():
-                members |= family(int(child))
-    return frozenset(members)
+    return frozenset({pid}.union(*map(family, _children(pid))))
+
+
+def _children(pid: int) -> list[int]:
+    """Who ends meanwhile has none."""
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as children:
+                found += map(int, children.read().split())
+    return found
 
 
 def _descriptors(pids: Collection[int] | None) -> Iterator[tuple[int, int, int]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from epolltop.model.loop_activity import LoopCounts, LoopKey
+from epolltop.query.story import instance_story
 from epolltop.sources.bpf.ladder import ALL
 from tests.docs.pages import Proofs
 from tests.waiting import eventually
@@ -29,7 +30,7 @@ PROOFS = Proofs("epoll_wait", ("Description",), ("Issues",))
 
 PROGRAM = Path(__file__).parent.parent / "workloads" / "waits.c"
 CALLS = [call for call in ("epoll_wait", "epoll_pwait", "epoll_pwait2") if call != "epoll_wait" or SIZED]
-TIMES = {"waiting_ns", "away_ns", "cpu_ns", "unmeasured"}
+TIMES = {"waiting_ns", "away_ns", "cpu_ns", "unmeasured", "slept", "away_runq_ns", "wake_runq_ns"}
 
 
 @pytest.fixture(name="program", scope="module")
@@ -277,7 +278,7 @@ def test_a_wait_that_began_before_the_trace_is_known_and_counted_but_not_timed(
         eventually(lambda: loops(observing, actor.pid))
         instance = observing.instances(actor.pid)[fd]
         key, counts = one(observing, actor.pid)
-        assert (key.file, key.created_ns, key.tid, counts) == (instance.file, 0, tid, LoopCounts())
+        assert (key.file, key.created_ns, key.tid, LoopCounts._make(counts)) == (instance.file, 0, tid, LoopCounts())
         turn = observing.batch.turns[key]
         assert (turn.entered_ns, turn.returned_ns, turn.timeout_ns) == (0, 0, expected_ns)
         assert turn.name == observing.row(actor.pid).name
@@ -289,6 +290,33 @@ def test_a_wait_that_began_before_the_trace_is_known_and_counted_but_not_timed(
         assert (counts.waits, counts.wakes, counts.events, counts.waiting_ns) == (1, 1, 1, 0)
         assert asked == ((1, 0) if expected_ns is None else (0, 1))
         assert sum(observing.times(key).waiting) == 0
+
+
+@PROOFS(
+    "A thread that left its instance before epolltop started, and has not come back, is not known as a loop, nor as "
+    "late. The kernel keeps nothing of a wait that is over: such a thread looks like one that never waits. The detail "
+    "pane of its instance says that no wait was seen."
+)
+def test_a_thread_that_left_before_the_trace_is_known_when_it_comes_back(actor: Actor) -> None:
+    fd = actor.create()
+    actor.do("wait", fd=fd)
+    with observe(ALL.only("epoll_wait", "tracepoint")) as observing, Actor() as other:
+        other.do("wait", fd=other.create())
+        eventually(lambda: loops(observing, other.pid))  # all that is known of others is known by then
+
+        def told_of_waits() -> str | None:
+            instance = observing.instances(actor.pid)[fd]
+            return dict(instance_story(instance.key, observing.refresh())).get("waits")
+
+        said = told_of_waits()
+        assert said
+        assert "none was seen" in said
+        assert "before epolltop started" in said
+        assert not loops(observing, actor.pid)
+        assert not [key for key in observing.batch.turns if key.process.pid == actor.pid]
+        actor.do("wait", fd=fd)
+        assert loops(observing, actor.pid)
+        assert told_of_waits() is None
 
 
 def test_a_thread_that_goes_on_after_such_a_wait_is_the_same_loop(actor: Actor) -> None:

@@ -18,7 +18,7 @@ from tests.workloads.client import Actor
 from .calls import SIZED
 from .calls import waits as is_waiting
 from .observing import Observing, observe
-from .test_sampling import PROOFS
+from .test_run_queues import PROOFS
 
 pytestmark = pytest.mark.kernel
 

@@ -241,8 +241,9 @@ def test_lifetime(actor: Actor) -> None:
 @pytest.mark.skipif(os.cpu_count() == 1, reason="a census meets a close only if both run at once")
 def test_a_census_may_hold_the_last_reference(actor: Actor, tmp_path: Path) -> None:
     with observe() as observing:
-        # Not so fast that most of what is closed has no event.
-        actor.begin("churn_until_told", path=str(tmp_path / "stop"), pause_s=0.03)
+        # The census and the call that closes them go through the same descriptors: one overtakes the other, and then
+        # they often meet. With fewer events than in a storm, most of the time goes to censuses.
+        actor.begin("churn_in_rows_until_told", path=str(tmp_path / "stop"), length=500, pause_s=0.1)
 
         def met() -> Event | None:
             for _ in range(100):
@@ -296,8 +297,13 @@ def test_who_only_looks_is_not_charged(actor: Actor, tmp_path: Path, looking: st
                 (tmp_path / "stop").touch()
                 count = actor.answer()["count"]
                 looker.kill()
-        row = observing.row(actor.pid)
-        assert (row.created, row.released) == (count, count)
+
+        def counted() -> tuple[int, int]:
+            row = observing.row(actor.pid)
+            return row.created, row.released
+
+        # Another epolltop on this machine may hold the last one still, if its census had to wait for a CPU.
+        assert eventually(lambda: counted() == (count, count)), counted()
         assert observing.events(looker.pid) == []
 
 

@@ -8,25 +8,30 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from epolltop.model.late_look import Doing, LateLook
-from epolltop.model.limits import LATE_CUT, LATE_STACKS_LEFT_OUT, LATE_UNSEEN
+from epolltop.model.late_look import LATE_NS, Doing, LateLook
+from epolltop.model.limits import LATE_CUT, LATE_STACKS_LEFT_OUT, LATE_UNSEEN, PERF_MAPS_UNREAD
 from epolltop.model.watch import TargetKind
+from epolltop.own_process.pace import now_ns
 from epolltop.sources.bpf import late_loops, late_stacks
 from epolltop.sources.bpf.sizes import SIZES
+from tests.support.kernel_version import needs_cached_paths
 from tests.waiting import eventually
+from tests.workloads.client import Actor
+from tests.workloads.with_defect import defect
 
+from .calls import waits
+from .late_programs import functions, is_blocked, late, seen
 from .observing import Observing, observe
 
 pytestmark = pytest.mark.kernel
 
-PROGRAM = Path(__file__).parent.parent / "workloads" / "late_loop.py"
 CGROUPS = ((Path("/sys/fs/cgroup"), "cpu.max", "1000 100000"), (Path("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us", "1000"))
 """A directory, a file in it, and what limits a group to a hundredth of a CPU."""
 
@@ -40,41 +45,6 @@ def _observing() -> Iterator[Observing]:
         if any(limit.id == LATE_UNSEEN for limit in source.limits):
             pytest.skip("no iterator shows threads here")
         yield observing
-
-
-@contextlib.contextmanager
-def late(*command: str | Path) -> Iterator[int]:
-    """The pid of a program that is away from its loop.
-
-    Args:
-        command: it, or the way in which PROGRAM is.
-    """
-    words = command if len(command) > 1 else (sys.executable, PROGRAM, *command)
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != "away\n":
-                pytest.skip(f"a program cannot be away by {command[-1]} here")
-            yield process.pid
-        finally:
-            process.kill()
-
-
-def seen(observing: Observing, pid: int, holds: Callable[[LateLook], bool]) -> LateLook:
-    """The first look of which that holds."""
-
-    def look() -> LateLook | None:
-        observing.refresh()
-        looks = (look for key, look in observing.batch.late.items() if key.process.pid == pid)
-        return next(filter(holds, looks), None)
-
-    found = eventually(look)
-    assert found is not None
-    return found
-
-
-def is_blocked(look: LateLook) -> bool:
-    return look.doing is Doing.BLOCKED and (look.fd is None or look.target is not None)
 
 
 @pytest.mark.parametrize(("way", "calls"), [("lock", {"futex"}), ("sleep", {"clock_nanosleep", "nanosleep"})])
@@ -106,6 +76,23 @@ def test_a_thread_that_waits_for_memory_is_in_a_page_fault(observing: Observing)
     with late("fault") as pid:
         found = seen(observing, pid, lambda each: each.doing is Doing.PAGE_FAULT)
         assert (found.call, found.fd) == (None, None)
+
+
+def test_loops_with_one_instance_are_late_when_nobody_waits(observing: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    child = actor.do("fork")["pid"]
+    actor.do("wait", fd=fd)
+    actor.do("child", pid=child, its=["wait", {"fd": fd}])
+    tid = actor.do("wait_in_thread", fd=fd)["tid"]
+    eventually(lambda: waits(actor.pid, tid))
+    began_ns = observing.refresh().now_ns
+    with late("sleep") as pid:
+        seen(observing, pid, lambda look: look.at_ns > began_ns + 2 * LATE_NS)
+    looks = observing.batch.late.items()
+    assert not [key for key, look in looks if key.process.pid in {actor.pid, child} and look.at_ns > began_ns]
+    actor.do("wake")
+    for each in (actor.pid, child):
+        assert seen(observing, each, lambda look: look.at_ns > began_ns and look.doing is Doing.BLOCKED).call == "read"
 
 
 def test_of_a_thread_that_is_over_nothing_is_known(observing: Observing) -> None:
@@ -195,6 +182,39 @@ def test_a_poll_looks_at_some_loops_and_says_of_how_many_it_does_not(
         eventually(cut)
 
 
+def test_a_glance_sees_who_is_back_at_the_next_poll(observing: Observing) -> None:
+    """The program is away for a fifth of a second, and back for longer."""
+    with defect("blocked-loop-sleeping") as program:
+        pid = program["pid"]
+        (loop,) = eventually(lambda: observing.row(pid).loops)
+
+        def glanced() -> LateLook | None:
+            time.sleep(0.03)  # so that it is away at some glances
+            began_ns = now_ns()
+            observing.glance([loop.key])
+            ended_ns = now_ns()
+            observing.refresh()
+            look = observing.batch.late.get(loop.key)
+            seen = look and began_ns <= look.at_ns <= ended_ns
+            return look if look and seen and is_blocked(look) else None  # it may just have been woken
+
+        look = eventually(glanced)
+        assert look is not None
+        assert look.call == "clock_nanosleep"
+
+
+def test_a_glance_leaves_what_is_known_of_other_loops(observing: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
+    with late("read") as pid, late("sleep") as other:
+        named = seen(observing, pid, lambda look: look.target is not None)
+        seen(observing, other, is_blocked)
+        (key,) = (key for key in observing.batch.late if key.process.pid == other)
+        monkeypatch.setattr(late_loops.LateLoops, "_named", lambda _self, _looks: {})
+        glanced_ns = now_ns()
+        observing.glance([key])
+        again = seen(observing, pid, lambda look: look.at_ns > glanced_ns)
+        assert again.target == named.target
+
+
 def test_only_the_last_looks_are_kept(observing: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(late_loops, "LATE_LOOKS_MAX", 1)
     with late("sleep"), late("sleep") as second:
@@ -235,12 +255,12 @@ static volatile long turns;
 
 __attribute__((noinline)) void handle_it(const char *way)
 {
-	int ends[2];
+	int ends[2], spins = !strcmp(way, "spin") || !strcmp(way, "read then spin");
 	char octet;
 
 	if (!strncmp(way, "read", 4) && !pipe(ends) && read(ends[0], &octet, 1))
 		turns++;
-	while (!strcmp(way, "spin") || !strcmp(way, "read then spin"))
+	while (spins)
 		turns++;
 }
 
@@ -281,10 +301,6 @@ def _sampling(observing: Observing) -> Iterator[Observing]:
         yield sampling
 
 
-def functions(look: LateLook) -> list[str]:
-    return [frame.partition("+")[0] for frame in look.stack]
-
-
 @pytest.mark.parametrize(("way", "guess"), [("spin", ""), ("read", "? ")])
 def test_the_stack_of_a_late_loop_is_taken(sampling: Observing, framed: Path, way: str, guess: str) -> None:
     expected = [f"{guess}handle_it", "on_event", "main"]
@@ -307,6 +323,18 @@ def test_a_thread_that_runs_does_not_have_the_stack_with_which_it_slept(
         assert not ran.stack or functions(ran)[0] == "handle_it"
 
 
+def test_a_thread_that_waits_for_a_cpu_has_the_stack_with_which_it_ran(
+    sampling: Observing, framed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it runs again before its memory is read."""
+    monkeypatch.setattr(late_loops.LateLoops, "_has_not_run", lambda _self, _key: False)
+    with late(framed, "spin") as first, late(framed, "spin") as second:
+        for pid in (first, second):
+            os.sched_setaffinity(pid, {min(os.sched_getaffinity(0))})
+        look = seen(sampling, first, lambda each: each.doing is Doing.RUNNABLE and bool(each.stack))
+    assert functions(look)[:3] == ["handle_it", "on_event", "main"]
+
+
 def test_samples_without_room_are_counted(observing: Observing, framed: Path) -> None:
     del observing
     with observe(late_stacks_ns=20_000_000, sizes=replace(SIZES, late_samples=1)) as sampling:
@@ -322,3 +350,22 @@ def test_samples_without_room_are_counted(observing: Observing, framed: Path) ->
 def test_without_the_option_no_stack_is_taken(observing: Observing, framed: Path) -> None:
     with late(framed, "read") as pid:
         assert seen(observing, pid, is_blocked).stack == ()
+
+
+@needs_cached_paths
+def test_a_perf_map_that_is_not_read_is_told(sampling: Observing) -> None:
+    def unread() -> int:
+        limits = sampling.refresh().source.limits
+        return sum(limit.number("programs") for limit in limits if limit.id == PERF_MAPS_UNREAD)
+
+    with late("made") as pid:
+        perf_map = Path(f"/tmp/perf-{pid}.map")
+        try:
+            perf_map.chmod(0o644)
+            others = unread()
+            assert functions(seen(sampling, pid, lambda look: bool(look.stack)))[0] == "made"
+            assert unread() == others
+            perf_map.chmod(0o666)
+            eventually(lambda: unread() == others + 1)
+        finally:
+            perf_map.unlink()

@@ -20,7 +20,7 @@ from epolltop.model.instance import Provenance
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.report import Report
-from epolltop.query.headline import brief_lines
+from epolltop.query.headline import brief_line
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.bpf.ladder import ALL, Ladders
 from epolltop.sources.bpf.sizes import Sizes
@@ -102,7 +102,7 @@ def shown_everywhere(snapshot: Snapshot, what: str, member: str, number: int) ->
     """On the screen, large and small, in text, as batch output is, and in JSON."""
     report = Report(snapshot, View(PROCESSES), snapshot.processes)
     assert f"{what} {grouped(number)}" in as_text(report)
-    assert f"{what} {grouped(number)}" in " ".join(brief_lines(snapshot))
+    assert f"{what} {grouped(number)}" in brief_line(snapshot)
     assert json.loads(as_json(report))["source"][member] == number
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from epolltop.model import limits
 from epolltop.model.loop_activity import LoopCounts
+from epolltop.model.loop_of import LoopOf
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import gathered
 from epolltop.output.report import Report
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.bpf.sampling_policy import STEPS
 from tests.workloads.client import Actor

@@ -123,5 +123,5 @@ def test_what_only_a_thread_with_a_table_of_its_own_holds_is_said_to_be_where_no
     snapshot = scanning.refresh()
     assert THREAD_TABLES_UNSEEN in {limit.id for limit in snapshot.source.limits}
     (instance,) = (each for each in snapshot.unheld if each.id == identity)
-    (now,) = (said for label, said in instance_story(instance.file, instance.since_ns, snapshot) if label == "now")
+    (now,) = (said for label, said in instance_story(instance.key, snapshot) if label == "now")
     assert now.endswith("; or held where no census looks")

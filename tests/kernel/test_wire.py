@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from epolltop.bcc.compilation import bpf_directory
 from epolltop.bcc.loader import load_bcc
-from epolltop.bcc.program import bpf_directory
 from epolltop.model.counts import Counts
 from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.holding import Holding

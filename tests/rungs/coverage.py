@@ -31,6 +31,9 @@ class Coverage:
     """The census names instances as events do. Otherwise by the places in which it saw them."""
     waits: bool = True
     """Of threads on instances. Otherwise nothing is told of loops."""
+    entries: bool = True
+    """Of waits, before the kernel works out when they are over. Otherwise one of a thread that stops in between seems
+    shorter than its timeout."""
     changes: bool = True
     """Of interest lists; of a request for io_uring not what came of it. Otherwise nothing is told of them."""
     limit: str = ""

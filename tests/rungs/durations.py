@@ -16,8 +16,7 @@ _BITS_MIN = 10
 
 _SCHEDULER_TICK_NS = 10_000_000
 _EARLY_NS = 1_000_000
-"""A timeout that is met may seem that much too short: timers and probes go by different clocks of the kernel, which
-an emulator that has no time does not keep together."""
+"""A timeout that is met may seem that much too short: timers and probes go by different clocks of the kernel."""
 
 
 class Turned(NamedTuple):
@@ -26,12 +25,15 @@ class Turned(NamedTuple):
     waited: Waited
     away: Bounds | None
     """None: it is not over."""
+    entries: bool
+    """As in Coverage."""
 
     @property
     def waiting(self) -> Bounds:
         """The time in it, hardly less than a timeout that was met."""
         entered, returned = self.waited.wait.entered, self.waited.returned
-        return max(0, (self._met or 0) - _EARLY_NS, returned[0] - entered[1]), returned[1] - entered[0]
+        met_ns = (self._met or 0) - _EARLY_NS if self.entries else 0
+        return max(0, met_ns, returned[0] - entered[1]), returned[1] - entered[0]
 
     @property
     def poll_delay(self) -> Bounds | None:
@@ -43,8 +45,8 @@ class Turned(NamedTuple):
         return None if self.waited.result else self.waited.wait.asked.timeout_ns
 
 
-def turned(oracle: Oracle) -> list[Turned]:
-    """All that happened."""
+def turned(oracle: Oracle, *, entries: bool) -> list[Turned]:
+    """All that happened; entries as in Coverage."""
     last: dict[tuple[Thread, int], Waited] = {}  # who executes a program goes on as another thread
     away: dict[Waited, Bounds] = {}
     for waited in oracle.waited:
@@ -56,20 +58,23 @@ def turned(oracle: Oracle) -> list[Turned]:
         before = last.get((each, each.tid))
         if before and each.wait:
             away[before] = _between(before, each.wait)
-    return [Turned(waited, away.get(waited)) for waited in oracle.waited]
+    return [Turned(waited, away.get(waited), entries) for waited in oracle.waited]
 
 
-def compare(what: str, turns: Sequence[Turned], rows: Sequence[LoopRow]) -> Iterator[str]:
-    """Differences of one loop, or of several that cannot be told apart."""
+def compare(what: str, turns: Sequence[Turned], rows: Sequence[LoopRow], delays: int) -> Iterator[str]:
+    """Differences of one loop, or of several that cannot be told apart, of which so many waits seem to be delayed."""
     waiting = [turn.waiting for turn in turns]
     away = [turn.away for turn in turns if turn.away]
-    delays = [turn.poll_delay for turn in turns if turn.poll_delay]
+    delayed = [turn.poll_delay for turn in turns if turn.poll_delay]
     yield from _distribution(f"{what} waited", waiting, [row.did.waiting for row in rows])
     yield from _distribution(f"{what} was away", away, [row.did.away for row in rows])
-    yield from _distribution(f"{what} exceeded its timeouts", delays, [row.did.poll_delay for row in rows])
+    if delays == len(delayed):  # else it is not known which
+        yield from _distribution(f"{what} exceeded its timeouts", delayed, [row.did.poll_delay for row in rows])
     yield from _sum(f"{what} waited", waiting, sum(row.did.counted.total.waiting_ns for row in rows))
     yield from _sum(f"{what} was away", away, sum(row.did.counted.total.away_ns for row in rows))
     yield from _cpu(f"{what} used", [*waiting, *away], sum(row.did.counted.total.cpu_ns for row in rows))
+    yield from _cpu(f"{what} waited while away for", away, sum(row.did.counted.total.away_runq_ns for row in rows))
+    yield from _cpu(f"{what} waited when woken for", waiting, sum(row.did.counted.total.wake_runq_ns for row in rows))
 
 
 def _between(before: Waited, after: Wait) -> Bounds:
@@ -90,7 +95,7 @@ def _distribution(what: str, times: Sequence[Bounds], told: Sequence[Histogram])
 
 
 def _cpu(what: str, times: Sequence[Bounds], told: int) -> Iterator[str]:
-    """A thread runs no longer than time goes on; the kernel notes that at its ticks."""
+    """A thread runs, or waits for a CPU, no longer than time goes on; the kernel notes the former at its ticks."""
     most = sum(most + _SCHEDULER_TICK_NS for _, most in times)
     if told > most:
         yield f"{what} {most} ns of CPU time at most, told are {told}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
-from epolltop.model.event import instance_id
+from epolltop.model.instance_key import instance_id
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import added
 from epolltop.model.snapshot import CtlError
@@ -98,4 +98,4 @@ def _operation(change: Changed) -> CtlOperation:
 
 
 def _told_as(key: CtlKey) -> _List:
-    return _List(key.process, instance_id(key.file, key.created_ns) if key.created_ns else None)
+    return _List(key.process, instance_id(key.traced_key) if key.created_ns else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from epolltop.model.event import instance_id
+from epolltop.model.instance_key import instance_id
 from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 
@@ -35,7 +35,7 @@ def goes_on_as(thread: Thread, wait: Wait, ids: Ids) -> LoopName:
 
 def told_as(key: LoopKey) -> LoopName:
     """Of what is told."""
-    name = instance_id(key.file, key.created_ns) if key.created_ns else None
+    name = instance_id(key.traced_key) if key.created_ns else None
     return LoopName(key.process, key.tid, key.thread_start_ns, name if key.file else "")
 
 

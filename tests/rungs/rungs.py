@@ -80,7 +80,7 @@ def _by_scan(epoll_create: str, files_free: str, coverage: Coverage) -> Rung:
 RUNGS = {
     "fentry": Rung(
         ladders=_ladders("fexit", "fentry", "iterator", wait="fentry", ctl="fexit"),
-        coverage=_FUNCTIONS,
+        coverage=dataclasses.replace(_FUNCTIONS, entries=False),
         spared=_REQUEST_UNSEEN,
     ),
     "kprobe": Rung(ladders=_ladders("kretprobe", "kprobe", "iterator"), coverage=_FUNCTIONS),

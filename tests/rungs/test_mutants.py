@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from epolltop.bcc import program
+from epolltop.bcc import compilation
 
 from .comparison import Differs
 from .guest import IN_GUEST
@@ -83,7 +83,7 @@ def test_a_mistake_is_noticed(
     rung: str, name: str, puppets: Puppets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _breed(MUTANTS[name], tmp_path / "bpf")
-    monkeypatch.setattr(program, "bpf_directory", lambda: tmp_path / "bpf")
+    monkeypatch.setattr(compilation, "bpf_directory", lambda: tmp_path / "bpf")
     try:
         with opened(RUNGS[rung]) as observing:
             watcher = Watcher(observing, RUNGS[rung], tmp_path / "recording")
@@ -105,7 +105,7 @@ def _is_noticed(watcher: Watcher, puppets: Puppets, seed: int) -> bool:
 
 
 def _breed(mutant: Mutant, directory: Path) -> None:
-    shutil.copytree(program.bpf_directory(), directory)
+    shutil.copytree(compilation.bpf_directory(), directory)
     file = directory / mutant.file
     text = file.read_text(encoding="utf-8")
     assert text.count(mutant.right) == 1, f"{mutant.file} has {mutant.right!r} {text.count(mutant.right)} times"

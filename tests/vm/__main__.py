@@ -41,6 +41,9 @@ def main(arguments: list[str]) -> int:
     took_s = time.monotonic() - started
     _say(f"took {took_s:.0f} s")
     verdicts = [verdict for kernel in kernels for verdict in found[kernel]]
+    for verdict in verdicts:
+        if verdict.outcome == "failed":  # again, where nobody overlooks it
+            _say(str(verdict))
     if options.markdown:
         table = markdown(Run(began, commit, options.seeds, took_s), verdicts)
         PAGE.write_text(placed(PAGE.read_text(encoding="utf-8"), table), encoding="utf-8")

@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import Any
 
 from epolltop.bcc.drain import Drain
 from epolltop.bcc.kept_capabilities import polling
@@ -28,29 +27,30 @@ from epolltop.model.counts import Totals
 from epolltop.model.holding import Census, Holding
 from epolltop.model.late_look import LATE_NS
 from epolltop.model.limits import Limit
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import ProcessKey
 from epolltop.model.source import Source
 from epolltop.own_process.pace import Pace, now_ns
 from epolltop.proc.namespaces import levels_up, require_machine_clock
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
+from epolltop.proc.sysctl import max_user_watches
 from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.bpf import wire
 from epolltop.sources.bpf.attachments import attach_probes, missed_of_lifecycle
 from epolltop.sources.bpf.calibration import calibrate, end_calibration
-from epolltop.sources.bpf.counter_map import CounterMap
 from epolltop.sources.bpf.held_places import HeldPlaces
-from epolltop.sources.bpf.kernel_offsets import layout
+from epolltop.sources.bpf.hot_calls import hot_calls
+from epolltop.sources.bpf.kernel_offsets import RUN_DELAY, layout
 from epolltop.sources.bpf.ladder import ALL, Ladders, NoRung, first_census
 from epolltop.sources.bpf.late_loops import LateLoops
 from epolltop.sources.bpf.late_stacks import LateStacks
 from epolltop.sources.bpf.live_instance_map import LiveInstanceMap
-from epolltop.sources.bpf.probes import PROBES, epoll_wait, files_free
-from epolltop.sources.bpf.probes.spec import ProbeSpec
+from epolltop.sources.bpf.probe_tables import ProbeTables
+from epolltop.sources.bpf.probes import epoll_wait, files_free
 from epolltop.sources.bpf.sampling_control import SamplingControl
 from epolltop.sources.bpf.sizes import SIZES, Sizes
 from epolltop.sources.bpf.stack_names import Stacks
-from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.turn_price import turn_price
 from epolltop.sources.bpf.wire_events import WireEvents
 from epolltop.sources.host import own_host
@@ -133,7 +133,9 @@ class BpfSource:
             give_back_memory()
 
     def _attach(self) -> None:
-        program = Program(load_bcc(), self._defines(), self._ladders.units)
+        constants = self._defines()
+        self._sees_run_queues = RUN_DELAY in constants
+        program = Program(load_bcc(), constants, self._ladders.units)
         self._program = program
         try:
             self._buffer = program.perf_buffer("events")
@@ -146,14 +148,7 @@ class BpfSource:
         except BaseException:
             self.close()
             raise
-        unhooked = [probe for probe in PROBES if not self._attachments.traces(probe.name)]
-        self._tables = [(probe.name, made(self._procfs)) for probe in unhooked for made in probe.stand_ins]
-        self._tables += [
-            (probe.name, reader)
-            for probe in PROBES
-            if probe not in unhooked
-            for reader in self._readers(program, probe)
-        ]
+        self._tables = ProbeTables(program, self._attachments, self._procfs)
         self._late = self._late_loops(program) if self._attachments.traces(epoll_wait.PROBE.name) else None
         self._sampling = SamplingControl(program, price, self._budget, self._since_ns, own_cost().cpu_ns)
         self._pace = Pace(self._sizes.census_share, time.thread_time_ns, CENSUS_WAIT_S)
@@ -189,10 +184,6 @@ class BpfSource:
         self._late_stacks = LateStacks(program, self._procfs) if self._takes_late_stacks else None
         return LateLoops(program, self._procfs, self._lists.targets, self._late_ns, self._late_stacks)
 
-    def _readers(self, program: Program, probe: ProbeSpec) -> list[TableReader]:
-        tables = [CounterMap(program, table, self._procfs.has_ended) for table in probe.tables]
-        return [*tables, *(reader(program, self._procfs) for reader in probe.readers)]
-
     def poll(self, wanted: Wanted = NOTHING) -> Batch:
         program = self._program
         assert program is not None, "poll before open"
@@ -209,30 +200,26 @@ class BpfSource:
             self._places.take(census.holdings)
             self._holders = {ProcessKey(*key) for key in set(map(attrgetter("pid", "start"), census.holdings))}
         self._tide.note(len(came), len(self._holdings))
-        for _, table in self._tables:
-            table.read(census)
+        self._tables.read(census)
         per_cpu = program.per_cpu("totals", wire.TOTALS)
         totals = wire.sum_totals(per_cpu)
         self._buffer.renew_rings(wire.no_buffer(per_cpu))
         if census and not self._attachments.traces(files_free.PROBE.name):
             self._live_instances.make_room(census, totals.created)
         at_ns, wall_ns = now_ns(), time.time_ns()
-        counted = {key for _, table in self._tables for key in table.processes()}
         acted = frozenset().union(*(each.actors for each in self._untold))
         actors = {process for process, _ in acted}
         processes = self._facts.of(
-            {*self._holders, *counted, *actors, *self._facts.asked()}, actors, frozenset(wanted.shown)
+            {*self._holders, *self._tables.processes(), *actors, *self._facts.asked()}, actors, frozenset(wanted.shown)
         )
         gone = {uid for process, uid in acted if uid is not None and process not in processes}
-        tables: dict[str, Any] = {}
-        for _, table in self._tables:
-            tables |= table.members(processes)
+        tables = self._tables.members(processes)
         cost = own_cost()
         self._sampling.look(tables.get("loops", {}).values(), at_ns, cost.cpu_ns)
         files = itertools.chain.from_iterable(each.files() for each in self._untold) if wanted.focus else ()
         measured = self._facts.measured(wanted.focus, {file for file in files if file in wanted.focus})
         self._census.mark(closes_on_exec(wanted.focus, measured))
-        interest = self._interest.look(wanted.asked)
+        interest = self._interest.look(wanted.asked, wanted.suspects, wanted.in_turn)
         batch = Batch(
             since_ns=self._since_ns,
             now_ns=at_ns,
@@ -248,11 +235,16 @@ class BpfSource:
             users=self._procfs.users.names(gone),
             watches={file: each.watches for file, each in measured.items()},
             interest=interest,
+            file_calls=hot_calls(self._procfs.root, tables.get("turns", {}).items()),
             late=self._late.look(tables["turns"], at_ns) if self._late else {},
             **tables,
         )
         self._untold, self._uncounted = (), None
         return batch
+
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        if self._late:
+            self._late.glance(loops, now_ns())
 
     def close(self) -> None:
         program, self._program = self._program, None
@@ -268,16 +260,15 @@ class BpfSource:
     def _describe(self, totals: wire.WireTotals) -> Source:
         missed = self._attachments.missed()
         unseen = [*self._census.unseen, *self._attachments.limits(missed)]
-        refusals = ((name, table.refused()) for name, table in self._tables)
-        unseen += [Limit.of(limits.TABLE_FULL, probe=name, refused=number) for name, number in refusals if number]
-        unseen += itertools.chain.from_iterable(table.limits() for _, table in self._tables)
+        unseen += self._tables.limits()
         unseen += self._sampling.limits
         unseen += self._late.limits() if self._late else ()
         unseen += self._no_stacks
-        if not all(stacks.may_read for stacks in (self._stacks, self._late_stacks) if stacks):
+        named = [stacks for stacks in (self._stacks, self._late_stacks) if stacks]
+        if not all(stacks.may_read for stacks in named):
             unseen.append(Limit(limits.STACKS_UNNAMED))
-        if self._stacks and self._stacks.unread_maps:
-            unseen.append(Limit.of(limits.PERF_MAPS_UNREAD, programs=self._stacks.unread_maps))
+        if unread := set().union(*(stacks.unread_maps for stacks in named)):
+            unseen.append(Limit.of(limits.PERF_MAPS_UNREAD, programs=len(unread)))
         return Source(
             kind="bpf",
             host=own_host(),
@@ -292,10 +283,12 @@ class BpfSource:
             overflowed=totals.overflowed,
             unattributed=totals.unattributed,
             sees_compat=self._attachments.sees_compat,
+            sees_run_queues=self._sees_run_queues,
             unreadable=self._census.unreadable,
             missed=missed_of_lifecycle(missed),
             stacks_left_out=self._stacks.left_out if self._stacks else 0,
             sees_all_releases=self._attachments.sees_all_releases,
+            watches_max=max_user_watches(),
         )
 
     def _defines(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ import errno
 import itertools
 import os
 from collections import OrderedDict
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -96,9 +96,9 @@ class CodeNames:
         self._unread_maps: OrderedDict[Run, None] = OrderedDict()
 
     @property
-    def unread_maps(self) -> int:
+    def unread_maps(self) -> Set[Run]:
         """Programs so far that have a perf map of which nothing was read the last time, up to RUNS_MAX."""
-        return len(self._unread_maps)
+        return self._unread_maps.keys()
 
     def frames(
         self, run: Run, addresses: Collection[int], mount_lists: MountLists, deadline: Deadline

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 
 from epolltop.bcc.hash_map import HashMap
 from epolltop.model.holding import Census
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.process import ProcessKey
 from epolltop.own_process.pace import Deadline
 from epolltop.proc.namespaces import levels_up
@@ -16,8 +17,7 @@ from epolltop.sources.bpf import loop_wire
 _READING_S = 0.05
 """How long a poll looks for them at most. With 10,000 threads that go on waiting it takes five to ten polls."""
 
-_FilesByFd = dict[int, tuple[int, int]]
-"""File and time of creation by descriptor."""
+_ByFd = dict[int, TracedKey]
 
 
 class EarlierWaits:
@@ -26,7 +26,7 @@ class EarlierWaits:
     def __init__(self, turns: HashMap, procfs: Procfs) -> None:
         """Takes the map threads, and where to look."""
         self._turns, self._procfs = turns, procfs
-        self._left: Iterator[tuple[ProcessKey, _FilesByFd, int]] | None = None
+        self._left: Iterator[tuple[ProcessKey, _ByFd, int]] | None = None
         # Elsewhere than in the machine's own PID namespace /proc does not tell the kernel's number of a thread.
         self._is_over = levels_up(procfs) is not None
 
@@ -51,20 +51,20 @@ class EarlierWaits:
                 return
         self._is_over = True
 
-    def _threads(self, holders: Mapping[ProcessKey, _FilesByFd]) -> Iterator[tuple[ProcessKey, _FilesByFd, int]]:
+    def _threads(self, holders: Mapping[ProcessKey, _ByFd]) -> Iterator[tuple[ProcessKey, _ByFd, int]]:
         for process, instances in holders.items():
             for tid in self._procfs.threads(process.pid):
                 yield process, instances, tid
 
-    def _look_at(self, process: ProcessKey, instances: _FilesByFd, tid: int) -> None:
+    def _look_at(self, process: ProcessKey, instances: _ByFd, tid: int) -> None:
         thread = self._procfs.waiting_thread(process.pid, tid)
         if thread and thread.wait.fd in instances:
             turn = loop_wire.earlier_turn(instances[thread.wait.fd], process, thread)
             self._turns.add(loop_wire.THREAD.pack(tid), turn)
 
 
-def _by_process(census: Census) -> dict[ProcessKey, _FilesByFd]:
-    processes: defaultdict[ProcessKey, _FilesByFd] = defaultdict(dict)
+def _by_process(census: Census) -> dict[ProcessKey, _ByFd]:
+    processes: defaultdict[ProcessKey, _ByFd] = defaultdict(dict)
     for each in census.holdings:
         processes[ProcessKey(each.pid, each.start)][each.fd] = each.file, each.created_ns
     return processes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from epolltop.model.holding import Holding
+from epolltop.model.instance_key import TracedKey
 
 
 class HeldPlaces:
@@ -12,15 +13,15 @@ class HeldPlaces:
 
     def __init__(self) -> None:
         self._holdings: Sequence[Holding] = ()
-        self._instances: dict[tuple[int, int], tuple[int, int]] | None = None
+        self._instances: dict[tuple[int, int], TracedKey] | None = None
 
     def take(self, holdings: Sequence[Holding]) -> None:
         """Those of another census, or of the same."""
         if holdings is not self._holdings:
             self._holdings, self._instances = holdings, None
 
-    def instance(self, pid: int, fd: int) -> tuple[int, int] | None:
-        """File and time of creation; None if the census shows no instance there."""
+    def instance(self, pid: int, fd: int) -> TracedKey | None:
+        """The one there; None if the census shows no instance there."""
         if self._instances is None:
             self._instances = {(each.pid, each.fd): (each.file, each.created_ns) for each in self._holdings}
         return self._instances.get((pid, fd))

@@ -55,6 +55,11 @@ _IO_URING: _Members = {
 """All since Linux 6.0, if it was built with io_uring."""
 _RUNNING: tuple[_Members, ...] = ({"TASK_ON_CPU": ("task_struct", "on_cpu")},)
 """Not if it was built for a single CPU."""
+RUN_DELAY = "SCHED_INFO_RUN_DELAY"
+_RUN_QUEUES: tuple[_Members, ...] = (
+    {"TASK_SCHED_INFO": ("task_struct", "sched_info"), RUN_DELAY: ("sched_info", "run_delay")},
+)
+"""Not without CONFIG_SCHEDSTATS and CONFIG_TASK_DELAY_ACCT."""
 _STATES: tuple[_Members, ...] = (
     {"TASK_STATE": ("task_struct", "__state")},
     {"TASK_STATE": ("task_struct", "state")},  # before Linux 5.14
@@ -85,7 +90,7 @@ def layout() -> dict[str, int]:
         constants = btf.offsets(_OFFSETS | registers | {"COMPAT_FLAGS": THIS.compat_flags}) | btf.sizes(_SIZES)
     except LookupError as error:
         raise SourceUnavailable("kernel_layout", {"said": str(error.args[0])}) from None
-    for either in ((_IO_URING,), _RUNNING, _STATES, _THROTTLING):
+    for either in ((_IO_URING,), _RUNNING, _RUN_QUEUES, _STATES, _THROTTLING):
         constants |= _first_known(btf, either)
     for name, (_, into) in THIS.registers.items():
         constants[name] += into

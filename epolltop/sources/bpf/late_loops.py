@@ -1,4 +1,4 @@
-"""Loops that are late: what their threads do at the moment of a poll.
+"""Loops that are late: what their threads do at the moment of a poll, or in between.
 
 An iterator over all threads tells their states and their system calls, all in one instant. It is begun only when a loop
 is late. The descriptor that a call is about is named afterwards, and only if the thread has not run since then.
@@ -7,11 +7,11 @@ is late. The descriptor that a call is about is named afterwards, and only if th
 from __future__ import annotations
 
 import ctypes
+import heapq
 import itertools
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from epolltop.bcc.iterator_pass import IteratorPass
 from epolltop.bcc.program import AttachError, Program
@@ -26,18 +26,18 @@ from epolltop.proc.procfs import Procfs
 from epolltop.proc.system_calls import system_call
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.late_stacks import LateStacks
-from epolltop.sources.bpf.loop_wire import WireLate
+from epolltop.sources.bpf.loop_wire import LateSample, WireLate
 
 LOOKS_PER_POLL = 100
 """Loops that one poll looks at, those that left last: 3 ms without the names of descriptors. Who is away for longer may
 have left for good."""
-LOOK_SHARE = 0.02
-"""Of a core, for the threads of the machine: with 10,000 a look takes 15 ms, so the next one waits 0.8 s."""
+LOOK_SHARE, GLANCE_SHARE = 0.02, 0.005
+"""Of a core, for the threads of the machine: with 10,000 a look takes 15 ms, so the next one waits 0.8 s, and a glance
+between two polls three."""
 NAMING_S, NAMING_SHARE = 0.1, 0.02
 """For those names at one poll, and of all time: after names that took so long there are none for five seconds."""
-_WAKING = 0x200  # include/linux/sched.h, with the following
-_STOPPED = 0x4 | 0x8 | 0x8000  # __TASK_STOPPED, __TASK_TRACED, TASK_FROZEN
-_DEAD = 0x80
+_STOPPED = 0x4 | 0x8 | 0x8000  # include/linux/sched.h: __TASK_STOPPED, __TASK_TRACED, TASK_FROZEN
+_DEAD = 0x80  # the same
 
 NameTargets = Callable[[Mapping[LoopKey, tuple[int, Descriptor]], float], Mapping[LoopKey, Target]]
 """`InterestLists.targets`."""
@@ -59,7 +59,8 @@ class LateLoops:
             stacks: takes them, if they are wanted.
         """
         self._procfs, self._name_targets, self._late_ns, self._stacks = procfs, name_targets, late_ns, stacks
-        self._looking = Pace(LOOK_SHARE, time.thread_time_ns)
+        self._threads = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
+        self._looking, self._glancing = (Pace(share, time.thread_time_ns) for share in (LOOK_SHARE, GLANCE_SHARE))
         self._naming = Pace(NAMING_SHARE, time.monotonic_ns)
         self._looks: dict[LoopKey, LateLook] = {}
         self._marks: dict[LoopKey, bytes] = {}
@@ -85,11 +86,43 @@ class LateLoops:
         before_ns = now_ns - self._late_ns
         late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= before_ns]
         samples = self._stacks.sampled() if self._stacks else {}
-        alone = _alone({*late, *samples}, turns)
-        late = sorted(alone.intersection(late), key=lambda key: -turns[key].returned_ns)
-        samples = {key: sample for key, sample in samples.items() if key in alone}
-        self._left_out = max(0, len(late) - LOOKS_PER_POLL)
-        seen = (self._looking.run(lambda: self._see(late[:LOOKS_PER_POLL])) if late else None) or {}
+        left_ns = _left_by_others({*late, *samples}, turns)
+        late = sorted((key for key in late if left_ns[key] <= before_ns), key=lambda key: -turns[key].returned_ns)
+        samples = {key: each for key, each in samples.items() if left_ns[key] <= each.time_ns - self._late_ns}
+        self._left_out, late = max(0, len(late) - LOOKS_PER_POLL), late[:LOOKS_PER_POLL]
+        self._forget_all_but(late)
+        self._take(late, samples, self._looking)
+        return dict(self._looks)
+
+    def glance(self, loops: Collection[LoopKey], now_ns: int) -> None:
+        """Looks between two polls at those of some loops that are late now; the next `look` has what it saw.
+
+        Args:
+            loops: each alone on its instance; a thousand take 3 ms.
+            now_ns: boot clock.
+        """
+        if not self._glancing.is_due:
+            return
+        told = {key: self._threads.raw(loop_wire.THREAD.pack(key.tid)) for key in loops}
+        turns = {
+            key: loop_wire.WireTurn(raw)
+            for key, raw in told.items()
+            if raw and loop_wire.loop_key(loop_wire.turn_loop(raw)) == key
+        }
+        late = [key for key, turn in turns.items() if 0 < turn.returned_ns <= now_ns - self._late_ns]
+        if late:
+            self._take(sorted(late, key=lambda key: -turns[key].returned_ns), {}, self._glancing)
+
+    def _forget_all_but(self, late: Collection[LoopKey]) -> None:
+        """What is known of the threads of others says nothing about their next time away."""
+        self._marks = {key: self._marks[key] for key in late if key in self._marks}
+        self._still.intersection_update(late)
+        if self._stacks:
+            self._stacks.keep(late)
+
+    def _take(self, late: Sequence[LoopKey], samples: Mapping[LoopKey, LateSample], pace: Pace) -> None:
+        """Keeps what these do now, and what samples tell."""
+        seen = (pace.run(lambda: self._see(late)) if late else None) or {}
         stacks = self._stacks.take(seen, samples, self._still, self._has_not_run) if self._stacks else {}
         ran = {key: LateLook(sample.returned_ns, sample.time_ns, Doing.ON_CPU) for key, sample in samples.items()}
         for key, look in (ran | self._looks_of(seen)).items():
@@ -97,7 +130,6 @@ class LateLoops:
             self._looks[key] = look._replace(stack=stacks.get(key, ()))
         for key in list(itertools.islice(self._looks, max(0, len(self._looks) - LATE_LOOKS_MAX))):
             del self._looks[key]
-        return dict(self._looks)
 
     def limits(self) -> Iterator[Limit]:
         """What is not looked at."""
@@ -109,8 +141,10 @@ class LateLoops:
 
     def _see(self, wanted: Sequence[LoopKey]) -> dict[LoopKey, WireLate]:
         """Threads in one instant; those that left last come last."""
-        before, self._marks = self._marks, {key: self._procfs.ran(key.process.pid, key.tid) for key in wanted}
-        self._still = {key for key, mark in self._marks.items() if mark and mark == before.get(key)}
+        marks = {key: self._procfs.ran(key.process.pid, key.tid) for key in wanted}
+        self._still.difference_update(wanted)
+        self._still.update(key for key, mark in marks.items() if mark and mark == self._marks.get(key))
+        self._marks |= marks
         if self._unseen:
             return {}
         raw = IteratorPass(self._begin).go_on(math.inf)
@@ -142,22 +176,33 @@ class LateLoops:
         return bool(self._marks[key]) and self._marks[key] == self._procfs.ran(key.process.pid, key.tid)
 
 
-def _alone(keys: Collection[LoopKey], turns: Iterable[LoopKey]) -> set[LoopKey]:
-    """Of several threads with one instance some may be away, while others wait: those do not count."""
-    files = {key.file for key in keys if key.file}
-    attendants = Counter([key.file for key in turns if key.file in files]) if files else Counter()
-    return {key for key in keys if attendants[key.file] == 1}
+def _left_by_others(keys: Collection[LoopKey], turns: Mapping[LoopKey, Turn]) -> dict[LoopKey, float]:
+    """When the last other thread left the instance of each loop; 0: there is none, infinite: one waits, or no instance.
+
+    Of several threads with one instance some may be away, while others wait: no loop is late then.
+    """
+    attendants: dict[int, list[tuple[float, LoopKey]]] = {key.file: [] for key in keys if key.file}
+    for key, turn in turns.items():
+        if key.file in attendants:
+            attendants[key.file].append((turn.returned_ns or math.inf, key))
+    last = {file: heapq.nlargest(2, of_file) for file, of_file in attendants.items()}
+    return {
+        key: next((ns for ns, other in last[key.file] if other != key), 0) if key.file else math.inf for key in keys
+    }
 
 
 def look_of(seen: WireLate) -> LateLook:
     """What the members of a thread mean."""
     doing = _doing(seen)
     # The registers of a thread on a CPU are those with which it entered the kernel at some time.
+    told = LateLook(
+        seen.returned_ns, seen.time_ns, doing, cpu_ns=seen.cpu_ns, runq_ns=None if seen.runq_ns < 0 else seen.runq_ns
+    )
     if doing in {Doing.ON_CPU, Doing.UNKNOWN} or seen.number < 0:
-        return LateLook(seen.returned_ns, seen.time_ns, doing)
+        return told
     call = system_call(seen.number, compat=bool(seen.compat))
     fd = ctypes.c_int32(seen.argument & 0xFFFFFFFF).value if call.about_descriptor and doing is Doing.BLOCKED else None
-    return LateLook(seen.returned_ns, seen.time_ns, doing, call.name, fd)
+    return told._replace(call=call.name, fd=fd)
 
 
 def _doing(seen: WireLate) -> Doing:
@@ -167,6 +212,6 @@ def _doing(seen: WireLate) -> Doing:
         return Doing.ON_CPU
     if seen.state & _STOPPED:
         return Doing.STOPPED
-    if not seen.state & ~_WAKING:
+    if seen.is_runnable:
         return Doing.THROTTLED if seen.throttled else Doing.RUNNABLE
     return Doing.BLOCKED if seen.number >= 0 else Doing.PAGE_FAULT

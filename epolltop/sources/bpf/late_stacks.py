@@ -7,7 +7,7 @@ read from its memory, and counts if the thread has not run meanwhile.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from epolltop.bcc.program import AttachError, Program
@@ -16,6 +16,7 @@ from epolltop.model.limits import LATE_STACKS_LEFT_OUT, LATE_UNSAMPLED, Limit
 from epolltop.model.loop_activity import LoopKey
 from epolltop.own_process.pace import Allowance
 from epolltop.proc.local_memory import LocalMemory
+from epolltop.proc.maps import Run
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire, wire
 from epolltop.sources.bpf.loop_wire import LateSample, WireLate
@@ -40,8 +41,8 @@ class _Taken(NamedTuple):
     """As `wire.stack_bytes` answers."""
     guesses: int = 0
     """See `UserStack`."""
-    is_sampled: bool = False
-    """It was taken while the thread ran."""
+    computes: bool = False
+    """The thread ran when it was taken, or had been interrupted."""
     names: NamedStack = ()
     """As they were found last."""
     is_named: bool = False
@@ -59,7 +60,7 @@ class LateStacks:
             procfs: where the memory of programs is found.
         """
         self._root = procfs.root
-        self._stacks = Stacks()
+        self._stacks = Stacks(begin_with_calls=False)
         self._reading = Allowance(READ_SHARE, READ_S_MAX)
         self._map = program.table("late_samples", loop_wire.THREAD, loop_wire.LATE_SAMPLE)
         self._taken: dict[LoopKey, _Taken] = {}  # at the last poll
@@ -76,6 +77,11 @@ class LateStacks:
         """False: the kernel lets us read no program, so that no frame has a name."""
         return self._stacks.may_read
 
+    @property
+    def unread_maps(self) -> Set[Run]:
+        """Programs so far that have a perf map of which nothing was read the last time."""
+        return self._stacks.unread_maps
+
     def limits(self) -> Iterator[Limit]:
         """What is lacking."""
         yield from self._unsampled
@@ -85,13 +91,17 @@ class LateStacks:
     def sampled(self) -> dict[LoopKey, LateSample]:
         """The last samples of loops that ran late since the last call."""
         found: dict[LoopKey, LateSample] = {}
-        for tid, raw in list(self._map.raw_items()):
+        for tid, raw in zip(*self._map.raw_columns(), strict=True):
             self._map.delete(tid)
             sample = loop_wire.late_sample(raw)
             found[sample.key] = sample
         refused = self._program.element("late_samples_refused", wire.NUMBER)[0]
         self._refused, self._refused_before = refused - self._refused_before, refused
         return found
+
+    def keep(self, late: Collection[LoopKey]) -> None:
+        """Forgets the stacks of loops that are not late any more."""
+        self._taken = {key: self._taken[key] for key in late if key in self._taken}
 
     def take(
         self,
@@ -108,22 +118,24 @@ class LateStacks:
             still: those of which the thread has not run since then.
             has_not_run: whether one has not since it was seen.
         """
-        taken = {key: _Taken(sample.returned_ns, sample.stack, is_sampled=True) for key, sample in samples.items()}
+        taken = {key: _Taken(sample.returned_ns, sample.stack, computes=True) for key, sample in samples.items()}
         with self._reading.spend() as deadline:
             memory = LocalMemory(self._root, deadline)
             for key, each in seen.items():
                 last, stack = self._taken.get(key), taken.pop(key, None)
-                if last and last.is_sampled != bool(each.on_cpu):
+                if last and last.computes != each.computes:
                     last = None  # where a thread slept says nothing about one that runs, nor the other way round
                 if not each.on_cpu:
-                    stack = last if key in still and last else _read(each, memory)
-                    if not has_not_run(key) or (stack is not last and deadline.is_over):
+                    read = last if key in still and last else _read(each, memory)
+                    if has_not_run(key) and (read is last or not deadline.is_over):
+                        stack = read
+                    elif not each.computes:
                         continue
                 stack = stack or last
                 if stack and stack.returned_ns == each.returned_ns:
                     taken[key] = stack
         taken |= self._named({key: stack for key, stack in taken.items() if not stack.is_named})
-        self._taken = {key: stack for key, stack in taken.items() if key in seen}
+        self._taken |= {key: stack for key, stack in taken.items() if key in seen}
         return {key: stack.names for key, stack in taken.items()}
 
     def _named(self, taken: Mapping[LoopKey, _Taken]) -> dict[LoopKey, _Taken]:
@@ -139,7 +151,7 @@ def _read(seen: WireLate, memory: LocalMemory) -> _Taken:
     """Of a thread that does not run."""
     read = functools.partial(memory.read, seen.key.process.pid, seen.key.tid)
     found = user_stack(Registers(seen.image, seen.ip, seen.fp, seen.link), read)
-    return _Taken(seen.returned_ns, wire.encode_stack(found.stack), found.guesses)
+    return _Taken(seen.returned_ns, wire.encode_stack(found.stack), found.guesses, seen.computes)
 
 
 def _marked(stack: NamedStack, guesses: int) -> NamedStack:

@@ -8,13 +8,13 @@ from typing import Any, Generic, TypeVar
 
 from epolltop.bcc.program import Program
 from epolltop.model.holding import Census, Holding
-from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf import loop_wire
 from epolltop.sources.bpf.earlier_waits import EarlierWaits
 from epolltop.sources.bpf.live_instance_map import live_instances
-from epolltop.sources.bpf.loop_wire import WireTimes
+from epolltop.sources.bpf.loop_wire import WireCounts, WireTimes, WireTurn
 from epolltop.sources.bpf.map_changes import MapChanges
 from epolltop.sources.bpf.table_reader import TableReader
 from epolltop.sources.bpf.wire import FILE, NUMBER
@@ -22,7 +22,7 @@ from epolltop.sources.bpf.wire import FILE, NUMBER
 _THREADS, _INSTANCES = 200, 2000
 """Threads, and instances, of which it is asked a poll whether they are there still: 2 ms, and 4 ms."""
 
-_NONE = LoopCounts()
+_NONE = WireCounts(bytes(loop_wire.LOOP_COUNTS.size))
 
 Item = TypeVar("Item")
 
@@ -37,14 +37,14 @@ class LoopMaps(TableReader):
         threads = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
         self._thread_map = MapChanges(threads)
         self._live_instances = live_instances(program)
-        self._keys: dict[bytes, LoopKey] = {}
-        self._counts: dict[LoopKey, LoopCounts] = {}
+        self._keys = _Keys()
+        self._counts: dict[LoopKey, WireCounts] = {}
         self._times: dict[LoopKey, WireTimes] = {}
-        self._turns: dict[LoopKey, Turn] = {}
+        self._turns: dict[LoopKey, WireTurn] = {}
         self._loop_of: dict[bytes, bytes] = {}  # of each thread, that of its turn
         self._away: dict[bytes, None] = {}  # threads that do not wait
         self._left: list[bytes] | None = []  # loops that are of no turn; None: to be found out
-        self._told: Mapping[LoopKey, LoopCounts] = {}
+        self._told: Mapping[LoopKey, WireCounts] = {}
         self._tick = 0
         self._earlier = EarlierWaits(threads, procfs)
         self._old = _OldInstances()
@@ -78,7 +78,7 @@ class LoopMaps(TableReader):
     def refused(self) -> int:
         return self._program.element("loops_refused", NUMBER)[0]
 
-    def _all_counts(self) -> Mapping[LoopKey, LoopCounts]:
+    def _all_counts(self) -> Mapping[LoopKey, WireCounts]:
         """Those of loops that only wait, too."""
         uncounted = [key for key in self._turns if key not in self._counts]
         told = {**self._counts, **dict.fromkeys(uncounted, _NONE)} if uncounted else self._counts
@@ -96,9 +96,9 @@ class LoopMaps(TableReader):
         if not (changes.moved or changes.stopped):
             return
         counts, times, known = dict(self._counts), dict(self._times), len(self._counts)
-        for raw, value in changes.moved.items():
-            key = self._key(raw)
-            counts[key], times[key] = loop_wire.counted(value), WireTimes(value, tick)
+        keys = list(map(self._keys.__getitem__, changes.moved))
+        counts.update(zip(keys, map(WireCounts, changes.moved.values()), strict=True))
+        times.update((key, WireTimes(value, tick)) for key, value in zip(keys, changes.moved.values(), strict=True))
         for raw in changes.stopped:
             times[self._keys[raw]] = WireTimes(changes.raw[raw], loop_wire.NEVER)
         self._counts, self._times = counts, times
@@ -109,26 +109,18 @@ class LoopMaps(TableReader):
         changes = self._thread_map
         if not changes.moved:
             return
-        turns = dict(self._turns)
-        for tid, value in changes.moved.items():
-            loop, before = loop_wire.turn_loop(value), self._loop_of.get(tid)
-            if loop != before:
-                self._loop_of[tid], self._left = loop, None
-                if before is not None:
-                    turns.pop(self._keys[before], None)
-            turn = turns[self._key(loop)] = loop_wire.turn(value)
-            if turn.returned_ns:
-                self._away[tid] = None
-            else:
-                self._away.pop(tid, None)
+        turns, moved, loop_of = dict(self._turns), changes.moved, self._loop_of
+        loops = list(map(loop_wire.turn_loop, moved.values()))
+        went = [(tid, loop) for tid, loop in zip(moved, loops, strict=True) if loop != loop_of.get(tid)]
+        for tid, loop in went:
+            if tid in loop_of:
+                turns.pop(self._keys[loop_of[tid]], None)
+            loop_of[tid], self._left = loop, None
+        told = list(map(WireTurn, moved.values()))
+        turns.update(zip([self._keys[loop_of[tid]] for tid in moved], told, strict=True))
+        self._away = {tid: None for tid in self._away if tid not in moved}
+        self._away.update((tid, None) for tid, turn in zip(moved, told, strict=True) if turn.returned_ns)
         self._turns = turns
-
-    def _key(self, loop: bytes) -> LoopKey:
-        """The same object each time, so that it is found by identity."""
-        known = self._keys.get(loop)
-        if known is None:
-            known = self._keys[loop] = loop_wire.loop_key(loop)
-        return known
 
     def _forget_threads(self, alive: Container[ProcessKey]) -> None:
         """Deletes the turns of threads that have ended and did nothing since the last poll.
@@ -158,7 +150,7 @@ class LoopMaps(TableReader):
             self._left = [raw for raw in self._loop_map.raw if raw not in present]
             known = present.union(self._loop_map.raw)
             if len(self._keys) > len(known):
-                self._keys = {raw: key for raw, key in self._keys.items() if raw in known}
+                self._keys = _Keys({raw: key for raw, key in self._keys.items() if raw in known})
         quiet = [raw for raw in self._left if raw not in self._loop_map.moved]
         threads = {(key.tid, key.thread_start_ns) for key in self._turns} if quiet else set()
         left = [raw for raw in quiet if (self._keys[raw].tid, self._keys[raw].thread_start_ns) in threads]
@@ -191,6 +183,14 @@ class LoopMaps(TableReader):
 def _thread_as_process(key: LoopKey) -> ProcessKey:
     """A thread has a directory in /proc, too."""
     return ProcessKey(key.tid, key.thread_start_ns // NS_PER_TICK)
+
+
+class _Keys(dict[bytes, LoopKey]):
+    """Of each struct loop, the same object each time, so that it is found by identity."""
+
+    def __missing__(self, loop: bytes) -> LoopKey:
+        key = self[loop] = loop_wire.loop_key(loop)
+        return key
 
 
 class _InTurn(Generic[Item]):

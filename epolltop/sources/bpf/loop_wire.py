@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import operator
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.loop_activity import TIME_BUCKETS, LoopCounts, LoopKey, LoopTimes, Turn, WaitCall
+from epolltop.model.loop_times import NO_TIMES
+from epolltop.model.packed_counters import PackedCounters
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.proc.procfs import WaitingThread
 from epolltop.sources.bpf.wire import STACK, first_frames
@@ -16,15 +20,20 @@ from epolltop.text.safe import safe
 LOOP = struct.Struct("=QQQQII")
 THREAD = struct.Struct("=I")
 """Key of the map threads."""
-TURN = struct.Struct(f"={LOOP.size}s8xQQqQ16xQIIIiI52x16s")
-LATE = struct.Struct(f"={LOOP.size}s7QiIBBB5x")
+TURN = struct.Struct(f"={LOOP.size}s8xQQqQ24xQIIIiI52x16s")
+LATE = struct.Struct(f"={LOOP.size}sQQQq5QiIBBB5x")
 LATE_SAMPLE = struct.Struct(f"={LOOP.size}sQQQ{STACK.size}s")
-_COUNTERS, MAXIMA, _BUCKETS = (struct.Struct(f"={n}Q") for n in (len(LoopCounts._fields), 4, TIME_BUCKETS))
+_TURN_ASKED = struct.Struct("=8xQQ52xI4xiI")
+_NUMBERS = (len(LoopCounts._fields), 1 + len(NO_TIMES.maxima), TIME_BUCKETS)
+_COUNTERS, MAXIMA, _BUCKETS = (struct.Struct(f"={number}Q") for number in _NUMBERS)
 LOOP_COUNTS = struct.Struct(f"={(_COUNTERS.size + 2 * MAXIMA.size + 3 * _BUCKETS.size) // 8}Q")
+_ASKED = ("waits", "events", "wakes", "timeouts_met", "waiting_ns", "away_ns", "unmeasured", "slept", "wake_runq_ns")
+_COUNTERS_ASKED = struct.Struct("=" + "".join("Q" if name in _ASKED else "8x" for name in LoopCounts._fields))
 _MAXIMA_AT = _COUNTERS.size
 _BUCKETS_AT = [_MAXIMA_AT + 2 * MAXIMA.size + histogram * _BUCKETS.size for histogram in range(3)]
 NEVER = -1
 """No tick."""
+_WAKING = 0x200  # include/linux/sched.h
 
 _CALLS: Mapping[int, WaitCall] = {int(call): call for call in WaitCall}
 _TIMEOUT_INFINITE = -1
@@ -42,9 +51,21 @@ def _process(tgid: int, start_ns: int) -> ProcessKey:
     return ProcessKey(tgid, start_ns // NS_PER_TICK)
 
 
-def counted(raw: bytes) -> LoopCounts:
-    """The counters of a struct loop_counts."""
-    return LoopCounts._make(_COUNTERS.unpack_from(raw))
+class WireCounts(PackedCounters):
+    """The members of LoopCounts in a struct loop_counts. Only what is asked of each loop is decoded at once."""
+
+    __slots__ = _ASKED
+    count = len(LoopCounts._fields)
+
+    def __init__(self, raw: bytes) -> None:
+        self.number = int.from_bytes(raw[:_MAXIMA_AT], "little")
+        (
+            self.waits, self.events, self.wakes, self.timeouts_met, self.waiting_ns, self.away_ns, self.unmeasured,
+            self.slept, self.wake_runq_ns,
+        ) = _COUNTERS_ASKED.unpack_from(raw)  # fmt: skip
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(LoopCounts._make(self), name)
 
 
 class WireLate(NamedTuple):
@@ -53,6 +74,8 @@ class WireLate(NamedTuple):
     key: LoopKey
     returned_ns: int
     time_ns: int
+    cpu_ns: int
+    runq_ns: int
     argument: int
     image: int
     ip: int
@@ -63,6 +86,16 @@ class WireLate(NamedTuple):
     on_cpu: int
     throttled: int
     compat: int
+
+    @property
+    def is_runnable(self) -> bool:
+        """It runs, or would if a CPU were free for it."""
+        return bool(self.on_cpu) or not self.state & ~_WAKING
+
+    @property
+    def computes(self) -> bool:
+        """It runs, or was interrupted while it ran outside of the kernel."""
+        return bool(self.on_cpu) or (self.is_runnable and self.number < 0)
 
 
 def late(raw: bytes | bytearray) -> Iterator[WireLate]:
@@ -111,17 +144,38 @@ class WireTimes:
 
     def __iter__(self) -> Iterator[Any]:
         waiting, away, poll_delay = (_BUCKETS.unpack_from(self.raw, at) for at in _BUCKETS_AT)
+        return iter(LoopTimes(waiting, away, poll_delay, *self.maxima))
+
+    @property
+    def maxima(self) -> Sequence[int]:
         tick, *maxima = MAXIMA.unpack_from(self.raw, _MAXIMA_AT + MAXIMA.size * (self._tick & 1))
-        return iter(LoopTimes(waiting, away, poll_delay, *(maxima if tick == self._tick else ())))
+        return maxima if tick == self._tick else NO_TIMES.maxima
 
 
-def turn_loop(raw: bytes) -> bytes:
-    """The struct loop in a struct turn."""
-    return raw[: LOOP.size]
+class WireTurn:
+    """The members of Turn in a struct turn. Only what is asked of each turn is decoded at once."""
+
+    __slots__ = ("call", "entered_ns", "hot_run", "maxevents", "raw", "returned_ns")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        (
+            self.entered_ns, self.returned_ns, self.hot_run, self.maxevents, call,
+        ) = _TURN_ASKED.unpack_from(raw, LOOP.size)  # fmt: skip
+        self.call = _CALLS.get(call, WaitCall.UNKNOWN)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(_turn(self.raw))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_turn(self.raw), name)
 
 
-def turn(raw: bytes) -> Turn:
-    """A struct turn."""
+turn_loop: Callable[[bytes], bytes] = operator.itemgetter(slice(LOOP.size))
+"""The struct loop in a struct turn."""
+
+
+def _turn(raw: bytes) -> Turn:
     (
         _, entered_ns, returned_ns, timeout_ns, _, hot_data, hot_mask, hot_run, run, maxevents, call, comm,
     ) = TURN.unpack(raw)  # fmt: skip
@@ -145,11 +199,11 @@ def _name(comm: bytes) -> str:
     return safe(comm.split(b"\0", 1)[0])
 
 
-def earlier_turn(instance: tuple[int, int], process: ProcessKey, thread: WaitingThread) -> bytes:
+def earlier_turn(instance: TracedKey, process: ProcessKey, thread: WaitingThread) -> bytes:
     """The struct turn of a thread that entered a wait before the trace.
 
     Args:
-        instance: that it waits on, file and time of creation.
+        instance: that it waits on.
         process: that the thread is of.
         thread: and its wait.
     """

@@ -6,7 +6,7 @@ The stacks themselves are remembered, within bounds: equal ones are one object.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from epolltop.model.bounds import FRAME_CHARS_MAX
@@ -43,7 +43,14 @@ class Named(NamedTuple):
 class Stacks:
     """Names the stacks of each poll's events."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, begin_with_calls: bool = True) -> None:
+        """Nothing is known yet.
+
+        Args:
+            begin_with_calls: the innermost address of each stack follows a call, as all others do; else it is that of
+                the next instruction, which may be the first of its function.
+        """
+        self._ahead = 0 if begin_with_calls else 1
         self.left_out = 0
         """Events so far that have none, because there were too many different ones."""
         self._names = CodeNames()
@@ -56,7 +63,7 @@ class Stacks:
         return self._names.may_read
 
     @property
-    def unread_maps(self) -> int:
+    def unread_maps(self) -> Set[Run]:
         """Programs so far that have a perf map of which nothing was read the last time."""
         return self._names.unread_maps
 
@@ -95,11 +102,16 @@ class Stacks:
         self, run: Run, stacks: Mapping[bytes, wire.Stack], mount_lists: MountLists, deadline: Deadline
     ) -> Iterator[tuple[bytes, NamedStack]]:
         """Yields one at a time, so that no more are made than there is room for."""
+        stacks = {raw: self._looked_up(stack) for raw, stack in stacks.items()}
         addresses = {address for stack in stacks.values() for address in (*stack.frames, stack.caller)}
         frames = self._names.frames(run, addresses, mount_lists, deadline)
         texts: dict[int, str] = {}
         for raw, stack in stacks.items():
-            yield raw, tuple(_texts(stack, frames, texts))
+            yield raw, tuple(_texts(stack, frames, texts, self._ahead))
+
+    def _looked_up(self, stack: wire.Stack) -> wire.Stack:
+        """With addresses that each follow an instruction of the function that is meant."""
+        return stack._replace(frames=(*(address + self._ahead for address in stack.frames[:1]), *stack.frames[1:]))
 
 
 def _by_run(events: Iterable[Event | ProcessKey], stacks: Iterable[bytes]) -> dict[Run, dict[bytes, wire.Stack]]:
@@ -115,15 +127,22 @@ def _by_run(events: Iterable[Event | ProcessKey], stacks: Iterable[bytes]) -> di
     return runs
 
 
-def _texts(stack: wire.Stack, frames: Mapping[int, CodeFrame], texts: dict[int, str]) -> Iterator[str]:
-    """Of each frame; those of the same address are one object."""
+def _texts(stack: wire.Stack, frames: Mapping[int, CodeFrame], texts: dict[int, str], ahead: int) -> Iterator[str]:
+    """Of each frame; those of the same address are one object. The innermost was looked up so many bytes ahead."""
     for depth, address in enumerate(stack.frames):
         frame = frames.get(address)
         if frame is None:
             return  # not code: a frame pointer was wrong
+        if not depth:
+            frame = _back(frame, ahead)
         yield _text(frame, texts)
         if not depth and stack.lead and frame.place and frame.place.into == stack.lead and stack.caller in frames:
             yield _text(frames[stack.caller], texts)
+
+
+def _back(frame: CodeFrame, by: int) -> CodeFrame:
+    place = frame.place and frame.place._replace(into=frame.place.into - by)
+    return frame._replace(address=frame.address - by, position=frame.position - by, place=place)
 
 
 def _text(frame: CodeFrame, texts: dict[int, str]) -> str:

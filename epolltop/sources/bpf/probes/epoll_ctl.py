@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from epolltop.bcc.machine import Machine
 from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey, CtlOperation
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.limits import UNTRACED
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.sources.bpf.io_uring_waits import IoUringWaits
@@ -56,7 +57,7 @@ def _key(fields: Iterable[int]) -> CtlKey:
     return CtlKey(file, created_ns, ProcessKey(tgid, start_ns // NS_PER_TICK))
 
 
-def _instance_of(fields: tuple[int, ...]) -> tuple[int, int]:
+def _instance_of(fields: tuple[int, ...]) -> TracedKey:
     return fields[0], fields[1]
 
 

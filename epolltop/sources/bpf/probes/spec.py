@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from epolltop.bcc.machine import Machine
 from epolltop.bcc.program import Program
 from epolltop.model.event import Kind
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from epolltop.sources.bpf.table_reader import TableReader
@@ -64,9 +65,8 @@ class KernelTable:
     decode: Callable[[Iterable[MapEntry]], Mapping[Any, Any]]
     process_of: Callable[[tuple[int, ...]], ProcessKey]
     """The process that a key belongs to. When it has ended, the entry is deleted."""
-    instance_of: Callable[[tuple[int, ...]], tuple[int, int]] | None = None
-    """File and time of creation of the instance that is counted under a key, 0 if it is older than the trace: when the
-    instance is released, the entry may be deleted."""
+    instance_of: Callable[[tuple[int, ...]], TracedKey] | None = None
+    """The instance that is counted under a key: when it is released, the entry may be deleted."""
     refused: str = ""
     """The name in C of an array of one u64: entries that found the map full. Empty if struct totals counts them."""
 
