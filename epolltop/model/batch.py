@@ -20,6 +20,7 @@ from epolltop.model.counts import Counts, Totals
 from epolltop.model.ctl_activity import CtlCounts, CtlErrorKey, CtlErrors, CtlKey
 from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.event import Event
+from epolltop.model.file_calls import FILE_CALLS_MAX, FileCalls
 from epolltop.model.holding import Census
 from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, LoopTimes, Turn
@@ -67,13 +68,15 @@ class Batch:
     counts: Mapping[ProcessKey, Counts] = _table(Counts)
     """Complete each time: a missing process has not acted, or is no longer kept."""
     loops: Mapping[LoopKey, LoopCounts] = _table(LoopCounts, attrgetter("process"))
-    """Whole each time, too."""
+    """Whole each time, too. A source may have PackedCounters instead, and in the next two tables what iterates."""
     loop_times: Mapping[LoopKey, LoopTimes] = field(default_factory=dict)
-    """Of those loops, as far as they are measured. A source may have what iterates over their members instead."""
+    """Of those loops, as far as they are measured."""
     turns: Mapping[LoopKey, Turn] = field(default_factory=dict)
     """Of threads that wait or waited: where each is now."""
     late: Annotated[Mapping[LoopKey, LateLook], Meta(max_length=LATE_LOOKS_MAX)] = field(default_factory=dict)
     """Of loops that are late, or were: the last look at each."""
+    file_calls: Annotated[Mapping[ProcessKey, FileCalls], Meta(max_length=FILE_CALLS_MAX)] = field(default_factory=dict)
+    """Of processes with a loop that gets the same event first again and again."""
     ctl: Mapping[CtlKey, CtlCounts] = _table(CtlCounts, attrgetter("process"))
     ctl_errors: Mapping[CtlErrorKey, CtlErrors] = _table(CtlErrors, attrgetter("process"))
     totals: Totals = field(default_factory=Totals)

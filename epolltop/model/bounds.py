@@ -25,6 +25,8 @@ COUNTS_MAX = 64
 """Counts by name that one object in a snapshot file has."""
 EVIDENCE_MAX = 8
 """Numbers and names that one of these limits has; three in practice."""
+THRESHOLDS_MAX = 256
+"""Of rules, that a user changed; there are some 60."""
 NAME_CHARS_MAX = 256
 """Of a process, thread, user, container or host, once it is safe: the kernel's have at most 64 bytes."""
 TEXT_CHARS_MAX = 1 << 16

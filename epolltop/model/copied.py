@@ -13,11 +13,13 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from epolltop.model.journal import Journal
+from epolltop.model.process_loops import ProcessLoops
 
 State = TypeVar("State")
 
-_UNCHANGING = (int, float, str, bytes, type(None), enum.Enum, tuple, frozenset, Journal)
+_UNCHANGING = (int, float, str, bytes, type(None), enum.Enum, tuple, frozenset, Journal, ProcessLoops)
 """Tuples hold nothing that changes."""
+_OURS = ("epolltop.model.", "epolltop.findings.")
 
 
 def copied(state: State) -> State:
@@ -42,7 +44,7 @@ def _copied(value: Any) -> Any:
         return kind(value) if plain else kind({key: _copied(inner) for key, inner in value.items()})
     if kind in (list, set, deque):
         return kind(value) if _are_unchanging(value) else kind(map(_copied, value))
-    if not any(base.__module__.startswith("epolltop.model.") for base in kind.__mro__):
+    if not any(base.__module__.startswith(_OURS) for base in kind.__mro__):
         raise TypeError(f"no rule to copy {kind.__qualname__}")
     copy = object.__new__(kind)
     copy.__dict__.update({name: _copied(member) for name, member in vars(value).items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.open_enum import OpenEnum
 from epolltop.model.process import ProcessKey
 
@@ -26,6 +27,11 @@ class CtlKey(NamedTuple):
     created_ns: int
     """Of the instance; 0 if it is older than the trace."""
     process: ProcessKey
+
+    @property
+    def traced_key(self) -> TracedKey:
+        """Whose list it is."""
+        return self.file, self.created_ns
 
 
 class CtlCounts(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from epolltop.model.bounds import FRAMES_MAX, Frame, Name, Ticks
+from epolltop.model.instance_key import InstanceKey, instance_id
 from epolltop.model.open_enum import OpenEnum
 from epolltop.model.process import ProcessKey
 
@@ -80,14 +81,14 @@ class Event(NamedTuple):
     @property
     def instance(self) -> str | None:
         """Id of the instance it is about; None if it is not known which."""
-        return instance_id(self.file, self.since_ns) if self.file and self.since_ns else None
+        return instance_id(self.instance_key) if self.file and self.since_ns else None
+
+    @property
+    def instance_key(self) -> InstanceKey:
+        """As of an Instance; it has a 0 if it is not known which."""
+        return self.file, self.since_ns
 
     @property
     def lifetime_ns(self) -> int | None:
         """From creation to release; None unless both were seen."""
         return self.time_ns - self.created_ns if self.kind is Kind.RELEASE and self.created_ns else None
-
-
-def instance_id(file: int, since_ns: int) -> str:
-    """The id of an instance: stable for as long as it lives, and never used again."""
-    return f"{file:x}@{since_ns}"

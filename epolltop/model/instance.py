@@ -6,7 +6,8 @@ import bisect
 import enum
 from typing import NamedTuple, TypeAlias
 
-from epolltop.model.event import Syscall, instance_id
+from epolltop.model.event import Syscall
+from epolltop.model.instance_key import InstanceKey, TracedKey, instance_id
 from epolltop.model.process import ProcessKey
 from epolltop.model.watch import InterestList
 
@@ -77,7 +78,17 @@ class Instance(NamedTuple):
     @property
     def id(self) -> str:
         """Stable for as long as it lives, and never used again."""
-        return instance_id(self.file, self.since_ns)
+        return instance_id(self.key)
+
+    @property
+    def key(self) -> InstanceKey:
+        """Which instance it is."""
+        return self.file, self.since_ns
+
+    @property
+    def traced_key(self) -> TracedKey:
+        """The same, as in what probes count."""
+        return self.file, self.created_ns or 0
 
     @property
     def created_ns(self) -> int | None:

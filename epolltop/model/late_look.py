@@ -53,3 +53,7 @@ class LateLook(NamedTuple):
     stack: Annotated[tuple[Frame, ...], Meta(max_length=FRAMES_MAX)] = ()
     """Where in its program the thread was, innermost first; of one that runs by the last sample. Empty if that was not
     asked for, or is not known."""
+    cpu_ns: int | None = None
+    """How long it had been on a CPU since it is away, to a scheduler tick; None: it is not known."""
+    runq_ns: int | None = None
+    """How long it had waited on run queues since then, without a wait that lasts; None: it is not known."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from epolltop.model.bounds import Name
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.open_enum import OpenEnum
 from epolltop.model.process import ProcessKey
 
@@ -20,6 +22,11 @@ class LoopKey(NamedTuple):
     tid: int
     thread_start_ns: int
     """To a clock tick, as /proc tells it. With the tid, the identity of the thread."""
+
+    @property
+    def traced_key(self) -> TracedKey:
+        """That it waits on."""
+        return self.file, self.created_ns
 
 
 class LoopCounts(NamedTuple):
@@ -63,6 +70,12 @@ class LoopCounts(NamedTuple):
     """CPU time of the thread in its turns, to a scheduler tick each."""
     unmeasured: int = 0
     """Waits whose times are in no histogram, because only some of the waits of hot loops are measured."""
+    slept: int = 0
+    """Waits that took longer than 20 us, of those that were measured and did not ask for no wait."""
+    away_runq_ns: int = 0
+    """Of the time away the thread could run, and waited on a run queue for a CPU: run_delay of /proc/PID/schedstat."""
+    wake_runq_ns: int = 0
+    """Of the time in those waits the same, after events or the timeout had woken it."""
 
 
 TIME_BUCKETS = 28
@@ -81,6 +94,29 @@ class LoopTimes(NamedTuple):
     waiting_max_ns: int = 0
     away_max_ns: int = 0
     poll_delay_max_ns: int = 0
+    own_max_ns: int = 0
+    """Away without waiting for a CPU: the thread computed or slept."""
+    cpu_max_ns: int = 0
+    """On a CPU in one time away, to a scheduler tick."""
+    away_runq_max_ns: int = 0
+    """As away_runq_ns in LoopCounts, in one time away."""
+    wake_runq_max_ns: int = 0
+    """As wake_runq_ns, in one wait."""
+
+    @property
+    def maxima(self) -> Sequence[int]:
+        """The members after the buckets."""
+        return self[3:]
+
+
+class ToldTimes(Protocol):
+    """The members of LoopTimes, which may be decoded when they are asked for."""
+
+    @property
+    def maxima(self) -> Sequence[int]:
+        """As in LoopTimes, without a look at the buckets, which takes six times as long."""
+
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 class WaitCall(OpenEnum):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
 
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import ProcessKey
-
-Group = TypeVar("Group")
 
 _BY_THREAD = operator.attrgetter("tid", "file", "created_ns")
 
@@ -18,12 +16,12 @@ class LoopIndex:
     """All that are known."""
 
     def __init__(self) -> None:
-        self.by_process: dict[ProcessKey, dict[LoopKey, None]] = {}
-        """By thread."""
+        self.by_process: dict[ProcessKey, tuple[LoopKey, ...]] = {}
+        """By thread. While none comes or is forgotten it is the same object."""
         self.gone: dict[LoopKey, None] = {}
         """Those that are not present any more; the oldest first."""
-        self._by_instance: dict[tuple[int, int], dict[LoopKey, None]] = {}  # by file and time of creation
-        self._shared: dict[tuple[int, int], None] = {}  # those with several loops
+        self._by_instance: dict[TracedKey, dict[LoopKey, None]] = {}
+        self._shared: dict[TracedKey, None] = {}  # those with several loops
 
     @property
     def shared(self) -> list[Collection[LoopKey]]:
@@ -32,15 +30,18 @@ class LoopIndex:
 
     def come(self, keys: Collection[LoopKey]) -> None:
         """Takes in some that are present, for the first time or again."""
+        came: dict[ProcessKey, set[LoopKey]] = {}
         for key in keys:
             self.gone.pop(key, None)
-            self.by_process.setdefault(key.process, {})[key] = None
-            group = self._by_instance.setdefault(_instance(key), {})
+            came.setdefault(key.process, set()).add(key)
+            group = self._by_instance.setdefault(key.traced_key, {})
             group[key] = None
             if len(group) > 1:
-                self._shared[_instance(key)] = None
-        for process in {key.process for key in keys}:
-            self.by_process[process] = dict.fromkeys(sorted(self.by_process[process], key=_BY_THREAD))
+                self._shared[key.traced_key] = None
+        for process, new in came.items():
+            before = self.by_process.get(process, ())
+            if not new.issubset(before):
+                self.by_process[process] = tuple(sorted(new.union(before), key=_BY_THREAD))
 
     def leave(self, keys: Iterable[LoopKey]) -> None:
         """Takes in that some are not present any more."""
@@ -48,28 +49,32 @@ class LoopIndex:
 
     def forget(self, keys: Iterable[LoopKey]) -> None:
         """Drops some of the gone."""
+        over: dict[ProcessKey, set[LoopKey]] = {}
         for key in keys:
             self.gone.pop(key, None)
-            _remove(self.by_process, key.process, key)
-            _remove(self._by_instance, _instance(key), key)
-            if len(self._by_instance.get(_instance(key), ())) == 1:
-                del self._shared[_instance(key)]
+            over.setdefault(key.process, set()).add(key)
+            group = self._by_instance[key.traced_key]
+            del group[key]
+            if not group:
+                del self._by_instance[key.traced_key]
+            elif len(group) == 1:
+                del self._shared[key.traced_key]
+        for process, old in over.items():
+            self.by_process[process] = tuple(key for key in self.by_process[process] if key not in old)
+            if not self.by_process[process]:
+                del self.by_process[process]
 
     def beside(self, keys: Iterable[LoopKey]) -> set[ProcessKey]:
         """The processes that have loops with the same instances."""
-        return {other.process for key in keys for other in self._by_instance[_instance(key)]}
+        return {other.process for key in keys for other in self._by_instance[key.traced_key]}
+
+
+def have_same(before: Mapping[LoopKey, object], now: Mapping[LoopKey, object]) -> bool:
+    """Whether they have the same keys, nearly always in the same order."""
+    same = before is now or (len(before) == len(now) and all(map(operator.is_, before, now)))
+    return same or before.keys() == now.keys()
 
 
 def missing(before: Mapping[LoopKey, object], now: Mapping[LoopKey, object]) -> Collection[LoopKey]:
     """The keys that are there no more."""
-    return () if before is now or before.keys() == now.keys() else before.keys() - now.keys()
-
-
-def _instance(key: LoopKey) -> tuple[int, int]:
-    return key.file, key.created_ns
-
-
-def _remove(groups: dict[Group, dict[LoopKey, None]], group: Group, key: LoopKey) -> None:
-    del groups[group][key]
-    if not groups[group]:
-        del groups[group]
+    return () if have_same(before, now) else before.keys() - now.keys()

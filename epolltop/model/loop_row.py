@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from epolltop.model.event import instance_id
 from epolltop.model.histogram import Histogram
+from epolltop.model.instance_key import InstanceKey, instance_id
 from epolltop.model.late_look import LateLook
 from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
+from epolltop.model.loop_times import NO_PARTS, AwayParts, busy
 from epolltop.model.rates import Counted
 
 
@@ -21,6 +22,25 @@ class Activity(Protocol):
     @property
     def counted(self) -> Counted[LoopCounts]:
         """The same, with rates over the window."""
+
+    def rise(self, counter: str) -> float:
+        """By how much one of the counters rose in the window."""
+
+    @property
+    def away_max_ns(self) -> int:
+        """The longest time away that ended in it; 0: none did."""
+
+    @property
+    def parts(self) -> AwayParts:
+        """What these were made of, as far as the kernel tells."""
+
+    @property
+    def wake_runq_max_ns(self) -> int:
+        """The longest that a thread waited for a CPU after a wait of it was over; 0 likewise."""
+
+    @property
+    def poll_delay_max_ns(self) -> int:
+        """The most by which a wait exceeded its timeout; 0: none met one."""
 
     @property
     def is_at_rest(self) -> bool:
@@ -56,6 +76,19 @@ class KnownActivity(NamedTuple):
     waiting: Histogram = Histogram((), 0)
     away: Histogram = Histogram((), 0)
     poll_delay: Histogram = Histogram((), 0)
+    parts: AwayParts = NO_PARTS
+    wake_runq_max_ns: int = 0
+
+    def rise(self, counter: str) -> float:
+        return self.counted.per_s(counter) * self.counted.over_s
+
+    @property
+    def away_max_ns(self) -> int:
+        return self.away.largest if self.away.total else 0
+
+    @property
+    def poll_delay_max_ns(self) -> int:
+        return self.poll_delay.largest if self.poll_delay.total else 0
 
     @property
     def total(self) -> LoopCounts:
@@ -90,7 +123,12 @@ class LoopRow(NamedTuple):
     @property
     def instance(self) -> str | None:
         """Id of the instance; None if it is not known, or no longer there."""
-        return None if self.since_ns is None else instance_id(self.key.file, self.since_ns)
+        return None if self.since_ns is None else instance_id(self.instance_key)
+
+    @property
+    def instance_key(self) -> InstanceKey:
+        """As of an Instance."""
+        return self.key.file, self.since_ns or 0
 
     @property
     def sampled(self) -> int:
@@ -143,9 +181,4 @@ class LoopRow(NamedTuple):
             begin_ns: when the window began that the row was made for.
             now_ns: when it ends.
         """
-        waited_ns, away_ns, turn = self.did.waited_ns, self.did.was_away_ns, self.turn
-        if turn and turn.returned_ns:
-            away_ns += max(0, now_ns - max(turn.returned_ns, begin_ns))
-        elif turn:
-            waited_ns += max(0, now_ns - max(turn.entered_ns, begin_ns))
-        return away_ns / (away_ns + waited_ns) if away_ns + waited_ns > 0 else None
+        return busy(self.did.waited_ns, self.did.was_away_ns, self.turn, begin_ns, now_ns)

@@ -3,45 +3,33 @@
 What is in progress counts. Up to an instant a loop has waited for as long as its waits that have ended, and the part of
 the present one; a window has the difference between its end and its beginning. The same holds for the time away.
 
-Most loops do nothing from one batch to the next. What a batch changes is noted loop by loop, in each window; the rest
-keeps its state and its row.
+Ten thousand loops may act in each second. So nothing is kept loop by loop: what is known at a moment is the tables of
+the batch before it, of which a mark keeps hold (`loop_state`). A snapshot takes the columns of each process out of
+these tables, those of both ends of its window, and rows are made of them when somebody looks (`measured_loops`). While
+the columns of a process are the same objects, it keeps its rows.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from epolltop.model.batch import Batch
 from epolltop.model.instance import Instance
 from epolltop.model.late_look import LateLook
-from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
-from epolltop.model.loop_index import LoopIndex, missing
-from epolltop.model.loop_row import LoopRow
-from epolltop.model.loop_state import NO_TIMES, NOTHING, LoopState
-from epolltop.model.loop_times import RisenActivity, ended
-from epolltop.model.loop_totals import LoopTotals
-from epolltop.model.loops_window import LoopsMark, LoopsWindow
+from epolltop.model.loop_activity import LoopCounts, LoopKey, ToldTimes, Turn
+from epolltop.model.loop_index import LoopIndex, have_same, missing
+from epolltop.model.loop_past import past_after, with_longer_waits
+from epolltop.model.loop_state import LoopsMark, States
+from epolltop.model.loops_window import LoopsWindow, MadeLoops, ShownLoops
+from epolltop.model.measured_loops import Absent, Columns, Look, MeasuredLoops
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_loops import ProcessLoops
+from epolltop.model.rates import Rise
 
 GONE_MAX = 10_000
 """Loops without thread or instance that are kept for windows which show them: 10 MB. Of more the last are kept."""
-
-
-class _Look(NamedTuple):
-    """What rows are made for."""
-
-    longest: Mapping[LoopKey, Iterable[Any]]
-    mark: LoopsMark
-    over_s: float
-    live: Mapping[int, Instance]
-    is_complete: bool
-    attended: Mapping[LoopKey, tuple[bool, int | None]]
-    """Of loops whose instance others wait on, too, see `_attended`."""
-    states: Mapping[LoopKey, LoopState]
-    """That the rows before these were made of."""
 
 
 class Loops:
@@ -50,22 +38,19 @@ class Loops:
     def __init__(self) -> None:
         self.known = LoopsMark(0)
         """As they are now."""
-        self._totals = LoopTotals()
-        self._loops: Mapping[LoopKey, LoopCounts] = {}  # in the last batch, like the next two
-        self._turns: Mapping[LoopKey, Turn] = {}
-        self._times: Mapping[LoopKey, Iterable[Any]] = {}
         self._names: dict[LoopKey, str] = {}  # of those that are in no turn
         self._index = LoopIndex()
-        self._threads: frozenset[tuple[int, ...]] = frozenset()  # in a turn; not needed while all loops are
         self._untimed: set[LoopKey] = set()  # in a wait that began before the trace
         self._alive: Container[ProcessKey] = ()
         self._since_ns = 0
+        self._made: list[MadeLoops] = []
+        """Since the last batch."""
         self._late: Mapping[LoopKey, LateLook] = {}
 
     def apply(
         self,
         batch: Batch,
-        rises: Mapping[LoopKey, Sequence[int]],
+        rises: Mapping[LoopKey, Rise],
         windows: Collection[LoopsWindow],
         changed: Collection[ProcessKey],
     ) -> None:
@@ -77,35 +62,24 @@ class Loops:
             windows: of all who look.
             changed: processes that ended, or hold other instances than before.
         """
-        turned, stopped = _differing(self._turns, batch.turns), missing(self._turns, batch.turns)
-        gone = missing(self._loops, batch.loops)
-        moved = [*rises, *(key for key in (*turned, *stopped) if key not in rises)]
-        states = known = self.known.states
-        if moved or gone:
-            states, times, turns = dict(known), batch.loop_times, batch.turns
-            for key in rises:
-                states[key] = LoopState(batch.loops[key], times.get(key, NO_TIMES), turns.get(key))
-            states.update(self._totals.apply(batch, rises, known))
-            for key in itertools.islice(moved, len(rises), None):
-                states[key] = states.get(key, NOTHING)._replace(turn=turns.get(key))
-            states.update(self._end_early_waits(turns, [*turned, *stopped], states))
-        self._names.update((key, self._turns[key].name) for key in stopped)
-        came = [key for key in moved if key not in known] if len(states) > len(known) else []
-        came += [key for key in self._index.gone if key in batch.loops or key in batch.turns]
+        before = self.known
+        turned, stopped = _differing(before.turns, batch.turns), missing(before.turns, batch.turns)
+        past = past_after(before, batch, rises)
+        self.known = LoopsMark(batch.now_ns, batch.loops, batch.loop_times, batch.turns, past)
+        self._end_early_waits(before.now_ns, [*turned, *stopped])
+        self._names.update((key, before.turns[key].name) for key in stopped)
+        came = self._came(before)
+        gone = missing(before.counts, batch.loops)
         left = [key for key in {*gone, *stopped} if not (key in batch.loops or key in batch.turns)]
         self._index.come(came)
         self._index.leave(left)
         beside = self._index.beside([*came, *left])
-        looked = [key for key, _ in self._late.items() ^ batch.late.items()]
-        processes = {key.process for key in itertools.chain(moved, looked)}
+        looked = {key.process for key, _ in self._late.items() ^ batch.late.items()}
         for window in windows:
             window.hear(batch.loop_times, rises.keys())
-            window.note(processes, {*changed, *beside})
-        self.known = LoopsMark(batch.now_ns, states)
-        self._loops, self._turns, self._times = batch.loops, batch.turns, batch.loop_times
+            window.note({*changed, *beside, *looked})
+        self._made = []
         self._late, self._alive, self._since_ns = batch.late, batch.processes, batch.since_ns
-        every_loop = len(batch.turns) >= len(batch.loops)
-        self._threads = frozenset(() if every_loop else map(_thread, batch.turns))
 
     def unseen(self, marks: Collection[LoopsMark]) -> set[LoopKey]:
         """Those that are gone and did nothing in the windows with these marks."""
@@ -119,11 +93,10 @@ class Loops:
         """Drops some of the gone."""
         beside = self._index.beside(keys)
         for window in windows:
-            window.note((), beside)
+            window.note(beside)
             window.forget(keys)
-        self._totals.forget(keys)
         self._index.forget(keys)
-        self.known = self.known.without(keys)
+        self.known, self._made = self.known.without(keys), []
         for key in keys:
             self._names.pop(key, None)
 
@@ -145,118 +118,106 @@ class Loops:
             live: the instances that there are, by file.
             is_complete: all that are held are among them.
         """
-        groups = self._index.shared
-        attended = {key: each for group in groups for key, each in self._attended(group, mark)}
-        over_s = (self.known.now_ns - mark.now_ns) / 1e9
-        # In a window with a single batch the maxima are those of its times.
-        longest = {} if window.longest is self._times else window.longest
-        look = _Look(longest, mark, over_s, live, is_complete, attended, window.states)
-        together = {key.process for group in groups for key in group}
-        affected = window.changed | window.renewed | window.lively | together
-        # The rows of a window that begins later are of no use.
-        before = window.shown if mark.now_ns >= window.begin_ns else {}
-        window.shown, window.lively = {}, set()
+        attended = {key: since for group in self._index.shared for key, since in self._attended(group, mark)}
+        look = Look(mark.now_ns, (self.known.now_ns - mark.now_ns) / 1e9, self._since_ns, attended, self._late)
+        before, window.shown, made = window.shown, {}, self._made_from(mark, window)
         for process in processes:
-            if process not in self._index.by_process:
+            keys = self._index.by_process.get(process)
+            if keys is None:
                 continue
-            shown = before.get(process)
-            if shown is None or process in affected:
-                known = {row.key: row for row in shown or ()}
-                is_new = shown is None or process in window.renewed
-                shown = ProcessLoops(self._shown(process, look, known, is_new=is_new))
-                if any(map(_may_change, shown)):
-                    window.lively.add(process)
-            window.shown[process] = shown
-        window.changed, window.renewed = set(), set()
-        window.states, window.begin_ns = self.known.states, mark.now_ns
-        return dict(window.shown)
+            if process not in made:
+                was, states = before.get(process), self.known.of(keys)
+                same = was if was and was.keys is keys else None
+                then = same.states if same and same.known is mark else mark.of(keys)
+                old = same if process not in window.renewed else None
+                since_ns = old.since_ns if old else tuple([_since_ns(key, live) for key in keys])
+                columns = Columns(keys, since_ns, states, then, self._longest(window, keys, states))
+                loops = MeasuredLoops(*self._present(columns, is_complete=is_complete), look)
+                made[process] = ShownLoops(loops.after(was.loops) if was else loops, keys, since_ns, states, self.known)
+            window.shown[process] = made[process]
+        window.renewed = set()
+        return {process: each.loops for process, each in window.shown.items()}
 
-    def _end_early_waits(
-        self, turns: Mapping[LoopKey, Turn], moved: Iterable[LoopKey], states: Mapping[LoopKey, LoopState]
-    ) -> dict[LoopKey, LoopState]:
-        """The states of loops whose wait from before the trace is over, with that wait, which no entry tells.
+    def _made_from(self, mark: LoopsMark, window: LoopsWindow) -> dict[ProcessKey, ShownLoops]:
+        """What was made since the last batch for a window that begins there, too."""
+        for known in self._made:
+            if known.mark is mark and known.longest is window.longest:
+                return known.shown
+        self._made.append(MadeLoops(mark, window.longest))
+        return self._made[-1].shown
+
+    def _longest(self, window: LoopsWindow, keys: Collection[LoopKey], states: States) -> tuple[ToldTimes, ...]:
+        """What has the maxima of the window. With a single batch that are its times."""
+        is_single = window.longest is self.known.times
+        return states.times if is_single else tuple(map(window.longest.get, keys, states.times))
+
+    def _present(self, every: Columns, *, is_complete: bool) -> tuple[Columns, Mapping[LoopKey, Absent]]:
+        """Without those that are over and did nothing in the window; and which of the rest have no turn."""
+        alive = every.keys[0].process in self._alive
+        if alive and None not in every.since_ns and all(every.now.turns):
+            return every, {}
+        present, turns, absent = [], [], {}
+        threads = {_thread(key): key for key, turn in zip(every.keys, every.now.turns, strict=True) if turn}
+        for place, (key, since_ns) in enumerate(zip(every.keys, every.since_ns, strict=True)):
+            turn = every.now.turns[place] if alive else None
+            if turn and turn.returned_ns and key.file and since_ns is None and (key.created_ns or is_complete):
+                # The instance is gone: its thread does not come back to it, and is not late. Of one that is older than
+                # the trace only a census by addresses tells that.
+                turn = None
+            counts, was = every.now.counts[place], every.then.counts[place]
+            acted = counts is not was and counts != was
+            if acted or turn or (alive and since_ns is not None and key not in self._index.gone):
+                present.append(place)
+                turns.append(turn)
+                if not turn:
+                    absent[key] = Absent(self._name(key), alive and threads.get(_thread(key), key) is not key)
+        some = every.some(present)
+        return some._replace(now=some.now._replace(turns=tuple(turns))), absent
+
+    def _came(self, before: LoopsMark) -> list[LoopKey]:
+        """Those that are present, for the first time or again."""
+        now = self.known
+        if have_same(before.counts, now.counts) and have_same(before.turns, now.turns):
+            return []
+        return [key for key in {**now.counts, **now.turns} if not (key in before.counts or key in before.turns)]
+
+    def _end_early_waits(self, before_ns: int, moved: Iterable[LoopKey]) -> None:
+        """Adds the waits from before the trace that are over, which no entry tells.
 
         Args:
-            turns: that there are now.
-            moved: the loops in another one than before, or in none.
-            states: of all loops.
+            before_ns: time of the last batch.
+            moved: the loops in another turn than before, or in none.
         """
+        turns = self.known.turns
         untimed = {key for key in moved if (turn := turns.get(key)) and not (turn.entered_ns or turn.returned_ns)}
         over = self._untimed.intersection(moved) - untimed if self._untimed else set()
         self._untimed = (self._untimed | untimed) - over
-        longer = {}
-        for key in over:
-            at_ns = max(self.known.now_ns, _ended_ns(states[key]))
-            longer[key] = self._totals.wait_longer(key, max(0, at_ns - self._since_ns), states[key])
-        return longer
+        if not over:
+            return
+        ended_ns = {key: max(before_ns, _ended_ns(self.known.did(key), turns.get(key))) for key in over}
+        longer_ns = {key: max(0, at_ns - self._since_ns) for key, at_ns in ended_ns.items()}
+        self.known = replace(self.known, past=with_longer_waits(self.known.past, longer_ns))
 
-    def _attended(
-        self, group: Collection[LoopKey], mark: LoopsMark
-    ) -> Iterator[tuple[LoopKey, tuple[bool, int | None]]]:
-        """Of each loop of an instance, whether others wait on it, too; if so, since when none of its threads does.
+    def _attended(self, group: Collection[LoopKey], mark: LoopsMark) -> Iterator[tuple[LoopKey, int | None]]:
+        """Of each loop of an instance on which others wait, too, since when none of its threads does.
 
         Who neither waits nor did in the window left it to those who do; if nobody does, to who was there last.
         """
         known = self.known
-        turns = {key: turn for key in group if (turn := known.states[key].turn) and key.process in self._alive}
+        turns = {key: turn for key in group if (turn := known.turns.get(key)) and key.process in self._alive}
         wait = {key for key, turn in turns.items() if not turn.returned_ns}
-        waited = {key for key in group if known.did(key).waits != mark.did(key).waits}
+        waited = {key for key in group if known.waits(key) != mark.waits(key)}
         last = max(turns, key=lambda key: turns[key].returned_ns, default=None)
         attendants = wait | waited or ({last} if last else set())
         since_ns = None if wait or last is None else turns[last].returned_ns
         for key in group:
             if attendants - {key}:
-                yield key, (True, since_ns)
-
-    def _shown(
-        self, process: ProcessKey, look: _Look, before: Mapping[LoopKey, LoopRow], *, is_new: bool
-    ) -> Iterator[LoopRow]:
-        """Rows of loops with news are made anew; if the news may be about all loops of the process, all are."""
-        alive, states, then = process in self._alive, self.known.states, look.states
-        for key in self._index.by_process[process]:
-            was, state = before.get(key), states[key]
-            if is_new or state is not then.get(key) or (was and self._may_differ(was, look)):
-                since_ns = _since_ns(key, look.live) if is_new or was is None else was.since_ns
-                row = self._row(key, state, since_ns, look, alive=alive)
-                if row is not None:
-                    yield was if was and row.did.is_at_rest and was == row else row
-            elif was is not None:
-                yield was
-
-    def _row(self, key: LoopKey, state: LoopState, since_ns: int | None, look: _Look, *, alive: bool) -> LoopRow | None:
-        """None: the loop is over, and did nothing in the window."""
-        then = look.mark.states.get(key, NOTHING)
-        turn = state.turn if alive else None
-        if turn and turn.returned_ns and key.file and since_ns is None and (key.created_ns or look.is_complete):
-            # The instance is gone: its thread does not come back to it, and is not late. Of one that is older than the
-            # trace only a census by addresses tells that.
-            turn = None
-        acted = state.counts is not then.counts and state.counts != then.counts
-        if not (acted or turn or (alive and since_ns is not None and key not in self._index.gone)):
-            return None
-        counts, times, _ = state
-        waited_ns, was_away_ns = ended(counts, turn, then, look.mark.now_ns, self._since_ns)
-        if acted:
-            longest = look.longest.get(key, times) if look.longest else times
-            did = RisenActivity(counts, then.counts, waited_ns, was_away_ns, times, then.times, longest, look.over_s)
-        else:
-            did = RisenActivity(counts, counts, waited_ns, was_away_ns)
-        is_elsewhere = turn is None and alive and _thread(key) in self._threads
-        is_shared, unattended_ns = look.attended.get(key, _ALONE) if look.attended else _ALONE
-        thread, late = turn.name if turn else self._name(key), self._late.get(key)
-        return LoopRow(key, since_ns, thread, did, turn, is_elsewhere, is_shared, unattended_ns, late)
-
-    def _may_differ(self, row: LoopRow, look: _Look) -> bool:
-        """Whether it may be another one now although its loop is in the same state."""
-        return _may_change(row) or row.key in look.attended or row.late is not self._late.get(row.key)
+                yield key, since_ns
 
     def _name(self, key: LoopKey) -> str:
         """Of a thread, by its last turn."""
-        turn = self.known.states.get(key, NOTHING).turn
+        turn = self.known.turns.get(key)
         return turn.name if turn else self._names.get(key, "")
-
-
-_ALONE = (False, None)
 
 
 def _since_ns(key: LoopKey, live: Mapping[int, Instance]) -> int | None:
@@ -272,9 +233,8 @@ def _differing(before: Mapping[LoopKey, Turn], now: Mapping[LoopKey, Turn]) -> l
     return [key for key, turn in now.items() if turn is not (was := before.get(key)) and turn != was]
 
 
-def _ended_ns(state: LoopState) -> int:
+def _ended_ns(counts: LoopCounts, turn: Turn | None) -> int:
     """When a wait ended that is in no counter because it began before the trace: all that came later is."""
-    counts, _, turn = state
     if turn is None:  # it goes on with another instance
         return 0
     if not turn.entered_ns:
@@ -284,8 +244,3 @@ def _ended_ns(state: LoopState) -> int:
 
 def _thread(key: LoopKey) -> tuple[int, ...]:
     return key.process.pid, key.tid, key.thread_start_ns
-
-
-def _may_change(row: LoopRow) -> bool:
-    """Whether it changes without news about its loop: something happened in its window, or it may be over."""
-    return row.turn is None or row.shared or not row.did.is_at_rest

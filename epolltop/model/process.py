@@ -59,3 +59,6 @@ class Process(NamedTuple):
     """Runtimes of event loops of which its code has a sign, see runtimes.py; None if that could not be read."""
     code_files: Annotated[tuple[CodeFile, ...], Meta(max_length=CODE_FILES_MAX)] = ()
     """Files with build ids among those whose code was in one of its stacks; sorted."""
+    image: int | None = None
+    """Tells the program that it runs from others: parent and child of a fork have the same, until one of them executes
+    a program. It says nothing else, and nothing to another epolltop. None if not known."""

@@ -9,6 +9,7 @@ from epolltop.model.batch import TABLES
 from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.instance import Instance
 from epolltop.model.kept_rates import KEPT_RATES
+from epolltop.model.levels import Steps
 from epolltop.model.process import Process, ProcessKey
 from epolltop.model.process_loops import NO_LOOPS, ProcessLoops
 from epolltop.model.rates import Counted
@@ -30,6 +31,8 @@ class Growth(NamedTuple):
     """Descriptors of any kind a second, over the minute or the hour, the faster."""
     since_ns: int
     """Boot clock: known since."""
+    steps: Steps = ()
+    """Of which it follows; a snapshot file does not tell them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,14 @@ A record of counters is a NamedTuple of numbers. One more member in it has a tot
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from epolltop.model.packed_counters import PackedCounters, counters
+
+Rise = Any
+"""By how much the counters of a record rose: as many numbers. Packed ones rose by one number, or are new."""
 Record = TypeVar("Record", bound=NamedTuple)
 
 
@@ -51,9 +55,16 @@ def added(left: Record, right: Sequence[int]) -> Record:
     return left._make(map(operator.add, left, right))
 
 
-def summed(record: Record, others: Iterable[Sequence[int]]) -> Record:
-    """With many others, counter by counter."""
-    return record._make(map(sum, zip(record, *others, strict=True)))
+def summed(record: Record, rises: Sequence[Rise]) -> Record:
+    """With all that it rose by, counter by counter.
+
+    Args:
+        record: the counters before.
+        rises: see `risen`; packed ones, or none is.
+    """
+    if isinstance(rises[0], int | PackedCounters):
+        return added(record, counters(sum(map(int, rises)), len(record)))
+    return record._make(map(sum, zip(record, *rises, strict=True)))
 
 
 def risen(now: Record, then: Record | None) -> Sequence[int]:

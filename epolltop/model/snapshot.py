@@ -10,6 +10,8 @@ from epolltop.model.batch import Cost
 from epolltop.model.counts import Totals
 from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
 from epolltop.model.event import Event
+from epolltop.model.file_calls import FileCalls
+from epolltop.model.finding import NO_FINDINGS, Finding, Findings
 from epolltop.model.instance import Instance
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
@@ -77,8 +79,20 @@ class Snapshot:
     """The changes of interest lists since the start."""
     ctl_errors: Mapping[CtlKey, Mapping[CtlError, int]] = field(default_factory=dict)
     """How many of them failed, and how."""
+    file_calls: Mapping[ProcessKey, FileCalls] = field(default_factory=dict)
+    """Of processes with a loop that gets the same event first again and again, as the last batch tells."""
     looked_ns: int = 0
     """Start of the last census. Of holders, only creators are known for a later time. 0: there was no census."""
+    findings: Findings = NO_FINDINGS
+    """What is wrong now, the worst first."""
+    ended_findings: tuple[Finding, ...] = ()
+    """What was, the last of them, in the order of their ends."""
+    findings_left_out: int = 0
+    """Further ones that there was no room for."""
+    judged_s: float | None = None
+    """For how long rules were applied; None: they were not."""
+    thresholds: Mapping[str, float] | None = None
+    """What rules compared with in place of defaults, by name, in the unit of the name; None: that is not known."""
     of: Extent | None = None
     """The extent of everything, if this is a snapshot file that lists only a part. Totals and rates are about all."""
 
@@ -105,6 +119,11 @@ class Snapshot:
     def loops(self) -> tuple[LoopRow, ...]:
         """Of the selected processes."""
         return tuple(loop for row in self.processes for loop in row.loops)
+
+    @property
+    def loop_count(self) -> int:
+        """How many that are. To count them costs no row, each of which takes 10 us."""
+        return sum(len(row.loops) for row in self.processes)
 
     @property
     def in_flight(self) -> int:

@@ -60,6 +60,10 @@ class Socket(NamedTuple):
     """Inode of the Unix socket at the other end; 0 if there is none."""
     protocol: str = ""
     """Of a netlink socket."""
+    read: int | None = None
+    """Bytes of a TCP connection that its program has read; None if the kernel did not say."""
+    written: int | None = None
+    """Bytes of a TCP connection that its program has written, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ SEEN_BY: Mapping[str, str] = {
 }
 """The name of the probe for each counter."""
 
+_OF_RUN_QUEUES = frozenset(("slept", "away_runq_ns", "wake_runq_ns"))
+"""Counters that take a kernel which tells how long threads wait on run queues."""
+
 DERIVED_COUNTERS = frozenset(("created", "released"))
 """Counters for which censuses give a lower bound without a probe. Without a probe, others are unknown."""
 
@@ -80,10 +83,14 @@ class Source:
     counts may lack as many. For other probes there is a limit."""
     sees_compat: bool = True
     """Whether creations by 32-bit programs are counted like others."""
+    sees_run_queues: bool = False
+    """Whether it is told how long threads wait on run queues. Early recordings do not have that."""
     stacks_left_out: int = 0
     """Creations without the requested stack, because there were too many different ones."""
     sees_all_releases: bool = True
     """Whether each release has an event or is counted as one without. Otherwise a census decides what has ended."""
+    watches_max: int | None = None
+    """How many watches one user may have, fs.epoll.max_user_watches; None: it is not known."""
 
     @property
     def exact(self) -> bool:
@@ -92,7 +99,7 @@ class Source:
 
     def sees(self, counter: str) -> bool:
         """Whether a probe sees what the counter counts. Otherwise it is a lower bound, if it is known at all."""
-        return self.traces(SEEN_BY[counter])
+        return self.traces(SEEN_BY[counter]) and (self.sees_run_queues or counter not in _OF_RUN_QUEUES)
 
     def traces(self, name: str) -> bool:
         """Whether the probe of that name has a hook that fires; all sources use the same names."""

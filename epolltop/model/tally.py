@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from epolltop.model.batch import TABLES, Batch, CounterTable
+from epolltop.model.packed_counters import PackedCounters, packed_rise
 from epolltop.model.process import ProcessKey
-from epolltop.model.rates import Counted, added, counted, rate, risen, summed
+from epolltop.model.rates import Counted, Rise, added, counted, rate, risen, summed
 
 Key = TypeVar("Key")
 
 ByTable = Mapping[str, Mapping[ProcessKey, Any]]
 """Records of counters by table and process."""
 
-Rises = Mapping[str, Mapping[Any, Sequence[int]]]
+Rises = Mapping[str, Mapping[Any, Rise]]
 """By how much counters rose, by table and key."""
 
 
@@ -28,13 +29,14 @@ class Entries:
     def __init__(self) -> None:
         self._last: Mapping[Any, Any] = {}
 
-    def rises(self, entries: Mapping[Any, Any]) -> dict[Any, Sequence[int]]:
+    def rises(self, entries: Mapping[Any, Any]) -> dict[Any, Rise]:
         """Takes in those of a batch: what changed, and by how much each counter rose, see `risen`."""
         before, self._last = self._last, entries
         if before is entries:
             return {}
+        rise = packed_rise if isinstance(next(iter(entries.values()), None), PackedCounters) else risen
         return {
-            key: risen(entry, last)
+            key: rise(entry, last)
             for key, entry in entries.items()
             if (last := before.get(key)) is not entry and entry != last
         }
@@ -50,16 +52,13 @@ class Tally(Generic[Key]):
         """The record of what did nothing."""
         self._past = table.none  # of those that were forgotten and count
 
-    def apply(self, rises: Mapping[Any, Sequence[int]], about: Callable[[Any], Key]) -> None:
+    def apply(self, rises: Mapping[Any, Rise], about: Callable[[Any], Key]) -> None:
         """Adds what the entries of a batch rose by."""
-        by_who: dict[Key, list[Sequence[int]]] = {}
+        by_who: dict[Key, list[Rise]] = {}
         for key, rise in rises.items():
             by_who.setdefault(about(key), []).append(rise)
         counts, none = self.counts, self.none
-        counts.update(
-            (who, summed(counts.get(who, none), rose) if len(rose) > 1 else added(counts.get(who, none), rose[0]))
-            for who, rose in by_who.items()
-        )
+        counts.update((who, summed(counts.get(who, none), rose)) for who, rose in by_who.items())
 
     def of(self, who: Key) -> Any:
         """What one did."""

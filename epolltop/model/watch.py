@@ -31,6 +31,9 @@ _EVENTS = {
     1 << 31: "EPOLLET",
 }
 """The bits of include/uapi/linux/eventpoll.h, ascending."""
+_EDGE, _ONESHOT = 1 << 31, 1 << 30
+_IO_EVENTS = (1 << 28) - 1
+"""Of a watch that was for one event and had it, the kernel keeps none of these, not even EPOLLERR and EPOLLHUP."""
 
 
 class TargetKind(OpenEnum):
@@ -101,6 +104,9 @@ class Watch(NamedTuple):
     """Whether other processes have the target open, too; None if that was not looked for, or cannot be told."""
     nested: int | None = None
     """The file, as in Instance, of a target that is an instance itself, if it is known."""
+    lacking: int | None = None
+    """In how many processes that hold the instance the number is closed, or for another file; None if that could not be
+    judged. Of a stale watch it is all of them."""
 
 
 class InterestList(NamedTuple):
@@ -112,6 +118,8 @@ class InterestList(NamedTuple):
     """Number of further watches, which were counted only."""
     unnamed: int = 0
     """Number of those told whose target was not looked at: there was no time, or no room for its name."""
+    at_ns: int = 0
+    """Boot clock: when it was read; 0: that is not known."""
 
     @property
     def stale(self) -> int:
@@ -129,6 +137,12 @@ class InterestList(NamedTuple):
     def length(self) -> int:
         """Number of all watches."""
         return len(self.watches) + self.more
+
+
+def needs_an_edge(mask: int) -> bool:
+    """Whether a watch does not tell of input that is there already: edge-triggered, or for one event, which came."""
+    is_disarmed = bool(mask & _ONESHOT) and not mask & _IO_EVENTS
+    return is_disarmed or bool(mask & select.EPOLLIN and mask & _EDGE)
 
 
 def event_names(mask: int) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from epolltop.model.counts import Totals
 from epolltop.model.event import Event
 from epolltop.model.history import History
 from epolltop.model.loop_activity import LoopKey
-from epolltop.model.loops_window import LoopsMark, LoopsWindow
+from epolltop.model.loop_state import LoopsMark
+from epolltop.model.loops_window import LoopsWindow
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.rows import Evidence
@@ -33,6 +34,10 @@ class Mark:
     totals: Totals
     cpu_ns: int | None
     loops: LoopsMark
+
+    def elapsed_s(self, now_ns: int) -> float:
+        """Time since then."""
+        return (now_ns - self.now_ns) / 1e9
 
     def without(self, forgotten: Collection[ProcessKey]) -> Mark:
         """The same without these processes: one that comes back is counted from 0 on."""

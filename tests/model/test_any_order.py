@@ -360,7 +360,7 @@ def test_looking_only_at_what_differs_finds_the_same(
     batches = _deliver(_run(steps), fates, None if by_address else Walks())
     chosen = batches if in_order else data.draw(st.lists(st.sampled_from(batches), max_size=2 * len(batches)))
     world, thorough = Watched(tell_all=True), Watched(tell_all=True)
-    thorough._instances = _Thorough()
+    thorough._state.instances = _Thorough()
     for one in chosen:
         met = dataclasses.replace(one, census=data.draw(st.sampled_from([None, one.census, one.census])))
         world.apply(met)

@@ -10,7 +10,8 @@ from epolltop.model.counts import Counts, Totals
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.headline import is_lossy, notes, totals_line
+from epolltop.query.headline import notes, totals_line
+from epolltop.query.losses import is_lossy
 from tests.support.records import SECOND_NS, A, P, Q, batch, census, create, holding, process, source
 from tests.support.watched import Watched
 

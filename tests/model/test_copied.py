@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from epolltop.model.copied import copied
 from epolltop.model.history import History
 from epolltop.model.journal import Journal
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.world import World
 from tests.support.records import A
 
@@ -26,7 +27,7 @@ def _is_plain(value: object) -> bool:
     """Whether it cannot change, by itself."""
     if dataclasses.is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen:
         return True
-    return value is None or isinstance(value, int | float | str | bytes | enum.Enum | Journal)
+    return value is None or isinstance(value, int | float | str | bytes | enum.Enum | Journal | ProcessLoops)
 
 
 def _inner(value: Any) -> list[Any]:

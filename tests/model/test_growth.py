@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.growth import HOUR_S, MINUTE_S, OLD_SLOT_NS, SLOT_NS, STEPS, Levelled, Levels, Step, thinned
+from epolltop.model.growth import Levelled
+from epolltop.model.levels import (
+    HOUR_S,
+    LATER_SLOT_NS,
+    MINUTE_S,
+    OLD_SLOT_NS,
+    SLOT_NS,
+    STEPS,
+    TEN_MINUTES_S,
+    Levels,
+    Step,
+    growing_s,
+    thinned,
+)
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 
 NS = 1_000_000_000
@@ -25,7 +38,8 @@ def watched(levels: Sequence[tuple[float, int, int | None]]) -> Levelled:
 def test_what_stays_does_not_grow() -> None:
     levelled = watched([(at, 5, 20) for at in range(0, 600, 5)])
     growth = levelled.of(ME, 600 * NS, Levels(5, 20))
-    assert growth == (0.0, 0.0, 0.0, 0)
+    assert growth is not None
+    assert growth[:4] == (0.0, 0.0, 0.0, 0)
     assert len(levelled._steps[ME]) == 1
 
 
@@ -65,8 +79,14 @@ def test_steps_are_bounded_and_the_last_minute_is_whole(changes: list[tuple[floa
         recent = [step for step in every if now_ns - step.at_ns <= MINUTE_S * NS]
         slots = {step.at_ns // SLOT_NS: step for step in recent}
         assert set(slots.values()) <= set(steps)
-        old = [step for step in every if MINUTE_S * NS < now_ns - step.at_ns <= HOUR_S * NS]
-        assert len({step.at_ns // OLD_SLOT_NS for step in old}) >= len(steps) - len(slots) - 1
+        later = _slots(every, now_ns, MINUTE_S, TEN_MINUTES_S, LATER_SLOT_NS)
+        old = _slots(every, now_ns, TEN_MINUTES_S, HOUR_S, OLD_SLOT_NS)
+        assert later + old >= len(steps) - len(slots) - 1
+
+
+def _slots(steps: list[Step], now_ns: int, from_s: int, to_s: int, slot_ns: int) -> int:
+    """How many slots have steps of that age."""
+    return len({step.at_ns // slot_ns for step in steps if from_s * NS < now_ns - step.at_ns <= to_s * NS})
 
 
 def test_what_changes_at_every_look_for_a_day_takes_no_more_than_its_steps() -> None:
@@ -91,7 +111,8 @@ def test_a_burst_is_in_the_minute_and_then_in_the_hour_only() -> None:
 
 def test_shrinking_is_negative_growth() -> None:
     told = watched([(0, 50, 90)]).of(ME, 30 * NS, Levels(20, 60))
-    assert told == (-60.0, -3600.0, -1.0, 0)
+    assert told is not None
+    assert told[:4] == (-60.0, -3600.0, -1.0, 0)
 
 
 def test_less_than_a_second_tells_nothing() -> None:
@@ -131,3 +152,48 @@ def test_unknown_descriptors_stay_unknown() -> None:
     assert told is not None
     assert told.fds_per_s is None
     assert told[:2] == (0.0, 0.0)
+
+
+def _risen(at_s: int, changes: Sequence[tuple[int, int]]) -> float:
+    """For how long the instances grow at an instant, by when there were how many."""
+    steps: tuple[Step, ...] = ()
+    for when_s in range(0, at_s + 1, 5):
+        open = [many for since_s, many in changes if since_s <= when_s][-1]
+        steps = thinned(steps, Step(when_s * NS, Levels(open, None)))
+    return growing_s(steps, at_s * NS, lambda levels: levels.open)
+
+
+def test_what_grows_in_each_ten_seconds_grows_for_a_minute_at_most_by_that() -> None:
+    every_second = [(at, at) for at in range(90)]
+    assert _risen(35, every_second) == 30
+    assert _risen(85, every_second) == 60
+
+
+def test_one_in_twenty_seconds_is_steady_by_the_minute() -> None:
+    slow = [(at, at // 20) for at in range(3600)]
+    assert _risen(295, slow) == 0
+    assert _risen(330, slow) == 300  # what came first is thinned out
+    assert _risen(600, slow) == 360
+
+
+def test_one_in_five_minutes_is_steady_by_the_ten_minutes() -> None:
+    assert _risen(3600 + 400, [(at, at // 300) for at in range(4200)]) == 3600
+
+
+def test_what_starts_or_gets_one_more_worker_does_not_grow_for_long() -> None:
+    assert _risen(35, [(0, 0), (6, 4), (16, 8), (26, 16)]) == 30
+    assert not any(_risen(at_s, [(0, 0), (6, 4), (16, 8)]) for at_s in range(0, 200, 7))
+    assert not any(_risen(at_s, [(0, 8), (100, 9), (595, 10)]) for at_s in range(0, 900, 7))
+
+
+def test_a_level_that_falls_back_within_a_span_does_not_grow() -> None:
+    sawtooth = [(at, 10 + at % 60) for at in range(0, 600, 5)]
+    assert _risen(300, sawtooth) == 0
+    assert _risen(599, [(at, 100 - at // 10) for at in range(600)]) == 0
+
+
+def test_what_is_not_known_does_not_grow() -> None:
+    steps = (Step(0, Levels(1, 5)), Step(20 * NS, Levels(1, 7)), Step(30 * NS, Levels(1, None)))
+    assert growing_s(steps, 29 * NS, lambda levels: levels.open) == 0.0
+    assert growing_s(steps, 39 * NS, lambda levels: levels.fds) == 0.0
+    assert growing_s((), 40 * NS, lambda levels: levels.fds) == 0.0

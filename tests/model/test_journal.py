@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epolltop.model.event import Event
+from epolltop.model.event import Event, Kind
 from epolltop.model.journal import BLOCK, Journal
-from tests.support.records import event, failed
+from epolltop.model.world import JOURNAL
+from tests.support.records import A, C, Q, batch, census, create, event, failed, holding, release
+from tests.support.watched import Watched
 
 PORTIONS = st.lists(st.integers(0, 3 * BLOCK), max_size=8)
 KEEPS = st.integers(0, 4 * BLOCK)
@@ -76,3 +78,23 @@ def test_without_news_it_is_the_same_and_else_it_shares_blocks() -> None:
     assert journal.followed_by([]) is journal
     longer = journal.followed_by(then)
     assert all(one is other for one, other in zip(journal._blocks, longer._blocks, strict=True))
+
+
+def test_the_journal_has_everything_once_in_order_and_keeps_the_last() -> None:
+    world = Watched(tell_all=True)
+    world.apply(batch(1, [], census(1, holding(C))))
+    world.apply(batch(30, [create(A, 10), failed(11, Q), release(A, 20, 10), release(C, 21)], census(25)))
+    snapshot = world.look()
+    assert [event.kind for event in snapshot.journal] == [
+        Kind.CREATE,
+        Kind.CREATE_FAILED,
+        Kind.RELEASE,
+        Kind.RELEASE,
+    ]
+    assert [event.instance for event in snapshot.journal] == ["a00@10", None, "a00@10", "c00@1"]
+    assert snapshot.journal[2].lifetime_ns == 10
+    assert snapshot.news == snapshot.journal
+    assert world.look().news == ()
+    world.apply(batch(40, [failed(31 + number) for number in range(JOURNAL)]))
+    snapshot = world.look()
+    assert (len(snapshot.journal), snapshot.journal_end, len(snapshot.news)) == (JOURNAL, JOURNAL + 4, JOURNAL)

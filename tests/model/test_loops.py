@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -17,11 +18,26 @@ from epolltop.model.loop_times import histogram
 from epolltop.model.process import ProcessKey
 from epolltop.model.window import Window
 from epolltop.model.world import World
+from epolltop.sources.bpf.loop_wire import WireCounts
 from tests.support.records import SECOND_NS, A, B, P, Q, batch, buckets, census, create, holding, loop, release, turn
 
 MS = 1_000_000
 LOOP = loop()
 NOW = 10 * SECOND_NS
+
+
+def as_in_kernel(counts: LoopCounts) -> WireCounts:
+    """The record that the probes' source has in its place."""
+    return WireCounts(struct.pack(f"={len(counts)}Q", *counts))
+
+
+@pytest.fixture(autouse=True, params=[LoopCounts._make, as_in_kernel], ids=["decoded", "as in the kernel"])
+def told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tests, with each record of counts that sources have."""
+    monkeypatch.setattr(f"{__name__}.record", request.param)
+
+
+record: Callable[[LoopCounts], Any] = LoopCounts._make
 
 
 def tick(
@@ -35,7 +51,8 @@ def tick(
     by_address: bool = True,
 ) -> Batch:
     taken = census(now - 1, *held, by_address=by_address)
-    return batch(now, taken=taken, loops=counts, turns=turns, loop_times=times, alive=alive)
+    told = {key: record(each) for key, each in (counts or {}).items()}
+    return batch(now, taken=taken, loops=told, turns=turns, loop_times=times, alive=alive)
 
 
 def seen(*ticks: Batch) -> tuple[World, Window]:
@@ -293,7 +310,8 @@ def test_what_is_gone_is_told_by_windows_that_saw_it_act_and_forgotten_then(gone
     assert (last.did.counted.total.waits, last.lag_ns(4 * SECOND_NS)) == (3, None)
     world.mark(slow)
     assert world.freeze(slow).loops == world.freeze(quick).loops == ()
-    assert not world._loops.known.states
+    known = world._state.loops.known
+    assert [*known.counts, *known.turns, *known.past] == []
 
 
 def test_a_loop_that_ended_and_begins_again_is_counted_anew_in_each_window() -> None:
@@ -321,10 +339,11 @@ def test_loops_that_come_and_go_take_no_more_room(monkeypatch: pytest.MonkeyPatc
     (process,) = world.freeze(window).processes
     assert len(process.loops) == 30
     assert process.table("loops").total.waits == 490
-    known = vars(world._loops)
+    known = vars(world._state.loops)
     assert max(len(value) for value in known.values() if isinstance(value, dict | set | frozenset)) <= 30
+    assert len(world._state.loops.known.past) == 20
     assert len(window.loops.longest) == 0
-    assert len(window.loops.shown[P]) == 30
+    assert len(window.loops.shown[P].keys) == 30
 
 
 def test_a_loop_that_never_returned_from_a_wait_has_empty_histograms() -> None:

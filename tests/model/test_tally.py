@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import NamedTuple
 
+import pytest
+
 from epolltop.model.batch import TABLES, CounterTable
+from epolltop.model.packed_counters import PackedCounters
 from epolltop.model.process import ProcessKey
 from epolltop.model.rates import Counted, counted
 from epolltop.model.source import SEEN_BY
@@ -28,7 +33,17 @@ TWO: Key = (0xA00, 101, P)
 OTHER: Key = (0xB00, 200, Q)
 
 
-def _applied(*ticks: dict[Key, Waits]) -> Tally[ProcessKey]:
+class PackedWaits(PackedCounters):
+    """The same as a kernel map has it."""
+
+    count = 2
+
+
+def _packed(entries: dict[Key, Waits]) -> dict[Key, PackedWaits]:
+    return {key: PackedWaits(struct.pack("<2Q", *entry)) for key, entry in entries.items()}
+
+
+def _applied(*ticks: Mapping[Key, Waits | PackedWaits]) -> Tally[ProcessKey]:
     tally: Tally[ProcessKey] = Tally(CounterTable(Waits(), itemgetter(2)))
     entries = Entries()
     for tick in ticks:
@@ -47,6 +62,27 @@ def test_counts_never_fall_when_an_entry_goes_or_begins_anew() -> None:
     assert _applied({ONE: Waits(5, 5), TWO: Waits(1, 1)}, {TWO: Waits(1, 1)}).of(P) == Waits(6, 6)
     assert _applied({ONE: Waits(5, 5)}, {}, {ONE: Waits(2, 1)}).of(P) == Waits(7, 6)
     assert _applied({ONE: Waits(5, 5)}, {ONE: Waits(2, 1)}).of(P) == Waits(7, 6)
+
+
+def test_packed_counters_equal_what_they_count() -> None:
+    one = PackedWaits(struct.pack("<2Q", 3, 1))
+    assert one == PackedWaits(struct.pack("<2Q", 3, 1)) == Waits(3, 1)
+    assert one != PackedWaits(struct.pack("<2Q", 3, 2))
+    assert one != Waits(1, 3)
+
+
+@pytest.mark.parametrize(
+    "ticks",
+    [
+        [{ONE: Waits(2, 3)}, {ONE: Waits(5, 3), TWO: Waits(1, 1), OTHER: Waits(7, 0)}],
+        [{ONE: Waits(5, 5)}, {ONE: Waits(6, 1)}, {ONE: Waits(6, 2)}],  # the higher digit fell
+        [{ONE: Waits(5, 5)}, {ONE: Waits(1, 6)}, {}, {ONE: Waits(1, 6)}],  # the lower one
+        [{ONE: Waits(2**63 - 1, 1), TWO: Waits(1, 0)}, {ONE: Waits(2**63 - 1, 2), TWO: Waits(9, 9)}],
+    ],
+)
+def test_packed_counters_add_up_like_records(ticks: list[dict[Key, Waits]]) -> None:
+    assert _applied(*map(_packed, ticks)).counts == _applied(*ticks).counts
+    assert [Waits(*entry) for entry in _packed(ticks[0]).values()] == list(ticks[0].values())
 
 
 def test_a_forgotten_process_stays_in_the_sum_if_it_is_covered() -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from epolltop.model.bounds import TARGET_CHARS_MAX
 from epolltop.model.watch import NOT_SEEN, InterestList, Target, TargetKind, Watch, event_names
-from epolltop.sources.recording.forms import Damaged, form, read_column
+from epolltop.sources.recording.forms import form
 from epolltop.sources.recording.record_layout import layout_of
+from epolltop.sources.recording.value_form import Damaged, read_column
 
 
 @dataclass(frozen=True)

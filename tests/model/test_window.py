@@ -17,6 +17,7 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import NEWS_MAX, Window
 from epolltop.model.world import World
 from tests.support.records import SECOND_NS, A, P, Q, R, batch, buckets, census, create, holding, loop, turn
+from tests.support.watched import Watched
 
 DEEDS = st.fixed_dictionaries({key: st.integers(0, 2) for key in (P, Q, R)})
 """How many instances each process creates in a tick, and releases."""
@@ -113,7 +114,7 @@ def test_who_is_gone_is_forgotten_when_no_window_shows_it() -> None:
     (row,) = world.freeze(slow).processes
     assert (row.created, row.create_per_s, row.ended) == (3, 1.5, True)
     world.mark(slow)
-    assert not world._tallies.processes()
+    assert not world._state.tallies.processes()
 
 
 def test_who_is_forgotten_and_comes_back_is_counted_anew_in_each_window() -> None:
@@ -136,10 +137,10 @@ def test_a_window_that_is_closed_keeps_nothing() -> None:
     world.apply(batch(SECOND_NS, counts={P: Counts(1)}, alive=()))
     world.apply(batch(2 * SECOND_NS, counts={}, alive=()))
     world.mark(open_)
-    assert world._tallies.processes()
+    assert world._state.tallies.processes()
     world.close_window(left)
     world.mark(open_)
-    assert not world._tallies.processes()
+    assert not world._state.tallies.processes()
 
 
 def test_news_are_told_to_each() -> None:
@@ -151,6 +152,13 @@ def test_news_are_told_to_each() -> None:
     assert [event.file for event in world.freeze(other).news] == [A, A + 1]
     assert [event.file for event in one.take_news()] == [A + 1]
     assert world.freeze(deaf).news == ()
+
+
+def test_news_are_only_for_who_asks() -> None:
+    world = Watched()
+    world.apply(batch(30, [create(A, 10)]))
+    snapshot = world.look()
+    assert (snapshot.news, len(snapshot.journal)) == ((), 1)
 
 
 def test_of_the_news_that_nobody_takes_the_last_are_kept_and_the_others_counted() -> None:

@@ -65,8 +65,8 @@ def loops_of(process: ProcessRow) -> list[LoopOf]:
     """The loops of a process."""
     if not process.loops:
         return []
-    held = {(each.file, each.since_ns): each for each in process.instances}
-    return [LoopOf(loop, process, held.get((loop.key.file, loop.since_ns or 0))) for loop in process.loops]
+    held = {each.key: each for each in process.instances}
+    return [LoopOf(loop, process, held.get(loop.instance_key)) for loop in process.loops]
 
 
 def find_loop(snapshot: Snapshot, process: ProcessKey, loop: LoopKey) -> LoopOf | None:

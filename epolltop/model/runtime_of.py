@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.runtimes import Runtime, recognised
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.loop_of import LoopOf
 from epolltop.text.numbers import UNKNOWN
 
 
