@@ -43,6 +43,13 @@ _ERROR = struct.Struct("=i")
 # Offsets in a message: the state is the second byte of the body in both families.
 _STATE, _INET_INODE, _UNIX_INODE = 17, 84, 20
 _INODE = struct.Struct("=I")
+_INET_BYTES = 88
+"""Header and body, in front of the attributes."""
+_ATTRIBUTE = struct.Struct("=HH")
+_INFO = 2  # INET_DIAG_INFO: struct tcp_info of include/uapi/linux/tcp.h
+_STREAM = struct.Struct("=QQ")
+_STREAM_AT = 120
+"""In it: bytes that the peer acknowledged, and that were received (Linux 4.1)."""
 _INET = (
     (TargetKind.TCP, socket.AF_INET, socket.IPPROTO_TCP),
     (TargetKind.TCP, socket.AF_INET6, socket.IPPROTO_TCP),
@@ -172,6 +179,8 @@ def _answers(channel: socket.socket, request: bytes, deadline: Deadline) -> Iter
 def _inet_request(family: int, protocol: int) -> bytes:
     request = inet_diag_req()
     request["sdiag_family"], request["sdiag_protocol"], request["idiag_states"] = family, protocol, SS_ALL
+    if protocol == socket.IPPROTO_TCP:
+        request["idiag_ext"] = 1 << _INFO - 1
     return _encoded(request)
 
 
@@ -194,14 +203,30 @@ def _inet(kind: TargetKind, message: bytes) -> Socket:
     told.decode()
     local = Address(told["idiag_src"], told["idiag_sport"])
     remote = Address(told["idiag_dst"], told["idiag_dport"])
+    unread, unsent, streamed = told["idiag_rqueue"], told["idiag_wqueue"], _streamed(message)
     return Socket(
         kind,
         told["idiag_state"],
         local,
         remote if remote.port else None,
-        incoming=told["idiag_rqueue"],
-        outgoing=told["idiag_wqueue"],
+        incoming=unread,
+        outgoing=unsent,
+        # The end of a stream counts as a byte of it in the queues alone.
+        read=max(0, streamed[1] - unread) if streamed else None,
+        written=streamed[0] + unsent if streamed else None,
     )
+
+
+def _streamed(message: bytes) -> tuple[int, int] | None:
+    """Bytes acknowledged and received, if it is a connection of TCP and the kernel tells."""
+    at = _INET_BYTES
+    while message[_STATE] != LISTENING and at + _ATTRIBUTE.size <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, at)
+        if kind == _INFO and length >= _ATTRIBUTE.size + _STREAM_AT + _STREAM.size:
+            acknowledged, received = _STREAM.unpack_from(message, at + _ATTRIBUTE.size + _STREAM_AT)
+            return acknowledged, received
+        at += max(length + 3 & ~3, _ATTRIBUTE.size)
+    return None
 
 
 def _unix(message: bytes) -> Socket:

@@ -25,6 +25,15 @@ def front_end() -> None:
     keep_only(_to_read_the_program() if for_another else _FILES)
 
 
+def observer(needs: Collection[Capability]) -> None:
+    """For the thread that observes, once its source is open, and those it starts.
+
+    Args:
+        needs: of that source.
+    """
+    keep_only(needs)
+
+
 def replay() -> None:
     """For the whole process, before it starts other threads and reads the first byte of a recording."""
     become_invoker()

@@ -56,12 +56,12 @@ class EndFinder:
         self._found = Ends()
         self._searched: Set[str] = frozenset()
 
-    def ends(self, wanted: Set[str], deadline: Deadline) -> Ends:
+    def ends(self, wanted: Set[str], deadline: Deadline, *, search: bool = True) -> Ends:
         """The descriptors with these links that are known, each of them checked.
 
         The answer is complete if the last search was, and was for all of them.
         """
-        if wanted and (found := self._pace.run(lambda: self._search(wanted, deadline))):
+        if wanted and search and (found := self._pace.run(lambda: self._search(wanted, deadline))):
             self._found, self._searched = found, wanted
         start_of = functools.cache(self._procfs.start_ticks)
         still = {

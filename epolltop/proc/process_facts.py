@@ -6,6 +6,7 @@ that rarely change, 11 µs once for the one that never does.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -48,9 +49,15 @@ class _Static:
     compat: bool
     image: int
     """Where the program's stack began, see `Stat.stack_start`."""
+    told_image: int | None
+    """See `Process.image`."""
     runtime_signs: tuple[str, ...] | None
     is_loaded: bool
     """The signs were read of a program that ran before: it has mapped its libraries."""
+
+    def is_over(self, stat: Stat) -> bool:
+        """Whether the process has executed another program, or changed its name."""
+        return self.comm != stat.comm or stat.stack_start not in (0, self.image)
 
 
 class ProcessFacts:
@@ -68,6 +75,7 @@ class ProcessFacts:
         self._users = users
         self._read_signs = read_signs
         self._static: dict[ProcessKey, _Static] = {}
+        self._secret = os.urandom(16)
         self._commands = Commands(lambda pid, most: head(f"{root}/{pid}/cmdline", most), self._arguments_bytes)
         # Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors. Nobody has none while asking.
         own = status_of(f"{root}/self/fd")
@@ -77,7 +85,7 @@ class ProcessFacts:
         """Facts about a process: 12 µs, every tenth time 60, the first time 70.
 
         Name, parent and number of descriptors are read each time. Command, user, cgroup and limit are read again
-        after an exec that changed the name, and every tenth call. Both uid and user are the effective ones.
+        after an exec, or a change of the name, and every tenth call. Both uid and user are the effective ones.
 
         Args:
             key: a start of 0 accepts any process with that pid; the key of the answer has the start that was found.
@@ -92,7 +100,7 @@ class ProcessFacts:
             return None
         key = ProcessKey(key.pid, stat.start)
         static = self._static.get(key)
-        if static is None or static.calls_left == 0 or static.comm != stat.comm:
+        if static is None or static.calls_left == 0 or static.is_over(stat):
             static = self._read_static(key.pid, stat, static)
             if static is None:
                 return None
@@ -117,6 +125,7 @@ class ProcessFacts:
             static.command.truncated,
             stat.threads,
             static.runtime_signs,
+            image=static.told_image,
         )
 
     def forget(self, alive: Collection[ProcessKey]) -> None:
@@ -144,9 +153,17 @@ class ProcessFacts:
             ns_pid=before.ns_pid if before else next(reversed(ns_pids(self._root, pid)), None),
             compat=is_compat(self._root, pid),
             image=stat.stack_start,
+            told_image=self._image(stat.stack_start),
             runtime_signs=self._signs(pid, before if goes_on else None),
             is_loaded=goes_on,
         )
+
+    def _image(self, stack_start: int) -> int | None:
+        """The same for the same place, which a recording must not give away: it helps who attacks the process."""
+        if not stack_start:
+            return None
+        digest = hashlib.blake2b(stack_start.to_bytes(8, "little"), digest_size=6, key=self._secret).digest()
+        return int.from_bytes(digest, "little")
 
     def _signs(self, pid: int, before: _Static | None) -> tuple[str, ...] | None:
         """Read twice: Python's selectors try an instance out while it starts, before it maps asyncio.

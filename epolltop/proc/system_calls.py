@@ -11,7 +11,7 @@ _ABOUT_DESCRIPTOR = """
     sendmmsg:307:269 sendfile:40:71 splice:275:76 connect:42:203 accept:43:202 accept4:288:242 close:3:57 fsync:74:82
     fdatasync:75:83 sync_file_range:277:84 syncfs:306:267 ftruncate:77:46 fallocate:285:47 flock:73:32 fcntl:72:25
     ioctl:16:29 getdents64:217:61 copy_file_range:326:285 io_uring_enter:426:426 epoll_wait:232:- epoll_pwait:281:22
-    epoll_pwait2:441:441
+    epoll_pwait2:441:441 epoll_ctl:233:21
 """
 """Their first argument is one. A name, and its numbers for 64-bit programs on x86-64 and on arm64 (arch/x86/entry/
 syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h); a dash where there is no such call."""
@@ -25,7 +25,7 @@ _OTHERS = """
     brk:12:214 clone:56:220 clone3:435:435 fork:57:- vfork:58:- execve:59:221 execveat:322:281 exit:60:93
     exit_group:231:94 sched_yield:24:124 sync:162:81 mount:165:40 umount2:166:39 ptrace:101:117
     process_vm_readv:310:270 io_getevents:208:4 io_pgetevents:333:292 mq_timedreceive:243:183 mq_timedsend:242:182
-    membarrier:324:283 getrandom:318:278
+    membarrier:324:283 getrandom:318:278 clock_gettime:228:113
 """
 _MACHINES = ("x86_64", "aarch64")
 

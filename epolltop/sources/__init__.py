@@ -8,6 +8,7 @@ from typing import Protocol
 
 from epolltop.model.batch import Batch
 from epolltop.model.holding import Descriptor
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import ProcessKey
 
 
@@ -21,6 +22,10 @@ class Wanted:
     """Processes; what /proc says about them is read before the rest."""
     asked: Mapping[int, Sequence[Descriptor]] = field(default_factory=dict)
     """Instances whose watches are named; a descriptor of each holder."""
+    suspects: Collection[int] = ()
+    """Those of them of which the judge wants to see what changes."""
+    in_turn: Mapping[int, Sequence[Descriptor]] = field(default_factory=dict)
+    """Likewise, when there is time, and not thoroughly: see `InterestLists.look`."""
 
 
 NOTHING = Wanted()
@@ -44,6 +49,13 @@ class FactSource(Protocol):
 
         Raises:
             SourceEnded: there is nothing more to come, from a source that can end.
+        """
+
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        """Looks between two polls at what some loops do, if they are late; the next batch tells.
+
+        Args:
+            loops: each alone on its instance.
         """
 
     def close(self) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from epolltop.model.bounds import INTEREST_CHARS_MAX
 from epolltop.model.holding import Descriptor
 from epolltop.model.socket import NamespaceSockets
-from epolltop.model.watch import NOT_SEEN, InterestList, Target, Watch
-from epolltop.own_process.pace import Deadline
+from epolltop.model.watch import NOT_SEEN, InterestList, Target, Watch, needs_an_edge
+from epolltop.own_process.pace import Deadline, now_ns
 from epolltop.proc import kcmp
 from epolltop.proc.ends import EndFinder, Ends
 from epolltop.proc.fd import link_of, protocol_of, survivor
@@ -45,11 +46,19 @@ class _Inspected(NamedTuple):
     sightings: tuple[Sighting, ...]
     total: int
     """Number of its watches."""
+    read_ns: int = 0
+    """As in InterestList."""
 
     @property
     def sockets(self) -> set[int]:
         """The inodes of those that it watches."""
         return {each.line.socket for each in self.sightings if each.line.socket is not None}
+
+    @property
+    def silent_sockets(self) -> set[int]:
+        """Of these, those that may have what no further event tells of."""
+        lines = (each.line for each in self.sightings if needs_an_edge(each.line.events))
+        return {line.socket for line in lines if line.socket is not None}
 
 
 def _had_no_time(each: Sighting, known: NamespaceSockets) -> bool:
@@ -79,14 +88,20 @@ class InterestLists:
         self._procfs, self._root = procfs, procfs.root
         self._ends = EndFinder(procfs)
         self._is_target = is_target or (kcmp.is_target if OwnPids(procfs).ours else kcmp.untold)
-        self._instance_of, self._load_netlink = instance_of, load_netlink
+        self._instance_of, self._load = instance_of, load_netlink
+        self.loading_s = 0.0
+        """CPU time that went into loading the netlink client, once, and not into lists."""
 
-    def look(self, asked: Mapping[int, Sequence[Descriptor]], within_s: float) -> dict[int, InterestList]:
+    def look(
+        self, asked: Mapping[int, Sequence[Descriptor]], within_s: float, *, thoroughly: bool = True
+    ) -> dict[int, InterestList]:
         """Reads lists, each through the first descriptor that leads to one.
 
         Args:
             asked: by file, as in Instance, a descriptor of each process that holds it.
             within_s: time for all of it. A list for which none is left is not read, a target not named.
+            thoroughly: otherwise no process is searched for the same sockets and pipes, and the kernel is asked only
+                about sockets of which no further event may tell.
 
         Returns:
             By file, those that were read.
@@ -98,7 +113,7 @@ class InterestLists:
                 break
             if found := self._look(holders, deadline):
                 looked[file] = found
-        return self._tell(looked, within_s, deadline)
+        return self._tell(looked, within_s, deadline, thoroughly=thoroughly)
 
     def targets(self, of: Mapping[Key, tuple[int, Descriptor]], within_s: float) -> dict[Key, Target]:
         """What descriptors are for now.
@@ -121,18 +136,20 @@ class InterestLists:
         told = self._tell(looked, within_s, deadline)
         return {key: each.watches[0].target for key, each in told.items()}
 
-    def _tell(self, looked: Mapping[Key, _Inspected], within_s: float, deadline: Deadline) -> dict[Key, InterestList]:
+    def _tell(
+        self, looked: Mapping[Key, _Inspected], within_s: float, deadline: Deadline, *, thoroughly: bool = True
+    ) -> dict[Key, InterestList]:
         share_s = within_s / _SHARE
-        wanted = ((each.pid, each.sockets) for each in looked.values())
+        wanted = ((each.pid, each.sockets if thoroughly else each.silent_sockets) for each in looked.values())
         sockets = sockets_of(self._root, wanted, share_s, self._load_netlink)
         of_all = [(key, each, sockets.get(each.pid, _NO_SOCKETS)) for key, each in looked.items()]
         links = {link for _, each, known in of_all for link in links_to_find(each.sightings, known)}
-        ends = self._ends.ends(links, Deadline(share_s))
+        ends = self._ends.ends(links, Deadline(share_s), search=thoroughly)
         return {key: self._told(each, known, ends, deadline) for key, each, known in of_all}
 
     def _look(self, holders: Sequence[Descriptor], deadline: Deadline) -> _Inspected | None:
         for process, fd in holders:
-            start = self._procfs.start_ticks(process.pid)
+            read_ns, start = now_ns(), self._procfs.start_ticks(process.pid)
             if start is None or process.start not in (0, start):
                 continue
             pids = list(dict.fromkeys((process.pid, *(other.pid for other, _ in holders))))
@@ -153,8 +170,15 @@ class InterestLists:
                 continue
             # Of a process that has ended, or of another with its pid, it would be a lie.
             if self._procfs.start_ticks(process.pid) == start:
-                return _Inspected(process.pid, sightings, total)
+                return _Inspected(process.pid, sightings, total, read_ns)
         return None
+
+    def _load_netlink(self) -> ByNetlink:
+        began_s = time.thread_time()
+        try:
+            return self._load()
+        finally:
+            self.loading_s += time.thread_time() - began_s
 
     def _table(self, pid: int) -> int | None:
         try:
@@ -173,7 +197,7 @@ class InterestLists:
                 watch = watch._replace(target=NOT_SEEN)
             unnamed += (watch.target == NOT_SEEN and (each.missed or room < 0)) or _had_no_time(each, known)
             watches.append(watch)
-        return InterestList(tuple(watches), looked.total - len(watches), unnamed)
+        return InterestList(tuple(watches), looked.total - len(watches), unnamed, looked.read_ns)
 
     def _protocol(self, each: Sighting, known: NamespaceSockets) -> bytes:
         inode = each.line.socket

@@ -14,13 +14,16 @@ from dataclasses import replace
 from epolltop.errors import SourceUnavailable
 from epolltop.model import limits
 from epolltop.model.batch import Batch
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.limits import Limit
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.source import Probe, Source
 from epolltop.own_process.pace import now_ns
 from epolltop.proc.own_cost import own_cost
 from epolltop.proc.procfs import Procfs
 from epolltop.proc.reading import LOOKING
 from epolltop.proc.scan import Scan, Scanned
+from epolltop.proc.sysctl import max_user_watches
 from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.host import own_host
 from epolltop.sources.interest import InterestLists
@@ -83,6 +86,9 @@ class ProcSource:
             raise SourceUnavailable("no_proc")
         self._since_ns = now_ns()
 
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        """/proc does not tell since when a loop is away."""
+
     def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """Walks all descriptor tables; see `Scan.take` for what that costs and raises."""
         scanned = self._scan.take()
@@ -95,7 +101,7 @@ class ProcSource:
         self._waits.look(scanned.processes)
         moved = {file for file, at in wanted.focus.items() if self._scan.file((at.process.pid, at.fd)) != file}
         measured = self._facts.measured(wanted.focus, moved)
-        interest = self._interest.look(wanted.asked)
+        interest = self._interest.look(wanted.asked, wanted.suspects, wanted.in_turn)
         waits = self._waits.members()
         processes = scanned.processes | {facts.key: facts for facts in anew if facts}
         return Batch(
@@ -119,7 +125,7 @@ class ProcSource:
     def _file_of(self, pid: int, fd: int) -> int | None:
         return self._scan.file((pid, fd)) or None
 
-    def _instance_of(self, pid: int, fd: int) -> tuple[int, int] | None:
+    def _instance_of(self, pid: int, fd: int) -> TracedKey | None:
         """By number; no time of creation is known."""
         file = self._scan.file((pid, fd))
         return (file, 0) if file else None
@@ -134,4 +140,5 @@ class ProcSource:
             census_by=self._scan.by,
             limits=(*self._limits, *scanned.unseen, *self._waits.limits()),
             unreadable=scanned.unreadable,
+            watches_max=max_user_watches(),
         )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from epolltop.model import limits
+from epolltop.model.instance_key import TracedKey
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts, LoopKey, Turn
 from epolltop.model.process import NS_PER_TICK, ProcessKey
@@ -38,12 +39,12 @@ class _Seen(NamedTuple):
 class SeenWaits:
     """One thread has one loop here, the last one that it was seen in."""
 
-    def __init__(self, procfs: Procfs, instance_of: Callable[[int, int], tuple[int, int] | None]) -> None:
+    def __init__(self, procfs: Procfs, instance_of: Callable[[int, int], TracedKey | None]) -> None:
         """Looks at nothing yet.
 
         Args:
             procfs: where to look.
-            instance_of: takes a pid and a descriptor, and answers file and time of creation of the instance there.
+            instance_of: takes a pid and a descriptor, and answers which instance is there.
         """
         self._procfs, self._instance_of = procfs, instance_of
         self._seen: dict[ProcessKey, dict[int, _Seen]] = {}

@@ -67,6 +67,8 @@ class Sighting(NamedTuple):
     """What an inotify instance watches, as far as it was found."""
     nested: int | None = None
     """As in Watch."""
+    lacking: int | None = None
+    """As in Watch."""
     missed: bool = False
     """There was no time to look at it."""
 
@@ -149,11 +151,21 @@ class Observer:
     def _find(self, line: InterestLine) -> Sighting:
         if line.socket is not None:
             link = f"socket:[{line.socket}]".encode()
-            table, sure = self._table_with(lambda table: link_of(self._root, table, line.fd) == link)
-            return Sighting(line, table is None if sure else None, table)
-        table, sure = self._table_with(lambda table: self._same((table, line.fd), line))
+
+            def is_socket(table: int) -> bool:
+                return link_of(self._root, table, line.fd) == link
+
+            table, sure = self._table_with(is_socket)
+            lacking = self._lacking(is_socket) if table is not None else None
+            return Sighting(line, table is None if sure else None, table, lacking=lacking)
+
+        def is_watched(table: int) -> bool:
+            return self._same((table, line.fd), line)
+
+        table, sure = self._table_with(is_watched)
         if table is not None:
-            return self._settled(Sighting(line, stale=False, table=table), (table, line.fd))
+            found = Sighting(line, stale=False, table=table, lacking=self._lacking(is_watched))
+            return self._settled(found, (table, line.fd))
         if not sure:
             return self._by_identity(line)
         stale = Sighting(line, stale=True)
@@ -171,6 +183,18 @@ class Observer:
             except (OSError, NotImplementedError):
                 sure = False
         return None, sure
+
+    def _lacking(self, has_it: Callable[[int], bool]) -> int | None:
+        """In how many tables a number is not for the watched file. `_table_with` put one first in which it is."""
+        if not self._complete:
+            return None
+        found = 0
+        for table in self._tables[1:]:
+            try:
+                found += not has_it(table)
+            except (OSError, NotImplementedError):
+                return None
+        return found
 
     def _same(self, slot: Slot, line: InterestLine) -> bool:
         """Whether a descriptor is for the watched file.

@@ -68,7 +68,7 @@ def named(sighting: Sighting, pid: int, known: NamespaceSockets, ends: Ends, pro
         target = _file(seen, sighting.process, sighting.paths)
     if sighting.open_as is not None:
         target = target._replace(details=(*target.details, ("open_as_fd", sighting.open_as)))
-    return Watch(line.fd, line.events, line.data, target, sighting.stale, shared, sighting.nested)
+    return Watch(line.fd, line.events, line.data, target, sighting.stale, shared, sighting.nested, sighting.lacking)
 
 
 def _target(kind: TargetKind, text: str, details: Details = ()) -> Target:
@@ -97,7 +97,8 @@ def _socket(inode: int, known: NamespaceSockets, ends: Ends, is_stale: bool) -> 
     if found.kind is TargetKind.UNIX:
         others = ends.by_link.get(_socket_link(found.peer), ()) if found.peer else ()
         peer = known.by_inode.get(found.peer)
-        return _target(found.kind, _unix_text(inode, found, peer, others), (*details, *_end("other", others)))
+        waits: Details = (("other_unread", peer.incoming),) if peer and peer.incoming is not None else ()
+        return _target(found.kind, _unix_text(inode, found, peer, others), (*details, *waits, *_end("other", others)))
     return _target(found.kind, _inet_text(found, known), details)
 
 
@@ -157,8 +158,8 @@ def _state(each: Socket) -> Details:
     told: list[tuple[str, int | str]] = []
     if each.kind is TargetKind.TCP or each.state == LISTENING:
         told.append(("state", STATES.get(each.state, str(each.state))))
-    words = ("waiting", "backlog") if each.state == LISTENING else ("unread", "unsent")
-    amounts = zip(words, (each.incoming, each.outgoing), strict=True)
+    words = ("waiting", "backlog") if each.state == LISTENING else ("unread", "unsent", "read", "written")
+    amounts = zip(words, (each.incoming, each.outgoing, each.read, each.written), strict=False)
     return (*told, *((word, amount) for word, amount in amounts if amount is not None))
 
 

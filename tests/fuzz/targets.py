@@ -30,11 +30,11 @@ from epolltop.sources.bpf import wire
 from epolltop.sources.recording import version1
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import FRAME, RAW, framed
-from epolltop.sources.recording.forms import Damaged
 from epolltop.sources.recording.reader import Recording
+from epolltop.sources.recording.value_form import Damaged
 from tests.fuzz.mutation import NUMBERS, TEXTS, junk, mutated_bytes, mutated_tree
-from tests.sources.test_recording import TICKS
 from tests.support.examples import EVENTS, exact
+from tests.support.recorded_ticks import TICKS
 from tests.support.recordings import content
 from tests.support.watched import Watched
 

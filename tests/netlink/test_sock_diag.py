@@ -75,15 +75,28 @@ def test_it_agrees_with_ss(opened: list[socket.socket]) -> None:
 
 
 def test_it_agrees_with_proc(opened: list[socket.socket]) -> None:
-    """But for how many connections may wait, which /proc does not have."""
+    """But for how many connections may wait, and what was read and written: /proc does not have that."""
     wanted = set(map(inode, opened))
     theirs = inet_sockets("/proc", ME, wanted, Deadline(10.0))
     assert theirs.complete
     ours = {
-        number: each._replace(outgoing=None) if STATES[each.state] == "LISTEN" else each
+        number: each._replace(
+            outgoing=None if STATES[each.state] == "LISTEN" else each.outgoing, read=None, written=None
+        )
         for number, each in known(opened).items()
     }
     assert ours == {number: each for number, each in theirs.by_inode.items() if number in wanted}
+
+
+def test_what_a_connection_has_read_and_written_is_told() -> None:
+    """To a byte: the beginning of a connection counts as one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as there:
+        here, _ = listener.accept()
+        with here:
+            there.sendall(bytes(100))
+            assert len(here.recv(60, socket.MSG_WAITALL)) == 60
+            found, reader, writer = known([here, there]), inode(here), inode(there)
+    assert (found[reader].read, found[writer].written) == (60, 101)
 
 
 def test_both_ends_of_a_unix_socket_are_known() -> None:

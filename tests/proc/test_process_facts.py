@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from epolltop.model.process import ProcessKey
 from epolltop.proc.procfs import Procfs
 from tests.proc.proc_tree import Tree, key
+from tests.waiting import eventually
 
 
 def test_facts_of_an_ordinary_process(tree: Tree) -> None:
@@ -229,3 +232,33 @@ def test_real_exec_changes_the_command() -> None:
     assert after is not None
     assert before.key == after.key
     assert (after.name, after.command) == ("cat", "renamed -")
+
+
+def test_an_image_is_inherited_until_exec() -> None:
+    script = """
+import os
+for command in ([], ["sleep", "60"]):
+    pid = os.fork()
+    if not pid:
+        if command:
+            os.execvp(command[0], command)
+        os.read(0, 1)
+        os._exit(0)
+    print(pid, flush=True)
+os.read(0, 1)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1) as process:
+        try:
+            assert process.stdout
+            forked, executed = (int(process.stdout.readline()) for _ in range(2))
+            eventually(lambda: Path(f"/proc/{executed}/comm").read_text() == "sleep\n")
+            procfs, another = Procfs(), Procfs()
+            found = [each and each.image for each in map(procfs.process, map(key, (process.pid, forked, executed)))]
+            elsewhere = another.process(key(forked))
+        finally:
+            process.communicate()
+            os.kill(executed, signal.SIGKILL)
+    assert None not in found
+    assert found[0] == found[1] != found[2]
+    assert elsewhere is not None
+    assert elsewhere.image != found[1]

@@ -41,9 +41,9 @@ from epolltop.sources.recording import changes
 from epolltop.sources.recording.codec import Decoder
 from epolltop.sources.recording.container import RAW, framed
 from epolltop.sources.recording.file_header import MEMBERS_MAX
-from epolltop.sources.recording.forms import Damaged
 from epolltop.sources.recording.record_layout import own_layout
 from epolltop.sources.recording.recorder import Recorder
+from epolltop.sources.recording.value_form import Damaged
 from tests.support.examples import EVENTS, exact
 from tests.support.fake_source import FakeSource
 from tests.support.recordings import first_line, read

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -22,6 +24,8 @@ from epolltop.sources.interest import InterestLists
 
 ME = os.getpid()
 COUNT = 30
+MANY = 5_000
+FAMILIES = len(("tcp", "tcp6", "udp", "udp6", "unix"))
 
 
 @pytest.fixture(name="instance")
@@ -107,6 +111,37 @@ def test_sockets_that_were_not_reached_are_counted(instance: select.epoll, monke
     monkeypatch.setattr(sock_diag, "SOCKETS_MAX", 0)
     found = look(instance)
     assert (found.unnamed, found.is_whole) == (COUNT, False)
+
+
+def test_lists_of_many_sockets_take_one_dump_of_each_family(
+    instance: select.epoll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many sockets there are, and however many instances watch them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 3 * MANY:
+        pytest.skip(f"a process may have {hard} descriptors here")
+    asked: list[bytes] = []
+    answers = sock_diag._answers
+
+    def counting(channel: socket.socket, request: bytes, deadline: Deadline) -> Iterator[bytes]:
+        asked.append(request)
+        return answers(channel, request, deadline)
+
+    monkeypatch.setattr(sock_diag, "_answers", counting)
+    with ExitStack() as opened, select.epoll() as second:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 3 * MANY), hard))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(MANY):
+            one, other = map(opened.enter_context, socket.socketpair())
+            instance.register(one)
+            second.register(other)
+        lists = InterestLists(Procfs())
+        of = {file: [Descriptor(ProcessKey(ME, 0), each.fileno())] for file, each in enumerate((instance, second), 1)}
+        found = lists.look(of, 10.0)
+    sockets = [watch for each in found.values() for watch in each.watches if watch.target.kind is TargetKind.UNIX]
+    assert len(sockets) == 2 * MANY + COUNT
+    assert [each.unnamed for each in found.values()] == [0, 0]
+    assert len(asked) == len(set(asked)) == FAMILIES
 
 
 def test_a_long_file_of_sockets_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

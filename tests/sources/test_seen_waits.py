@@ -17,12 +17,12 @@ import pytest
 from epolltop.model import limits
 from epolltop.model.limits import Limit
 from epolltop.model.loop_activity import LoopCounts, WaitCall
+from epolltop.model.loop_of import loops_of
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.own_process.pace import Allowance, Deadline
 from epolltop.proc.procfs import Procfs
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import loops_of
 from epolltop.sources.bpf.ladder import ALL
 from epolltop.sources.seen_waits import SeenWaits
 from tests.kernel.calls import SIZED, waits

@@ -17,7 +17,7 @@ from epolltop.output.formats import as_json
 from epolltop.output.report import Report
 from epolltop.query.view import PROCESSES, View
 from epolltop.sources.recording import version1
-from epolltop.sources.recording.forms import Damaged
+from epolltop.sources.recording.value_form import Damaged
 from tests.support.recordings import opened
 from tests.support.watched import Watched
 
@@ -33,7 +33,7 @@ def snapshots(path: Path) -> Iterator[Any]:
         world.apply(recording.poll())
         snapshot = world.look()
         if number in SHOWN:
-            report = Report(snapshot, View(PROCESSES), snapshot.processes, events=tuple(snapshot.journal))
+            report = Report(snapshot, View(PROCESSES, sort="open"), snapshot.processes, events=tuple(snapshot.journal))
             yield json.loads("".join(as_json(report)))
         world.begin_window()
     recording.close()

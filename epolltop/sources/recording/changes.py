@@ -13,8 +13,9 @@ from types import UnionType
 from typing import Any, NamedTuple, Optional, Union, get_args, get_origin
 
 from epolltop.model.bounds import STANDING
-from epolltop.sources.recording.forms import LEFT_OUT, ValueForm, array_of, form, read_column, require, told_members
+from epolltop.sources.recording.forms import array_of, form, told_members
 from epolltop.sources.recording.record_layout import RecordLayout, bare, is_named, is_record, members, most
+from epolltop.sources.recording.value_form import LEFT_OUT, ValueForm, read_column, require
 
 RECORDS_MAX = 1 << 17
 """Entries of a mapping or of what stands, unless its type says less: as many as a census tells, and four times what the

@@ -17,8 +17,9 @@ import msgspec
 from epolltop.model.batch import Batch
 from epolltop.model.event import Event
 from epolltop.sources.recording.changes import Change, change
-from epolltop.sources.recording.forms import ITEMS_MAX, Damaged, require
+from epolltop.sources.recording.collection_forms import ITEMS_MAX
 from epolltop.sources.recording.record_layout import RecordLayout, own_layout
+from epolltop.sources.recording.value_form import Damaged, require
 
 EVENTS_MAX = ITEMS_MAX
 """Of one tick."""

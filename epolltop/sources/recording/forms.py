@@ -7,17 +7,17 @@ of a member at once.
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Optional, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
 from epolltop.errors import Unplayable
 from epolltop.model.bounds import NAME_CHARS_MAX
+from epolltop.sources.recording.collection_forms import list_of, mapping_of, optional_of, tuple_of
 from epolltop.sources.recording.record_layout import (
     RecordLayout,
     bare,
@@ -27,38 +27,11 @@ from epolltop.sources.recording.record_layout import (
     members,
     most,
 )
+from epolltop.sources.recording.value_form import LEFT_OUT, ValueForm, Values, as_it_is, read_column, require
 from epolltop.text.safe import printable
 
 CHUNK = 1000
 """Records that are decoded at a time, where they are not the model's: what is skipped takes room until then."""
-ITEMS_MAX = 1 << 20
-"""Items of one tick in all lists of a member, such as events, unless its type says less."""
-
-Values = list[Any]
-
-
-class Damaged(Exception):
-    """The data read is not what an Encoder writes."""
-
-
-class ValueForm(NamedTuple):
-    """The form of values of one type in a file."""
-
-    wire: Any
-    """As msgspec decodes it."""
-    native: bool = True
-    """That is the type itself."""
-    read: Callable[[Values], Values] | None = None
-    """From what was decoded; the same object if that is it."""
-    write: Callable[[Any], Any] | None = None
-    """To what msgspec encodes; None: as it is."""
-    open: bool = False
-    """What is read may be LEFT_OUT."""
-
-
-_NIL = msgspec.msgpack.encode(None)
-LEFT_OUT: Any = object()
-"""Stands for a value of an enumeration that is not known, and for a record with such a value."""
 
 
 def form(hint: Any, layout: RecordLayout) -> ValueForm:
@@ -85,7 +58,7 @@ def form(hint: Any, layout: RecordLayout) -> ValueForm:
 
 def _union(hint: Any, args: tuple[Any, ...], layout: RecordLayout) -> ValueForm:
     if type(None) in args:
-        return _optional(hint, form(Union[tuple(each for each in args if each is not type(None))], layout))  # noqa: UP007
+        return optional_of(hint, form(Union[tuple(each for each in args if each is not type(None))], layout))  # noqa: UP007
     if {bare(each) for each in args} <= {int, float, str}:
         return ValueForm(hint, read=_numbers_or_text(next((each for each in args if bare(each) is str), None)))
     raise TypeError(f"no form in a recording for {hint}")
@@ -93,18 +66,12 @@ def _union(hint: Any, args: tuple[Any, ...], layout: RecordLayout) -> ValueForm:
 
 def _composed(hint: Any, origin: Any, args: tuple[Any, ...], layout: RecordLayout) -> ValueForm:
     if origin is frozenset or origin is Sequence or (origin is tuple and args[1:] == (...,)):
-        return _many(hint, origin, form(args[0], layout))
+        return list_of(hint, origin, form(args[0], layout))
     if origin is tuple:
-        return _array(hint, [form(each, layout) for each in args])
+        return tuple_of(hint, [form(each, layout) for each in args])
     if origin is Mapping:
-        return _table(hint, form(args[0], layout), form(args[1], layout))
+        return mapping_of(hint, form(args[0], layout), form(args[1], layout))
     raise TypeError(f"no form in a recording for {hint}")
-
-
-def require(holds: bool) -> None:
-    """Raises Damaged if not."""
-    if not holds:
-        raise Damaged("out of range")
 
 
 def told_members(record: type, layout: RecordLayout) -> Sequence[str]:
@@ -160,19 +127,6 @@ def _numbers_or_text(text: Any) -> Callable[[Values], Values]:
     return read
 
 
-def _array(hint: Any, inner: Sequence[ValueForm]) -> ValueForm:
-    """Tuples of one length."""
-    if not all(each.native for each in inner):
-        raise TypeError(f"no form in a recording for {hint}")
-
-    def read(column: Values) -> Values:
-        columns = zip(*column, strict=True) if column else [()] * len(inner)
-        made = [read_column(each, list(values)) for each, values in zip(inner, columns, strict=True)]
-        return list(zip(*made, strict=True))
-
-    return ValueForm(hint, read=read if any(each.read for each in inner) else None)
-
-
 def _enumeration(kind: Any, layout: RecordLayout) -> ValueForm:
     told = layout.kinds.get(kind.__name__, {})
     ours = kind.__members__
@@ -195,7 +149,7 @@ def _record(record: Any, layout: RecordLayout) -> ValueForm:
     if as_ours and all(each.native for each in forms.values()):
         return ValueForm(record, read=_in_place(forms))
     array = array_of(names, {name: each.wire for name, each in forms.items()})
-    decode = msgspec.msgpack.Decoder(array).decode if layout.ours else _same
+    decode = msgspec.msgpack.Decoder(array).decode if layout.ours else as_it_is
     writes = [(operator.attrgetter(name), forms[name].write) for name in names if name in forms]
 
     def read(column: Values) -> Values:
@@ -239,97 +193,3 @@ def _in_place(forms: Mapping[str, ValueForm]) -> Callable[[Values], Values] | No
         return column
 
     return read if changing else None
-
-
-def read_column(inner: ValueForm, column: Values) -> Values:
-    """Values of that form."""
-    return inner.read(column) if inner.read else column
-
-
-def _optional(hint: Any, inner: ValueForm) -> ValueForm:
-    is_raw = inner.wire is msgspec.Raw
-
-    def is_nil(value: Any) -> bool:
-        return value is None or (is_raw and isinstance(value, msgspec.Raw) and bytes(value) == _NIL)
-
-    def read(column: Values) -> Values:
-        given = [value for value in column if not is_nil(value)]
-        made = read_column(inner, given)
-        rest = iter(made)
-        return column if made is given else [None if is_nil(value) else next(rest) for value in column]
-
-    def write(value: Any) -> Any:
-        return None if value is None or inner.write is None else inner.write(value)
-
-    return ValueForm(
-        hint if inner.native else inner.wire if is_raw else Optional[inner.wire],  # noqa: UP045 - mypy takes it for a value
-        native=inner.native,
-        read=inner.read and read,
-        write=inner.write and write,
-        open=inner.open,
-    )
-
-
-def _many(hint: Any, container: Any, inner: ValueForm) -> ValueForm:
-    """Lists of one type; equal tuples become one object."""
-    made_of: Any = list if container is Sequence else container
-
-    def of(values: Iterator[Any], length: int) -> Any:
-        taken = itertools.islice(values, length)
-        return made_of(value for value in taken if value is not LEFT_OUT) if inner.open else made_of(taken)
-
-    def read(column: Values) -> Values:
-        if container is tuple and inner.native:
-            once = [value for value in dict.fromkeys(column) if value]
-            one = dict(zip(once, spread(once), strict=True))
-            return [one.get(value, value) for value in column] if one else column
-        return spread(column)
-
-    def spread(column: Values) -> Values:
-        items = list(itertools.chain.from_iterable(column))
-        require(len(items) <= ITEMS_MAX)
-        made = read_column(inner, items)
-        if made is items and inner.native:
-            return column
-        rest = iter(made)
-        return [of(rest, len(value)) for value in column]
-
-    def write(value: Any) -> list[Any]:
-        return list(map(inner.write, value)) if inner.write else list(value)
-
-    wire = hint if inner.native else _annotated(list[inner.wire], hint)  # type: ignore[name-defined]
-    return ValueForm(wire, native=inner.native, read=read if inner.read else None, write=write if inner.write else None)
-
-
-def _table(hint: Any, key: ValueForm, value: ValueForm) -> ValueForm:
-    """Mappings that are written whole, with keys that are no records."""
-    if key.wire is msgspec.Raw or is_record(key.wire):
-        raise TypeError(f"no form in a recording for {hint}")
-
-    def read(column: Values) -> Values:
-        keys = read_column(key, list(itertools.chain.from_iterable(column)))
-        values = read_column(value, [item for table in column for item in table.values()])
-        pairs = zip(keys, values, strict=True)
-        return [kept(itertools.islice(pairs, len(table))) for table in column]
-
-    def kept(pairs: Iterator[tuple[Hashable, Any]]) -> dict[Hashable, Any]:
-        return {known: item for known, item in pairs if known is not LEFT_OUT and item is not LEFT_OUT}
-
-    def write(table: Mapping[Any, Any]) -> dict[Any, Any]:
-        put_key, put = key.write or _same, value.write or _same
-        return {put_key(known): put(item) for known, item in table.items()}
-
-    native = key.native and value.native
-    wire = hint if native else _annotated(dict[key.wire, value.wire], hint)  # type: ignore[name-defined]
-    reads, writes = key.read or value.read, key.write or value.write
-    return ValueForm(wire, native=native, read=read if reads else None, write=write if writes else None)
-
-
-def _annotated(wire: Any, hint: Any) -> Any:
-    """Bounded as the type is."""
-    limit = most(hint)
-    return wire if limit is None else Annotated[wire, msgspec.Meta(max_length=limit)]
-
-
-def _same(value: Any) -> Any:
-    return value

@@ -6,13 +6,14 @@ import array
 import copy
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from epolltop.errors import SourceEnded, Unplayable
 from epolltop.model.batch import Batch
 from epolltop.model.limits import RECORDING_CUT, RECORDING_DAMAGED, RECORDING_NEWER, Limit
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process_selection import Selection
 from epolltop.sources import NOTHING, Wanted
 from epolltop.sources.recording.codec import Decoder
@@ -24,8 +25,8 @@ from epolltop.sources.recording.container import (
     unpacked_max,
 )
 from epolltop.sources.recording.file_header import parsed, read_first_line
-from epolltop.sources.recording.forms import Damaged
 from epolltop.sources.recording.record_layout import RecordLayout, tells_more
+from epolltop.sources.recording.value_form import Damaged
 from epolltop.text.safe import printable
 
 
@@ -109,6 +110,9 @@ class Recording:
         if not limits:
             return batch
         return replace(batch, source=replace(batch.source, limits=(*batch.source.limits, *limits)))
+
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        """Nothing can be looked at any more."""
 
     def close(self) -> None:
         """Closes the file."""

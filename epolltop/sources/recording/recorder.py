@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from typing import Any, BinaryIO
 
 from epolltop import __version__
 from epolltop.model.batch import Batch
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process_selection import Selection
 from epolltop.own_process.transient import Unwritten
 from epolltop.sources import NOTHING, FactSource, Wanted
@@ -56,6 +58,10 @@ class Recorder:
 
     def open(self) -> None:
         self._source.open()
+
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        """See FactSource; the next batch has it."""
+        self._source.glance(loops)
 
     def poll(self, wanted: Wanted = NOTHING) -> Batch:
         """See FactSource; each batch is in the file before it is returned.
