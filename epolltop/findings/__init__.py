@@ -1,0 +1,1 @@
+"""What is wrong, judged from snapshots: rules, their words, and how long their evidence lasts."""
