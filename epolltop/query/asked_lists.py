@@ -49,7 +49,7 @@ def lists_missing(snapshot: Snapshot, subject: Subject[Any], filter_text: str, s
 
 def lists_asked(held: Iterable[Instance]) -> tuple[Instance, ...]:
     """Of these instances, those whose lists are to be read, each once: no further ones than there is room for."""
-    each_once = {(each.file, each.since_ns): each for each in held}.values()
+    each_once = {each.key: each for each in held}.values()
     again = [each for each in each_once if each.interest is not None]
     is_full = sum(len(each.interest.watches) for each in again if each.interest) >= FULL_FROM
     first = () if is_full else (each for each in each_once if each.interest is None)

@@ -61,7 +61,7 @@ def errors_of(named: Mapping[str, int]) -> dict[CtlError, int]:
 def _ctl_of(row: InstanceOf, snapshot: Snapshot) -> CtlOf | None:
     if row.process is None or not snapshot.window_s or not snapshot.source.sees("add"):
         return None
-    key = CtlKey(row.instance.file, row.instance.created_ns or 0, row.process.key)
+    key = CtlKey(*row.instance.traced_key, row.process.key)
     return CtlOf(snapshot.ctl.get(key, CtlCounts()), snapshot.ctl_errors.get(key, {}))
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from epolltop.model.bounds import EVENTS_MAX
+from epolltop.model.bounds import EVENTS_MAX, THRESHOLDS_MAX
 from epolltop.model.event import Event
+from epolltop.model.finding import Finding
 from epolltop.model.instance import Instance
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Extent, Snapshot
@@ -20,6 +21,7 @@ from epolltop.model.source import Host
 from epolltop.query.asked_lists import needs_lists
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.event_record import EVENT
+from epolltop.query.finding_members import findings_of, thresholds_of
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.member import Member, Structure, listed, long_list, rounded, same, within
 from epolltop.query.process_members import INSTANCE, brief, process
@@ -43,6 +45,8 @@ class Contents(NamedTuple):
     processes: Sequence[ProcessRow]
     """With those of their instances that the file lists."""
     in_flight: Sequence[Instance]
+    findings: Sequence[Finding]
+    """Those that are open first."""
     events: Sequence[Event] | None = None
     """None: the file has no events, and does not say how many there are."""
 
@@ -160,6 +164,15 @@ def document(held: Structure[InstanceOf]) -> Structure[Contents]:
         long_list("processes", process(held), "Processes that hold an instance, or that created, failed to create "
                   "or released one within the window, even if they have ended. View `instances`: the holders of the "
                   "instances shown; view `events`: all.", lambda contents, _: contents.processes),
+        findings_of("findings", "What is wrong, the worst first, and after that what was and has ended; of all that "
+                    "`--pid` and `--user` select. `null`: rules were not applied.",
+                    lambda contents, _: contents.findings),
+        Member("findings_left_out", "integer", "Findings that there was no room for; absent if there are none.",
+               lambda _, snapshot: snapshot.findings_left_out or None, known=True, optional=True),
+        Member("judged_s", "number", "Time over which rules were applied.",
+               lambda _, snapshot: rounded(snapshot.judged_s, 6), below=_SPAN_BELOW_S, young=True),
+        thresholds_of("thresholds", "What rules compared with in place of defaults (`--finding`). `null`: not known.",
+                      items_max=THRESHOLDS_MAX),
         Member("absent_pids", "integer", "Pids given to `--pid` for which there is no process; absent if there are "
                "none.",
                lambda _, snapshot: list(snapshot.absent) or None, known=True, many=True, optional=True),

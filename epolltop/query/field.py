@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias
 
 from epolltop.model.histogram import Histogram
@@ -23,7 +23,7 @@ Raw: TypeAlias = Value | Histogram
 Unit: TypeAlias = Literal["id", "count", "per_s", "per_min", "per_h", "seconds", "share", "text"]
 """id is a number that counts nothing (a pid): never rounded. text may also be a truth value, read as yes or no."""
 
-Severity: TypeAlias = Literal["notice", "warn", "error"]
+Alarm: TypeAlias = Literal["notice", "warn", "error"]
 """How alarming a number is, the worst last."""
 
 
@@ -102,12 +102,16 @@ class Field(Shape, Generic[Row]):
     aliases: tuple[str, ...] = ()
     applies: Callable[[Row, Snapshot], bool] = _to_all
     """Whether it says anything about this row. If not, tables have a dash."""
+    otherwise: Field[Row] | None = None
+    """What tables have of a row in place of a value that is None."""
     text: Callable[[Row, Snapshot], str] | None = None
     """Replaces the readable form that follows from the unit."""
     least: Callable[[Row, Snapshot], Value] | None = None
     """> and >= compare this in place of the value: a lower bound, which may be known when the value is not."""
     order: Callable[[Row, Snapshot], Value] | None = None
     """Sort key in place of the value."""
+    ranked: bool = False
+    """Of a text: rows sort by how much `order` says, most first, not by the alphabet."""
     finds: Callable[[str, Callable[[str], bool]], Callable[[Row, Snapshot], bool | None]] | None = None
     """Makes what a text comparison asks of a row, in place of a test of the value: of what stands after `:`, else of an
     empty text, and of what the comparison asks of a text. None: not known."""
@@ -122,7 +126,9 @@ class Field(Shape, Generic[Row]):
     """Whether a shown column has anything to show for this snapshot. If not, it is left out."""
     spare: int = 0
     """Without room for all columns, those with the highest number are left out first; of equals, the last."""
-    severity: Callable[[Row, Snapshot], Severity | None] = _calm
+    roomy: int = 0
+    """Cells that spare columns leave to a column that takes the remaining cells, so that it tells enough."""
+    severity: Callable[[Row, Snapshot], Alarm | None] = _calm
     """How alarming the cell is."""
     kind: MetricKind | None = None
     """Kind of metric, unless it follows: a count of the observation is a counter, text is a label."""
@@ -143,7 +149,7 @@ class Field(Shape, Generic[Row]):
     @property
     def descending(self) -> bool:
         """Natural direction of sorting: most first, but names and numbers that are names ascend."""
-        return self.unit not in ("id", "text")
+        return self.ranked or self.unit not in ("id", "text")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -190,6 +196,8 @@ class Field(Shape, Generic[Row]):
 
     def show(self, row: Row, snapshot: Snapshot) -> str:
         """For people; '?' if unknown, '≥' before a lower bound. Of a histogram the median and the 99th percentile."""
+        if self.otherwise is not None and self.value(row, snapshot) is None:
+            return self.otherwise.show(row, snapshot)
         if not self.applies(row, snapshot):
             return NOT_APPLICABLE
         if self.text is not None:
@@ -222,6 +230,11 @@ FLEXIBLE_MIN = 16
 """Least width of the column that takes the remaining cells; columns before it are dropped to reach it."""
 
 
+def apart(fields: Iterable[Field[Row]]) -> list[Field[Row]]:
+    """The same, where there is room for what stands in for a field: none stands in, and each has its own name."""
+    return [replace(field, otherwise=None, title=field.id.upper()) if field.otherwise else field for field in fields]
+
+
 def shown(fields: Sequence[Field[Row]], snapshot: Snapshot | None) -> list[Field[Row]]:
     """The default columns that are worth their room; without a snapshot, those that always are."""
     by_default = (field for field in fields if field.shown)
@@ -229,30 +242,39 @@ def shown(fields: Sequence[Field[Row]], snapshot: Snapshot | None) -> list[Field
 
 
 def fitting(fields: Sequence[Field[Row]], width: int, snapshot: Snapshot | None) -> tuple[Field[Row], ...]:
-    """The shown fields that fit in that many cells, without the most spare ones; COMMAND always stays."""
+    """The shown fields that fit in that many cells, without the most spare ones; the flexible one stays."""
     columns = dict(enumerate(shown(fields, snapshot)))
-    for _, at in sorted(
+    for spare, at in sorted(
         ((field.spare, at) for at, field in columns.items() if field.width or field.spare), reverse=True
     ):
-        if _least(columns.values()) <= width:
+        if _least(columns.values(), is_spare=spare > 0) <= width:
             break
         del columns[at]
     return tuple(columns.values())
 
 
-def _least(columns: Collection[Field[Row]]) -> int:
-    """How many cells columns need."""
-    return sum(field.width or FLEXIBLE_MIN for field in columns) + GAP * (len(columns) - 1)
+def _least(columns: Collection[Field[Row]], *, is_spare: bool) -> int:
+    """How many cells columns need; if one of them is spare, the last shall have its room, too."""
+    cells = sum(field.width or max(FLEXIBLE_MIN, is_spare * field.roomy) for field in columns)
+    return cells + GAP * (len(columns) - 1)
 
 
 class UnknownField(LookupError):
     """No field has that name."""
 
     def __init__(self, name: str, suggestions: tuple[str, ...]) -> None:
-        hint = f", did you mean {' or '.join(suggestions)}?" if suggestions else ""
-        super().__init__(f"there is no field {cut(name, 30)!r}{hint}")
+        super().__init__(f"there is no field {cut(name, 30)!r}{_hint(suggestions)}")
         self.name = name
         self.suggestions = suggestions
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """A hint which of some names were meant by one that is none of them; empty if none is alike."""
+    return _hint(difflib.get_close_matches(name.lower(), list(names), n=2))
+
+
+def _hint(suggestions: Sequence[str]) -> str:
+    return f", did you mean {' or '.join(suggestions)}?" if suggestions else ""
 
 
 def lookup(fields: Sequence[Field[Row]], name: str) -> Field[Row]:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
-from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from epolltop.model.process_row import ProcessRow
@@ -42,9 +41,7 @@ Predicate: TypeAlias = Callable[[Row, Snapshot], bool]
 _Get: TypeAlias = Callable[[Any, Snapshot], Value]
 
 MAX_LENGTH = 4000
-"""Characters of a filter: a text of MAX_QUOTED from a cell, and more that is typed."""
-MAX_QUOTED = 1000
-"""Characters of a value in the filter of a cell; for a longer value, the filter only compares its beginning."""
+"""Characters of a filter: one of a cell (filter_of_cell.MAX_QUOTED), and more that is typed."""
 MAX_TERMS = 100
 """Words and comparisons of a filter. Each is tested on each row: 10,000 rows take some milliseconds."""
 MAX_PATTERNS = 10
@@ -65,7 +62,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_NANO = Decimal("1e-9")
 
 
 def everything(_row: object, _snapshot: Snapshot) -> bool:
@@ -91,22 +87,6 @@ def has_alternatives(text: str) -> bool:
     """Whether a filter is a choice (or), which needs parentheses before another part; FilterError if not a filter."""
     top = tree_of(text).children[0] if text.strip() else ""
     return not isinstance(top, str) and top.data == "any"
-
-
-def comparison(field: Field[Row], value: Value, *, negate: bool) -> str:
-    """The filter for rows with this value, or with at least this quantity; negated, for all other rows."""
-    if value is None:
-        return f"{field.id}{'!=' if negate else '='}?"
-    if field.unit == "text":
-        text = as_text(value)
-        quoted = re.sub(r'(["\\])', r"\\\1", text[:MAX_QUOTED])
-        sign = "=" if len(text) <= MAX_QUOTED else ":"
-        return f'{field.id}{"!" if negate else ""}{sign}"{quoted}"'
-    if isinstance(value, float):  # rounded down, or the row itself would not match
-        value = f"{Decimal(value).quantize(_NANO, ROUND_FLOOR):f}".rstrip("0").rstrip(".")
-    if field.unit == "id":
-        return f"{field.id}{'!=' if negate else '='}{value}"
-    return f"{field.id}{'<' if negate else '>='}{value}"
 
 
 class _Reading(Generic[Row]):

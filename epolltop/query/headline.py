@@ -6,6 +6,8 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.model.source import Probe
 from epolltop.query.derived_limits import limits_of
 from epolltop.query.limit_catalogue import words
+from epolltop.query.losses import loss_line, maps_full
+from epolltop.query.verdict import verdict
 from epolltop.text.cells import wrapped
 from epolltop.text.numbers import at_least, date, duration, grouped, grouped_rate, plural, size, timestamp
 
@@ -34,13 +36,9 @@ def source_lines(snapshot: Snapshot, width: int) -> list[str]:
     return wrapped(line, width)
 
 
-def brief_lines(snapshot: Snapshot) -> list[str]:
-    """The lines for a screen of 60 columns: source, kind of hook of each probe, instances, losses."""
-    probes = [f"{probe.name}={probe.attached_to.split(':', 1)[0]}" for probe in snapshot.source.probes]
-    return [
-        " ".join([snapshot.source.kind, *probes]),
-        f"{_found(snapshot)}  lost {grouped(snapshot.source.lost)}{_full(snapshot)}",
-    ]
+def brief_line(snapshot: Snapshot) -> str:
+    """The line for a screen of 60 columns: instances, losses."""
+    return f"{_found(snapshot)}  lost {grouped(snapshot.source.lost)}{maps_full(snapshot)}"
 
 
 def totals_line(snapshot: Snapshot) -> str:
@@ -80,43 +78,9 @@ def _found(snapshot: Snapshot) -> str:
     return f"{line} as of {duration(age_s)} ago" if age_s is not None and age_s > STALE_S else line
 
 
-def loss_line(snapshot: Snapshot) -> str:
-    """How complete the detail is: loss and sampling are told apart."""
-    source = snapshot.source
-    left_out = grouped(source.sampled_out)
-    if source.failed_sampled_out:
-        left_out += f" and {plural(source.failed_sampled_out, 'failure')}"
-    return f"events {grouped(source.events)}  sampled out {left_out}  lost {grouped(source.lost)}{_full(snapshot)}"
-
-
-def _full(snapshot: Snapshot) -> str:
-    return f"  maps full {grouped(snapshot.source.overflowed)}" if snapshot.source.overflowed else ""
-
-
-def missing(snapshot: Snapshot) -> str:
-    """Everything without an event, for output that has no such line; empty if nothing is missing."""
-    source = snapshot.source
-    parts = (
-        (source.lost, plural(source.lost, "event") + " lost"),
-        (snapshot.dropped, plural(snapshot.dropped, "event") + " dropped, because they were not taken in time"),
-        (source.sampled_out, plural(source.sampled_out, "instance") + " sampled out"),
-        (source.failed_sampled_out, plural(source.failed_sampled_out, "failure") + " sampled out"),
-        (source.untold_releases, plural(source.untold_releases, "release") + " of older instances"),
-        (source.overflowed, plural(source.overflowed, "refusal") + " by full maps"),
-        (source.missed, plural(source.missed, "run") + " of probes skipped"),
-        (source.stacks_left_out, plural(source.stacks_left_out, "stack") + " left out"),
-    )
-    return ", ".join(text for number, text in parts if number)
-
-
 def cost_line(snapshot: Snapshot) -> str:
     """What epolltop itself uses."""
     return f"self {snapshot.cpu_share:.1%} cpu {size(snapshot.cost.rss_bytes)}"
-
-
-def is_lossy(snapshot: Snapshot) -> bool:
-    """Whether something is missing that was not left out on purpose."""
-    return bool(snapshot.source.lost or snapshot.source.overflowed or snapshot.source.missed)
 
 
 def notes(snapshot: Snapshot) -> tuple[str, ...]:
@@ -137,6 +101,7 @@ def headline(snapshot: Snapshot) -> list[str]:
         f"epolltop {date(snapshot.wall_ns)} {timestamp(snapshot.wall_ns)}  {machine(snapshot)}"
         f"  source {snapshot.source.kind}  observed {duration(snapshot.observed_s)}",
         *probes,
+        *([verdict(snapshot)] if snapshot.judged_s is not None else []),
         totals_line(snapshot),
         f"{loss_line(snapshot)}  {cost_line(snapshot)}",
         *(f"note: {note}" for note in notes(snapshot)),

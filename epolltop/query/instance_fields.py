@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from epolltop.model.instance import Instance, Provenance
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import INSTANCE_ID, argument_text, stack_text
 from epolltop.query.field import Field, Value
 from epolltop.query.instant import local, seconds_since, utc
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.member import rounded
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.watch_finder import WATCH_FORMS, watch_finder

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from epolltop.model.instance import Instance
+from epolltop.model.instance_key import InstanceKey
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
@@ -15,21 +16,20 @@ from epolltop.query.watch_fields import WATCHED_FIELDS
 from epolltop.query.watch_of import WatchOf, watches_in
 
 
-def watches_of_instance(file: int, since_ns: int, likely: ProcessKey | None) -> Subject[WatchOf]:
-    """The watches of an instance, by its identity.
+def watches_of_instance(key: InstanceKey, likely: ProcessKey | None) -> Subject[WatchOf]:
+    """The watches of an instance.
 
     Args:
-        file: of the instance.
-        since_ns: of the instance.
+        key: of the instance.
         likely: as this process sees them, if it holds the instance still; else as another holder does.
     """
 
     def rows(snapshot: Snapshot) -> Sequence[WatchOf]:
-        instance = find_instance(snapshot, file, since_ns, likely)
+        instance = find_instance(snapshot, key, likely)
         return watches_in(instance, _holder(instance, likely, snapshot)) if instance else ()
 
     def empty(snapshot: Snapshot) -> str:
-        return _why_empty(find_instance(snapshot, file, since_ns, likely), snapshot)
+        return _why_empty(find_instance(snapshot, key, likely), snapshot)
 
     return replace(WATCHES, fields=WATCHED_FIELDS, rows=rows, sort="fd", empty=empty)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from epolltop.model.late_look import Doing, LateLook
-from epolltop.query.loop_of import LoopOf
+from epolltop.model.loop_of import LoopOf
 
 _WORDS: Mapping[Doing, str] = {
     Doing.UNKNOWN: "does something that is not known",

@@ -6,16 +6,9 @@ takes the rest of the line comes last.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from epolltop.model.histogram import Histogram
+from epolltop.model.finding import Finding, loop_place
 from epolltop.model.loop_activity import WaitCall
-from epolltop.model.loop_row import Activity
-from epolltop.model.snapshot import Snapshot
-from epolltop.query.field import Field
-from epolltop.query.instant import seconds_since
-from epolltop.query.late_of import briefly
-from epolltop.query.loop_of import (
+from epolltop.model.loop_of import (
     LoopOf,
     away_s,
     busy,
@@ -25,54 +18,18 @@ from epolltop.query.loop_of import (
     unattended_s,
     waiting_s,
 )
-from epolltop.query.member import rounded
-from epolltop.query.runtime_of import is_certain, name_of, runtime_of_loop, shown
+from epolltop.model.runtime_of import is_certain, name_of, runtime_of_loop, shown
+from epolltop.model.snapshot import Snapshot
+from epolltop.query.field import Field
+from epolltop.query.finding_columns import finding_columns
+from epolltop.query.instant import seconds_since
+from epolltop.query.late_of import briefly
+from epolltop.query.loop_values import exactly, largest_s, longest, mean_s, median_and_high, or_none, ratio, total_s
+from epolltop.query.run_queue_fields import RUN_QUEUE_FIELDS
 from epolltop.query.thresholds import BUSY, LAG_S
 from epolltop.query.watch_finder import WATCH_FORMS, watch_finder
 from epolltop.query.watch_words import kinds_watched
-from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, about, at_least, count, duration, percentage, rate
-
-
-def _ratio(of: str, to: str) -> Callable[[LoopOf, Snapshot], float | None]:
-    """Of the rises of two counters in the window."""
-    return lambda row, _: row.per_s(of) / row.per_s(to) if row.per_s(to) else None
-
-
-def _largest_s(get: Callable[[Activity], Histogram]) -> Callable[[LoopOf, Snapshot], float | None]:
-    return lambda row, _: times.largest / 1e9 if (times := get(row.loop.did)).total else None
-
-
-def _median_and_high(get: Callable[[Activity], Histogram]) -> Callable[[LoopOf, Snapshot], str]:
-    """Nothing ended in many windows of a loop at rest."""
-
-    def text(row: LoopOf, _: Snapshot) -> str:
-        times = get(row.loop.did)
-        shares = (times.quantile(0.5), times.quantile(0.99))
-        told = " ".join(NOT_APPLICABLE if share is None else duration(share / 1e9) for share in shares)
-        return about(told) if times.total and row.loop.sampled > 1 else told
-
-    return text
-
-
-def _longest(get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[[LoopOf, Snapshot], str]:
-    """A lower bound, if not all are measured."""
-    readable = _or_none(duration, get)
-
-    def text(row: LoopOf, snapshot: Snapshot) -> str:
-        told = readable(row, snapshot)
-        return at_least(told) if row.loop.sampled > 1 and get(row, snapshot) is not None else told
-
-    return text
-
-
-def _or_none(readable: Callable[[float], str], get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[..., str]:
-    """A dash where nothing happened in the window."""
-
-    def text(row: LoopOf, snapshot: Snapshot) -> str:
-        value = get(row, snapshot) if snapshot.window_s else None
-        return readable(value) if value is not None else NOT_APPLICABLE if snapshot.window_s else UNKNOWN
-
-    return text
+from epolltop.text.numbers import NOT_APPLICABLE, UNKNOWN, at_least, count, duration, percentage, rate
 
 
 def _timeout(row: LoopOf) -> str:
@@ -132,17 +89,8 @@ def _lag_s(row: LoopOf, snapshot: Snapshot) -> float | None:
     return lag_s(row.loop, snapshot)
 
 
-def _cpu_s(row: LoopOf, _: Snapshot) -> float:
-    return row.total("cpu_ns") / 1e9
-
-
-def _cpu_per_turn_s(row: LoopOf, _: Snapshot) -> float | None:
-    return row.per_s("cpu_ns") / row.per_s("waits") / 1e9 if row.per_s("waits") else None
-
-
-def _exactly(get: Callable[[LoopOf, Snapshot], float | None]) -> Callable[[LoopOf, Snapshot], float | None]:
-    """In JSON: to the nanosecond."""
-    return lambda row, snapshot: rounded(get(row, snapshot), 9)
+_cpu_s = total_s("cpu_ns")
+_cpu_per_turn_s = mean_s("cpu_ns", "waits")
 
 
 def _are_counted(snapshot: Snapshot) -> bool:
@@ -165,11 +113,19 @@ def _counter(id: str, title: str, help: str, *, in_json: bool = True) -> Field[L
     return Field(id, title, 7, "count", lambda row, _: row.total(id), help, observed=id, shown=False, in_json=in_json)
 
 
+def _found(row: LoopOf, snapshot: Snapshot) -> tuple[Finding, ...]:
+    return snapshot.findings.by_loop.get(loop_place(row.loop), ())
+
+
 _LAG = (
     "From the return of a wait to the thread's next wait on any instance (Envoy loop_duration_us, Redis "
     "eventloop_duration)"
 )
 _IF_NOT_COUNTED = "tables have the column if no probe sees waits"
+_COMMAND: Field[LoopOf] = Field(
+    "command", "COMMAND", 24, "text", lambda row, _: row.process.command, "Command line of the process.",
+    aliases=("cmd",), in_json=False, shown=False,
+)  # fmt: skip
 LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("name", "LOOP", 22, "text", lambda row, _: row.name,
           "Name of the thread, process id, and lowest descriptor of the instance that the thread waits on.",
@@ -185,9 +141,9 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("events_per_s", "EV/S", 7, "per_s", lambda row, _: row.per_s("events"),
           "Events that waits returned, per second over the window (libuv events, HAProxy poll_io).",
           observed="events", worth=_are_counted),
-    Field("events_per_wake", "EV/WAKE", 7, "count", _ratio("events", "wakes"),
+    Field("events_per_wake", "EV/WAKE", 7, "count", ratio("events", "wakes"),
           "Events per wait that returned any, over the window.", form="number", kind="gauge", observed="events",
-          text=_or_none(rate, _ratio("events", "wakes")), worth=_are_counted, spare=1),
+          text=or_none(rate, ratio("events", "wakes")), worth=_are_counted, spare=1),
     Field("busy", "BUSY", 6, "share", lambda row, snapshot: busy(row.loop, snapshot),
           "Share of the window that the thread was away from the instance for, with what is in progress (Node "
           "eventLoopUtilization; HAProxy Idle_pct is the rest); rows sort by the time away.", aliases=("elu",),
@@ -195,7 +151,7 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           severity=lambda row, snapshot: BUSY.of(busy(row.loop, snapshot))),
     Field("lag_now_s", "LAG", 7, "seconds", _lag_s,
           "How long the thread has been away from the instance now, in seconds; 0 while it waits, unknown if several "
-          "threads wait on the instance.", aliases=("lag",), json=_exactly(_lag_s),
+          "threads wait on the instance.", aliases=("lag",), json=exactly(_lag_s),
           severity=lambda row, snapshot: LAG_S.of(_lag_s(row, snapshot))),
     Field("doing", "DOING", 18, "text", lambda row, _: briefly(row.loop.late_now) if row.loop.late_now else None,
           "What the thread does that has been away for long: on_cpu, runnable, throttled, page_fault, stopped, or "
@@ -204,22 +160,22 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           worth=_any_late, spare=1, in_json=False),
     Field("away", "AWAY", 12, "seconds", lambda row, _: row.loop.did.away,
           f"{_LAG}: median and 99th percentile of the window.", observed="away_ns",
-          text=_median_and_high(lambda times: times.away), kind="histogram", worth=_are_counted,
+          text=median_and_high(lambda times: times.away), kind="histogram", worth=_are_counted,
           json_help=f"{_LAG}, over the window; upper bounds of buckets, and how many there were in each."),
-    Field("away_max_s", "LONGEST", 7, "seconds", _largest_s(lambda times: times.away),
+    Field("away_max_s", "LONGEST", 7, "seconds", largest_s(lambda times: times.away),
           "The longest time away that ended in the window, in seconds.", observed="away_ns", in_json=False,
-          text=_longest(_largest_s(lambda times: times.away)), worth=_are_counted, spare=1),
+          text=longest(largest_s(lambda times: times.away)), worth=_are_counted, spare=1),
     Field("waiting", "WAIT", 12, "seconds", lambda row, _: row.loop.did.waiting,
           "How long waits took that ended in the window: median and 99th percentile.", observed="waiting_ns",
-          text=_median_and_high(lambda times: times.waiting), kind="histogram", shown=False,
+          text=median_and_high(lambda times: times.waiting), kind="histogram", shown=False,
           json_help="How long waits took that ended in the window; likewise."),
-    Field("waiting_max_s", "MAXWAIT", 7, "seconds", _largest_s(lambda times: times.waiting),
+    Field("waiting_max_s", "MAXWAIT", 7, "seconds", largest_s(lambda times: times.waiting),
           "The longest wait that ended in the window, in seconds.", observed="waiting_ns", in_json=False,
-          text=_longest(_largest_s(lambda times: times.waiting)), shown=False),
+          text=longest(largest_s(lambda times: times.waiting)), shown=False),
     Field("poll_delay", "DELAY", 12, "seconds", lambda row, _: row.loop.did.poll_delay,
           "By how much waits exceeded their timeout, which is the scheduler's delay (Envoy poll_delay_us): median and "
           "99th percentile of the window.", observed="timeouts_met",
-          text=_median_and_high(lambda times: times.poll_delay), kind="histogram", shown=False,
+          text=median_and_high(lambda times: times.poll_delay), kind="histogram", shown=False,
           json_help="By how much waits exceeded their timeout, over the window; likewise."),
     Field("waiting_now_s", "WAITNOW", 8, "seconds", _wait_s,
           "How long the present wait has lasted, in seconds; a lower bound if no probe saw it begin.",
@@ -227,18 +183,19 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
     Field("idle_per_s", "IDLE/S", 7, "per_s", lambda row, _: row.per_s("timeouts_met"),
           "Waits that returned nothing because their timeout was over, per second (HAProxy poll_exp).",
           observed="timeouts_met", worth=_are_counted, spare=2),
-    Field("zero_share", "ZERO", 6, "share", _ratio("zero_timeouts", "waits"),
+    Field("zero_share", "ZERO", 6, "share", ratio("zero_timeouts", "waits"),
           "Share of the waits that asked not to wait at all, over the window (the rest is Traffic Server's "
-          "eventloop.wait).", observed="zero_timeouts", text=_or_none(percentage, _ratio("zero_timeouts", "waits")),
+          "eventloop.wait).", observed="zero_timeouts", text=or_none(percentage, ratio("zero_timeouts", "waits")),
           worth=_are_counted, spare=2),
-    Field("cpu_share", "CPU", 6, "share", _ratio("cpu_ns", "away_ns"),
+    Field("cpu_share", "CPU", 6, "share", ratio("cpu_ns", "away_ns"),
           "CPU time of the thread in turns that ended in the window, as a share of its time away in them: below 100% "
-          "it waited for something else.", observed="cpu_ns", text=_or_none(percentage, _ratio("cpu_ns", "away_ns")),
+          "it waited for something else.", observed="cpu_ns", text=or_none(percentage, ratio("cpu_ns", "away_ns")),
           worth=_are_counted, spare=2),
+    *RUN_QUEUE_FIELDS,
     Field("cpu_per_turn_s", "CPU/TURN", 8, "seconds",
           _cpu_per_turn_s,
           "CPU time of the thread per wait and time away after it, in seconds.", observed="cpu_ns", shown=False,
-          json=_exactly(_cpu_per_turn_s)),
+          json=exactly(_cpu_per_turn_s)),
     Field("eintr_per_s", "EINTR/S", 7, "per_s", lambda row, _: row.per_s("interrupted"),
           "Waits that a signal ended, per second over the window.", observed="interrupted", shown=False),
     Field("errors", "ERRORS", 12, "count", lambda row, _: sum(errors(row).values()),
@@ -261,13 +218,16 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           "How long none of several threads has waited on the instance now, in seconds; 0 while one does; tables have "
           "the column only if an instance is shared.",
           applies=lambda row, _: row.loop.shared,
-          worth=_any_shared, spare=1, json=_exactly(_unattended_s)),
+          worth=_any_shared, spare=1, json=exactly(_unattended_s)),
     Field("shared", "SHARED", 6, "text", _shared,
           "Whether other threads wait on the instance, too: yes or no.", shown=False, form="truth",
           json_help="Whether other threads wait on the instance, too, or did in the window."),
     _counter("waits", "WAITS", "Waits that returned since the observation began."),
     _counter("wakes", "WAKES", "Waits that returned events since then."),
     _counter("events", "EVENTS", "Events that they returned."),
+    Field("slept", "SLEPT", 7, "count", lambda row, _: row.total("slept"),
+          "Waits with a timeout or without end that took longer than 20 us, since the observation began.",
+          observed="slept", young=True, shown=False),
     _counter("full", "FULL", "Waits that returned as many events as they asked for, if that were 8 or more."),
     _counter("zero_timeouts", "ZEROES", "Waits that asked not to wait at all.", in_json=False),
     _counter("finite_timeouts", "FINITE", "Waits with a timeout.", in_json=False),
@@ -278,13 +238,13 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
              "it premature).", in_json=False),
     Field("waiting_s", "WAITED", 8, "seconds", waiting_s,
           "Time in waits since the observation began, the present one included, in seconds.", kind="counter",
-          observed="waiting_ns", json=_exactly(waiting_s), shown=False),
+          observed="waiting_ns", json=exactly(waiting_s), shown=False),
     Field("away_s", "AWAYTIME", 8, "seconds", away_s,
           "Time away since the observation began, the present absence included, in seconds.", kind="counter",
-          observed="away_ns", json=_exactly(away_s), shown=False),
+          observed="away_ns", json=exactly(away_s), shown=False),
     Field("cpu_away_s", "CPUTIME", 8, "seconds", _cpu_s,
           "CPU time of the thread in its turns since the observation began, in seconds.", kind="counter",
-          observed="cpu_ns", json=_exactly(_cpu_s), shown=False),
+          observed="cpu_ns", json=exactly(_cpu_s), shown=False),
     Field("pid", "PID", 7, "id", lambda row, _: row.process.pid, "Process id of the thread.", shown=False,
           in_json=False),
     Field("fd", "FD", 5, "id", lambda row, _: row.fd, "Lowest descriptor of the process for the instance.",
@@ -307,6 +267,8 @@ LOOP_FIELDS: tuple[Field[LoopOf], ...] = (
           of_watches=True, finds=watch_finder(lambda row: [row.interest]), shown=False, in_json=False),
     Field("runtime_certain", "SURE", 5, "text", lambda row, snapshot: is_certain(runtime_of_loop(row, snapshot)),
           "Whether both tell the runtime: yes or no.", shown=False, in_json=False),
-    Field("command", "COMMAND", 0, "text", lambda row, _: row.process.command, "Command line of the process.",
-          aliases=("cmd",), in_json=False, spare=3),
+    *finding_columns(
+        _found, _COMMAND, command_of="the command line of the process",
+        then_by="the time away", order=lambda row, snapshot: _away_ns(row, snapshot) or 0,
+    ),
 )  # fmt: skip

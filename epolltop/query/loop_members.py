@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from epolltop.model.bounds import FRAMES_MAX
+from epolltop.model.finding import loop_place
 from epolltop.model.late_look import Doing, LateLook
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.finding_members import findings_of
 from epolltop.query.instant import utc
 from epolltop.query.late_of import next_command
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.member import Form, Member, Structure, within
 
 
@@ -44,6 +46,10 @@ LATE: Structure[LoopOf] = Structure("late", (
            lambda row, snapshot: utc(row.loop.late and row.loop.late.at_ns, snapshot), known=True),
     _of_look("away_s", "number", "How long it had been away then.",
              lambda late: (late.at_ns - late.returned_ns) / 1e9, known=True),
+    _of_look("cpu_s", "number", "How long it had been on a CPU of that, to a scheduler tick.",
+             lambda late: None if late.cpu_ns is None else late.cpu_ns / 1e9, young=True),
+    _of_look("runq_s", "number", "How long it had waited for a CPU of that, without a wait that lasted.",
+             lambda late: None if late.runq_ns is None else late.runq_ns / 1e9, young=True),
     Member("now", "truth", "Whether it is away still, without a wait in between.",
            lambda row, _: row.loop.late_now is not None, known=True),
     _of_look("doing", "text", "What the thread did: it ran (`on_cpu`), waited for a CPU (`runnable`) or for CPU time "
@@ -82,6 +88,8 @@ LOOP: Structure[LoopOf] = Structure("loop", (
            lambda row, snapshot: utc(row.loop.turn.returned_ns if row.loop.turn else None, snapshot)),
     Member("late", LATE, "The last look at it while it was away for long; absent: there was none.", _late,
            optional=True),
+    findings_of("findings", "What is wrong with it.", lambda row, snapshot: snapshot.findings.by_loop.get(
+        loop_place(row.loop), ())),
     Member("exact", "truth", "Whether its counts are exact, those in histograms too. If not, they are lower bounds.",
            _exact, known=True),
     Member("sampled", "integer", "1: each wait of the window is in the histograms; n: about one of n. All are counted.",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from epolltop.model.finding import loop_place
 from epolltop.model.histogram import Histogram
+from epolltop.model.loop_of import LoopOf, busy, errors, saw_entry, unattended_s
 from epolltop.model.snapshot import Snapshot
+from epolltop.query.finding_story import found_lines
 from epolltop.query.instant import seconds_since
 from epolltop.query.interest_story import interest_lines
 from epolltop.query.late_of import did, next_command
-from epolltop.query.loop_of import LoopOf, busy, errors, saw_entry, unattended_s
+from epolltop.query.run_queue_fields import runq_max_s, runq_share, wake_delay_max_s
 from epolltop.query.story import StoryLine
 from epolltop.text.glyphs import bar
 from epolltop.text.numbers import UNKNOWN, at_least, duration, grouped, percentage, plural, rate, timestamp
@@ -24,6 +27,7 @@ def loop_story(row: LoopOf, snapshot: Snapshot) -> list[StoryLine]:
 
 def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield None, f"event loop {row.name}"
+    yield from found_lines(snapshot.findings.by_loop.get(loop_place(row.loop), ()))
     yield "thread", f"{row.loop.key.tid} ({row.thread}) of {row.process.command or row.process.name}"
     yield "instance", row.loop.instance or "not known, or no longer open"
     yield "now", "; ".join(_now(row, snapshot))
@@ -34,7 +38,8 @@ def _lines(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
     if snapshot.window_s:
         yield "busy", _busy(row, snapshot)
         yield "waits", _waits(row)
-        yield "CPU", _cpu(row)
+        yield "CPU", _cpu(row, snapshot)
+        yield from _run_queue(row, snapshot)
     yield "timeouts", _timeouts(row)
     yield "errors", ", ".join(f"{name} {grouped(count)}" for name, count in errors(row).items()) or "none"
     if snapshot.window_s:
@@ -115,12 +120,23 @@ def _waits(row: LoopOf) -> str:
     return ", ".join(told)
 
 
-def _cpu(row: LoopOf) -> str:
+def _cpu(row: LoopOf, snapshot: Snapshot) -> str:
     """Of turns that ended in the window."""
     waits, away, cpu = (row.per_s(counter) for counter in ("waits", "away_ns", "cpu_ns"))
     if not (waits and away):
         return "no turn ended in the window"
-    return f"{duration(cpu / waits / 1e9)} a turn, {percentage(cpu / away)} of the time away"
+    told = f"{duration(cpu / waits / 1e9)} a turn, {percentage(cpu / away)} of the time away"
+    share = runq_share(row, snapshot) if snapshot.source.knows("away_runq_ns") else None
+    return told if share is None else f"{told}; for {percentage(share)} it waited for a CPU"
+
+
+def _run_queue(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
+    """How late the scheduler was."""
+    if not (snapshot.source.knows("wake_runq_ns") and row.per_s("waits")):
+        return
+    times_s = ((runq_max_s(row, snapshot), "in one time away"), (wake_delay_max_s(row, snapshot), "after it was woken"))
+    if told := [f"{duration(seconds)} {when}" for seconds, when in times_s if seconds is not None]:
+        yield "run queue", f"waited for a CPU for at most {', '.join(told)}"
 
 
 def _timeouts(row: LoopOf) -> str:

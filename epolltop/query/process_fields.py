@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from epolltop.model.finding import Finding
 from epolltop.model.kept_rates import HISTORY, KEPT_RATES
 from epolltop.model.process_row import ProcessRow
+from epolltop.model.runtime_of import is_certain, name_of, runtime_of_process, shown
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.watch import InterestList
 from epolltop.query.descriptor_fields import DESCRIPTOR_FIELDS
-from epolltop.query.field import Field, Severity
+from epolltop.query.field import Alarm, Field
+from epolltop.query.finding_columns import finding_columns
 from epolltop.query.instant import seconds_since
 from epolltop.query.member import DIGITS, rounded
-from epolltop.query.runtime_of import is_certain, name_of, runtime_of_process, shown
 from epolltop.query.thresholds import BUSY, DESCRIPTORS, LAG_S
 from epolltop.query.watch_finder import WATCH_FORMS, watch_finder
 from epolltop.query.watch_words import kinds_watched
@@ -45,7 +47,7 @@ def _open(row: ProcessRow) -> str:
     return at_least(count(row.open)) if row.partly_listed else count(row.open)
 
 
-def _descriptor_use(row: ProcessRow, _: Snapshot) -> Severity | None:
+def _descriptor_use(row: ProcessRow, _: Snapshot) -> Alarm | None:
     fds, limit = row.facts.fds, row.facts.fd_limit
     return DESCRIPTORS.of(fds / limit) if fds is not None and limit else None
 
@@ -124,6 +126,16 @@ def _stale_text(row: ProcessRow) -> str:
     return at_least(count(known)) if known else UNKNOWN
 
 
+def _found(row: ProcessRow, snapshot: Snapshot) -> tuple[Finding, ...]:
+    return snapshot.findings.by_process.get(row.key, ())
+
+
+_COMMAND: Field[ProcessRow] = Field(
+    "command", "COMMAND", 24, "text", lambda row, _: row.command,
+    "Command line, from /proc/PID/cmdline; tables leave out the directory of the program.", shown=False,
+    aliases=("cmd",), text=lambda row, _: _without_directory(row.command), known=True,
+    json_help="Command line, from /proc/PID/cmdline.",
+)  # fmt: skip
 PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
     Field("pid", "PID", 7, "id", lambda row, _: row.pid, "Process id (thread group id).", known=True),
     Field("user", "USER", 8, "text", lambda row, _: row.user, "User that the process runs as."),
@@ -253,8 +265,7 @@ PROCESS_FIELDS: tuple[Field[ProcessRow], ...] = (
           shown=False, form="truth", known=True,
           json_help="Whether the process has ended; it is listed because of what it did."),
     *DESCRIPTOR_FIELDS,
-    Field("command", "COMMAND", 0, "text", lambda row, _: row.command,
-          "Command line, from /proc/PID/cmdline; tables leave out the directory of the program.",
-          aliases=("cmd",), text=lambda row, _: _without_directory(row.command), known=True,
-          json_help="Command line, from /proc/PID/cmdline."),
+    *finding_columns(
+        _found, _COMMAND, command_of="the command line", then_by="OPEN", order=lambda row, _: row.open,
+    ),
 )  # fmt: skip

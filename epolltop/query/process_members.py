@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from epolltop.model.bounds import FIRST_HOLDERS, HOLDERS_MAX
 from epolltop.model.event import Syscall
+from epolltop.model.loop_of import LoopOf, loops_of, unattended_s
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import flag_names, signed
@@ -14,10 +15,10 @@ from epolltop.query.creation_stacks import CODE_FILES, CREATION_STACKS
 from epolltop.query.ctl_members import CTL_OF_INSTANCE
 from epolltop.query.descriptor_fields import DESCRIPTORS_OF_PROCESS
 from epolltop.query.field import Field
+from epolltop.query.finding_members import findings_of
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
 from epolltop.query.instant import utc
 from epolltop.query.loop_members import LOOP, written_loops
-from epolltop.query.loop_of import LoopOf, loops_of, unattended_s
 from epolltop.query.member import Member, Row, Structure, long_list, same
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.runtime_members import RUNTIME_OF_PROCESS
@@ -62,6 +63,9 @@ _OF_PROCESS: tuple[Member[ProcessRow], ...] = (
            known=True),
     same("partly_listed", "truth", "Whether it may hold more instances than epolltop knows one by one: `open` is a "
          "lower bound then. Counts are not affected.", known=True),
+    findings_of("findings", "What is wrong with the process itself; instances and loops have their own.",
+                lambda row, snapshot: [each for each in snapshot.findings.by_process.get(row.key, ())
+                                       if not each.about.file]),
     *RUNTIME_OF_PROCESS,
     *DESCRIPTORS_OF_PROCESS,
     CREATION_STACKS,
@@ -79,6 +83,9 @@ _OF_INSTANCE: tuple[Member[InstanceOf], ...] = (
     Member("shared", "truth", "Whether several threads wait on it.", _shared),
     Member("unattended_max_s", "number", "If several threads wait on it, for how long none of them has; a lower bound "
            "of the longest such time.", _unattended_s),
+    findings_of("findings", "What is wrong with it; its loops have their own.",
+                lambda row, snapshot: [each for each in snapshot.findings.by_instance.get(
+                    row.instance.key, ()) if not each.about.tid]),
     CTL_OF_INSTANCE,
     INTEREST,
     INTEREST_UNNAMED,

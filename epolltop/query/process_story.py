@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from epolltop.model.process_row import ProcessRow
+from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation_stacks import creation_stacks
+from epolltop.query.finding_story import found_lines
 from epolltop.query.story import StoryLine
 from epolltop.query.waits_elsewhere import where
 from epolltop.text.numbers import UNKNOWN, grouped, plural
@@ -16,13 +18,14 @@ _WORDS = {"epoll": "epoll descriptor", "inotify": "inotify descriptor", "io_urin
 _STACKS_TOLD = 3
 
 
-def process_story(row: ProcessRow) -> list[StoryLine]:
-    """Its descriptors by kind, where its threads wait if it has no event loop, and where its instances were made."""
-    return list(_lines(row))
+def process_story(row: ProcessRow, snapshot: Snapshot) -> list[StoryLine]:
+    """What is wrong with it, its descriptors by kind, where else it waits, and where its instances were made."""
+    return list(_lines(row, snapshot))
 
 
-def _lines(row: ProcessRow) -> Iterator[StoryLine]:
+def _lines(row: ProcessRow, snapshot: Snapshot) -> Iterator[StoryLine]:
     yield None, f"process {row.name} ({row.pid})"
+    yield from found_lines(snapshot.findings.by_process.get(row.key, ()))
     yield "descriptors", _descriptors(row)
     if not row.loops:
         yield "waits", _waits(row)

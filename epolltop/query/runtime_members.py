@@ -6,10 +6,10 @@ from typing import Any
 
 from epolltop.model.bounds import RUNTIMES_MAX
 from epolltop.model.process_row import ProcessRow
+from epolltop.model.runtime_of import runtime_of_process
 from epolltop.model.runtimes import Runtime
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.member import Member, Structure, same
-from epolltop.query.runtime_of import runtime_of_process
 
 RUNTIME: Structure[Runtime] = Structure("runtime", (
     same("name", "text", "Name of the runtime, see [runtimes.md](runtimes.md).", known=True),

@@ -52,6 +52,8 @@ SOURCE: Structure[Source] = Structure("source", (
          "many different ones.", known=True, young=True),
     same("sees_compat", "truth", "Whether creations by 32-bit programs are counted like others.", known=True,
          young=True),
+    same("sees_run_queues", "truth", "Whether the kernel tells how long threads wait on run queues, for a CPU.",
+         known=True, young=True),
 ))  # fmt: skip
 LIMIT: Structure[Limit] = Structure("limit", (
     same("id", "text", "Name of the limit. Its meaning never changes; later versions may add others.", known=True),

@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from epolltop.model.event import Event, Kind, Syscall, instance_id
+from epolltop.model.event import Event, Kind, Syscall
 from epolltop.model.instance import Holder, Instance, Provenance, Thread
+from epolltop.model.instance_key import InstanceKey, instance_id
 from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.creation import argument_text, error_name
@@ -24,6 +25,8 @@ StoryLine: TypeAlias = tuple[str | None, str]
 
 _TOLD = 8
 """Holders, and descriptors of a holder, that are listed one by one: each is looked up among all processes."""
+_NO_WAIT = "none was seen by a thread that still lives"
+_LEFT_BEFORE = "; one that left the instance before epolltop started shows when it comes back"
 _HEADLINES = {
     Kind.CREATE: "{who} created an epoll instance",
     Kind.CREATE_FAILED: "{who} could not create an epoll instance",
@@ -46,22 +49,23 @@ def raw_story(event: Event, snapshot: Snapshot) -> list[StoryLine]:
     return [(name, json.dumps(value, ensure_ascii=False)) for name, value in (record | arguments | ours).items()]
 
 
-def instance_story(file: int, since_ns: int, snapshot: Snapshot) -> list[StoryLine]:
-    """The history of the instance of that identity: creation, holders, what is known now or how it ended."""
-    instance = find_instance(snapshot, file, since_ns)
-    return list(_instance_lines(instance, snapshot) if instance else _past_lines(file, since_ns, snapshot))
+def instance_story(key: InstanceKey, snapshot: Snapshot) -> list[StoryLine]:
+    """The history of an instance: creation, holders, what is known now or how it ended."""
+    instance = find_instance(snapshot, key)
+    return list(_instance_lines(instance, snapshot) if instance else _past_lines(key, snapshot))
 
 
-def find_instance(snapshot: Snapshot, file: int, since_ns: int, likely: ProcessKey | None = None) -> Instance | None:
-    """The live instance of that identity, if there is one.
+def find_instance(snapshot: Snapshot, key: InstanceKey, likely: ProcessKey | None = None) -> Instance | None:
+    """The live instance of that key, if there is one.
 
     It looks through all of them, 5 ms among 100,000, but first at those of the process that is likely to hold it.
     """
+    file, since_ns = key
     for row in sorted(snapshot.processes, key=lambda row: row.key != likely):
         for instance in row.instances:
-            if instance.file == file and instance.since_ns == since_ns:
+            if instance.file == file and instance.since_ns == since_ns:  # a third of the time that keys take
                 return instance
-    return next((each for each in snapshot.unheld if (each.file, each.since_ns) == (file, since_ns)), None)
+    return next((each for each in snapshot.unheld if each.key == key), None)
 
 
 def _event_lines(event: Event, snapshot: Snapshot) -> Iterator[StoryLine]:
@@ -89,14 +93,21 @@ def _instance_lines(instance: Instance, snapshot: Snapshot) -> Iterator[StoryLin
     for at_ns, text in _held_over_time(instance, snapshot):
         yield timestamp(snapshot.wall_of(at_ns))[:8], text
     yield "now", f"open, {_held(instance, snapshot)}"
+    if snapshot.source.sees("waits") and not _has_loop(instance, snapshot):
+        yield "waits", _NO_WAIT + (_LEFT_BEFORE if instance.provenance is Provenance.FOUND else "")
     yield from interest_lines(instance)
     yield from _stack(instance.stack)
 
 
-def _past_lines(file: int, since_ns: int, snapshot: Snapshot) -> Iterator[StoryLine]:
+def _has_loop(instance: Instance, snapshot: Snapshot) -> bool:
+    key = instance.key
+    return any(key in row.loops.on_instances for row in snapshot.processes)
+
+
+def _past_lines(key: InstanceKey, snapshot: Snapshot) -> Iterator[StoryLine]:
     """The lines for an instance that is no longer open, from the journal."""
-    about = events_of(file, since_ns).rows(snapshot)[::-1]
-    yield None, f"epoll instance {instance_id(file, since_ns)}, no longer open"
+    about = events_of(key).rows(snapshot)[::-1]
+    yield None, f"epoll instance {instance_id(key)}, no longer open"
     for event in about:
         if event.kind is Kind.CREATE:
             yield "created", _when(event.time_ns, snapshot)
@@ -164,7 +175,7 @@ def _standing(event: Event, snapshot: Snapshot) -> str:
         return "the instance is not known"
     end = event if event.kind in (Kind.RELEASE, Kind.GONE) else _end_of(event, snapshot)
     if end is None:
-        instance = find_instance(snapshot, event.file, event.since_ns, likely=event.process)
+        instance = find_instance(snapshot, event.instance_key, likely=event.process)
         if instance is not None:
             return f"still open, {_held(instance, snapshot)}"
         return "no longer open; how it ended is not in the journal"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from epolltop.query.field import Severity
+from epolltop.findings.families.blocked_loops import AWAY_MS, CRITICAL_MS
+from epolltop.findings.families.near_limits import FD_CRITICAL_PERCENT, FD_PERCENT
+from epolltop.findings.rule import Threshold
+from epolltop.findings.settings import DEFAULTS
+from epolltop.query.field import Alarm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +20,7 @@ class Thresholds:
     warn: float
     error: float
 
-    def of(self, value: float | None) -> Severity | None:
+    def of(self, value: float | None) -> Alarm | None:
         """How alarming a value is; None: not at all, or it is not known."""
         if value is None:
             return None
@@ -27,9 +31,15 @@ class Thresholds:
         return "notice" if self.notice is not None and value >= self.notice else None
 
 
-LAG_S = Thresholds(notice=0.025, warn=0.1, error=1.0)
-"""Seastar reports stalls from 25 ms on, asyncio slow callbacks from 100 ms, Envoy's watchdog a loop from 1 s."""
+def _of_rule(notice: float | None, warn: Threshold, error: Threshold) -> Thresholds:
+    """The same as a rule has, as long as nobody changes it."""
+    of = DEFAULTS.of
+    return Thresholds(notice=notice, warn=of(warn), error=of(error))
+
+
+LAG_S = _of_rule(0.025, AWAY_MS, CRITICAL_MS)
+"""Seastar reports stalls from 25 ms on."""
 BUSY = Thresholds(warn=0.8, error=0.95)
 """HAProxy counts as stressed with less than a fifth of idle time."""
-DESCRIPTORS = Thresholds(warn=0.8, error=0.95)
+DESCRIPTORS = _of_rule(None, FD_PERCENT, FD_CRITICAL_PERCENT)
 """The share of the limit that is used."""

@@ -11,23 +11,27 @@ from operator import attrgetter
 from typing import Any, Generic, overload
 
 from epolltop.model.event import Event
+from epolltop.model.finding import Finding
 from epolltop.model.instance import Instance
+from epolltop.model.instance_key import InstanceKey
+from epolltop.model.loop_of import LoopOf, loops_of
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.by_process import ByProcess, all_processes
+from epolltop.query.empty_views import no_instance, no_loop, no_watch, not_journalled, nothing_yet
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.field import Field, lookup
 from epolltop.query.filter import Predicate, everything
+from epolltop.query.finding_fields import FINDING_FIELDS
 from epolltop.query.instance_fields import HELD_FIELDS, INSTANCE_FIELDS, InstanceOf
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import LoopOf, loops_of
 from epolltop.query.member import Row
 from epolltop.query.process_fields import PROCESS_FIELDS
+from epolltop.query.verdict import verdict
 from epolltop.query.watch_fields import WATCH_FIELDS
 from epolltop.query.watch_of import WatchOf, watches_of
 from epolltop.query.watches_read import ROWS_MAX
-from epolltop.text.numbers import grouped
 
 _PART = 8192
 """Rows that are sorted in 1 to 5 ms."""
@@ -86,7 +90,14 @@ class NewestFirst(Sequence[Event]):
 
 def processes_of(rows: Iterable[Any]) -> frozenset[ProcessKey]:
     """The processes that rows of any subject are about."""
-    keys = (row.key if isinstance(row, ProcessRow) else getattr(row, "process", None) for row in rows)
+    keys = (
+        row.key
+        if isinstance(row, ProcessRow)
+        else row.about.process
+        if isinstance(row, Finding)
+        else getattr(row, "process", None)
+        for row in rows
+    )
     return frozenset(key.key if isinstance(key, ProcessRow) else key for key in keys if key is not None)
 
 
@@ -112,13 +123,14 @@ def instances_of(process: ProcessKey) -> Subject[InstanceOf]:
     return replace(INSTANCES, fields=HELD_FIELDS, rows=rows)
 
 
-def events_of(file: int, since_ns: int) -> Subject[Event]:
-    """The events of one instance in the journal, by its identity."""
+def events_of(key: InstanceKey) -> Subject[Event]:
+    """The events of one instance in the journal."""
+    file, since_ns = key
 
     def rows(snapshot: Snapshot) -> Sequence[Event]:
         return [event for event in NewestFirst(snapshot) if event.file == file and event.since_ns == since_ns]
 
-    return replace(EVENTS, rows=rows, empty=_not_journalled)
+    return replace(EVENTS, rows=rows, empty=not_journalled)
 
 
 _held_by_processes = ByProcess(lambda process: [InstanceOf(instance, process) for instance in process.instances])
@@ -132,50 +144,13 @@ def _all_instances(snapshot: Snapshot) -> Sequence[InstanceOf]:
 
 
 def _instance_key(row: InstanceOf) -> Hashable:
-    return row.instance.file, row.instance.since_ns, row.process and row.process.key
+    return *row.instance.key, row.process and row.process.key
 
 
 def _watch_key(row: WatchOf) -> Hashable:
     """Several files may be watched under one number."""
     inode = dict(row.watch.target.details).get("inode")
-    return row.instance.file, row.instance.since_ns, row.process and row.process.key, row.watch.fd, inode
-
-
-def _no_loop(snapshot: Snapshot) -> str:
-    if snapshot.source.sees("waits"):
-        return "No thread has waited on an instance yet."
-    return "No probe sees threads wait on instances, and /proc shows none that waits now."
-
-
-def _no_instance(snapshot: Snapshot) -> str:
-    if unread := snapshot.source.unreadable:
-        known = "None of the processes that could be read holds an epoll instance"
-        return f"{known}; {grouped(unread)} could not be read."
-    return "No process holds an epoll instance."
-
-
-def _no_watch(snapshot: Snapshot) -> str:
-    """How many lists were read is said elsewhere."""
-    held = held_instances(snapshot)
-    if not held:
-        return _no_instance(snapshot)
-    if all(each.interest is None for each in held):
-        return "What the instances watch is not known yet."
-    return "The instances whose lists were read watch nothing."
-
-
-def _nothing_yet(snapshot: Snapshot) -> str:
-    """Why there are no events."""
-    if snapshot.source.exact:
-        totals = snapshot.totals
-        if snapshot.source.kind == "replay" and (totals.created or totals.released or totals.failed):
-            return "There are no events here of what was counted: a snapshot file has them only with --events."
-        return "No instance was created or released yet."
-    return "No instance came or went between two scans of /proc yet. Those that live shorter are not seen."
-
-
-def _not_journalled(_snapshot: Snapshot) -> str:
-    return "The journal has nothing about this instance: its creation was not seen or is too long ago."
+    return *row.instance.key, row.process and row.process.key, row.watch.fd, inode
 
 
 PROCESSES: Subject[ProcessRow] = Subject(
@@ -186,8 +161,8 @@ PROCESSES: Subject[ProcessRow] = Subject(
     fields=PROCESS_FIELDS,
     rows=all_processes,
     key=attrgetter("key"),
-    sort="open",
-    empty=_no_instance,
+    sort="finding",
+    empty=no_instance,
     companions=("instances", "events"),
 )
 INSTANCES: Subject[InstanceOf] = Subject(
@@ -199,7 +174,7 @@ INSTANCES: Subject[InstanceOf] = Subject(
     rows=_all_instances,
     key=_instance_key,
     sort="age_s",
-    empty=_no_instance,
+    empty=no_instance,
 )
 EVENTS: Subject[Event] = Subject(
     id="events",
@@ -210,7 +185,7 @@ EVENTS: Subject[Event] = Subject(
     rows=NewestFirst,
     key=lambda event: event,
     sort="time",
-    empty=_nothing_yet,
+    empty=nothing_yet,
     ordered=True,
 )
 LOOPS: Subject[LoopOf] = Subject(
@@ -221,8 +196,8 @@ LOOPS: Subject[LoopOf] = Subject(
     fields=LOOP_FIELDS,
     rows=ByProcess(loops_of),
     key=lambda row: row.loop.key,
-    sort="busy",
-    empty=_no_loop,
+    sort="finding",
+    empty=no_loop,
 )
 WATCHES: Subject[WatchOf] = Subject(
     id="watches",
@@ -233,10 +208,23 @@ WATCHES: Subject[WatchOf] = Subject(
     rows=ByProcess(watches_of, ROWS_MAX),
     key=_watch_key,
     sort="pid",
-    empty=_no_watch,
+    empty=no_watch,
 )
 
-SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in (PROCESSES, INSTANCES, EVENTS, LOOPS, WATCHES)}
+FINDINGS: Subject[Finding] = Subject(
+    id="findings",
+    title="Findings",
+    help="What is wrong: leaks, spins, late loops, with their evidence.",
+    row_type=Finding,
+    fields=FINDING_FIELDS,
+    rows=lambda snapshot: (*snapshot.findings, *reversed(snapshot.ended_findings)),
+    key=lambda row: (row.id, row.about, row.since_ns),
+    sort="severity",
+    empty=verdict,
+)
+
+_ALL = (PROCESSES, INSTANCES, EVENTS, LOOPS, WATCHES, FINDINGS)
+SUBJECTS: dict[str, Subject[Any]] = {subject.id: subject for subject in _ALL}
 """In the order of their keys, from 1 on; the first is the default."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from epolltop.model.instance import Instance
+from epolltop.model.instance_key import InstanceKey
 from epolltop.model.watch import InterestList
 from epolltop.text.numbers import grouped, plural
 
@@ -44,10 +45,10 @@ def watches_read(held: Iterable[Instance]) -> WatchesRead:
     Args:
         held: instances, once for each process that holds them and has rows of its own.
     """
-    each_once: dict[tuple[int, int], InterestList | None] = {}
+    each_once: dict[InstanceKey, InterestList | None] = {}
     rows = 0
     for instance in held:
-        each_once[instance.file, instance.since_ns] = instance.interest
+        each_once[instance.key] = instance.interest
         rows += len(instance.interest.watches) if instance.interest else 0
     read = [interest for interest in each_once.values() if interest is not None]
     return WatchesRead(len(read), len(each_once), sum(interest.more + interest.unnamed for interest in read), rows)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from epolltop.model.histogram import Histogram
 from epolltop.model.late_look import Doing, LateLook
 from epolltop.model.loop_activity import TIMEOUT_UNKNOWN, LoopCounts, LoopKey, Turn, WaitCall
+from epolltop.model.loop_of import ERRORS
 from epolltop.model.loop_row import KnownActivity, LoopRow
+from epolltop.model.loop_times import AwayParts
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.rates import Counted
 from epolltop.model.watch import Target, TargetKind
 from epolltop.query.loop_members import LOOP, TIMEOUTS
-from epolltop.query.loop_of import ERRORS
 from epolltop.saved.read_back import read_back, told
 from epolltop.saved.snapshot_form import Written
 from epolltop.saved.two_clocks import TwoClocks
@@ -67,6 +68,8 @@ def _loop(loop: Written, key: LoopKey, since_ns: int | None, document: Written, 
         waiting_ns=_ns(loop.waiting_s) - made.turn_waiting_ns(now_ns - observed_ns, now_ns),
         away_ns=_ns(loop.away_s) - made.turn_away_ns(now_ns - observed_ns, now_ns),
         cpu_ns=_ns(loop.cpu_away_s),
+        away_runq_ns=_ns(loop.runq_away_s),
+        wake_runq_ns=_ns(loop.runq_wake_s),
     )
     # What was in progress is told apart, and the whole by its share only.
     did = KnownActivity(
@@ -76,6 +79,8 @@ def _loop(loop: Written, key: LoopKey, since_ns: int | None, document: Written, 
         waiting=_histogram(loop.waiting),
         away=_histogram(loop.away),
         poll_delay=_histogram(loop.poll_delay),
+        parts=AwayParts(_ns(loop.own_max_s), _ns(loop.cpu_max_s), _ns(loop.runq_max_s)),
+        wake_runq_max_ns=_ns(loop.wake_delay_max_s),
     )
     return made._replace(did=did)
 
@@ -93,10 +98,13 @@ def _rates(loop: Written) -> dict[str, float]:
     rates["zero_timeouts"] = rates["waits"] * (loop.zero_share or 0.0)
     rates["cpu_ns"] = rates["waits"] * (loop.cpu_per_turn_s or 0.0) * 1e9
     rates["unmeasured"] = rates["waits"] * (1 - 1 / max(1, loop.sampled or 1))
+    if loop.wake_delay_s is not None:  # how many it slept in is not told
+        rates["slept"], rates["wake_runq_ns"] = rates["waits"], rates["waits"] * loop.wake_delay_s * 1e9
     if loop.events_per_wake:
         rates["wakes"] = rates["events"] / loop.events_per_wake
     if loop.cpu_share is not None:
         rates["away_ns"] = rates["cpu_ns"] / loop.cpu_share if loop.cpu_share else 1.0
+        rates["away_runq_ns"] = rates["away_ns"] * (loop.runq_share or 0.0)
     return rates
 
 
@@ -132,6 +140,8 @@ def _late(loop: Written, turn: Turn | None, clocks: TwoClocks) -> LateLook | Non
         fd=late.fd,
         target=target,
         stack=tuple(map(printable, late.stack)),
+        cpu_ns=None if late.cpu_s is None else _ns(late.cpu_s),
+        runq_ns=None if late.runq_s is None else _ns(late.runq_s),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 import msgspec
 
 from epolltop.model.bounds import COUNTS_MAX, EVIDENCE_MAX
+from epolltop.model.finding import FACTS_MAX
 from epolltop.model.histogram import BUCKETS_MAX, Histogram, from_json
 from epolltop.query.document_members import DOCUMENT
 from epolltop.query.member import Form, Member, Structure
@@ -54,7 +55,9 @@ _TYPES: dict[Form, Any] = {
     "time": datetime.datetime,
     "histogram": Buckets,
     "histogram_s": BucketsOfSeconds,
-    "evidence": Annotated[dict[_LongText, _Number | _Rate | _LongText], msgspec.Meta(max_length=EVIDENCE_MAX)],
+    "evidence": Annotated[
+        dict[_LongText, _Number | _Rate | _LongText], msgspec.Meta(max_length=max(EVIDENCE_MAX, FACTS_MAX))
+    ],
     "counts": Annotated[dict[_LongText, _Natural], msgspec.Meta(max_length=COUNTS_MAX)],
 }
 _SIGNED: dict[Form, Any] = {"integer": _Number, "number": _Rate}

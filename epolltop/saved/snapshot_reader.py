@@ -18,6 +18,7 @@ from epolltop.model.batch import TABLES, Cost
 from epolltop.model.bounds import TICKS_BELOW
 from epolltop.model.counts import Totals
 from epolltop.model.descriptor_kinds import Descriptors
+from epolltop.model.finding import Findings
 from epolltop.model.kept_rates import KEPT_RATES
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, Limit
 from epolltop.model.process import NS_PER_TICK, CodeFile, Process, ProcessKey
@@ -36,6 +37,7 @@ from epolltop.query.source_members import PROBE, SOURCE
 from epolltop.query.view import EVENTS
 from epolltop.saved.ctl_reader import read_ctl
 from epolltop.saved.event_reader import read_event
+from epolltop.saved.finding_reader import read_findings, read_thresholds
 from epolltop.saved.instance_reader import SavedInstances
 from epolltop.saved.loop_reader import read_loops
 from epolltop.saved.read_back import read_back
@@ -78,6 +80,7 @@ def _snapshot(document: Written) -> Snapshot:
     unheld = tuple(instances.instance(instance) for instance in document.in_flight or ())
     rows = tuple(_row(process, key, instances, source, document) for key, process in keyed)
     whole = read_back(TOTALS, totals, Extent)
+    found, over = read_findings(document.findings, clocks)
     listed = len(instances.made)
     return read_back(
         DOCUMENT,
@@ -100,6 +103,11 @@ def _snapshot(document: Written) -> Snapshot:
         lacking=source.exact and totals.exact is False,
         unseen=totals.unseen_creations or 0,
         partly_listed=totals.partly_listed or False,
+        findings=Findings(found),
+        ended_findings=over,
+        findings_left_out=document.findings_left_out or 0,
+        judged_s=None if document.findings is None else document.judged_s or 0.0,
+        thresholds=read_thresholds(document.thresholds),
         **read_ctl(keyed),
         looked_ns=clocks.boottime_ns - round(document.census_age_s * 1e9) if document.census_age_s is not None else 0,
         of=whole if whole.processes > len(rows) or whole.instances > listed else None,
@@ -199,6 +207,7 @@ def _selected(snapshot: Snapshot, selection: Selection) -> Snapshot:
     events = tuple(
         event for event in snapshot.journal if selection.covers(event.pid, uids.get(event.process, event.uid))
     )
+    keys = {row.key for row in rows}
     changes: dict[str, Any] = {
         "processes": rows,
         "totals": Totals(*(sum(getattr(row, name) for row in rows) for name in ("created", "failed", "released"))),
@@ -211,6 +220,8 @@ def _selected(snapshot: Snapshot, selection: Selection) -> Snapshot:
         "journal_end": len(events),
         "news": events,
         "of": None,
+        "findings": Findings(each for each in snapshot.findings if each.about.process in keys),
+        "ended_findings": tuple(each for each in snapshot.ended_findings if each.about.process in keys),
         "absent": selection.absent({row.pid for row in rows}),
     }
     return dataclasses.replace(snapshot, **changes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import dataclasses
+import itertools
 import math
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from functools import partial
 
 from epolltop.model.event import Event
@@ -19,9 +20,15 @@ from epolltop.session.observation import Observation
 from epolltop.session.outage import Outage
 from epolltop.session.timeline import Playback
 
+_GOLDEN_RATIO = (5**0.5 - 1) / 2
 POLL_S = 1.0
 """Longest time between two polls of the source, even if nobody wants a snapshot: events wait in a bounded buffer, and
 /proc says nothing about processes that have ended."""
+
+
+def _moments() -> Iterator[float]:
+    """Places in a pause, from 0 to 1: multiples of the golden ratio, which leave no large gap for long."""
+    return (number * _GOLDEN_RATIO % 1 for number in itertools.count(1))
 
 
 class Listener:
@@ -43,6 +50,7 @@ class Listener:
         self.stopping = asyncio.Event()
         self.playback: Playback | None = None
         self._observation, self._tell_all = observation, tell_all
+        self._moments = _moments()
         self._window: Window | None = None
         self._opening: concurrent.futures.Future[Snapshot] | None = None
         observation.join(self)
@@ -103,7 +111,20 @@ class Listener:
         return snapshot
 
     async def sleep(self, seconds: float) -> bool:
-        """Waits; True if a stop cut it short."""
+        """Waits; True if a stop cut it short. At some moment it has the source glance at late loops.
+
+        That moment changes from one call to the next: a program that does something each second cannot hide.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        if await self._stops_within(seconds * next(self._moments)):
+            return True
+        await self._observation.glance()
+        return await self._stops_within(ends - loop.time())
+
+    async def _stops_within(self, seconds: float) -> bool:
+        if self.stopping.is_set():
+            return True
         try:
             await asyncio.wait_for(self.stopping.wait(), max(0.0, seconds))
         except asyncio.TimeoutError:

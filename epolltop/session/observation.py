@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from epolltop.findings.diagnosis import Diagnosis
+from epolltop.findings.settings import DEFAULTS, Settings
 from epolltop.model.holding import Descriptor
 from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.world import World
+from epolltop.own_process.collector import uncollected
+from epolltop.own_process.transient import passes
 from epolltop.session.outage import Attempts, Outage
 from epolltop.sources import FactSource, Wanted
 
@@ -39,14 +44,15 @@ class Listening(Protocol):
 class Observation:
     """Opens the source for the first listener, and closes it after the last."""
 
-    def __init__(self, open_source: OpenSource, selection: Selection) -> None:
+    def __init__(self, open_source: OpenSource, selection: Selection, settings: Settings = DEFAULTS) -> None:
         """Opens nothing yet.
 
         Args:
             open_source: called once, in the observation's thread.
             selection: which processes count.
+            settings: of the rules that are applied.
         """
-        self.world = World(selection)
+        self.world = World(selection, Diagnosis(settings))
         """For the steps of the thread only."""
         self._open_source = open_source
         self._source: FactSource | None = None
@@ -92,6 +98,15 @@ class Observation:
         """
         return await self._attempts.make(lambda: self.call(step))
 
+    async def glance(self) -> None:
+        """Has the source look, between two polls, at loops that were away for long. A look that fails is left out.
+
+        Raises:
+            Exception: why it failed does not pass.
+        """
+        with self._attempts.telling_if_late():
+            await self.call(self._glance)
+
     # Steps, in the thread.
 
     def open(self) -> None:
@@ -106,13 +121,25 @@ class Observation:
     def poll(self) -> None:
         """Asks the source."""
         assert self._source is not None, "poll before open"
-        self.world.apply(self._source.poll(Wanted(self._descriptors(), self._shown(), self._asked())))
+        turns = descriptors_of(self.world.in_turn)
+        wanted = Wanted(self._descriptors(), self._shown(), self._asked(), self._suspects(), turns)
+        self.world.apply(self._source.poll(wanted))
         self._polled_s = time.monotonic()
 
     def follow(self, within_s: float) -> None:
         """Polls the source, unless any listener had it polled that recently."""
         if time.monotonic() - self._polled_s >= within_s:
             self.poll()
+
+    @uncollected()
+    def _glance(self) -> None:
+        if self._source is None or not (loops := self.world.unexplained):
+            return
+        try:
+            self._source.glance(loops)
+        except Exception as error:
+            if not passes(error):
+                raise
 
     def _close(self) -> None:
         source, self._source = self._source, None
@@ -128,11 +155,11 @@ class Observation:
         }
 
     def _asked(self) -> Mapping[int, Sequence[Descriptor]]:
-        return {
-            instance.file: [Descriptor(process, fds[0]) for process, fds in instance.holders if fds]
-            for listening in self._listening
-            for instance in listening.asked
-        }
+        asked = (listening.asked for listening in self._listening)
+        return descriptors_of(itertools.chain(self.world.suspects, *asked))
+
+    def _suspects(self) -> Collection[int]:
+        return frozenset(instance.file for instance in self.world.suspects)
 
     def _shown(self) -> Collection[ProcessKey]:
         return dict.fromkeys(key for listening in self._listening for key in listening.shown).keys()
@@ -142,3 +169,11 @@ class Observation:
     def _tell(self, outage: Outage | None) -> None:
         for listening in self._listening:
             listening.on_outage(outage)
+
+
+def descriptors_of(instances: Iterable[Instance]) -> dict[int, Sequence[Descriptor]]:
+    """By file, a descriptor of each holder."""
+    return {
+        instance.file: [Descriptor(process, fds[0]) for process, fds in instance.holders if fds]
+        for instance in instances
+    }

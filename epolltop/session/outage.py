@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from epolltop.own_process.transient import passes
@@ -56,9 +57,9 @@ class Attempts:
             Exception: it does not pass, or has not for long.
         """
         loop = asyncio.get_running_loop()
-        late = loop.call_later(LATE_S, self._tell_late)
         try:
-            result = await step()
+            with self.telling_if_late():
+                result = await step()
         except Exception as error:
             if not passes(error):
                 raise
@@ -67,12 +68,19 @@ class Attempts:
             if outage.tries >= TRIES and loop.time() - outage.since_s >= PATIENCE_S:
                 raise
             return None
-        finally:
-            late.cancel()
         if self._outage is not None:
             self._outage = None
             self._tell(None)
         return result
+
+    @contextlib.contextmanager
+    def telling_if_late(self) -> Iterator[None]:
+        """While a step is awaited within."""
+        late = asyncio.get_running_loop().call_later(LATE_S, self._tell_late)
+        try:
+            yield
+        finally:
+            late.cancel()
 
     def _tell_late(self) -> None:
         begin_s = asyncio.get_running_loop().time() - LATE_S

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from epolltop.errors import SourceEnded
+from epolltop.findings.settings import DEFAULTS, Settings
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
@@ -22,14 +23,12 @@ from epolltop.model.snapshot import Snapshot
 from epolltop.query.limit_catalogue import words
 from epolltop.saved.opening import open_saved
 from epolltop.session.outage import Outage
+from epolltop.session.recorded_time import RecordedTime
 from epolltop.session.replayed_world import ReplayedWorld
 from epolltop.sources.recording.reader import Recording
 from epolltop.text.safe import safe
 
 Result = TypeVar("Result")
-
-REFRESH_S = 0.1
-"""Shortest time between snapshots for a person."""
 
 
 class Replay:
@@ -39,6 +38,7 @@ class Replay:
         self,
         path: Path | None,
         selection: Selection,
+        settings: Settings = DEFAULTS,
         *,
         tell_all: bool = False,
         paced: bool = True,
@@ -49,6 +49,7 @@ class Replay:
         Args:
             path: of the file; None: stdin.
             selection: which processes count; if it selects all, what was selected when it was recorded.
+            settings: of the rules that are applied to a recording.
             tell_all: snapshots carry every event, for who writes them down.
             paced: for a screen: `ticks` follow the clock and wait at the end, and one may go back. Otherwise each
                 tick comes once, as soon as it is requested.
@@ -63,16 +64,15 @@ class Replay:
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="session")
         self._opening: concurrent.futures.Future[Snapshot] | None = None
         self._file = path if descriptor is None else descriptor
-        self._path, self._selection, self._tell_all, self._paced = path, selection, tell_all, paced
+        self._path, self._selection, self._settings = path, selection, settings
+        self._tell_all, self._paced = tell_all, paced
         self._recording: Recording | None = None
         self._world: ReplayedWorld | None = None
         self._first: Snapshot | None = None
         self._shown: Snapshot | None = None
         self._shown_at = 0
-        self._head_ns = 0.0  # where recorded time stands: between the tick that is shown and the next
-        self._disturbed = asyncio.Event()
+        self._time = RecordedTime(self.stopping)
         self._reading = 0  # steps under way in the session's thread
-        self._speed, self._held = 1.0, False
 
     @property
     def playback(self) -> Replay:
@@ -111,22 +111,26 @@ class Replay:
         return words(ends_early) if ends_early else ""
 
     @property
+    def is_snapshot(self) -> bool:
+        return self._world is None
+
+    @property
     def speed(self) -> float:
-        return self._speed
+        return self._time.speed
 
     @speed.setter
     def speed(self, speed: float) -> None:
-        self._speed = speed
-        self._disturbed.set()
+        self._time.speed = speed
+        self._time.disturb()
 
     @property
     def held(self) -> bool:
-        return self._held
+        return self._time.held
 
     @held.setter
     def held(self, held: bool) -> None:
-        self._held = held
-        self._disturbed.set()
+        self._time.held = held
+        self._time.disturb()
 
     @property
     def is_reading(self) -> bool:
@@ -174,6 +178,12 @@ class Replay:
             yield await self._call(world.take_news)
         yield await self._call(world.take_news)
 
+    async def observe_life(self, seconds: float) -> Snapshot | None:
+        world = self._world
+        if world is None:
+            return None
+        return await self._call(lambda: world.take_in_life(self.begin_ns + seconds * 1e9))
+
     # In the session's thread.
 
     def _open(self) -> Snapshot:
@@ -184,11 +194,16 @@ class Replay:
             self._recording = saved
             selection = saved.selection if self._selection.is_all else self._selection
             self._world = ReplayedWorld(
-                saved, selection, tell_all=self._tell_all, returns=self._paced, halted=self.stopping.is_set
+                saved,
+                selection,
+                self._settings,
+                tell_all=self._tell_all,
+                returns=self._paced,
+                halted=self.stopping.is_set,
             )
             shown = self._world.begin()
         self._first = self._shown = dataclasses.replace(shown, news=())
-        self._head_ns = shown.now_ns
+        self._time.now_ns = shown.now_ns
         return shown
 
     def _whole(self) -> Snapshot:
@@ -215,15 +230,15 @@ class Replay:
             except SourceEnded:  # damaged, so there are fewer ticks than it seemed, or we are to stop
                 return self._shown if self.stopping.is_set() else self._show(tick)
             self._shown_at = tick
-        self._head_ns = self._shown.now_ns
+        self._time.now_ns = self._shown.now_ns
         return self._shown
 
-    def _on_time(self, at: int, head_ns: float) -> Snapshot | None:
+    def _on_time(self, at: int, reached_ns: float) -> Snapshot | None:
         """The tick that recorded time has reached; None after a jump meanwhile."""
         if at != self._shown_at:
             return None
-        snapshot = self._show(max(at + 1, bisect.bisect_right(self._times, head_ns) - 1))
-        self._head_ns = min(max(head_ns, self._head_ns), self.end_ns)
+        snapshot = self._show(max(at + 1, bisect.bisect_right(self._times, reached_ns) - 1))
+        self._time.now_ns = min(max(reached_ns, self._time.now_ns), self.end_ns)
         return snapshot
 
     # In the front end's loop.
@@ -241,7 +256,7 @@ class Replay:
 
     async def _go(self, show: Callable[[], Snapshot]) -> Snapshot:
         snapshot = await self._call(show)
-        self._disturbed.set()
+        self._time.disturb()
         return snapshot
 
     async def _onwards(self, seconds: float) -> AsyncIterator[Snapshot]:
@@ -258,33 +273,10 @@ class Replay:
             yield snapshot
 
     async def _as_time_passes(self) -> AsyncIterator[Snapshot]:
-        loop = asyncio.get_running_loop()
         while not self.stopping.is_set():
-            self._disturbed.clear()
-            at, head_ns, began = self._shown_at, self._head_ns, loop.time()
-            speed = 0.0 if self._held else self._speed
-            disturbed = await self._pause(self._until_next(at, head_ns, speed))
-            waited = loop.time() - began
-            now_ns = head_ns + (waited * 1e9 * speed if waited and speed else 0.0)  # infinitely fast for no time is 0
-            if not disturbed:
-                snapshot = await self._call(functools.partial(self._on_time, at, now_ns))
+            at, times = self._shown_at, self._times
+            reached_ns = await self._time.run_to(times[at + 1] if at + 1 < len(times) else None, self.end_ns)
+            if reached_ns is not None:
+                snapshot = await self._call(functools.partial(self._on_time, at, reached_ns))
                 if snapshot is not None:
                     yield snapshot
-            elif (at, head_ns) == (self._shown_at, self._head_ns):
-                self._head_ns = min(now_ns, self.end_ns)
-
-    def _until_next(self, at: int, head_ns: float, speed: float) -> float | None:
-        """Seconds; None: it does not come by itself."""
-        if not speed or at + 1 >= len(self._times):
-            return None
-        return max(REFRESH_S, (self._times[at + 1] - head_ns) / 1e9 / speed)
-
-    async def _pause(self, seconds: float | None) -> bool:
-        """Waits; True if it was cut short."""
-        waits = [asyncio.ensure_future(event.wait()) for event in (self._disturbed, self.stopping)]
-        try:
-            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        return bool(done)

@@ -6,12 +6,16 @@ It is reduced anew from the recorded batches. To go back, it is copied now and t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from epolltop.errors import SourceEnded
+from epolltop.findings.diagnosis import Diagnosis
+from epolltop.findings.settings import Settings
 from epolltop.model.batch import Batch
 from epolltop.model.event import Event
+from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Window
@@ -30,6 +34,7 @@ class ReplayedWorld:
         self,
         recording: Recording,
         selection: Selection,
+        settings: Settings,
         *,
         tell_all: bool,
         returns: bool,
@@ -40,6 +45,7 @@ class ReplayedWorld:
         Args:
             recording: that is open.
             selection: which processes count.
+            settings: of the rules that are applied.
             tell_all: snapshots carry every event.
             returns: it may go back.
             halted: whether somebody waits for the end; nothing goes on then.
@@ -47,9 +53,11 @@ class ReplayedWorld:
         self.at = -1
         """The tick that it is at."""
         self._recording, self._returns, self._halted = recording, returns, halted
-        self._world = World(selection)
+        self._pids = selection.pids
+        self._world = World(selection, Diagnosis(settings))
         self._world.open_window(tell_all=tell_all)
         self._checkpoints = Checkpoints()
+        self._processes: Collection[ProcessKey] = ()  # of the last batch
         self._facts = self._holdings = 0  # of the last batch and census
 
     @uncollected()
@@ -57,7 +65,7 @@ class ReplayedWorld:
         """The first tick, of which there are no rates."""
         self._poll()
         self._world.mark(self._window)
-        snapshot = dataclasses.replace(self.whole(), window_s=0.0)
+        snapshot = self._so_far()
         self._keep()
         return snapshot
 
@@ -109,6 +117,24 @@ class ReplayedWorld:
                 return False
         return True
 
+    def take_in_life(self, until_ns: float) -> Snapshot | None:
+        """All that comes before a time.
+
+        Returns:
+            The whole at the last tick before a process was gone that was selected by its pid. The news until then are
+            lost.
+        """
+        lived = None
+        with contextlib.suppress(SourceEnded):
+            while not self._halted():
+                living = {key for key in self._processes if key.pid in self._pids}
+                batch = self._recording.poll()
+                if not living <= batch.processes.keys():
+                    lived = self._so_far()
+                if self._take(batch).now_ns >= until_ns:
+                    break
+        return lived
+
     def take_news(self) -> Sequence[Event]:
         """The events since they were last taken."""
         return self._window.take_news()
@@ -119,9 +145,16 @@ class ReplayedWorld:
         (window,) = self._world.windows
         return window
 
+    def _so_far(self) -> Snapshot:
+        """The whole; of the first tick there are no rates."""
+        return self.whole() if self.at else dataclasses.replace(self.whole(), window_s=0.0)
+
     def _poll(self) -> Batch:
-        batch = self._recording.poll()
+        return self._take(self._recording.poll())
+
+    def _take(self, batch: Batch) -> Batch:
         self._world.apply(batch)
+        self._processes = batch.processes.keys()
         self._facts = max(len(batch.processes), len(batch.counts))
         if batch.census:
             self._holdings = len(batch.census.holdings)

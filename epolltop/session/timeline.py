@@ -51,6 +51,10 @@ class Playback(Protocol):
         """Why it ends early, as a sentence; empty if it does not, as far as is known."""
 
     @property
+    def is_snapshot(self) -> bool:
+        """Whether it is a snapshot file: rules were applied when it was taken, and are not again."""
+
+    @property
     def is_reading(self) -> bool:
         """Whether a requested tick is being read from the file; that may take seconds."""
 
@@ -59,6 +63,13 @@ class Playback(Protocol):
 
     async def seek(self, at_ns: int) -> Snapshot:
         """The last tick at or before a time, or the first."""
+
+    async def observe_life(self, seconds: float) -> Snapshot | None:
+        """Like `observe`, without the events.
+
+        Returns:
+            Like `now`, at the last tick before a process was gone that was selected by its pid; None: none went.
+        """
 
 
 class Timeline(Protocol):

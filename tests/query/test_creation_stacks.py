@@ -27,7 +27,7 @@ def test_equal_stacks_are_counted_together_the_most_frequent_first() -> None:
 
 
 def test_the_details_of_a_process_tell_where_most_were_made() -> None:
-    lines = process_story(held(START, *[LEAK] * 31, *[()] * 5, more=3))
+    lines = process_story(held(START, *[LEAK] * 31, *[()] * 5, more=3), snapshot())
     assert lines[lines.index(("created", "31 of 40 instances here:")) :] == [
         ("created", "31 of 40 instances here:"),
         ("", f"  {LEAK[0]}"),
@@ -41,7 +41,7 @@ def test_the_details_of_a_process_tell_where_most_were_made() -> None:
 
 def test_of_many_places_the_others_are_counted() -> None:
     places = [(f"place_{number}+0x1 (server)",) for number in range(6)]
-    lines = process_story(held(*places, places[5]))
+    lines = process_story(held(*places, places[5]), snapshot())
     assert [text for label, text in lines if label == "created"] == [
         "2 of 7 instances here:",
         "1 of 7 instances here:",
@@ -51,7 +51,7 @@ def test_of_many_places_the_others_are_counted() -> None:
 
 
 def test_without_stacks_nothing_is_told() -> None:
-    assert "created" not in dict(process_story(held((), ())))
+    assert "created" not in dict(process_story(held((), ()), snapshot()))
     assert CREATION_STACKS.get(held((), ()), snapshot()) is None
 
 

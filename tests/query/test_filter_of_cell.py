@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epolltop.query.field import lookup
-from epolltop.query.filter import MAX_QUOTED, comparison, parse
+from epolltop.query.filter import parse
+from epolltop.query.filter_of_cell import MAX_QUOTED, comparison
 from epolltop.query.process_fields import PROCESS_FIELDS
 from tests.support.rows import process_row, snapshot
 

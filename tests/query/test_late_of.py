@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from epolltop.model.late_look import Doing, LateLook
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.watch import Target, TargetKind
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.late_of import briefly, did, next_command
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.loop_story import loop_story
 from tests.support.examples import looping
 from tests.support.records import NOW_NS, SECOND_NS, turn

@@ -9,13 +9,13 @@ import pytest
 
 from epolltop.model.histogram import Histogram
 from epolltop.model.loop_activity import LoopCounts
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.loop_story import loop_story
 from epolltop.query.mistake import FilterError
 from epolltop.query.process_fields import PROCESS_FIELDS
@@ -143,7 +143,8 @@ def test_the_story_of_a_loop_that_waits() -> None:
         "busy: 9.0%: away for 90ms of the window, waiting for 910ms",
         "waits: 120 a second, 340 events a second, 2.9 events a wake, 2.0 a second ended by their timeout, without "
         "events",
-        "CPU: 667µs a turn, 89% of the time away",
+        "CPU: 667µs a turn, 89% of the time away; for 7.8% it waited for a CPU",
+        "run queue: waited for a CPU for at most 2µs in one time away, 80µs after it was woken",
         "timeouts: finite 2, infinite 118; 2 were met",
         "errors: EINTR 1",
         "time away: 120 in the last 1.0s, the longest 60µs",

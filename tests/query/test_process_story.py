@@ -9,12 +9,12 @@ import pytest
 from epolltop.model.descriptor_kinds import Descriptors
 from epolltop.model.thread_waits import ThreadWaits
 from epolltop.query.process_story import process_story
-from tests.support.rows import instance, loop_row, process_row
+from tests.support.rows import instance, loop_row, process_row, snapshot
 
 
 def told(**known: Any) -> dict[str | None, str]:
     """By label."""
-    return dict(process_story(process_row(42, name="worker", **known)))
+    return dict(process_story(process_row(42, name="worker", **known), snapshot()))
 
 
 def test_the_kinds_that_there_are_are_listed() -> None:

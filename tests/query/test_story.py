@@ -88,7 +88,7 @@ def test_nobody_is_made_up() -> None:
 
 
 def test_the_history_of_a_live_instance() -> None:
-    story = told(instance_story(1, BORN, snapshot(NGINX, PHP)))
+    story = told(instance_story((1, BORN), snapshot(NGINX, PHP)))
     assert story["headline"] == f"epoll instance {HELD.id}"
     assert story["by"] == "nginx (42)"
     assert story["call"] == "epoll_create1(0)"
@@ -98,7 +98,7 @@ def test_the_history_of_a_live_instance() -> None:
 
 def test_an_instance_older_than_the_trace_is_found() -> None:
     old = instance(2, found=True)
-    story = told(instance_story(2, old.since_ns, snapshot(process_row(42, instances=(old,)))))
+    story = told(instance_story((2, old.since_ns), snapshot(process_row(42, instances=(old,)))))
     assert "existed before epolltop started" in story["found"]
     assert "created" not in story
     assert story["watches"] == "?"
@@ -109,24 +109,24 @@ def test_an_instance_in_flight_is_held_by_no_process() -> None:
     world = replace(snapshot(), unheld=(sent,))
     said = "open, held by no process that the census shows: in flight in a socket, registered with io_uring, or kept "
     said += "by a waiting thread"
-    assert told(instance_story(3, sent.since_ns, world))["now"] == said
+    assert told(instance_story((3, sent.since_ns), world))["now"] == said
     short_sighted = replace(world, source=replace(world.source, limits=(Limit(THREAD_TABLES_UNSEEN),)))
-    assert told(instance_story(3, sent.since_ns, short_sighted))["now"] == f"{said}; or held where no census looks"
+    assert told(instance_story((3, sent.since_ns), short_sighted))["now"] == f"{said}; or held where no census looks"
 
 
 def test_the_history_of_a_released_instance_comes_from_the_journal() -> None:
-    story = told(instance_story(1, BORN, snapshot(journal=(CREATED, RELEASED))))
+    story = told(instance_story((1, BORN), snapshot(journal=(CREATED, RELEASED))))
     assert story["headline"].endswith(", no longer open")
     assert story["by"] == "nginx (42)"
     assert story["now"] == "released after 4 seconds, by php (77)"
-    assert told(instance_story(1, BORN, snapshot()))["now"].endswith("no longer has anything about it")
+    assert told(instance_story((1, BORN), snapshot()))["now"].endswith("no longer has anything about it")
 
 
 def test_holders_over_time_are_told_by_their_changes() -> None:
     first, second = Holder(NGINX.key, (8,)), Holder(PHP.key, (5,))
     past = (Held(BORN + SECOND_NS, (first,)), Held(BORN + 2 * SECOND_NS, (first, second)))
     passed_on = HELD._replace(holders=(second,), past=past)
-    lines = instance_story(1, BORN, snapshot(process_row(77, name="php", instances=(passed_on,)), NGINX))
+    lines = instance_story((1, BORN), snapshot(process_row(77, name="php", instances=(passed_on,)), NGINX))
     times = [said for label, said in lines if label and label[0].isdigit()]
     assert times == ["held by php (77) as descriptor 5", "no longer nginx (42) as descriptor 8"]
 
@@ -139,7 +139,7 @@ def test_an_instance_tells_what_it_watches_if_that_was_read() -> None:
     )
     watching = HELD._replace(watches=5, interest=InterestList(watches, more=2))
     world = snapshot(replace(NGINX, instances=(watching,)), PHP)
-    assert instance_story(1, BORN, world)[-5:] == [
+    assert instance_story((1, BORN), world)[-5:] == [
         ("watches", "5 registrations, 1 of them stale"),
         ("  3", "tcp [::1]:80 LISTEN IN level exclusive"),
         ("  7", "STALE pipe pipe:[9] IN OUT edge"),
@@ -151,5 +151,5 @@ def test_an_instance_tells_what_it_watches_if_that_was_read() -> None:
 def test_of_a_long_list_the_first_watches_are_told() -> None:
     watches = tuple(Watch(fd, 1, fd, Target(TargetKind.FILE, "/x"), False, None) for fd in range(WATCHES_TOLD + 5))
     watching = HELD._replace(watches=len(watches), interest=InterestList(watches))
-    told_of = instance_story(1, BORN, snapshot(replace(NGINX, instances=(watching,))))
+    told_of = instance_story((1, BORN), snapshot(replace(NGINX, instances=(watching,))))
     assert (told_of[-1], told_of[-2][0]) == (("", "and 5 more"), f"  {WATCHES_TOLD - 1}")

@@ -74,7 +74,7 @@ def test_an_instance_is_named_only_if_the_same_process_holds_it() -> None:
 
 def test_those_of_one_instance_are_as_its_holder_sees_them() -> None:
     def descriptors(holder: int) -> set[tuple[int, int | None]]:
-        subject = watches_of_instance(SHARED.file, SHARED.since_ns, NGINX.key._replace(pid=holder))
+        subject = watches_of_instance(SHARED.key, NGINX.key._replace(pid=holder))
         return {(row.process.pid, row.instance_fd) for row in subject.rows(WORLD) if row.process}
 
     assert descriptors(77) == {(77, 5)}

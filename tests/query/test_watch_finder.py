@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.watch import NOT_SEEN, InterestList, Target, TargetKind, Watch
 from epolltop.query.field import lookup
 from epolltop.query.filter import parse_over
 from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
 from epolltop.query.loop_fields import LOOP_FIELDS
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.watch_fields import WATCH_FIELDS
 from epolltop.query.watch_of import watches_of

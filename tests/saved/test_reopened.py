@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from epolltop.errors import Unplayable
 from epolltop.model.ctl_activity import CtlCounts, CtlKey, CtlOperation
 from epolltop.model.event import Syscall
+from epolltop.model.finding import FACTS_MAX, About, Finding, Findings, Severity
 from epolltop.model.limits import DERIVED, LEFT_OUT, ONLY_PROC, TOLD, Limit
+from epolltop.model.process import ProcessKey
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Extent, Snapshot
 from epolltop.model.source import Probe
@@ -28,6 +30,7 @@ from tests.model.test_any_order import FATES, STEPS, Step, _deliver, _run
 from tests.support.examples import EVENTS, HOSTILE, NGINX, OLD, SHARED, bounded, exact, looping
 from tests.support.formats import FORMATS, document_of
 from tests.support.recordings import show
+from tests.support.records import NOW_NS, SECOND_NS
 from tests.support.watched import Watched
 
 
@@ -64,11 +67,22 @@ def watching() -> Snapshot:
     return replace(made, processes=tuple(rows))
 
 
+def found() -> Snapshot:
+    """With a finding that has as much evidence as one may have, by a threshold that was changed."""
+    facts = tuple((f"fact_{number}", number) for number in range(FACTS_MAX))
+    about = About(ProcessKey(9, 7000))
+    finding = Finding("spin-shared", Severity.CRITICAL, about, "other 9", NOW_NS - SECOND_NS, False)
+    thresholds = {"spin.waits_per_s": 0.5}
+    findings = Findings([finding._replace(evidence=facts)])
+    return replace(exact(), findings=findings, judged_s=1.5, thresholds=thresholds)
+
+
 MADE: dict[str, Callable[[], Snapshot]] = {
     "exact": exact,
     "bounded": bounded,
     "changing": changing,
     "watching": watching,
+    "found": found,
     "uncounted": lambda: exact(window_s=0.0),
     "looping": looping,
     "uncounted loops": lambda: looping(window_s=0.0),
@@ -319,6 +333,15 @@ def test_clocks_may_say_anything(clock: str, ns: int, zone: str, monkeypatch: py
     show(again(changed))
     monkeypatch.undo()
     time.tzset()
+
+
+def test_thresholds_are_those_that_the_file_was_judged_by() -> None:
+    written = document(found())
+    assert written["thresholds"] == [{"name": "spin.waits_per_s", "value": 0.5}]
+    assert again(written).thresholds == {"spin.waits_per_s": 0.5}
+    assert again(document(replace(found(), thresholds={}))).thresholds == {}
+    del written["thresholds"]
+    assert again(written).thresholds is None
 
 
 def test_text_is_made_safe_again() -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import itertools
 import threading
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
 
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import NEWS_MAX
-from epolltop.query.headline import missing
+from epolltop.model.world import World
+from epolltop.query.losses import missing
+from epolltop.session import listener as listener_module
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from epolltop.session.outage import Outage
@@ -21,7 +27,8 @@ from epolltop.session.replay import Replay
 from epolltop.session.timeline import Playback, Timeline
 from epolltop.text.numbers import grouped
 from tests.support.fake_source import ScriptedSource, Task, batch_of, file_of
-from tests.support.records import NOW_NS, SECOND_NS, A, P, create
+from tests.support.records import NOW_NS, SECOND_NS, A, P, create, loop
+from tests.waiting import PATIENCE_S
 
 
 def growing() -> ScriptedSource:
@@ -182,3 +189,86 @@ def test_live_and_replay_are_timelines_of_no_common_class() -> None:
     assert [kind.__mro__[1:] for kind in (Listener, Replay)] == [(object,), (object,)]
     live.close()
     replay.close()
+
+
+class Glancing(ScriptedSource):
+    """Somebody was late, and a glance does what a test wants."""
+
+    def __init__(self, at_glance: Callable[[], object] = lambda: None) -> None:
+        super().__init__(batch_of())
+        self._at_glance = at_glance
+
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        super().glance(loops)
+        self._at_glance()
+
+
+@pytest.fixture(name="unexplained")
+def _unexplained(monkeypatch: pytest.MonkeyPatch) -> set[LoopKey]:
+    """What the judge says."""
+    loops: set[LoopKey] = set()
+    monkeypatch.setattr(World, "unexplained", loops)
+    return loops
+
+
+async def test_it_glances_in_each_pause_at_what_nobody_looked_at(unexplained: set[LoopKey]) -> None:
+    source = Glancing()
+    listener = Listener(Observation(lambda: source, Selection()), 0.05)
+    with contextlib.closing(listener):
+        await listener.open()
+        await taken(listener, 3)
+        assert source.glances == []
+        unexplained.add(loop(A))
+        await taken(listener, 3)
+        assert source.glances == [{loop(A)}] * 3
+        async for _ in listener.observe(0.05):
+            pass
+        assert source.glances == [{loop(A)}] * 4
+
+
+async def test_a_glance_that_fails_is_left_out_if_that_passes(unexplained: set[LoopKey]) -> None:
+    unexplained.add(loop(A))
+    reasons: list[Exception] = [OSError(errno.EMFILE, "Too many open files"), ValueError("a defect")]
+
+    def fail() -> None:
+        raise reasons[0]
+
+    source = Glancing(fail)
+    told: list[Outage | None] = []
+    listener = Listener(Observation(lambda: source, Selection()), 0.02)
+    listener.on_outage = told.append
+    with contextlib.closing(listener):
+        await listener.open()
+        await taken(listener, 2)
+        assert (len(source.glances), told) == (2, [])
+        del reasons[0]
+        with pytest.raises(ValueError, match="a defect"):
+            await taken(listener, 1)
+
+
+async def test_a_stop_during_a_glance_is_heeded(unexplained: set[LoopKey]) -> None:
+    unexplained.add(loop(A))
+    glances, goes_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        glances.set()
+        goes_on.wait(PATIENCE_S)
+
+    source = Glancing(wait)
+    listener = Listener(Observation(lambda: source, Selection()), 0.02)
+    with contextlib.closing(listener):
+        await listener.open()
+        ticks = asyncio.ensure_future(taken(listener, 1))
+        await asyncio.to_thread(glances.wait, PATIENCE_S)
+        await asyncio.sleep(0.03)  # so that the pause is over
+        listener.stopping.set()
+        goes_on.set()
+        assert await ticks == []
+    assert source.polls == 1
+
+
+def test_glances_are_in_step_with_nothing() -> None:
+    """Within eight pauses there is one in each fifth of a pause: a loop that is late for so long each time is met."""
+    moments = list(itertools.islice(listener_module._moments(), 300))
+    for first in range(290):
+        assert {int(each * 5) for each in moments[first : first + 8]} == set(range(5))

@@ -97,10 +97,11 @@ async def test_a_short_refresh_asks_once_a_snapshot() -> None:
 
 @pytest.mark.usefixtures("often")
 async def test_an_observation_tells_its_news_and_makes_rows_in_the_end_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    freeze, frozen = World.freeze, []
+    freeze = World.freeze
+    frozen: list[Window] = []
 
     def counted(self: World, window: Window, since: Mark | None = None) -> Snapshot:
-        frozen.append(window)
+        frozen.extend(each for each in self.windows if each is window)  # not the judge's
         return freeze(self, window, since)
 
     monkeypatch.setattr(World, "freeze", counted)

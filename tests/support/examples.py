@@ -114,6 +114,7 @@ def exact(*, window_s: float = 2.5) -> Snapshot:
         totals=Totals(created=123456795, failed=3, released=9, released_by_kernel=1),
         source=replace(
             made.source,
+            sees_run_queues=True,
             probes=(
                 Probe("epoll_create", "tracepoint:syscalls:sys_exit_epoll_create1, tracepoint:second", traces=True),
                 Probe("files_free", "raw_tracepoint:kmem_cache_free", traces=True),

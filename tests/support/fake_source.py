@@ -12,6 +12,7 @@ from epolltop.model.counts import Counts, Totals
 from epolltop.model.event import Event
 from epolltop.model.holding import Descriptor
 from epolltop.model.limits import ONLY_PROC, Limit
+from epolltop.model.loop_activity import LoopKey
 from epolltop.model.process import NS_PER_TICK, ProcessKey
 from epolltop.model.source import Host, Probe
 from epolltop.sources import NOTHING, Wanted
@@ -102,6 +103,7 @@ class FakeSource:
         self.focus: Mapping[int, Descriptor] = {}
         self.shown: Collection[ProcessKey] = ()
         self.asked: Mapping[int, Sequence[Descriptor]] = {}
+        self.glances: list[frozenset[LoopKey]] = []
         self.polls = 0
         self.closed = False
 
@@ -118,6 +120,10 @@ class FakeSource:
             self.polls += 1
             return fresh
         raise SourceEnded
+
+    def glance(self, loops: Collection[LoopKey]) -> None:
+        """See FactSource."""
+        self.glances.append(frozenset(loops))
 
     def close(self) -> None:
         """See FactSource."""

@@ -17,7 +17,9 @@ from tests.support.fake_source import ScriptedSource, Task, batch_of
 TASKS = (Task(42, open=2, created=3, released=1), Task(77, HOSTILE.name, HOSTILE.command, "日本"))
 
 
-def written_by(run: Callable[[Timeline, Write], Coroutine[None, None, None]], events: Sequence[Event] = EVENTS) -> str:
+def written_by(
+    run: Callable[[Timeline, Write], Coroutine[None, None, object]], events: Sequence[Event] = EVENTS
+) -> str:
     """All that it wrote. The second tick has one process more; each event comes once, with the first."""
     written: list[str] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import tempfile
@@ -24,6 +25,7 @@ from epolltop.query.limit_catalogue import words
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.view import PROCESSES, View
 from epolltop.saved.opening import open_saved
+from epolltop.sources.recording.container import FRAME
 from epolltop.sources.recording.reader import Recording
 from epolltop.sources.recording.record_layout import own_layout
 from epolltop.sources.recording.recorder import Recorder
@@ -116,3 +118,24 @@ def rest(recording: Recording) -> Iterator[Batch]:
 def ended(recording: Recording) -> str:
     """Why it ended early, in words; empty if it did not."""
     return words(recording.ends_early).removeprefix("the recording ") if recording.ends_early else ""
+
+
+def as_told(told: Batch) -> Batch:
+    """What a recording can tell of it: everything but which kind of source it was, and lists in place of tuples."""
+    taken = told.census
+    return dataclasses.replace(
+        told,
+        source=dataclasses.replace(told.source, kind="replay"),
+        events=list(told.events),
+        census=taken and dataclasses.replace(taken, holdings=list(taken.holdings)),
+    )
+
+
+def frame_ends(whole: bytes) -> list[int]:
+    """The end frame's too."""
+    at = whole.index(b"\n") + 1
+    ends = []
+    while at < len(whole):
+        at += FRAME.size + FRAME.unpack_from(whole, at)[0]
+        ends.append(at)
+    return ends

@@ -11,7 +11,9 @@ from epolltop.model.histogram import Histogram
 from epolltop.model.instance import Holder, Instance, Provenance
 from epolltop.model.loop_activity import LoopCounts
 from epolltop.model.loop_row import KnownActivity, LoopRow
+from epolltop.model.loop_times import AwayParts
 from epolltop.model.process import Process, ProcessKey
+from epolltop.model.process_loops import ProcessLoops
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.rates import Counted
 from epolltop.model.snapshot import Snapshot
@@ -47,8 +49,10 @@ def process_row(pid: int = 42, *, start: int = 7000, open: int = 0, **changes: o
     """
     if "history" in changes:
         changes["histories"] = (changes.pop("history"),)
-    others = [Counted(table.none, (0.0,) * len(table.none)) for name, table in TABLES.items() if name != "counts"]
-    changes["counted"] = (_counted(changes), *others)
+    others = {name: Counted(table.none, (0.0,) * len(table.none)) for name, table in TABLES.items() if name != "counts"}
+    if loops := changes.get("loops"):
+        others["loops"] = _of_all(loops)  # type: ignore[arg-type]
+    changes["counted"] = (_counted(changes), *others.values())
     held = tuple(instance(file=number + 1, holders=((pid, (number + 4,)),)) for number in range(open))
     key = ProcessKey(pid, start)
     facts = _ROW.facts._replace(key=key, **{name: changes.pop(name) for name in Process._fields if name in changes})  # type: ignore[arg-type]
@@ -63,6 +67,13 @@ def _counted(changes: dict[str, object]) -> Counted[Counts]:
     for counter, name in (("created", "create_per_s"), ("released", "release_per_s")):
         rates[counter] = float(changes.pop(name, rates[counter]))  # type: ignore[arg-type]
     return Counted(before.total._replace(**counts), tuple(rates.values()))
+
+
+def _of_all(loops: ProcessLoops) -> Counted[LoopCounts]:
+    """What all of them did."""
+    each = [loop.did.counted for loop in loops]
+    total = LoopCounts(*map(sum, zip(*(one.total for one in each), strict=True)))
+    return Counted(total, tuple(map(sum, zip(*(one.rises for one in each), strict=True))))
 
 
 def loop_row(of: Instance, *, tid: int = 42, pid: int = 42, **changes: object) -> LoopRow:
@@ -91,6 +102,9 @@ _DID = KnownActivity(
             waiting_ns=900_000_000,
             away_ns=90_000_000,
             cpu_ns=80_000_000,
+            slept=118,
+            away_runq_ns=7_000_000,
+            wake_runq_ns=2_360_000,
         ),
         (),
     ),
@@ -99,6 +113,8 @@ _DID = KnownActivity(
     waiting=Histogram((*(0,) * 22, 100, 20), 8_000_000),
     away=Histogram((*(0,) * 12, 60, 59, 0, 0, 1), 60_000),
     poll_delay=Histogram((*(0,) * 17, 2), 90_000),
+    parts=AwayParts(own_ns=59_000, cpu_ns=50_000, runq_ns=2000),
+    wake_runq_max_ns=80_000,
 )
 _LOOP = LoopRow(loop(), None, "nginx", _DID, turn(NOW_NS - 10_000_000, name="nginx"))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from epolltop.model.copied import copied
 from epolltop.model.event import Event
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Mark
@@ -34,3 +35,8 @@ class Watched(World):
     def news(self) -> Sequence[Event]:
         """What it was not told yet."""
         return self.windows[0].take_news()
+
+
+def rows_by_pid(snapshot: Snapshot) -> dict[int, ProcessRow]:
+    """Its rows."""
+    return {row.pid: row for row in snapshot.processes}
