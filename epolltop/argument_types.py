@@ -7,7 +7,11 @@ import math
 import re
 from pathlib import Path
 
+from epolltop.findings.families import RULES, THRESHOLDS
+from epolltop.model.finding import SEVERITIES, Severity
 from epolltop.own_process.users import uid_of
+from epolltop.query.field import meant
+from epolltop.text.cells import cut
 
 MIN_COLUMNS, MAX_COLUMNS = 40, 10_000
 STDOUT = frozenset(map(Path, ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
@@ -97,6 +101,27 @@ def probe(text: str) -> str:
     except LookupError as error:
         raise argparse.ArgumentTypeError(error.args[0]) from None
     return text
+
+
+def threshold(text: str) -> tuple[str, float]:
+    """Of a rule: its name and another number."""
+    name, _, number = text.partition("=")
+    if name not in THRESHOLDS:
+        raise argparse.ArgumentTypeError(f"there is no threshold {cut(name, 40)!r}{meant(name, THRESHOLDS)}")
+    return name, _number(number, "", 0, 1e12, f"{name}=NUMBER")
+
+
+def rule(text: str) -> str:
+    """Its id."""
+    if text not in RULES:
+        raise argparse.ArgumentTypeError(f"there is no finding {cut(text, 40)!r}{meant(text, RULES)}")
+    return text
+
+
+def severity(text: str) -> Severity:
+    if text not in SEVERITIES:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SEVERITIES)}")
+    return SEVERITIES[text]
 
 
 def theme(text: str) -> str:

@@ -7,38 +7,32 @@ import contextlib
 import dataclasses
 import functools
 import gc
-import math
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epolltop.command_line import Answered, BadUsage
 from epolltop.complaints import BAD_USAGE, complain, narrate, sentence, told
 from epolltop.doctor_command import report_machine
-from epolltop.errors import SourceEnded
+from epolltop.headless import front_end, run_headless
 from epolltop.options import Options, parse_options
-from epolltop.output.batch_command import run_batch
-from epolltop.output.event_lines import run_events
 from epolltop.output.export import export, export_screen
-from epolltop.output.files import Successor, require_room, write_whole
+from epolltop.output.files import Successor, require_room
 from epolltop.output.formats import FORMATS
-from epolltop.output.parts import by_blocks
 from epolltop.output.record_command import run_record
-from epolltop.output.snapshot_command import run_snapshot
 from epolltop.own_process import least_rights as least
 from epolltop.own_process.descriptors import settle
 from epolltop.own_process.environment import hide_environment
 from epolltop.own_process.heap import map_large_blocks
 from epolltop.own_process.leaving import Leaving
-from epolltop.own_process.privileges import keep_nothing, keep_only
+from epolltop.own_process.privileges import keep_nothing
 from epolltop.own_process.streams import Stdout
 from epolltop.query.view import EVENTS
 from epolltop.saved.opening import open_file
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation, OpenSource
-from epolltop.session.outage import Outage
 from epolltop.session.replay import Replay
 from epolltop.session.timeline import Timeline
 from epolltop.sources import FactSource
@@ -51,7 +45,7 @@ if TYPE_CHECKING:
     from epolltop.sources.bpf.bpf_source import BpfSource
     from epolltop.sources.proc_source import ProcSource
 
-_EVENTS_REFRESH_S, _RECORDED_S = 0.1, 1.0
+_RECORDED_S = 1.0
 
 
 def main(argv: list[str] | None = None, leaving: Leaving | None = None) -> int:
@@ -106,16 +100,23 @@ def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib
     on_screen = options.command == "live" and not options.batch and _has_terminal(stdout)
     timeline: Timeline
     if descriptor is None:
-        observation = Observation(_opener(options), options.selection)
+        observation = Observation(_opener(options), options.selection, options.settings)
         timeline = Listener(observation, options.delay_s or 1.0, tell_all=tell_all)
     else:
-        timeline = Replay(path, options.selection, tell_all=tell_all, paced=on_screen, descriptor=descriptor)
+        timeline = Replay(
+            path,
+            options.selection,
+            options.settings,
+            tell_all=tell_all,
+            paced=on_screen,
+            descriptor=descriptor,
+        )
     closing.callback(timeline.close)
     if on_screen:
         return _ui(timeline, options, stdout, leaving)
     if options.output is None:
         stdout.watch()
-    return asyncio.run(_headless(timeline, _front_end(timeline, options, stdout), leaving))
+    return asyncio.run(run_headless(timeline, front_end(timeline, options, stdout), leaving))
 
 
 def _missing(options: Options) -> Sequence[int]:
@@ -128,7 +129,7 @@ def _missing(options: Options) -> Sequence[int]:
 def _opener(options: Options) -> OpenSource:
     def opened() -> FactSource:
         source = _opened(options)
-        keep_only(source.needs)
+        least.observer(source.needs)
         return source
 
     return opened
@@ -180,7 +181,7 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
     if path is None:
         stdout.watch()
     return asyncio.run(
-        _headless(
+        run_headless(
             timeline,
             run_record(timeline, begun, say=narrate, seconds=options.delay_s, watches=options.watches),
             leaving,
@@ -213,79 +214,6 @@ def _ui(timeline: Timeline, options: Options, stdout: Stdout, leaving: Leaving) 
         timeline, start, exports, leaving, color=options.color, theme=options.theme, readable=readable
     )
     return complain(*message.splitlines(), code=code) if message else code
-
-
-async def _headless(timeline: Timeline, front_end: Coroutine[None, None, None], leaving: Leaving) -> int:
-    """Runs a front end that writes lines, and ends it in order when it is asked to leave."""
-    loop = asyncio.get_running_loop()
-    leaving.tell(lambda _: loop.call_soon_threadsafe(timeline.stopping.set))
-    timeline.on_outage = _teller()
-    timeline.prepare()  # its thread begins with the rights that the front end gives up
-    least.front_end()
-    with contextlib.suppress(SourceEnded):  # a stream had not even begun when we were stopped
-        await front_end
-    if timeline.playback and timeline.playback.trouble:
-        narrate(timeline.playback.trouble)
-    return leaving.code or 0
-
-
-def _teller() -> Callable[[Outage | None], None]:
-    """Says when nothing can be read, once, and when it is over."""
-    since = ""
-
-    def tell(outage: Outage | None) -> None:
-        nonlocal since
-        if outage is None:
-            narrate(f"reading works again; until now {since}")
-            since = ""
-        elif not since:
-            since = str(outage)
-            narrate(since)
-
-    return tell
-
-
-def _front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutine[None, None, None]:
-    is_text = options.format == "txt" if options.command == "snapshot" else not options.json
-    write = by_blocks(stdout.text if is_text else stdout.data)
-    ascii_only = options.ascii_only or (is_text and stdout.is_ascii)
-    if options.command == "snapshot":
-        whole = math.inf if timeline.playback else 1.0
-        return run_snapshot(
-            timeline,
-            options.view,
-            options.filter,
-            write if options.output is None else functools.partial(write_whole, options.output),
-            say=narrate,
-            seconds=whole if options.delay_s is None else options.delay_s,
-            format=options.format,
-            events=options.events,
-            watches=options.watches,
-            ascii_only=ascii_only,
-            width=options.width,
-        )
-    if options.command == "events":
-        timeline.delay_s = _EVENTS_REFRESH_S
-        return run_events(
-            timeline,
-            options.view.filter,
-            write,
-            say=narrate,
-            seconds=options.delay_s,
-            json=options.json,
-            ascii_only=ascii_only,
-        )
-    return run_batch(
-        timeline,
-        options.view,
-        options.filter,
-        write,
-        count=options.count,
-        json=options.json,
-        watches=options.watches,
-        ascii_only=ascii_only,
-        width=options.width,
-    )
 
 
 def _has_terminal(stdout: Stdout) -> bool:

@@ -11,7 +11,7 @@ from epolltop.output.report import WIDTH
 from epolltop.query.view import PROCESSES, SUBJECTS
 from epolltop.sources.choose import KINDS
 
-_FRONT_ENDS = ("live", "snapshot", "events")
+_FRONT_ENDS = ("live", "snapshot", "events", "explain")
 
 _VIEWS = ", ".join(f"{id} (default)" if id == PROCESSES.id else id for id in SUBJECTS)
 _VIEW_HELP = f"rows of --batch and snapshot, to which filter and sort apply: {_VIEWS}"
@@ -19,6 +19,7 @@ _EPILOG = """\
 commands:
   snapshot     observe for a while, write one snapshot as JSON, CSV, Markdown or text
   events       print creations, failed creations and releases as they happen
+  explain      apply each rule of findings to process PID: value, threshold, verdict
   record       write FILE for a later replay, until -d SECONDS or Ctrl-C
   replay       show FILE, a recording or a snapshot, as if it happened now
   doctor       say what works here, what does not, and how to fix it
@@ -30,8 +31,10 @@ examples:
   sudo epolltop snapshot -d 10 -o leak.json
   sudo epolltop events -p 4242 --json
   sudo epolltop record night.rec           then: epolltop replay night.rec
+  epolltop replay night.rec explain 4242   each rule applied to a process of a recording
   ssh host sudo epolltop record - | epolltop replay -
-exit status: 0 done, 1 failed, 2 bad usage, 3 the requested source cannot run, 128+N ended by signal N
+exit status: 0 done, 1 failed, 2 bad usage, 3 the requested source cannot run,
+4 a finding of --fail-on, 128+N ended by signal N
 """
 
 
@@ -70,6 +73,7 @@ def parser_of_all() -> Parser:
     snapshot = commands.add_parser("snapshot", help="observe, then write one snapshot", allow_abbrev=False)
     events = commands.add_parser("events", help="print events as they happen", allow_abbrev=False)
     doctor = commands.add_parser("doctor", help="check what works here", allow_abbrev=False)
+    explain = commands.add_parser("explain", help="each rule applied to one process", allow_abbrev=False)
     record = commands.add_parser("record", help="record an observation to a file", allow_abbrev=False)
     record.add_argument("saved", type=argument_types.file_or_stdout, metavar="FILE", help="file to write; - is stdout")
     replay = commands.add_parser("replay", help="show a recording or a snapshot", allow_abbrev=False)
@@ -77,6 +81,7 @@ def parser_of_all() -> Parser:
         "saved", type=argument_types.file_or_stream, metavar="FILE", help="recording or snapshot; - is stdin"
     )
     replay.add_argument("front_end", nargs="?", choices=_FRONT_ENDS, help="how to show it; live is the default")
+    replay.add_argument("process", nargs="?", type=argument_types.positive, metavar="PID", help="process to explain")
     _add_batch(replay, suppress=True)
     for command in (snapshot, replay):
         command.add_argument("--view", choices=tuple(SUBJECTS), default=argparse.SUPPRESS, help=_VIEW_HELP)
@@ -88,12 +93,21 @@ def parser_of_all() -> Parser:
     snapshot.add_argument(
         "--watches", action="store_true", help="name what each instance watches, as far as that is read in 1 s (json)"
     )
+    snapshot.add_argument(
+        "--fail-on",
+        type=argument_types.severity,
+        metavar="SEVERITY",
+        help="end with 4 if there is a finding of this severity or a graver one: info, warn or critical; looks for "
+        "10 s unless -d says otherwise",
+    )
+    events.add_argument("--findings", action="store_true", help="print findings, too, when they open and close")
+    explain.add_argument("process", type=argument_types.positive, metavar="PID", help="process to explain")
     record.add_argument(
         "--watches",
         action="store_true",
         help="record what each instance watches, too, for the view watches of a replay",
     )
-    for command in (snapshot, events, record, replay, doctor):
+    for command in (snapshot, events, explain, record, replay, doctor):
         _add_common(command, suppress=True)
     return parser
 
@@ -135,7 +149,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         default=None,
         type=argument_types.seconds,
         metavar="SECONDS",
-        help="duration of snapshot, events and record; else the refresh",
+        help="duration of snapshot, events, explain and record; else the refresh",
     )
     add(
         "-w",
@@ -145,7 +159,7 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         metavar="N",
         help=f"columns of text; default {WIDTH}",
     )
-    add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, doctor)")
+    add("--json", default=False, action="store_true", help="one JSON object per line (batch, events, explain, doctor)")
     add("--include-self", default=False, action="store_true", help="show epolltop's own instances too")
     add("--stacks", default=False, action="store_true", help="record the user stack of each creation (BPF; at a cost)")
     add(
@@ -182,6 +196,29 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         metavar="PROBE",
         help="leave out a probe and its cost, such as files_free; repeatable",
     )
+    repeatable(
+        "--finding",
+        action="append",
+        type=argument_types.threshold,
+        metavar="NAME=VALUE",
+        help="another threshold of findings, such as blocked.away_ms=50; docs/findings.md lists them; repeatable",
+    )
+    repeatable(
+        "-A",
+        "--allow",
+        action="append",
+        type=argument_types.rule,
+        metavar="ID",
+        help="do not look for this finding, such as busy-polling; repeatable",
+    )
+    repeatable(
+        "-W",
+        "--raise",
+        action="append",
+        type=argument_types.rule,
+        metavar="ID",
+        help="take this finding one severity graver; repeatable",
+    )
     add("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR set")
     add(
         "--theme",
@@ -196,10 +233,29 @@ def _add_common(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
 def arguments(parser: Parser, argv: list[str]) -> argparse.Namespace:
     """With what stood before the command and what stood after it in one, of options that may be repeated."""
     given, rest = parser.parse_known_args(argv)
-    if given.command == "replay" and given.front_end is None and rest and rest[0] in _FRONT_ENDS:
-        given.front_end = rest.pop(0)  # argparse wants it right behind the file, not behind options
+    if given.command == "replay":
+        _complete(parser, given, rest)
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    for repeatable in ("pid", "user", "attach", "without"):
+    for repeatable in ("pid", "user", "attach", "without", "finding", "allow", "raise"):
         setattr(given, repeatable, [*getattr(given, repeatable), *getattr(given, f"more_{repeatable}", [])])
     return given
+
+
+def _complete(parser: Parser, given: argparse.Namespace, rest: list[str]) -> None:
+    """Takes what shows a file, and the process, also from behind options: argparse wants them right behind the file."""
+    if given.front_end is None and rest and rest[0] in _FRONT_ENDS:
+        given.front_end = rest.pop(0)
+    if given.front_end != "explain":
+        if given.process is not None:
+            parser.error(f"unrecognized arguments: {given.process}")
+        return
+    word = next((each for each in rest if not each.startswith("-")), None)  # others are options that are not known
+    if given.process is None and word is not None:
+        rest.remove(word)
+        try:
+            given.process = argument_types.positive(word)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"argument PID: {error}")
+    if given.process is None and not rest:
+        parser.error("the following arguments are required: PID")

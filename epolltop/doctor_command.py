@@ -10,8 +10,9 @@ from epolltop.complaints import NO_SOURCE
 from epolltop.errors import SourceUnavailable
 from epolltop.options import Options
 from epolltop.output.doctor import Kept, doctor_report
+from epolltop.own_process import least_rights
 from epolltop.own_process.invoker import invoker
-from epolltop.own_process.privileges import gains_nothing, held, keep_only
+from epolltop.own_process.privileges import gains_nothing, held
 from epolltop.own_process.streams import Stdout
 from epolltop.query.refusal_catalogue import refusal_remedy, refusal_words
 
@@ -38,7 +39,7 @@ def report_machine(options: Options, stdout: Stdout, opened: Callable[[Options],
     except SourceUnavailable as error:
         why, code = f"{refusal_words(error.evidence)}; remedy: {refusal_remedy(error.evidence)}", NO_SOURCE
     needs = requirements()  # as they are for that source: root's epolltop mounts tracefs
-    keep_only(source.needs if source else ())
+    least_rights.observer(source.needs if source else ())
     if source:
         described = source.poll().source
         source.close()

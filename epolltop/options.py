@@ -10,6 +10,8 @@ from typing import Any
 
 from epolltop import argument_types
 from epolltop.command_line import Answered, BadUsage, Parser, arguments, parser_of_all
+from epolltop.findings.settings import Settings
+from epolltop.model.finding import Severity
 from epolltop.model.process_selection import Selection
 from epolltop.query.asked_lists import needs_lists
 from epolltop.query.field import UnknownField, lookup
@@ -28,7 +30,7 @@ class Options:
     """What was asked for."""
 
     command: str
-    """live, snapshot, events, record or doctor."""
+    """live, snapshot, events, explain, record or doctor."""
     saved: str | None
     """What to replay by that command instead of observing, or the file to record; - is a stream."""
     source: str
@@ -44,12 +46,18 @@ class Options:
     without: tuple[str, ...]
     """Probes that are not wanted."""
     selection: Selection
+    settings: Settings
+    """Of the rules of findings."""
+    fail_on: Severity | None
+    """The least severity with which snapshot fails; None: it never does."""
+    findings: bool
+    """Whether events are told of findings, too."""
     view: View[Any]
     """Of events for the command events."""
     filter: str
     """As typed."""
     delay_s: float | None
-    """How long (snapshot, events, record), the refresh elsewhere; None: the command's own."""
+    """How long (snapshot, events, explain, record), the refresh elsewhere; None: the command's own."""
     batch: bool
     count: int | None
     """Tables of batch output; None: endless."""
@@ -102,10 +110,10 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         raise BadUsage(f"filter: {error}\n{_INDENT}{shown}\n{_INDENT}{' ' * column}^") from None
     if command == "record" and given.filter:
         parser.error("-F: a recording contains everything; use -F with replay")
-    duration = command in ("snapshot", "events", "record")
+    duration = command in ("snapshot", "events", "explain", "record")
     if given.delay is not None and not duration:
         if given.command == "replay":
-            parser.error("-d: a replay has the refresh of its recording; -d is for snapshot and events")
+            parser.error("-d: a replay has the refresh of its recording; -d is for snapshot, events and explain")
         if given.delay < MIN_DELAY_S:
             parser.error(f"-d {given.delay:g}: the refresh is {MIN_DELAY_S:g} s or more")
     return Options(
@@ -119,7 +127,10 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         budget=given.budget,
         attach=_attached(parser, given),
         without=tuple(dict.fromkeys(given.without)),
-        selection=Selection(frozenset(given.pid), frozenset(given.user)),
+        selection=_selection(command, given),
+        settings=Settings(dict(given.finding), frozenset(given.allow), frozenset(getattr(given, "raise"))),
+        fail_on=getattr(given, "fail_on", None),
+        findings=getattr(given, "findings", False),
         view=View(subject, filter=predicate, sort=sort, reverse=given.reverse, rows=given.rows),
         filter=given.filter,
         delay_s=given.delay,
@@ -135,6 +146,12 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
         width=given.width,
         theme=given.theme,
     )
+
+
+def _selection(command: str, given: argparse.Namespace) -> Selection:
+    if command == "explain":
+        return Selection(frozenset((given.process,)), frozenset())
+    return Selection(frozenset(given.pid), frozenset(given.user))
 
 
 def _source(parser: Parser, given: argparse.Namespace) -> str:

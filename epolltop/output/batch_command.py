@@ -49,7 +49,7 @@ async def run_batch(
         rows = look(told, view)
         timeline.shown = processes_of(rows)
         timeline.asked = lists_asked(held_instances(snapshot)) if watches else ()
-        report = Report(told, view, rows, filter_text, width=width, ascii_only=ascii_only)
+        report = Report(told, view, rows, filter_text, watches=watches, width=width, ascii_only=ascii_only)
         write(as_json_line(report) if json else itertools.chain(as_text(report), "\n"))
         written += 1
         if written == count:

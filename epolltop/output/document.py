@@ -9,6 +9,7 @@ from typing import Any
 from epolltop.model.bounds import EVENTS_MAX, HOLDERS_MAX
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.loop_row import LoopRow
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_loops import ProcessLoops
@@ -19,16 +20,28 @@ from epolltop.output.report import Report
 from epolltop.query.document_members import BRIEF, DOCUMENT, Contents
 from epolltop.query.filter import everything
 from epolltop.query.instance_fields import InstanceOf
-from epolltop.query.loop_of import LoopOf
-from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES, WATCHES
+from epolltop.query.view import EVENTS, FINDINGS, INSTANCES, LOOPS, PROCESSES, WATCHES, processes_of
 from epolltop.query.watch_of import WatchOf
 
 
 def snapshot_document(report: Report[Any]) -> Json:
     """One snapshot with generators for its long arrays; without a window, its counts and rates are unknown."""
-    contents = _contents(report)
+    contents = _contents(report) if report.watches else _without_lists(_contents(report))
     structure = DOCUMENT if _holders(contents) <= HOLDERS_MAX else BRIEF
     return structure.written(contents, report.snapshot)
+
+
+def _without_lists(contents: Contents) -> Contents:
+    """The same without what instances watch."""
+    return contents._replace(
+        processes=[
+            dataclasses.replace(row, instances=tuple(each._replace(interest=None) for each in row.instances))
+            if any(each.interest is not None for each in row.instances)
+            else row
+            for row in contents.processes
+        ],
+        in_flight=[each._replace(interest=None) for each in contents.in_flight],
+    )
 
 
 def _holders(contents: Contents) -> int:
@@ -38,6 +51,17 @@ def _holders(contents: Contents) -> int:
 
 def _contents(report: Report[Any]) -> Contents:
     """The rows, and for context the processes and instances that they belong to."""
+    contents = _rows_in_context(report)
+    if report.view.subject.id == FINDINGS.id:
+        return contents._replace(findings=report.rows)
+    found = FINDINGS.rows(report.snapshot)
+    if _is_everything(contents, report):
+        return contents._replace(findings=found)
+    processes = {row.key for row in contents.processes}
+    return contents._replace(findings=[each for each in found if each.about.process in processes])
+
+
+def _rows_in_context(report: Report[Any]) -> Contents:
     snapshot, view = report.snapshot, report.view
     if view.subject.id == EVENTS.id:
         whole = _telling(report, PROCESSES.rows(snapshot), snapshot.unheld)
@@ -53,7 +77,7 @@ def _contents(report: Report[Any]) -> Contents:
 
 
 def _telling(report: Report[Any], processes: Sequence[ProcessRow], in_flight: Sequence[Instance]) -> Contents:
-    return Contents(report.view, report.filter_text, processes, in_flight)
+    return Contents(report.view, report.filter_text, processes, in_flight, ())
 
 
 def _with_last(contents: Contents, events: Sequence[Event]) -> Contents:
@@ -67,23 +91,26 @@ def _chosen(report: Report[Any]) -> Contents:
         return _telling(report, _with_loops(report.rows), ())
     if report.view.subject.id == WATCHES.id:
         return _telling(report, *_holding(_with_watches(report.rows)))
+    if report.view.subject.id == FINDINGS.id:
+        about = processes_of(report.rows)
+        return _telling(report, [row for row in PROCESSES.rows(report.snapshot) if row.key in about], ())
     return _telling(report, report.rows, ())
 
 
 def _about(chosen: Contents) -> Callable[[Event], bool]:
     """Whether one of these processes acted, or the event is about one of these instances."""
     processes = {row.key for row in chosen.processes}
-    files = {(each.file, each.since_ns) for row in chosen.processes for each in row.instances}
-    files.update((each.file, each.since_ns) for each in chosen.in_flight)
-    return lambda event: event.process in processes or (event.file, event.since_ns) in files
+    files = {each.key for row in chosen.processes for each in row.instances}
+    files.update(each.key for each in chosen.in_flight)
+    return lambda event: event.process in processes or event.instance_key in files
 
 
 def _is_everything(contents: Contents, report: Report[Any]) -> bool:
     """Whether no rows were chosen: only then the file also has events of processes that have ended and have no row."""
     if report.view.subject.id == LOOPS.id:
-        listed, there = len(report.rows), len(report.snapshot.loops)
-    elif report.view.subject.id == WATCHES.id:
-        listed, there = len(report.rows), len(WATCHES.rows(report.snapshot))
+        listed, there = len(report.rows), report.snapshot.loop_count
+    elif report.view.subject.id in (WATCHES.id, FINDINGS.id, EVENTS.id):
+        listed, there = len(report.rows), len(report.view.subject.rows(report.snapshot))
     else:
         listed = sum(len(row.instances) for row in contents.processes) + len(contents.in_flight)
         there = sum(len(row.instances) for row in report.snapshot.processes) + report.snapshot.in_flight

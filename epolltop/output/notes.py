@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.headline import missing, notes
+from epolltop.query.headline import notes
+from epolltop.query.losses import missing
 
 
 class Remarks:

@@ -28,6 +28,8 @@ class Report(Generic[Row]):
     """The view's filter as it was typed."""
     events: Sequence[Event] | None = None
     """Events that JSON has beside the rows, unless the rows are events."""
+    watches: bool = True
+    """JSON has what instances watch, as far as it was read; rules have some lists read that nobody asked for."""
     width: int = WIDTH
     """Columns of text."""
     ascii_only: bool = False

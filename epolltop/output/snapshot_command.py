@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from epolltop.model.bounds import EVENTS_MAX
+from epolltop.model.finding import Severity
 from epolltop.output.formats import FORMATS
 from epolltop.output.notes import Remarks
 from epolltop.output.parts import Write
@@ -16,6 +17,9 @@ from epolltop.query.asked_lists import lists_missing
 from epolltop.query.view import View, look
 from epolltop.session.timeline import Timeline
 from epolltop.text.numbers import grouped, plural
+
+FOUND = 4
+"""The exit code if there is a finding that is grave enough."""
 
 
 async def run_snapshot(
@@ -29,9 +33,10 @@ async def run_snapshot(
     format: str,
     events: bool,
     watches: bool,
+    fail_on: Severity | None = None,
     ascii_only: bool,
     width: int = WIDTH,
-) -> None:
+) -> int:
     """Writes the snapshot, even if the session is stopped before the time is over.
 
     Args:
@@ -45,7 +50,11 @@ async def run_snapshot(
         events: JSON has the events of the observation, too.
         watches: what each instance watches is read, as far as there is time.
         ascii_only: use no other characters.
+        fail_on: the least severity of a finding with which it fails; None: it does not.
         width: columns of text.
+
+    Returns:
+        The exit code.
     """
     snapshot = await timeline.open()
     seen = collections.deque(snapshot.news, EVENTS_MAX)
@@ -66,9 +75,11 @@ async def run_snapshot(
         left_out = plural(count - len(seen), "event")
         say(f"left out: {left_out} before the last {grouped(EVENTS_MAX)}; `record` keeps all")
     rows, told = look(snapshot, view), snapshot.journal if events else None
-    report = Report(snapshot, view, rows, filter_text, events=told, width=width, ascii_only=ascii_only)
+    report = Report(snapshot, view, rows, filter_text, events=told, watches=watches, width=width, ascii_only=ascii_only)
     write(FORMATS[format](report))
     if format == "csv":
         Remarks(say).end(snapshot)
         if missing := lists_missing(snapshot, view.subject, filter_text, view.sort):
             say(f"watches: {missing}")
+    grave = fail_on is not None and any(finding.severity >= fail_on for finding in snapshot.findings)
+    return FOUND if grave else 0

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.waiting import PATIENCE_S
 
 COMMAND = (sys.executable, "-m", "epolltop")
 ROOT = Path(__file__).parents[2]
 NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
+PROC = ("--source", "proc")
+sources = pytest.mark.parametrize("source", [PROC, pytest.param((), marks=pytest.mark.kernel)], ids=["proc", "auto"])
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -178,8 +178,8 @@ def test_json_is_a_document_with_the_raw_values(subject: str, made: Snapshot, ty
     for listed in document["processes"]:
         assert tuple(listed[name] for name in ("pid", "name", "command", "user", "cgroup", "fds")) in by_pid
     pairs = [(each["id"], tuple(each["fds"])) for listed in document["processes"] for each in listed["instances"]]
-    chosen = made.processes if subject != "loops" else [row.process for row in about.rows]
-    held = [(row, each) for row in chosen for each in row.instances]
+    chosen = {"loops": [row.process for row in about.rows if subject == "loops"], "findings": []}
+    held = [(row, each) for row in chosen.get(subject, made.processes) for each in row.instances]
     if subject == "watches":  # only instances with a row
         held = [(row, each) for row, each in held if each.interest and each.interest.watches]
     assert sorted(pairs) == sorted((each.id, each.fds_of(row.key)) for row, each in held)

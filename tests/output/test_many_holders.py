@@ -91,7 +91,7 @@ def test_holders_whose_processes_are_not_in_the_file_are_counted() -> None:
     holders = next(field for field in HELD_FIELDS if field.id == "holder_count")
     shown = InstanceOf(first, recalled.processes[0])
     assert (holders.value(shown, recalled), holders.show(shown, recalled).split(":")[0].strip()) == (100, "100")
-    said = dict(instance_story(first.file, first.since_ns, recalled))["now"]
+    said = dict(instance_story(first.key, recalled))["now"]
     assert said.count(" as descriptor") == 8
     assert said.endswith("; 92 more")
 

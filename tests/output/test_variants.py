@@ -129,7 +129,11 @@ def test_ascii_cells() -> None:
     bounds = {cell: value for cell, value in bounds.items() if value != r"\>0"}  # is of ASCII anyway
     name = r"\u65e5\u672c\u8a9e\u306e\u9577\u3044\u540d\u524d"
     command = rf"`*[x](javascript:1)* `\|`<b>`\|`` \x1b[31m `{name}` \xe9\xe9``"
-    assert changed_cells(before, after) == bounds | {(0, "TREND"): "=@", (1, "TREND"): "=@", (1, "COMMAND"): command}
+    assert changed_cells(before, after) == bounds | {
+        (0, "TREND"): "=@",
+        (1, "TREND"): "=@",
+        (1, "FINDING/COMMAND"): command,
+    }
 
     before, after = (markdown_rows(written("md", None, "instances", ascii_only=told)) for told in (False, True))
     assert changed_cells(before, after) == {(0, "AGE"): r"\>=12.3s", (4, "AGE"): "250us"}

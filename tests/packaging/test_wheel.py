@@ -50,6 +50,7 @@ def test_wheel_holds_the_package_and_the_bpf_sources_and_nothing_else(wheel: Pat
     expected = {f"epolltop/{name}": content for name, content in _files(ROOT / "epolltop").items()}
     expected |= {f"epolltop/bpf/{name}": content for name, content in _files(ROOT / "bpf").items()}
     expected |= {f"epolltop/events/{name}": content for name, content in _files(ROOT / "docs" / "events").items()}
+    expected["epolltop/findings.md"] = (ROOT / "docs" / "findings.md").read_bytes()
 
     with zipfile.ZipFile(wheel) as archive:
         held = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
