@@ -20,14 +20,14 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from epolltop.model.process_selection import Selection
 from epolltop.output.export import self_contained
-from epolltop.query.view import EVENTS, INSTANCES, LOOPS, PROCESSES
+from epolltop.query.view import EVENTS, FINDINGS, INSTANCES, LOOPS, PROCESSES
 from epolltop.session.listener import Listener
 from epolltop.session.observation import Observation
 from epolltop.sources.choose import open_source
@@ -88,6 +88,14 @@ PROGRAMS = {
             for _ in range(2):
                 threading.Thread(target=load, args=(f"made/{path}", question)).start()
         """,
+    "pipe_nobody_reads.py": """
+        reading, writing = os.pipe()
+        os.write(writing, b"x")
+        epoll = select.epoll()
+        epoll.register(reading)
+        while True:
+            epoll.poll()
+        """,
     "asyncio_service.py": """
         asyncio.run(asyncio.sleep(3600))
         """,
@@ -107,8 +115,9 @@ NODE_SERVER = """
 """
 NODE = "setInterval(() => {}, 1000)"
 
+_OF_LOOPS = ("late_loop.py", "clients.py", "pipe_nobody_reads.py")
 BUSY: tuple[tuple[str, ...], ...] = (
-    *(("python3", name) for name in PROGRAMS if name not in ("late_loop.py", "clients.py")),
+    *(("python3", name) for name in PROGRAMS if name not in _OF_LOOPS),
     ("node", "-e", NODE),
     ("redis-server", "--port", "0", "--save", "", "--daemonize", "no", "--dir", "/tmp"),
     ("memcached", "-l", "127.0.0.1", "-p", "0", "-U", "0", "-t", "3"),
@@ -123,9 +132,7 @@ LOOPING: tuple[tuple[str, ...], ...] = (
     ("python3", "late_loop.py"),
     ("python3", "clients.py"),
 )
-
-
-BY_RATE = replace(root(PROCESSES), sort="create_per_s")
+WRONG: tuple[tuple[str, ...], ...] = (*BUSY, ("python3", "late_loop.py"), ("python3", "pipe_nobody_reads.py"))
 
 
 @dataclass(frozen=True)
@@ -136,10 +143,12 @@ class Picture:
     size: tuple[int, int] = (120, 36)
     keys: Sequence[str] = ()
     theme: str = "textual-dark"
-    start: Place = BY_RATE
+    start: Place = field(default_factory=lambda: root(PROCESSES))
     programs: tuple[tuple[str, ...], ...] = BUSY
     during: Callable[[Path], None] = lambda directory: None
     """Happens while epolltop watches; the directory is the programs'."""
+    seconds: float = 8.0
+    """How long the programs run before: growth is known after five, most findings after ten."""
 
 
 def touch(directory: Path) -> None:
@@ -150,6 +159,8 @@ def touch(directory: Path) -> None:
 
 
 PICTURES = (
+    Picture("findings-120x36", start=root(FINDINGS), programs=WRONG, seconds=14.0),
+    Picture("findings-80x24", (80, 24), start=root(FINDINGS), programs=WRONG, seconds=14.0),
     Picture("processes-120x36"),
     Picture("processes-120x36-light", theme="textual-light"),
     Picture("processes-80x24", (80, 24)),
@@ -210,7 +221,7 @@ def running(commands: Sequence[Sequence[str]], directory: Path) -> Iterator[None
 
 
 async def take(picture: Picture, directory: Path) -> str:
-    """One picture as SVG: the programs start while epolltop watches; after eight seconds it knows growth."""
+    """One picture as SVG: the programs start while epolltop watches."""
     owner = pwd.getpwnam(USER).pw_uid
     session = Listener(
         Observation(lambda: open_source("bpf", include_self=False), Selection(uids=frozenset({owner}))), 0.5
@@ -224,7 +235,7 @@ async def take(picture: Picture, directory: Path) -> str:
                 await pilot.pause(0.05)
             with running(picture.programs, directory):
                 await asyncio.to_thread(picture.during, directory)
-                await passing(pilot, 8.0)
+                await passing(pilot, picture.seconds)
                 await pilot.press(*picture.keys)
                 await passing(pilot, 0.7)
                 return self_contained(app.export_screenshot())

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.aligned import plain
-from epolltop.query.field import Field, as_text
+from epolltop.query.field import Field, apart, as_text
 from epolltop.query.member import Row
 from epolltop.text.cells import cut
 from epolltop.text.glyphs import in_ascii
@@ -26,6 +26,8 @@ _LINE = 1000
 _MOST_ROWS = 1000
 """Rows laid out at once: no more fit, and a key must not take a second."""
 _NOTE_BYTES = 40
+_BRIEF = 32
+"""Cells of a column that takes the rest of the line on screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Clip:
 def clip_rows(
     rows: Sequence[Row], fields: Sequence[Field[Row]], snapshot: Snapshot, *, ascii_only: bool = False
 ) -> Clip:
-    """A table as on screen, wide enough for all columns that are shown.
+    """A table as on screen, wide enough for all columns that are shown; rows with findings keep their commands, too.
 
     Args:
         rows: those that are shown, or marked, in their order.
@@ -57,7 +59,11 @@ def clip_rows(
         snapshot: the one on screen.
         ascii_only: no other characters.
     """
-    lines = list(plain(rows[:_MOST_ROWS], fields, snapshot, _LINE, ascii_only=ascii_only))
+    chosen = rows[:_MOST_ROWS]
+    for field in fields:
+        if field.otherwise and any(field.value(row, snapshot) is not None for row in chosen):
+            fields = _with_both(fields, field, field.otherwise)
+    lines = list(plain(chosen, fields, snapshot, _LINE, ascii_only=ascii_only))
     sent = _fitting(lines) - 1
     return Clip(_block(lines[: sent + 1], len(rows) - sent, "row"), sent, len(rows) - sent)
 
@@ -71,10 +77,17 @@ def clip_row(row: Row, fields: Sequence[Field[Row]], snapshot: Snapshot, *, asci
         said = cut(in_ascii(said) if ascii_only else said, 4 * _LINE, ascii_only=ascii_only)
         return f"{field.title:{widest}}  {said}"
 
+    fields = apart(fields)
     widest = max(len(field.title) for field in fields)
     lines = [line(field).rstrip() for field in fields]
     sent = _fitting(lines)
     return Clip(_block(lines[:sent], len(lines) - sent, "field"), 1, 0)
+
+
+def _with_both(fields: Sequence[Field[Row]], field: Field[Row], other: Field[Row]) -> list[Field[Row]]:
+    """With a column for each; the one that stood in takes the rest of the line."""
+    others = [each for each in fields if each.id not in (field.id, other.id)]
+    return [*others, *apart([replace(field, width=_BRIEF)]), replace(other, shown=True, width=0)]
 
 
 def _fitting(lines: Sequence[str]) -> int:

@@ -49,7 +49,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
         *(Key(f"navigate.view('{view.id}')", (str(number),), str(number), view.title, view.help)
             for number, view in enumerate(SUBJECTS.values(), start=1)),
         Key("navigate.open_row", ("enter",), "Enter", "Open",
-            "Open a process, instance, event or loop; last its detail alone.", footer=True),
+            "Open a row: what it has, or what it is about; last its detail alone.", footer=True),
         Key("navigate.back", ("escape",), "Esc", "Back",
             "Close what is open, or clear the filter, or go back. Never quits.", footer=True),
         Key("navigate.up", ("backspace",), "Backspace", "Up", "Go back one level."),
@@ -61,7 +61,7 @@ GROUPS: tuple[tuple[str, tuple[Key, ...]], ...] = (
             "All fields of the selected row, and its whole command line."),
         Key("navigate.raw", ("v",), "v", "Raw fields",
             "Show events field by field with Tracee's names, or as a story again."),
-        Key("pages.manual", ("d",), "d", "What is it", "Explain the selected kind of event: arguments, hooks, limits."),
+        Key("pages.manual", ("d",), "d", "What is it", "Explain the selected finding, or kind of event."),
     )),
     ("Filter, sort, mark", (
         Key("filtering.type_filter", ("slash", "backslash", "f4"), "/ \\ F4", "Filter",

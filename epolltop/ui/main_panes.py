@@ -12,23 +12,21 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
 from epolltop.model.event import Event
+from epolltop.model.finding import Finding
 from epolltop.model.instance import Instance
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.event_fields import event_name
 from epolltop.query.field import Field, fitting
 from epolltop.query.instance_fields import HELD_FIELDS, InstanceOf
-from epolltop.query.loop_of import LoopOf, find_loop
-from epolltop.query.loop_story import loop_story
-from epolltop.query.process_story import process_story
-from epolltop.query.story import StoryLine, event_story, find_instance, instance_story, raw_story
+from epolltop.query.story import find_instance
 from epolltop.query.view import EVENTS, INSTANCES, PROCESSES, SUBJECTS, NewestFirst, Subject, instances, processes_of
-from epolltop.query.watch_of import WatchOf
-from epolltop.ui.dialogs.whole_row import whole
+from epolltop.ui.detail_lines import lines_at_place, lines_of_row
 from epolltop.ui.keys import at_tables
 from epolltop.ui.state.change_highlight import Glow
-from epolltop.ui.state.navigation import InstanceKey, Place
+from epolltop.ui.state.navigation import Place
 from epolltop.ui.table.columns import columns
 from epolltop.ui.table.virtual_table import VirtualTable
 from epolltop.ui.widgets.detail import Detail
@@ -83,8 +81,8 @@ class Board(Vertical):
             yield Detail(self._readable, id="page")
 
     def _row_class(self, row: Any) -> str:
-        ended = "table--dim" if isinstance(row, ProcessRow) and row.ended else ""
-        return ended or (self._glow.row_class(row) if self._glow and self._of_place(row) else "")
+        is_over = row.ended if isinstance(row, ProcessRow) else isinstance(row, Finding) and row.until_ns is not None
+        return "table--dim" if is_over else (self._glow.row_class(row) if self._glow and self._of_place(row) else "")
 
     def _of_place(self, row: Any) -> bool:
         return self._place is not None and type(row) is self._place.subject.row_type
@@ -126,8 +124,10 @@ class Board(Vertical):
         return self._fields(_SUBJECT_OF[type(row)])
 
     @property
-    def event_name(self) -> str:
-        """Of the event under the cursor of its table, else of what makes instances."""
+    def manual_page(self) -> str:
+        """The page about the finding or event under the cursor, else about what makes instances."""
+        if isinstance(self.main.cursor_row, Finding):
+            return self.main.cursor_row.id
         event: Event | None = self.table(EVENTS.id).cursor_row
         return event_name(event) if event else "epoll_create1"
 
@@ -143,7 +143,7 @@ class Board(Vertical):
         row = self._described
         instance = row.instance if isinstance(row, InstanceOf | LoopOf) else None
         if self._place and self._place.instance and self._snapshot:
-            instance = find_instance(self._snapshot, *self._place.instance)
+            instance = find_instance(self._snapshot, self._place.instance)
         return (instance,) if instance else ()
 
     @property
@@ -213,30 +213,12 @@ class Board(Vertical):
         """Draws the detail panes again."""
         if self._snapshot is None or self._place is None:
             return
-        row = self._described
-        if self._place.subject.companions:
-            self.query_one("#detail", Detail).show(self._told(row, self._snapshot))
-            return
-        lines = self._told(row, self._snapshot)
-        holder = self._snapshot.row_of(self._place.process) if self._place.process else None
-        if self._place.instance and (row is None or not self.raw):
-            lines = self._with_story(row, lines, self._place.instance, self._snapshot)
-        elif holder and not self._place.instance:
-            lines = [*lines, (None, ""), *process_story(holder)] if row else process_story(holder)
-        self.query_one("#page", Detail).show(lines)
-
-    def _with_story(
-        self, row: Any, lines: Sequence[StoryLine], instance: InstanceKey, snapshot: Snapshot
-    ) -> Sequence[StoryLine]:
-        """The lines about a row, and the story of the loop or instance that was opened."""
-        place = self._place
-        loop = find_loop(snapshot, place.process, place.loop) if place and place.process and place.loop else None
-        story = loop_story(loop, snapshot) if loop else instance_story(*instance, snapshot)
-        if row is None:
-            return story
-        if isinstance(row, WatchOf):
-            return [*lines, (None, ""), *story]
-        return [*story, (None, ""), *(line for line in lines if line[0] not in _TOLD_OF_INSTANCE)]
+        row, place, snapshot = self._described, self._place, self._snapshot
+        lines = lines_of_row(row, () if row is None else self.fields_of(row), snapshot, raw=self.raw)
+        if place.subject.companions:
+            self.query_one("#detail", Detail).show(lines)
+        else:
+            self.query_one("#page", Detail).show(lines_at_place(place, row, lines, snapshot, raw=self.raw))
 
     @property
     def _described(self) -> Any:
@@ -246,20 +228,6 @@ class Board(Vertical):
         instances = self.table(INSTANCES.id)
         row = (instances if self.screen.focused is instances else self.table(EVENTS.id)).cursor_row
         return self.table(PROCESSES.id).cursor_row if row is None else row
-
-    def _told(self, row: Any, snapshot: Snapshot) -> Sequence[StoryLine]:
-        match row:
-            case InstanceOf():
-                return instance_story(row.instance.file, row.instance.since_ns, snapshot)
-            case Event():
-                return raw_story(row, snapshot) if self.raw else event_story(row, snapshot)
-            case ProcessRow() if not self.raw:
-                return process_story(row)
-            case LoopOf() if not self.raw:
-                return loop_story(row, snapshot)
-            case None:
-                return [("", "Select a row to see all of it.")]
-        return whole(row, self.fields_of(row), snapshot)
 
     @on(VirtualTable.Resized)
     def _fit(self, message: VirtualTable.Resized) -> None:
@@ -293,6 +261,4 @@ class Board(Vertical):
         self.describe()
 
 
-_TOLD_OF_INSTANCE = ("instance", "now", "stack", "")
-"""Lines of an event's story that its instance's has, too; only a stack has lines without a label."""
 _SUBJECT_OF = {subject.row_type: subject.id for subject in SUBJECTS.values()}

@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.pilot import Pilot
 
+from epolltop.findings.settings import DEFAULTS, Settings
 from epolltop.model.batch import Batch
 from epolltop.model.process_selection import Selection
 from epolltop.output.export import export, export_screen
@@ -24,19 +26,21 @@ from epolltop.ui.exports import Exports
 from epolltop.ui.state.navigation import root
 from epolltop.ui.table.virtual_table import VirtualTable
 from tests.support.fake_source import ScriptedSource, Task, batch_of
+from tests.support.records import NOW_NS, event
 
 NGINX = Task(42, "nginx", "nginx: worker process", open=3, created=5, released=2)
 REDIS = Task(77, "redis-server", "redis-server *:6379", "redis", open=20)
 NODE = Task(99, "node", "node server.js", "node", open=1, failed=1)
 EXPORTS = Exports(export, export_screen, tuple(FORMATS))
 ALL = (NGINX, REDIS, NODE)
+BORN = event(time_ns=NOW_NS, created_ns=NOW_NS, since_ns=NOW_NS, file=9, pid=42)
 
 
 class Stepped(Listener):
     """Ticks when it is told to, not by the clock."""
 
-    def __init__(self, source: ScriptedSource, delay_s: float) -> None:
-        super().__init__(Observation(self._opened, Selection()), delay_s)
+    def __init__(self, source: ScriptedSource, delay_s: float, settings: Settings) -> None:
+        super().__init__(Observation(self._opened, Selection(), settings), delay_s)
         self._scripted = source
         self.steps = asyncio.Semaphore(0)
 
@@ -136,9 +140,10 @@ async def on_screen(
     ascii_only: bool = False,
     source: ScriptedSource | None = None,
     wait: bool = True,
+    settings: Settings = DEFAULTS,
 ) -> AsyncIterator[Screen]:
     source = source or ScriptedSource(*(script or (batch_of(*ALL),)))
-    session = Stepped(source, delay_s)
+    session = Stepped(source, delay_s, settings)
     readable = in_ascii if ascii_only else str
     app = EpolltopApp(session, root(PROCESSES).filtered(filter_text), EXPORTS, readable)
     try:
@@ -153,3 +158,15 @@ async def on_screen(
             await pilot.pause()
     finally:
         session.close()
+
+
+def crumbs(screen: Screen) -> str:
+    return screen.within("#crumbs")[0]
+
+
+def rows(screen: Screen, table: str) -> list[str]:
+    return [line for line in screen.within(f"#{table}")[1:] if line.strip(" ▸│▁▂▃▄▅▆▇█")]
+
+
+def exported(name: str) -> str:
+    return Path(name).read_text()

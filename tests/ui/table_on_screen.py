@@ -14,7 +14,8 @@ from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
-from epolltop.ui.table.virtual_table import Column, VirtualTable
+from epolltop.ui.table.layout import Column
+from epolltop.ui.table.virtual_table import VirtualTable
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def test_a_table_keeps_its_columns_and_whole_commands() -> None:
     assert clip.text.splitlines() == [
         "```",
         "    PID USER       OPEN   NEW/S FREED/S NET/MIN CONTAINER    CREATED   FREED FAILED    FDS  LIMIT "
-        "   FULL   NSPID     AGE        TREND RUNTIME   NAME            COMMAND",
+        "   FULL   NSPID     AGE        TREND RUNTIME   NAME            FINDING/COMMAND",
         "     42 www-data      2     2.5     1.5       ? -                  5       4      0     12   1024 "
         "      ?       -   1m30s           ▄█ nginx?    nginx           nginx: worker process",
         "     77 -1+1          2    <0.1     1.5    -3.0 3f2a81d09c3f  123.5M       4      3   1000   1024 "
@@ -116,7 +116,7 @@ def test_fields_that_do_not_fit_are_told() -> None:
     row = process_row(name=long, user=long, cgroup=long, command=long)
     clip = clip_row(row, PROCESS_FIELDS, exact())
     assert len(clip.text.encode()) <= MAX_BYTES
-    assert clip.text.splitlines()[-2] == "and 1 field more"
+    assert clip.text.splitlines()[-2] == "and 2 fields more"
 
 
 @pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)

@@ -7,6 +7,9 @@ import pytest
 from epolltop.ui.state import change_highlight as module
 from epolltop.ui.state.change_highlight import Glow
 from epolltop.ui.state.look import steady
+from tests.support.fake_source import Task, batch_of
+
+from .app_on_screen import NODE, REDIS, on_screen
 
 SECOND = 1_000_000_000
 
@@ -50,3 +53,15 @@ def test_an_order_is_kept_and_new_rows_come_last() -> None:
     assert steady(list("cba"), list("abc"), str) == ["a", "b", "c"]
     assert steady(list("abc"), list("abcd"), str) == ["a", "b", "c"]
     assert steady([1, 2], ["1", "2"], str) == [1, 2]
+
+
+@pytest.mark.usefixtures("order_not_held")
+async def test_new_rows_are_bold_and_gone_rows_stay_for_a_while() -> None:
+    async with on_screen() as screen:
+        await screen.tick(batch_of(REDIS, NODE, Task(50, "late", open=2)))
+        assert screen.rows() == ["77", "42", "50", "99"]
+        glow = screen.app.main_screen.glow
+        classes = {row.pid: glow.row_class(row) for row in screen.table("processes").rows}  # type: ignore[attr-defined]
+        assert classes == {77: "", 42: "table--dim", 50: "table--bold", 99: ""}
+        await screen.until_the_gone_are_gone()
+        assert screen.rows() == ["77", "50", "99"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from textual.events import MouseScrollDown
 
-from epolltop.ui.table.virtual_table import Column
+from epolltop.ui.table.layout import Column
 from tests.ui.table_on_screen import LOAD, NAME, PID, Item, Screen, TableApp, items, make_table, on_screen
 
 # The cursor.

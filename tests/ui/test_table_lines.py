@@ -6,7 +6,8 @@ import pytest
 from rich.cells import cell_len
 from textual.binding import Binding
 
-from epolltop.ui.table.virtual_table import Column, VirtualTable
+from epolltop.ui.table.layout import Column
+from epolltop.ui.table.virtual_table import VirtualTable
 from tests.ui.table_on_screen import LOAD, NAME, PID, Item, Table, items, make_table, on_screen
 
 # What a line looks like.

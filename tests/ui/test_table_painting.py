@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from epolltop.ui.table.virtual_table import Column
+from epolltop.ui.table.layout import Column
 from tests.ui.table_on_screen import LOAD, NAME, PID, Item, Screen, items, make_table, on_screen
 
 # What it costs.

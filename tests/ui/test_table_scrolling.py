@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from epolltop.ui.table.virtual_table import Column
+from epolltop.ui.table.layout import Column
 from tests.ui.table_on_screen import LOAD, NAME, PID, Item, items, make_table, on_screen, worded
 
 # Scrolling.

@@ -17,11 +17,10 @@ from epolltop.ui.dialogs.picker import Picker
 from epolltop.ui.widgets.filter_bar import FilterBar
 from tests.support.fake_source import batch_of
 
-from .app_on_screen import ALL, NGINX, on_screen
+from .app_on_screen import ALL, BORN, NGINX, crumbs, exported, on_screen, rows
 from .keystrokes import at_once, click, pasted, sent, typed
-from .test_keys import BORN, crumbs, exported, rows
 
-pytestmark = pytest.mark.usefixtures("in_a_directory_of_its_own")
+pytestmark = pytest.mark.usefixtures("in_a_directory_of_its_own", "order_not_held")
 
 
 @pytest.mark.parametrize("before", [(), ("tab",), ("enter",), ("3",), ("backspace", "2"), ("f", "escape", "j", "m")])
@@ -40,7 +39,7 @@ async def test_keys_that_arrive_together_act_in_their_order() -> None:
         assert screen.app.query_one(FilterBar).is_open
         assert "20 of 24 rows" in screen.text
         await at_once(screen, "enter", "1", "r")
-        await screen.sees("by OPEN▲")
+        await screen.sees("by FINDING/COMMAND▲")
         assert screen.rows() == ["77"]
         await at_once(screen, "/", "escape", "j", "/", *"no", "enter", "m")
         await screen.sees("filter: no ")
@@ -140,8 +139,8 @@ async def test_keys_that_open_a_text_and_those_for_it_may_arrive_together() -> N
         ("/ng\x7f\n1r", {"filter_text": "n", "reverse": True}),
         ("/a" + pasted("BCD\nnever") + "ef\rr", {"filter_text": "aBCDef", "reverse": True}),
         ("s\t" + pasted("ppid") + "\rm", {"sort": "ppid", "marked": 1}),
-        ("s\x1b[6~\x1b[5~\x1b[B\rm", {"sort": "create_per_s", "marked": 1}),  # PgDn, PgUp, Down
-        ("s\x1b[6~\x1b[A\rm", {"sort": "container", "marked": 1}),  # PgDn, Up
+        ("s\x1b[B\x1b[6~\x1b[5~\x1b[B\rm", {"sort": "user", "marked": 1}),  # Down to the first, PgDn, PgUp, Down
+        ("s\x1b[B\x1b[6~\x1b[A\rm", {"sort": "net_per_min", "marked": 1}),  # Down to the first, PgDn, Up
         (pasted("/q\n2q") + "r", {"reverse": True}),
     ],
     ids=repr,

@@ -60,14 +60,14 @@ async def look_at_users() -> None:
     tasks = Task(1, user="ann", open=3), Task(2, user="ann"), Task(3, user="bob", open=9)
     async with on_screen(batch_of(*tasks)) as screen:
         assert not screen.app.query_one("#users").is_on_screen
-        await screen.press("6")
+        await screen.press("7")
         assert [line.split() for line in screen.within("#users")[:3]] == [
             ["USER", "INSTANCES▼"],
             ["▸bob", "9"],
             ["ann", "4"],
         ]
         assert not any(screen.app.query_one(f"#{other}").is_on_screen for other in SUBJECTS if other != "users")
-        await screen.sees(" 6 Users ", "by INSTANCES▼", "2 rows")
+        await screen.sees(" 7 Users ", "by INSTANCES▼", "2 rows")
         await screen.press("r", "slash", *"ann", "enter")
         assert [line.split() for line in screen.within("#users")[1:3]] == [["▸ann", "4"], []]
         assert [line.split()[1:] for line in screen.within("#page")[:2]] == [["USER", "ann"], ["INSTANCES", "4"]]
@@ -78,7 +78,7 @@ async def look_at_users() -> None:
         await screen.press("escape", "1")
         assert screen.app.query_one("#processes").is_on_screen
     async with on_screen(batch_of()) as screen:
-        await screen.press("6")
+        await screen.press("7")
         await screen.sees("No user holds an epoll instance.")
 
 

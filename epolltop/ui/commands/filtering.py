@@ -27,6 +27,8 @@ def by_cell(screen: MainScreen, negate: bool) -> None:
     if row is None or snapshot is None:
         return
     field = lookup(here.subject.fields, table.cursor_column or here.view.field.id)
+    if field.otherwise and field.value(row, snapshot) is None:
+        field = field.otherwise
     _narrow(screen, field, field.value(row, snapshot), negate=negate)
 
 

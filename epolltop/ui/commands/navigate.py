@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from epolltop.model.finding import Finding
+from epolltop.query.finding_of import subject_of
 from epolltop.query.mistake import FilterError
 from epolltop.ui.main_screen import MainScreen
 from epolltop.ui.state.navigation import Trail
@@ -38,6 +40,8 @@ def open_row(screen: MainScreen) -> None:
 def drill(screen: MainScreen, row: Any) -> None:
     """Opens a row; if there is nothing below it, shows its detail in full."""
     left = screen.trail.at(replace(screen.trail.here, cursor=screen.board.main.cursor_key))
+    if isinstance(row, Finding) and screen.ring.shown:
+        row = subject_of(row, screen.ring.shown) or row
     deeper = left.into(row)
     if deeper is left:
         screen.board.zoom(not screen.board.is_zoomed)

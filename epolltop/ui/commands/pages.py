@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from epolltop.findings.families import RULES
+from epolltop.query.finding_rule import changed_thresholds
 from epolltop.query.headline import notes
 from epolltop.query.instance_fields import INSTANCE_FIELDS, InstanceOf
 from epolltop.ui.dialogs.help import Help
@@ -22,8 +24,10 @@ async def whole_row(screen: MainScreen) -> None:
 
 
 async def manual(screen: MainScreen) -> None:
-    """The page of the selected kind of event."""
-    await screen.app.push_screen(Manual(screen.board.event_name, screen.readable))
+    """The page of the selected finding, or kind of event."""
+    name, snapshot = screen.board.manual_page, screen.ring.shown
+    changed = changed_thresholds(name, snapshot) if snapshot and name in RULES else ()
+    await screen.app.push_screen(Manual(name, screen.readable, changed))
 
 
 async def help(screen: MainScreen) -> None:

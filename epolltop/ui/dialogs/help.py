@@ -65,5 +65,6 @@ class Help(Page):
             22,
         )
         for subject in SUBJECTS.values():
-            yield from section(subject.title, [(field.title, field.help) for field in subject.fields], 10)
+            told = [(field.title, field.help) for field in subject.fields]
+            yield from section(subject.title, told, 2 + max(len(title) for title, _ in told))
         yield Text("Esc closes this.")

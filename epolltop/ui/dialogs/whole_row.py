@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.field import Field
+from epolltop.query.field import Field, apart
 from epolltop.ui.dialogs.pager import Page, Pager
 
 
@@ -22,7 +22,7 @@ def whole(row: Any, fields: Sequence[Field[Any]], snapshot: Snapshot) -> list[tu
         value = field.value(row, snapshot)
         return value if isinstance(value, str) else field.show(row, snapshot)
 
-    return [(field.title, told(field)) for field in sorted(fields, key=lambda field: field.id != "command")]
+    return [(field.title, told(field)) for field in sorted(apart(fields), key=lambda field: field.id != "command")]
 
 
 class Whole(Page):

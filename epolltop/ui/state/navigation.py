@@ -5,25 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
+from epolltop.model.instance_key import InstanceKey
 from epolltop.model.loop_activity import LoopKey
+from epolltop.model.loop_of import LoopOf
 from epolltop.model.process import ProcessKey
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field, Value
-from epolltop.query.filter import Predicate, comparison, everything, has_alternatives, parse_over
+from epolltop.query.filter import Predicate, everything, has_alternatives, parse_over
+from epolltop.query.filter_of_cell import comparison
 from epolltop.query.instance_fields import InstanceOf
 from epolltop.query.instance_watches import watches_of_instance
-from epolltop.query.loop_of import LoopOf
 from epolltop.query.story import find_instance
 from epolltop.query.view import PROCESSES, Subject, View, events_of, held_instances, instances_of
 from epolltop.query.watch_of import WatchOf
-
-InstanceKey: TypeAlias = tuple[int, int]
-"""Identity of an instance: file and since_ns."""
 
 
 class Narrowing(NamedTuple):
@@ -65,7 +64,7 @@ class Place:
         """The instances that its rows are about."""
         if self.instance is None:
             return held_instances(snapshot, self.process)
-        found = find_instance(snapshot, *self.instance, self.process)
+        found = find_instance(snapshot, self.instance, self.process)
         return [found] if found else []
 
     def shows_rows_of(self, other: Place) -> bool:
@@ -105,14 +104,13 @@ class Place:
             case WatchOf() if row.nested:
                 return _watches(row.nested, f"fd {row.watch.fd}", row.process)
             case Event() if row.instance and self.instance is None:
-                key = (row.file, row.since_ns)
-                return Place(events_of(*key), f"instance {row.file:x}", instance=key)
+                return Place(events_of(row.instance_key), f"instance {row.file:x}", instance=row.instance_key)
         return None
 
 
 def _watches(instance: Instance, label: str, process: ProcessRow | None) -> Place:
-    key, holder = (instance.file, instance.since_ns), process.key if process else None
-    return Place(watches_of_instance(*key, holder), label, process=holder, instance=key)
+    holder = process.key if process else None
+    return Place(watches_of_instance(instance.key, holder), label, process=holder, instance=instance.key)
 
 
 def root(subject: Subject[Any]) -> Place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from dataclasses import replace
 
+from epolltop.model.process_loops import NO_LOOPS
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 
@@ -115,8 +116,7 @@ def _size(snapshot: Snapshot, later: Snapshot) -> int:
 
 def _loops(row: ProcessRow, now: ProcessRow | None) -> int:
     """Of those that are not the same any more."""
-    known = set(map(id, now.loops)) if now else set()
-    return REFERENCE * len(row.loops) + LOOP * sum(id(loop) not in known for loop in row.loops)
+    return REFERENCE * len(row.loops) + LOOP * row.loops.changed_since(now.loops if now else NO_LOOPS)
 
 
 def _instances(row: ProcessRow, now: ProcessRow | None) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from epolltop.model.snapshot import Snapshot
 from epolltop.query.field import Field
 from epolltop.query.member import Row
-from epolltop.ui.table.virtual_table import Column
+from epolltop.ui.table.layout import Column
 
 
 def columns(

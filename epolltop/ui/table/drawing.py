@@ -26,7 +26,7 @@ COMPONENT_CLASSES = frozenset(
 )
 # The vertical scrollbar is always there: columns do not shift when rows come and go.
 CSS = """
-VirtualTable {
+SheetView {
     overflow-y: scroll;
     scrollbar-size-vertical: 1;
     & > .table--header { background: $panel; color: $foreground; text-style: bold; }

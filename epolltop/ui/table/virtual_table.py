@@ -1,4 +1,4 @@
-"""The widget of a table of many rows: its keys, its mouse and its messages.
+"""The widget of a table of many rows: its cursor, its keys and its messages.
 
 Its cost depends only on the rows on screen. It does not know the meaning of its rows.
 """
@@ -6,36 +6,19 @@ Its cost depends only on the rows on screen. It does not know the meaning of its
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import Any, ClassVar
 
-from rich.style import Style
-from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.events import Click, MouseScrollDown, MouseScrollUp
-from textual.geometry import Region, Size
+from textual.events import Click
 from textual.message import Message
-from textual.reactive import Reactive, reactive
-from textual.strip import Strip
 
-from epolltop.ui.table.drawing import COMPONENT_CLASSES, CSS, Sheet
-from epolltop.ui.table.layout import Column, Layout, Row
-from epolltop.ui.table.line import strip
-from epolltop.ui.table.painted import Painted
-from epolltop.ui.table.selection import Rows
-from epolltop.ui.terminal.scrollbar import QuietScrollView
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-__all__ = ["Column", "VirtualTable"]
-
-_WHEEL = 3
-"""Rows that a step of the wheel scrolls by."""
+from epolltop.ui.table.layout import Row
+from epolltop.ui.table.sheet_view import SheetView
 
 
-class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
+class VirtualTable(SheetView[Row], can_focus=True):
     """Rows under a header line that stays, one of them under the cursor.
 
     The cursor belongs to a row, not to a line: it goes where the row of its key goes. Until someone moves it, and again
@@ -94,99 +77,9 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
 
         column_id: str
 
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENT_CLASSES)
-    DEFAULT_CSS = CSS
-    # As in Widget, but more to scroll over does not mean other lines.
-    virtual_size = Reactive(Size(0, 0), layout=True, repaint=False)
-    empty: reactive[str] = reactive("")
-    """Drawn instead of rows when there are none: says why."""
-
-    def __init__(
-        self,
-        *,
-        columns: Sequence[Column[Row]],
-        key: Callable[[Row], Hashable],
-        empty: str = "",
-        row_class: Callable[[Row], str] | None = None,
-        ascii_only: bool = False,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        """Without rows. What rows and cells wear is component classes, apart by blanks."""
-        super().__init__(id=id, classes=classes)
-        self.set_reactive(VirtualTable.empty, empty)
-        self.moved_at = float("-inf")
-        """When the cursor was last moved by key or mouse; time.monotonic."""
-        self._highlighted: Row | None = None  # as reported last
-        self._rows = Rows(key)
-        self._sheet = Sheet(self._rows, self, row_class, ascii_only=ascii_only)
-        self._painted = Painted()
-        self._style_cache: dict[tuple[str, ...], Style] = {}
-        self.set_columns(columns)
-
-    # The columns.
-
-    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
-        """Other columns for the same rows."""
-        self._sheet.layout = Layout(columns, self.room)
-        self._extend()
-        self.refresh()
-
-    def set_sort(self, column_id: str | None, reverse: bool) -> None:
-        """Say in the header what the rows are sorted by; the order itself is the caller's."""
-        if self._sheet.sort != (column_id, reverse):
-            self._sheet.sort = column_id, reverse
-            self.refresh(Region(0, 0, self._sheet.layout.room + 1, 1))
-
-    @property
-    def cursor_column(self) -> str | None:
-        """The id of the current cell's column, None until someone chose one or while it is not shown."""
-        return self._sheet.column if self._sheet.column in self._sheet.layout.ids else None
-
-    @property
-    def column_ids(self) -> list[str]:
-        """From left to right."""
-        return self._sheet.layout.ids
-
-    @property
-    def room(self) -> int:
-        """Cells that columns have, the blank ones between them included."""
-        return self.scrollable_content_region.width - 1
-
-    def _extend(self) -> None:
-        """What there is to scroll over."""
-        self.virtual_size = Size(self._sheet.layout.width, 1 + len(self._rows.shown))
-
-    # How it is painted.
-
-    def style_of(self, *names: str) -> Style:
-        if (style := self._style_cache.get(names)) is None:
-            style = self._style_cache[names] = self.get_visual_style(*" ".join(names).split()).rich_style
-        return style
-
-    def empty_lines(self, width: int) -> Sequence[str]:
-        return [line.plain for line in Text(self.empty).wrap(self.app.console, width)]
-
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """Paint again, whatever was painted: all of it, or these regions."""
-        if repaint:
-            self._painted.forget()
-            self._style_cache.clear()
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
-    def repaint(self) -> None:
-        """Paint what differs."""
-        scrolled, height = self.scroll_offset, self.scrollable_content_region.height  # asked once: it is slow
-        layout = self._sheet.layout
-        for region in self._painted.differing(lambda y: self._sheet.line(y, scrolled), height, layout, scrolled.x):
-            super().refresh(region)
-
-    def render_line(self, y: int) -> Strip:
-        """What Textual asks for."""
-        scrolled = self.scroll_offset
-        line = self._painted.take(y, lambda y: self._sheet.line(y, scrolled))
-        return strip(line, self._sheet.layout, scrolled.x, self._sheet.ellipsis)
+    moved_at = float("-inf")
+    """When the cursor was last moved by key or mouse; time.monotonic."""
+    _highlighted: Row | None = None  # as reported last
 
     # The rows.
 
@@ -232,17 +125,6 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
         """Mark no row."""
         self._rows.marks.clear()
         self.repaint()
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """All of them, in the order drawn."""
-        return self._rows.shown
-
-    @property
-    def rows_in_view(self) -> Sequence[Row]:
-        """Those that are on the screen now."""
-        top = self.scroll_offset.y
-        return self._rows.shown[top : top + self._page]
 
     def forget(self) -> None:
         """What comes is another list: the cursor goes to its first row, and no row is marked."""
@@ -291,9 +173,9 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
     # The cursor.
 
     @property
-    def _page(self) -> int:
-        """How many rows fit under the header."""
-        return max(1, self.scrollable_content_region.height - 1)
+    def cursor_column(self) -> str | None:
+        """The id of the current cell's column, None until someone chose one or while it is not shown."""
+        return self._sheet.column if self._sheet.column in self._sheet.layout.ids else None
 
     def _report(self) -> None:
         if self._rows.current is not self._highlighted:
@@ -314,9 +196,6 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
         """Moves the cursor for a person at the keyboard or the mouse."""
         self.moved_at = time.monotonic()
         self._go(at)
-
-    def _scroll_to_row(self, top: int) -> None:
-        self.scroll_to(y=top, animate=False, force=True)
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by lines."""
@@ -367,17 +246,3 @@ class VirtualTable(QuietScrollView, Generic[Row], can_focus=True):
             self._move(at)
             if event.chain == 2:
                 self.post_message(self.RowActivated(self, self._rows.shown[at]))
-
-    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
-        """The view moves, the cursor stays on its row."""
-        self._wheel(event, _WHEEL)
-
-    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
-        """The view moves, the cursor stays on its row."""
-        self._wheel(event, -_WHEEL)
-
-    def _wheel(self, event: MouseScrollDown | MouseScrollUp, rows: int) -> None:
-        if not event.ctrl and not event.shift:  # those scroll columns
-            event.prevent_default()
-            event.stop()
-            self._scroll_to_row(self.scroll_offset.y + rows)

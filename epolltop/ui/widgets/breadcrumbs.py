@@ -11,8 +11,8 @@ from epolltop.text.numbers import grouped, plural
 from epolltop.ui.state.navigation import Trail
 from epolltop.ui.widgets.text_lines import Lines
 
-NARROW = 100
-"""Cells below which only the present view is named; the digits of the others stay."""
+NARROW = 120
+"""Cells below which only the present view is named, as where the line gets too long; the digits of others stay."""
 
 
 class Crumbs(Lines):
@@ -31,12 +31,22 @@ class Crumbs(Lines):
             of: rows there are without the filter.
             badges: what a person did to the view: order held, following.
         """
+        rest = self._rest(trail, shown, of, badges)
+        named = self._views(trail, named=True)
+        fits = self.size.width >= max(NARROW, named.cell_len + rest.cell_len)
+        self.put([(named if fits else self._views(trail, named=False)).append_text(rest)])
+
+    def _views(self, trail: Trail, *, named: bool) -> Text:
+        """All by their keys, and the present one by name."""
         line = Text()
-        view = trail.here.view
         for number, subject in enumerate(SUBJECTS.values(), start=1):
             here = trail.places[0].subject.id == subject.id
-            name = f" {subject.title}" if here or self.size.width >= NARROW else ""
+            name = f" {subject.title}" if here or named else ""
             line.append(f" {number}{name} ", "bold reverse" if here else "").append(" ")
+        return line
+
+    def _rest(self, trail: Trail, shown: int, of: int, badges: Sequence[str]) -> Text:
+        line, view = Text(), trail.here.view
         for place in trail.places[1:]:
             line.append(self._readable(f"▸ {place.label} "), "bold")
         count = plural(of, "row") if shown == of else f"{grouped(shown)} of {plural(of, 'row')}"
@@ -44,4 +54,4 @@ class Crumbs(Lines):
         line.append(self._readable(f" {count}, by {view.field.title}{arrow}"))
         for badge in badges:
             line.append(self._readable(f"  {badge}"), "bold")
-        self.put([line])
+        return line
