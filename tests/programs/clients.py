@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from .fleet import connected
@@ -40,6 +41,27 @@ def load(address: object, talk: Talk, rounds: int) -> None:
             connections = [stack.enter_context(connected(address)) for _ in range(CONNECTIONS)]
             for _ in range(asked_on_each):
                 _ask_once(connections, talk)
+
+
+@contextlib.contextmanager
+def busy(address: object, talk: Talk, pause_s: float = 0.001) -> Iterator[None]:
+    """The same connections ask over and over, until the context is left."""
+    is_over = threading.Event()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connected(address)) for _ in range(CONNECTIONS)]
+        _ask_once(connections, talk)  # each is accepted then
+
+        def ask() -> None:
+            while not is_over.wait(pause_s):
+                _ask_once(connections, talk)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            asking.join()
 
 
 def _ask_once(connections: Collection[socket.socket], talk: Talk) -> None:

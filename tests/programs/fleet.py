@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.kernel.reference_census import family, reference_census
 from tests.waiting import eventually
 
-_WORKLOADS = Path(__file__).parents[1] / "workloads"
+WORKLOADS = Path(__file__).parents[1] / "workloads"
 _SYSTEM = "/usr/bin:/bin"
 
 
@@ -76,7 +76,7 @@ class Program:
 
 
 def nginx(directory: Path) -> Program:
-    port = _free_port()
+    port = free_port()
     (directory / "nginx.conf").write_text(
         f"""
         daemon off; master_process on; worker_processes 2; user root; pid {directory}/pid; error_log {directory}/error;
@@ -98,20 +98,24 @@ def redis(directory: Path) -> Program:
     return Program(command, directory, lambda: b"PONG" in ask(path, b"PING\r\n"), path)
 
 
-def memcached(directory: Path) -> Program:
-    port = _free_port()
-    command = [which("memcached"), "-u", "root", "-l", "127.0.0.1", "-p", str(port), "-t", "3", "-U", "0"]
+def memcached(directory: Path, *, threads: int = 3) -> Program:
+    port = free_port()
+    command = [which("memcached"), "-u", "root", "-l", "127.0.0.1", "-p", str(port), "-t", str(threads), "-U", "0"]
     return Program(command, directory, lambda: b"VERSION" in ask(port, b"version\r\n"), port)
 
 
-def haproxy(directory: Path, *, tune: str = "") -> Program:
+ANSWER = "http-request return status 200 content-type text/plain string ok"
+
+
+def haproxy(directory: Path, *, tune: str = "", serve: str = ANSWER) -> Program:
     """Its statistics are on the Unix socket `stats`.
 
     Args:
         directory: in which it runs.
         tune: another line of its section `global`.
+        serve: the line that says what is answered, or by which server.
     """
-    port = _free_port()
+    port = free_port()
     (directory / "haproxy.cfg").write_text(
         f"""
 global
@@ -124,44 +128,47 @@ defaults
     timeout connect 1s
     timeout client 1s
     timeout server 1s
-frontend here
+listen here
     bind 127.0.0.1:{port}
-    http-request return status 200 content-type text/plain string ok
+    {serve}
 """
     )
     command = [which("haproxy"), "-db", "-f", str(directory / "haproxy.cfg")]
     return Program(command, directory, lambda: get(port) == b"ok", port)
 
 
-def node(directory: Path) -> Program:
-    port = _free_port()
-    command = [which("node"), str(_WORKLOADS / "node_service.js"), str(port)]
+def node(directory: Path, *, script: str = "node_service.js") -> Program:
+    port = free_port()
+    command = [which("node"), str(WORKLOADS / script), str(port)]
     return Program(command, directory, lambda: get(port) == b"ok", port)
 
 
 def asyncio_service(directory: Path) -> Program:
-    command = [sys.executable, "-I", str(_WORKLOADS / "asyncio_service.py")]
-    return Program(command, directory, lambda: ask(int((directory / "log").read_text() or 0), b"hello\n") == b"hello\n")
+    command = [sys.executable, "-I", str(WORKLOADS / "asyncio_service.py")]
+    log = directory / "log"
+    program = Program(command, directory, lambda: ask(int(log.read_text() or 0), b"hello\n") == b"hello\n")
+    program.address = int(log.read_text())
+    return program
 
 
 def clocked_loop(directory: Path) -> Program:
-    port = _free_port()
-    command = [sys.executable, "-I", str(_WORKLOADS / "clocked_loop.py"), str(port)]
+    port = free_port()
+    command = [sys.executable, "-I", str(WORKLOADS / "clocked_loop.py"), str(port)]
     return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
 
 
 def uvloop_service(directory: Path) -> Program:
     """By the distribution's Python, which has the distribution's uvloop."""
-    port, python = _free_port(), which("python3", _SYSTEM)
+    port, python = free_port(), which("python3", _SYSTEM)
     if subprocess.run([python, "-Ic", "import uvloop"], stderr=subprocess.DEVNULL, check=False).returncode:
         raise NotInstalled("uvloop is not installed")
-    command = [python, "-I", str(_WORKLOADS / "uvloop_service.py"), str(port)]
+    command = [python, "-I", str(WORKLOADS / "uvloop_service.py"), str(port)]
     return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
 
 
 def caddy(directory: Path) -> Program:
     """Written in Go, and so a server of several threads on one instance."""
-    port = _free_port()
+    port = free_port()
     (directory / "Caddyfile").write_text(
         f"""
         {{
@@ -180,8 +187,8 @@ def caddy(directory: Path) -> Program:
 
 
 def java_nio(directory: Path) -> Program:
-    port = _free_port()
-    command = [which("java"), "-Xmx64m", "-XX:TieredStopAtLevel=1", str(_WORKLOADS / "NioService.java"), str(port)]
+    port = free_port()
+    command = [which("java"), "-Xmx64m", "-XX:TieredStopAtLevel=1", str(WORKLOADS / "NioService.java"), str(port)]
     return Program(command, directory, lambda: ask(port, b"hello\n") == b"hello\n", port)
 
 
@@ -194,7 +201,7 @@ def inotify(directory: Path) -> Program:
         (watched / "some file").unlink()
         return "some file" in (directory / "log").read_text()
 
-    return Program([sys.executable, "-I", str(_WORKLOADS / "inotify_watch.py"), str(watched)], directory, tells)
+    return Program([sys.executable, "-I", str(WORKLOADS / "inotify_watch.py"), str(watched)], directory, tells)
 
 
 PROGRAMS = {
@@ -231,7 +238,7 @@ def which(name: str, path: str = "") -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.model.loop_of import loops_of
+from epolltop.model.runtime_of import runtime_of_loop, runtime_of_process
 from epolltop.model.runtimes import Runtime
 from epolltop.model.snapshot import Snapshot
-from epolltop.query.loop_of import loops_of
-from epolltop.query.runtime_of import runtime_of_loop, runtime_of_process
 from tests.kernel.observing import Observing, observe, observe_by_proc
 from tests.waiting import eventually
 

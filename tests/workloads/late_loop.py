@@ -14,9 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _USERFAULTFD = {"x86_64": 323, "aarch64": 282}[platform.machine()]
 _EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+_SPIN = {"x86_64": b"\xeb\xfe", "aarch64": b"\0\0\0\x14"}[platform.machine()]
+"""Machine code: a jump to itself, so that a function is at its first instruction."""
 _UFFDIO_API, _UFFDIO_REGISTER = 0xC018AA3F, 0xC020AA00  # include/uapi/linux/userfaultfd.h
 _UFFD_API, _MISSING = 0xAA, 1
 
@@ -74,6 +77,17 @@ def _spin(leave: Callable[[], None]) -> None:
         pass
 
 
+def _made(leave: Callable[[], None]) -> None:
+    """In code that it made, of which it wrote a perf map."""
+    access = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+    memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, access)
+    memory.write(_SPIN)
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    Path(f"/tmp/perf-{os.getpid()}.map").write_text(f"{begin:x} {len(_SPIN):x} made\n", encoding="ascii")
+    leave()
+    ctypes.CFUNCTYPE(None)(begin)()
+
+
 def _sleep(leave: Callable[[], None]) -> None:
     leave()
     time.sleep(3600)
@@ -93,6 +107,7 @@ _WAYS = {
     "connect": _connect,
     "fault": _fault,
     "spin": _spin,
+    "made": _made,
     "exit": _exit,
 }
 

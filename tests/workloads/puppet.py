@@ -33,6 +33,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.workloads import rings, turns
+from tests.workloads.no_room import no_room
 
 Reply = dict[str, Any]
 
@@ -66,14 +67,8 @@ def create(size: int) -> Reply:
 
 def create_without_room() -> Reply:
     """Fails, because the table of descriptors may not grow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
+    with no_room():
         return create1(0)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def create1_compat(flags: int) -> Reply:
