@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench import churn, existing, flat, keys, load, loop_load, overhead, start, storm
+from bench import churn, existing, flat, keys, lists, load, loop_load, overhead, start, storm
 from bench.lab import Lab, machine, others
 from bench.table import Row, Unmeasurable, markdown, plain
 
@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Lab], Iterable[Row]]] = {
     "start": start.measure,
     "load": load.measure,
     "loop_load": loop_load.measure,
+    "lists": lists.measure,
     "churn": churn.measure,
     "existing": existing.measure,
     "keys": keys.measure,

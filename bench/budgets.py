@@ -60,6 +60,14 @@ ECHO = Budget("echoes/s beside an idle busy poller of 2 threads", None, "of bare
 REDIS = Budget("redis-benchmark GET, 50 connections: requests/s", None, "of bare")
 NGINX = Budget("wrk, nginx of 2 workers, 64 connections: requests/s", None, "of bare")
 
+LISTS = {
+    watches: (
+        Budget(f"turns of a loop beside its list of {watches:,} watches on screen", None, "of bare"),
+        Budget(f"its longest turn beside its list of {watches:,} watches on screen", None, "ms"),
+    )
+    for watches in (100, 10_000, 1_000_000)
+}
+
 EXISTING = Budget("find 100,000 existing instances", 0.3, "s")
 
 

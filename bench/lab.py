@@ -190,6 +190,12 @@ class Traced:
             raise Unmeasurable("the traced program failed")
         return said
 
+    def ask(self, word: str) -> None:
+        """Gives it a line to read."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n".encode())
+        self._process.stdin.flush()
+
     def end(self) -> None:
         """Ends it, in a storm too."""
         self._process.terminate()

@@ -13,6 +13,8 @@
  *   loops loops N HZ            N threads, each an event loop, with HZ waits a second in all, which time out: N;
  *                               then lives on
  *   loops churn PER_S N         so many children a second, each with N instances that go with it; lives on
+ *   loops list N                an instance with N watches: N; then for each MS that it reads, turns of epoll_wait and
+ *                               epoll_ctl for so long:                                     COUNT NS LONGEST_NS
  */
 #include <poll.h>
 #include <pthread.h>
@@ -23,6 +25,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,6 +34,8 @@
 
 #define BATCH	64		/* calls between two looks at the clock */
 #define SAMPLES	(1 << 20)
+#define NUMBERS_FROM	2048		/* a watch is a file and a number: few files with many numbers make a long list */
+#define NUMBERS_MAX	8192
 #define STACK	(64 << 10)	/* of a thread that only waits */
 
 static uint64_t samples[SAMPLES];
@@ -208,6 +213,45 @@ static void churn(long per_s, long each)
 		}
 }
 
+static void list(long wanted)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct rlimit limit;
+	long done = 1;
+
+	did("getrlimit", getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	did("setrlimit", setrlimit(RLIMIT_NOFILE, &limit));
+	watch(did("eventfd", eventfd(1, EFD_CLOEXEC)));
+	while (done < wanted) {
+		int file = did("eventfd", eventfd(0, EFD_CLOEXEC));
+
+		for (int fd = NUMBERS_FROM; fd < NUMBERS_FROM + NUMBERS_MAX && done < wanted; fd++, done++) {
+			did("dup2", dup2(file, fd));
+			did("epoll_ctl", epoll_ctl(instance, EPOLL_CTL_ADD, fd, &event));
+		}
+	}
+	printf("%ld\n", done);
+	fflush(stdout);
+}
+
+static void turns(uint64_t for_ns)
+{
+	uint64_t start = now_ns(), before = start, now = start, longest = 0, count = 0;
+
+	while (now - start < for_ns) {
+		wait_ready();
+		modify();
+		count++;
+		now = now_ns();
+		if (now - before > longest)
+			longest = now - before;
+		before = now;
+	}
+	printf("%llu %llu %llu\n", (unsigned long long)count, (unsigned long long)(now - start), (unsigned long long)longest);
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[1] : "";
@@ -252,9 +296,15 @@ int main(int argc, char **argv)
 		live_on();
 	} else if (!strcmp(mode, "churn") && argc > 3) {
 		churn(atol(argv[2]), atol(argv[3]));
+	} else if (!strcmp(mode, "list")) {
+		unsigned long long ms;
+
+		list(atol(argv[2]));
+		while (scanf("%llu", &ms) == 1)
+			turns(ms * 1000000);
 	} else {
 		fprintf(stderr, "usage: loops pairs|getppid|wait|ctl|echo|storm MS | paced MS INTERVAL_NS | hold N | loops N HZ |"
-			" churn PER_S N\n");
+			" churn PER_S N | list N\n");
 		return 2;
 	}
 	return 0;

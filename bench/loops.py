@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import select
 import signal
 import socket
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 
 BATCH = 64
+NUMBERS_FROM, NUMBERS_MAX = 2048, 8192
 STACK = 256 << 10
 """Of a thread that only waits."""
 
@@ -100,6 +102,8 @@ def start_loops(wanted: int, per_s: int) -> None:
     threading.stack_size(STACK)
     for _ in range(wanted):
         threading.Thread(target=loop, daemon=True).start()
+    print(wanted, flush=True)
+    sys.stdin.read()
 
 
 def churn(per_s: int, each: int) -> None:
@@ -109,6 +113,41 @@ def churn(per_s: int, each: int) -> None:
         if not os.fork():
             _kept = [select.epoll() for _ in range(each)]
             os._exit(0)
+
+
+def listed(wanted: int, _: int) -> None:
+    """Turns on an instance with so many watches, for as long as it is told to, again and again."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    ready = readable()
+    instance, files, done = watching(ready), [], 1
+    while done < wanted:  # few files with many numbers make a long list
+        files.append(os.eventfd(0))
+        for fd in range(NUMBERS_FROM, NUMBERS_FROM + min(NUMBERS_MAX, wanted - done)):
+            os.dup2(files[-1], fd)
+            instance.register(fd, select.EPOLLIN)
+            done += 1
+    print(done, flush=True)
+    for line in sys.stdin:
+        print(*turns(instance, ready, int(line) * 1_000_000), flush=True)
+
+
+def turns(instance: select.epoll, ready: socket.socket, for_ns: int) -> tuple[int, int, int]:
+    """Waits and changes for a while: how many turns, ns, and the longest in ns."""
+    start = before = now = time.monotonic_ns()
+    longest = count = 0
+    while now - start < for_ns:
+        instance.poll(0, 8)
+        instance.modify(ready, select.EPOLLIN)
+        count += 1
+        now = time.monotonic_ns()
+        longest = max(longest, now - before)
+        before = now
+    return count, now - start, longest
+
+
+_LASTING: dict[str, Callable[[int, int], None]] = {"loops": start_loops, "churn": churn, "list": listed}
+"""Until stdin ends."""
 
 
 def main(mode: str, amount: int, second: int = 0) -> None:
@@ -130,12 +169,8 @@ def main(mode: str, amount: int, second: int = 0) -> None:
         print(*run(lambda: instance.modify(ready, select.EPOLLIN), ns))
     elif mode == "echo":
         print(*echo(ns))
-    elif mode == "loops":
-        start_loops(amount, second)
-        print(amount, flush=True)
-        sys.stdin.read()
-    elif mode == "churn":
-        churn(amount, second)
+    elif mode in _LASTING:
+        _LASTING[mode](amount, second)
     else:
         kept = [select.epoll() for _ in range(amount if mode == "hold" else 1)]
         print(len(kept) if mode == "hold" else run(pair, ns)[0], flush=True)
