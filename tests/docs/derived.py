@@ -15,6 +15,8 @@ from epolltop.query.document_members import DOCUMENT
 from epolltop.query.event_fields import EVENT_FIELDS
 from epolltop.query.event_record import EVENT
 from epolltop.query.field import Field
+from epolltop.query.finding_fields import FINDING_FIELDS
+from epolltop.query.finding_members import FINDING
 from epolltop.query.instance_fields import INSTANCE_FIELDS
 from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.loop_members import LOOP
@@ -23,6 +25,7 @@ from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.query.process_members import INSTANCE, PROCESS
 from epolltop.query.watch_fields import WATCH_FIELDS
 from epolltop.query.watch_members import WATCH
+from tests.docs.rule_pages import pages_of_rules, rules, thresholds
 from tests.docs.schema import schema
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +36,7 @@ _NAMES: dict[Form, str] = {form: form for form in get_args(Form)} | {
     "evidence": "object",
     "counts": "object of integers",
 }
-_APART = {PROCESS.name, INSTANCE.name, LOOP.name, EVENT.name, WATCH.name}
+_APART = {PROCESS.name, INSTANCE.name, LOOP.name, EVENT.name, WATCH.name, FINDING.name}
 """Structures with a table of their own."""
 
 
@@ -88,12 +91,17 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "columns of events": lambda: columns(EVENT_FIELDS),
     "columns of loops": lambda: columns(LOOP_FIELDS),
     "columns of watches": lambda: columns(WATCH_FIELDS),
+    "columns of findings": lambda: columns(FINDING_FIELDS),
     "runtimes": runtimes,
+    "rules": rules,
+    "thresholds": thresholds,
+    "pages of rules": pages_of_rules,
     "members of a snapshot": lambda: members(DOCUMENT),
     "members of processes": lambda: members(PROCESS),
     "members of instances": lambda: members(INSTANCE),
     "members of loops": lambda: members(LOOP),
     "members of watches": lambda: members(WATCH),
+    "members of findings": lambda: members(FINDING),
     "members of events": lambda: members(EVENT),
 }
 """By what stands in the comment before them."""
@@ -113,6 +121,7 @@ DERIVED: dict[Path, Callable[[str], str]] = {
     ROOT / "docs" / "snapshot.schema.json": schema,
     ROOT / "docs" / "snapshot.md": page,
     ROOT / "docs" / "runtimes.md": page,
+    ROOT / "docs" / "findings.md": page,
     ROOT / "README.md": page,
 }
 """What each file should be, from what it is: only these parts of it change."""

@@ -18,3 +18,9 @@ def test_a_file_says_what_the_fields_say(path: Path) -> None:
 def test_each_table_has_its_place() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in DERIVED)
     assert [name for name in TABLES if pages.count(f"<!-- {name} -->\n| ") != 1] == []
+
+
+def test_pages_of_findings_are_plain_text() -> None:
+    """The screen shows them on any terminal."""
+    page = Path(__file__).parents[2] / "docs" / "findings.md"
+    assert [line for line in page.read_text(encoding="utf-8").splitlines() if not line.isascii()] == []
