@@ -170,9 +170,8 @@ class RandomRun:
         reply = self.puppets.do(thread.channel, "turns", waits=asked_for)
         self.note(thread, "turns", {"waits": asked_for}, {"done": [result for result, *_ in reply["done"]]})
         for (fd, asked), (result, before, after) in zip(waits, reply["done"], strict=True):
-            met_ns = 0 if result else asked.timeout_ns or 0
-            self.oracle.enter(thread, fd, asked, (before, after - met_ns))
-            self.oracle.leave(thread, result, (before + met_ns, after))
+            self.oracle.enter(thread, fd, asked, (before, after))
+            self.oracle.leave(thread, result, (before, after))
 
     def change(self, thread: Thread, changes: Sequence[Ctl]) -> list[int]:
         """Has a thread change interest lists; the errno of each change, 0 if it was done."""
