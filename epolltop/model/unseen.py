@@ -1,7 +1,9 @@
 """Creations that no probe saw, inferred from later events.
 
 If only 64-bit calls are traced, other calls (int $0x80, x32) still create instances. If such an instance ends before a
-census, there is a release of something unknown. If it lives on, a census after the first one finds it.
+census, there is a release of something unknown. If it lives on, a census after the first one finds it, and the next one
+still knows no birth. One census is not enough: a descriptor is in its table a moment before the probe notes the birth,
+and the event may be lost.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class Unseen:
         self._met_ns: int | None = None  # when all that is older had been met
         self._looked_ns = 0  # when the last census began
         self._dropped: tuple[frozenset[int], ...] = ()  # files, by each of the last two censuses
+        self._found: dict[int, ProcessKey] = {}  # who holds the files that the last census found
 
     def hear(self, batch: Batch, told: Iterable[Event]) -> None:
         """Takes in what happened; batches come in order, and of each the events before what its census tells.
@@ -40,7 +43,9 @@ class Unseen:
         noted = source.overflowed == source.unattributed  # else a birth may be missing for want of room
         if met_ns is not None and noted and source.exact:
             for event in told:
-                if not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
+                if event.file in self._found:
+                    self._end_doubt(event)
+                elif not event.since_ns or event.kind is Kind.FOUND:  # of nearly all others the instance is known
                     self._take(event, met_ns)
 
     def look(self, batch: Batch, census: Census, inferred: Iterable[Event]) -> None:
@@ -51,6 +56,8 @@ class Unseen:
             census: of that batch.
             inferred: what it tells that no event told.
         """
+        if self._found:
+            self._confirm(census)
         self.hear(batch, inferred)
         if census.by_address and not census.cut:
             gone = frozenset(event.file for event in inferred if event.kind is Kind.GONE)
@@ -63,11 +70,22 @@ class Unseen:
         if event.kind is Kind.CREATE:
             self._number[event.process] -= 1  # closed before the call returned: its end is that of something unknown
         elif event.kind is Kind.FOUND:
-            self._number[event.process] += 1
+            self._found[event.file] = event.process
         elif event.kind is Kind.RELEASE and not event.by_kernel and event.time_ns >= met_ns:
             # A census may have been quicker than the event, or have missed what was in flight.
             dropped = event.time_ns < self._looked_ns or any(event.file in files for files in self._dropped)
             self._number[event.process] += not dropped
+
+    def _end_doubt(self, event: Event) -> None:
+        """The next event of what a census found tells whether a probe saw its creation."""
+        holder = self._found.pop(event.file)
+        self._number[holder] += event.kind is Kind.RELEASE and not event.created_ns
+
+    def _confirm(self, census: Census) -> None:
+        """Still without a birth is what no probe saw; nothing is known of what this census does not show."""
+        born_unseen = {each.file for each in census.holdings if each.file in self._found and not each.created_ns}
+        self._number.update(self._found[file] for file in born_unseen)
+        self._found.clear()
 
     def of(self, process: ProcessKey) -> bool:
         """Whether some of its creations may be among them."""

@@ -29,6 +29,11 @@ def _world(*batches: Batch, selection: Selection | None = None) -> Watched:
     return world
 
 
+def _found() -> Watched:
+    """One whose second census finds an instance without a birth."""
+    return _world(_tick(1), _tick(2, [], census(2 * SECOND_NS - 10, holding(A))))
+
+
 def _shown(world: Watched) -> Snapshot:
     return world.look()
 
@@ -49,12 +54,38 @@ def test_the_end_of_what_no_census_met_was_a_creation_that_nobody_saw() -> None:
 
 
 def test_what_a_later_census_finds_is_counted_once() -> None:
-    world = _world(_tick(1), _tick(2, [], census(2 * SECOND_NS - 10, holding(A))))
+    world = _found()
+    assert (_shown(world).unseen, _shown(world).exact) == (0, True), "its birth may be noted in a moment"
+    world.apply(_tick(3, [], census(3 * SECOND_NS - 10, holding(A))))
     snapshot = _shown(world)
     assert (snapshot.unseen, snapshot.exact) == (1, False)
     assert {row.pid: row.lacking for row in snapshot.processes} == {P.pid: True}
+    world.apply(_tick(4, [release(A, 4 * SECOND_NS - 50)]))
+    assert _shown(world).unseen == 1
+
+
+def test_what_a_census_finds_and_a_release_without_a_birth_ends_is_counted_once() -> None:
+    world = _found()
     world.apply(_tick(3, [release(A, 3 * SECOND_NS - 50)]))
     assert _shown(world).unseen == 1
+    world.apply(_tick(4))
+    assert _shown(world).unseen == 1
+
+
+@pytest.mark.parametrize(
+    "next_",
+    [
+        _tick(3, [create(A, 2 * SECOND_NS - 5)], census(3 * SECOND_NS - 10, holding(A, created=2 * SECOND_NS - 5))),
+        _tick(3, [], census(3 * SECOND_NS - 10, holding(A, created=2 * SECOND_NS - 5))),
+        _tick(3, [release(A, 3 * SECOND_NS - 50, created=2 * SECOND_NS - 5)]),
+    ],
+    ids=["its event comes", "its event is lost", "it is over"],
+)
+def test_what_a_census_finds_before_its_birth_is_noted_was_seen(next_: Batch) -> None:
+    world = _found()
+    world.apply(next_)
+    world.apply(_tick(4))
+    assert (_shown(world).unseen, _shown(world).exact) == (0, True)
 
 
 @pytest.mark.parametrize("at", [SECOND_NS // 2, 2 * SECOND_NS - 50])
