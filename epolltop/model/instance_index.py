@@ -14,6 +14,7 @@ class InstanceIndex:
     def __init__(self) -> None:
         self.by_file: dict[int, Instance] = {}
         self.changed: set[ProcessKey] = set()
+        self._came_or_went: set[int] = set()  # files, since they were last taken
         self._held: dict[ProcessKey, dict[int, tuple[int, ...]]] = {}  # descriptors by file
         self._unheld: set[int] = set()  # without a holder
 
@@ -42,12 +43,18 @@ class InstanceIndex:
     def put(self, instance: Instance) -> None:
         """In place of what is known of the same file, if anything is."""
         before = self.by_file.get(instance.file)
-        if before is not None:
+        if before is None:
+            self.add(instance)
+        else:
             self._let_go(before)
-        self.add(instance)
+            self._enter(instance)
 
     def add(self, instance: Instance) -> None:
         """One of whose file nothing is known."""
+        self._came_or_went.add(instance.file)
+        self._enter(instance)
+
+    def _enter(self, instance: Instance) -> None:
         file, holders = instance.file, instance.holders
         self.by_file[file] = instance
         for process, fds in holders:
@@ -62,7 +69,13 @@ class InstanceIndex:
     def drop(self, instance: Instance) -> None:
         """One that is known."""
         del self.by_file[instance.file]
+        self._came_or_went.add(instance.file)
         self._let_go(instance)
+
+    def take_moved(self) -> Collection[int]:
+        """Files of the instances that came or went since this was last asked."""
+        moved, self._came_or_went = self._came_or_went, set()
+        return moved
 
     def give_back_room(self) -> None:
         """A dictionary or set keeps room for the most that it ever had."""

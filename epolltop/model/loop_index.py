@@ -64,6 +64,13 @@ class LoopIndex:
             if not self.by_process[process]:
                 del self.by_process[process]
 
+    def on(self, files: Collection[int]) -> set[ProcessKey]:
+        """The processes that have loops with instances at these addresses, held by them or not."""
+        if not files:
+            return set()
+        groups = (group for (file, _), group in self._by_instance.items() if file in files)
+        return {key.process for group in groups for key in group}
+
     def beside(self, keys: Iterable[LoopKey]) -> set[ProcessKey]:
         """The processes that have loops with the same instances."""
         return {other.process for key in keys for other in self._by_instance[key.traced_key]}

@@ -87,7 +87,8 @@ class ObservedState:
         self.completeness.apply(batch, self.processes.facts, self.processes.covers)
         self._derived.complete(batch.source, self.tallies["counts"])
         live = self.instances.live
-        self.loops.apply(batch, rises["loops"], [window.loops for window in windows], live.changed | gone)
+        shown = [window.loops for window in windows]
+        self.loops.apply(batch, rises["loops"], shown, live.changed | gone, live.take_moved())
         self.ctl = renewed(self.ctl, batch.ctl)
         self.ctl_errors = renewed(self.ctl_errors, errors_by_key(batch.ctl_errors))
         holders = live.holders()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,6 +169,28 @@ def test_a_thread_is_not_away_from_an_instance_that_is_gone() -> None:
     there = tick(NOW - SECOND_NS, {traced: LoopCounts(waits=1)}, left, held=held)
     assert [one.lag_ns(NOW) for one in rows(there, tick(NOW, {}, left, held=held))] == [2 * SECOND_NS]
     assert not rows(there, tick(NOW, {}, left, held=()))
+
+
+@pytest.mark.parametrize("holders", [(), (Q,)], ids=["in flight", "of another process"])
+def test_a_thread_is_not_away_from_what_it_did_not_hold_when_that_went(holders: tuple[ProcessKey, ...]) -> None:
+    created = NOW - 4 * SECOND_NS
+    traced = loop(created=created)
+    left, counts = {traced: turn(NOW - 3 * SECOND_NS, NOW - 2 * SECOND_NS)}, {traced: LoopCounts(waits=1)}
+    others = (holding(B, fd=4), *(holding(A, who, created=created) for who in holders))
+    world = World()
+    window = world.open_window()
+    told = []
+    held = tick(8 * SECOND_NS, counts, left, held=(holding(A, created=created), *others))
+    over = tick(NOW, counts, left, held=others[:1])
+    for one in (
+        replace(held, events=[create(A, created)]),
+        tick(9 * SECOND_NS, counts, left, held=others),
+        replace(over, events=[release(A, NOW - 50, created)]),
+    ):
+        world.apply(one)
+        told.append([row.turn for process in world.freeze(window).processes for row in process.loops])
+        world.mark(window)
+    assert told[1:] == [[left[traced]], []]
 
 
 def test_a_thread_is_away_from_an_older_instance_that_no_census_knows_by_its_address() -> None:
