@@ -81,6 +81,7 @@ class Diagnosis:
         self.in_turn = self._rounds.due(snapshot.processes, interesting, snapshot.now_ns)
         self.unexplained = unexplained(cases.active_loops)
         self._hot = cases.hot
+        cases.let_go()
         self._before = replace(snapshot, journal=(), news=())  # a replay keeps many of them
 
 

@@ -43,6 +43,10 @@ class JudgedWindow:
         self._held: dict[ProcessKey, Mapping[InstanceKey, Instance]] = {}
         self._waited_on: dict[ProcessKey, Sequence[InstanceKey]] = {}
 
+    def let_go(self) -> None:
+        """Ends its use. Cases and their window refer to each other, and would stay until the cycle collector comes."""
+        vars(self).clear()
+
     @cached_property
     def alive(self) -> Sequence[ProcessRow]:
         """The processes that did not end."""
