@@ -17,7 +17,9 @@ from epolltop.sources.bpf.bpf_source import BpfSource
 from tests.waiting import eventually
 
 WINDOWS = 10
-"""In which evidence that lasts is found."""
+"""In which evidence that lasts is found: so many, and nothing, is healthy."""
+PATIENCE = 60
+"""Windows after which nothing will be found. On a busy machine lists are read late."""
 
 
 class Noting(Diagnosis):
@@ -82,17 +84,17 @@ class Live:
         """Of these rules what is open of these processes."""
         return [each for each in self._judge.findings if each.id in ids and each.about.process.pid in pids]
 
-    def finds(self, id: str, pids: Collection[int], windows: int = WINDOWS) -> Finding:
-        """The first finding of a rule within some windows.
+    def finds(self, id: str, pids: Collection[int]) -> Finding:
+        """The first finding of a rule.
 
         Raises:
             AssertionError: there was none.
         """
-        for _ in range(windows):
+        for _ in range(PATIENCE):
             self.next_window()
             if found := self.found({id}, pids):
                 return found[0]
-        raise AssertionError(f"not within {windows} windows; open: {self._judge.findings}")
+        raise AssertionError(f"not within {PATIENCE} windows; open: {self._judge.findings}")
 
 
 @contextmanager

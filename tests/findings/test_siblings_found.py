@@ -26,7 +26,7 @@ def _observing() -> Iterator[Live]:
 @pytest.mark.parametrize("id", sorted(IDS))
 def test_what_workers_do_wrong_is_found(observing: Live, id: str) -> None:
     with defect(id) as told:
-        found = observing.finds(id, told["pids"], windows=2 * WINDOWS)
+        found = observing.finds(id, told["pids"])
         facts = found.facts
         assert found.severity is Severity.INFO
         assert facts["woken" if id == "herd" else "siblings"] == len(told["pids"])

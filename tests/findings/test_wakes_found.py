@@ -11,7 +11,7 @@ from epolltop.model.finding import Severity
 from epolltop.sources.namespace_sockets import by_netlink
 from tests.workloads.with_defect import defect
 
-from .live import Live, live
+from .live import PATIENCE, Live, live
 
 pytestmark = pytest.mark.kernel
 
@@ -44,9 +44,8 @@ def _observing() -> Iterator[Live]:
 @pytest.mark.parametrize("name", SEVERITIES)
 def test_the_defect_is_found(observing: Live, name: str) -> None:
     with defect(name) as told:
-        found = observing.of({told["pid"], *told.get("children", ())}).finds(
-            RULES.get(name, name), {told["pid"]}, WINDOWS
-        )
+        judging = observing.of({told["pid"], *told.get("children", ())})
+        found = judging.finds(RULES.get(name, name), {told["pid"]})
     # Beside other tests a loop that is often away for want of a CPU is busy, too.
     assert found.severity in {SEVERITIES[name], *([Severity.WARN] if name == "saturated-batches" else [])}
     assert found.facts.get("fd", told.get("fd")) == told.get("fd")
@@ -62,7 +61,7 @@ def test_nested_instances_are_told_with_their_depth(observing: Live) -> None:
     with defect("nested") as told:
         finding = observing.of({told["pid"]})
         depths: dict[object, object] = {}
-        for _ in range(WINDOWS):
+        for _ in range(PATIENCE):
             if len(depths) == len(told["inner_epfds"]):  # lists take turns, so they may be found one after the other
                 break
             finding.next_window()
