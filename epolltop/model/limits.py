@@ -113,6 +113,7 @@ STACKS_LEFT_OUT = "stacks_left_out"  # creations
 MISSED = "missed"  # runs of probes that are not told one by one
 COMPAT_UNCOUNTED = "compat_uncounted"  # processes
 CREATIONS_UNSEEN = "creations_unseen"  # instances; compat: 1 if --compat would count them
+RUN_QUEUES_UNSEEN = "run_queues_unseen"
 UNLISTED = "unlisted"  # descriptors, sockets, registrations
 UNLISTED_UNKNOWN = "unlisted_unknown"
 
@@ -129,6 +130,7 @@ DERIVED = frozenset(
         MISSED,
         COMPAT_UNCOUNTED,
         CREATIONS_UNSEEN,
+        RUN_QUEUES_UNSEEN,
         UNLISTED,
         UNLISTED_UNKNOWN,
     )

@@ -20,7 +20,7 @@ def limits_of(snapshot: Snapshot) -> tuple[Limit, ...]:
     """Everything that epolltop cannot see here, the most important first."""
     source = snapshot.source
     asked = (*_absent(snapshot), *_without_instance(snapshot))
-    return (*asked, *_no_room(source), *_uncounted(snapshot), *limits_of_source(source))
+    return (*asked, *_no_room(source), *_uncounted(snapshot), *limits_of_source(source), *_unjudged(source))
 
 
 def limits_of_source(source: Source) -> Iterator[Limit]:
@@ -39,7 +39,7 @@ def limits_of_machine(source: Source, compat: int, unlisted: Unlisted) -> tuple[
         compat: how many processes run 32-bit programs.
         unlisted: which references to instances no census shows.
     """
-    found = list(limits_of_source(source))
+    found = [*limits_of_source(source), *_unjudged(source)]
     if source.exact and not source.sees_compat:
         found.append(Limit.of(limits.COMPAT_UNCOUNTED, processes=compat))
     if unlisted.in_flight or unlisted.registered:
@@ -98,3 +98,9 @@ def _uncounted(snapshot: Snapshot) -> Iterator[Limit]:
         yield Limit.of(limits.COMPAT_UNCOUNTED, processes=programs)
     if snapshot.unseen:
         yield Limit.of(limits.CREATIONS_UNSEEN, instances=snapshot.unseen, compat=int(not source.sees_compat))
+
+
+def _unjudged(source: Source) -> Iterator[Limit]:
+    """What no rule finds although its evidence is traced."""
+    if source.sees("away_ns") and not source.sees("away_runq_ns"):
+        yield Limit(limits.RUN_QUEUES_UNSEEN)

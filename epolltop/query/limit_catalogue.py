@@ -282,6 +282,11 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     limits.COMPAT_UNCOUNTED: CatalogueEntry("warn", _compat_uncounted, "--compat"),
     limits.CREATIONS_UNSEEN: CatalogueEntry("warn", _creations_unseen),
+    limits.RUN_QUEUES_UNSEEN: CatalogueEntry(
+        "info",
+        "how long loops wait for a CPU is not known, so a loop that computes for too long is not found as late",
+        "a kernel with CONFIG_SCHEDSTATS=y or CONFIG_TASK_DELAY_ACCT=y",
+    ),
     limits.UNLISTED: CatalogueEntry("info", _unlisted),
     limits.UNLISTED_UNKNOWN: CatalogueEntry(
         "info", "epolltop could not check all descriptors, so more instances may be in flight or registered", _AS_ROOT

@@ -10,6 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from epolltop.model import limits
+from epolltop.model.limits import Limit
+from epolltop.query.derived_limits import limits_of
+from epolltop.sources.bpf import kernel_offsets
+from tests.findings.live import live
+from tests.workloads.with_defect import defect
+
 from .observing import Observing, observe
 from .test_sampling import PROOFS
 
@@ -20,6 +27,9 @@ __all__ = ["PROOFS"]
 PROGRAM = Path(__file__).parent.parent / "workloads" / "crowded_loop.py"
 CLOCKS_DIFFER_NS = 1_000_000
 """The scheduler has a clock of its own."""
+AWAY_NS = 200_000_000
+ENOUGH_WINDOWS = 3
+"""In which the evidence lasts long enough to be found."""
 TURNS = 20
 AROUND_NS = 1_000_000
 TICK_NS = 10_000_000
@@ -64,3 +74,22 @@ def test_time_on_run_queues_is_what_the_kernel_tells_the_program(
         if competitors and cpu_ms:
             assert counts.away_runq_ns > 0
             assert times.own_max_ns < times.away_max_ns
+
+
+@PROOFS(
+    "If the kernel does not tell how long threads wait for a CPU, a loop that computes for too long is not found as "
+    "`blocked-loop`: others may have had the CPU. One that sleeps in a call is found. The limit `run_queues_unseen` "
+    "says so."
+)
+def test_where_the_kernel_does_not_tell_no_loop_is_late_because_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the probes of a kernel whose structures lack the number."""
+    monkeypatch.setattr(kernel_offsets, "_RUN_QUEUES", ())
+    with live() as here, defect("blocked-loop") as computes, defect("blocked-loop-sleeping") as sleeps:
+        if not here.next_window().source.traces("epoll_wait"):
+            pytest.skip("no probe sees waits here")
+        here.finds("blocked-loop", [sleeps["pid"]])
+        windows = [here.next_window() for _ in range(2 * ENOUGH_WINDOWS)]
+        rows = [row for shown in windows for row in shown.processes if row.pid == computes["pid"]]
+        assert sum(loop.did.away_max_ns >= AWAY_NS for row in rows for loop in row.loops) >= ENOUGH_WINDOWS
+        assert not here.found(["blocked-loop"], [computes["pid"]])
+        assert Limit(limits.RUN_QUEUES_UNSEEN) in limits_of(windows[-1])

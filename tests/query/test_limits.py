@@ -15,6 +15,7 @@ from epolltop.model import limits
 from epolltop.model.bounds import NOTE_CHARS_MAX
 from epolltop.model.holding import Unlisted
 from epolltop.model.limits import DERIVED, Limit
+from epolltop.model.source import Probe
 from epolltop.model.thread_waits import ThreadWaits
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import gathered
@@ -149,3 +150,16 @@ def test_screen_and_doctor_say_the_same_of_32_bit_programs() -> None:
     assert words(limit) == note == "creations by 1 32-bit process are not counted (≥, ?) without --compat"
     (none,) = limits_of_machine(seen.source, 0, Unlisted(0, 0, 0, True))
     assert words(none) == "creations by 32-bit calls are not counted (≥, ?) without --compat"
+
+
+@pytest.mark.parametrize(
+    ("sees_waits", "sees_run_queues", "told"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_where_waits_for_a_cpu_are_not_known_it_is_told_what_is_not_found(
+    sees_waits: bool, sees_run_queues: bool, told: bool
+) -> None:
+    probes = (*snapshot().source.probes, Probe("epoll_wait", "here", sees_waits))
+    source = replace(snapshot().source, probes=probes, sees_run_queues=sees_run_queues)
+    expected = [Limit(limits.RUN_QUEUES_UNSEEN)] * told
+    assert [*limits_of(replace(snapshot(), source=source))] == expected
+    assert [*limits_of_machine(source, 0, Unlisted(0, 0, 0, True))] == expected
