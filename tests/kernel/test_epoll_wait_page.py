@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import select
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from epolltop.model.limits import UNTRACED, WAITS_BY_IO_URING, Limit
 from epolltop.model.loop_activity import LoopKey
+from epolltop.model.loop_of import loops_of
+from epolltop.query.loop_fields import LOOP_FIELDS
 from epolltop.query.process_fields import PROCESS_FIELDS
 from epolltop.sources.bpf.ladder import ALL
 from tests.waiting import eventually
@@ -23,6 +27,8 @@ from .test_run_queues import PROOFS
 pytestmark = pytest.mark.kernel
 
 CALLS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
+READY = 60
+"""Targets, which one wait returns."""
 
 
 @pytest.fixture(name="waits", scope="module")
@@ -112,6 +118,24 @@ def test_a_wait_in_progress_is_not_counted(waits: Observing, actor: Actor) -> No
     assert one_loop(waits, actor.pid)[1] == 0
     actor.do("wake")
     assert one_loop(waits, actor.pid)[1] == 1
+
+
+@PROOFS(
+    "CPU time counts from the beginning of a wait to the beginning of the next one, so what the wait itself computes "
+    "is in it. Time away begins at the return of the wait. So `cpu_share` of a loop may be more than 1."
+)
+def test_who_computes_in_its_waits_uses_more_cpu_time_than_it_is_away(waits: Observing, actor: Actor) -> None:
+    fd = actor.create()
+    for _, writable in actor.do("watch", fd=fd, count=READY)["targets"]:
+        actor.do("register", fd=fd, target=writable, events=select.EPOLLOUT)
+    os.setpriority(os.PRIO_PROCESS, actor.pid, -20)  # so that it does not wait for a CPU while it is away
+    assert actor.do("wait", fd=fd, count=100_000)["returned"] == {str(READY): 100_000}
+    snapshot = waits.refresh()
+    (row,) = (row for row in snapshot.processes if row.pid == actor.pid)
+    (loop,) = loops_of(row)
+    (share,) = (field.value(loop, snapshot) for field in LOOP_FIELDS if field.id == "cpu_share")
+    assert isinstance(share, float)
+    assert share > 1
 
 
 @PROOFS("As tracepoints the hooks do not see waits by 32-bit calls.")
