@@ -136,7 +136,8 @@ def _run_queue(row: LoopOf, snapshot: Snapshot) -> Iterator[StoryLine]:
         return
     times_s = ((runq_max_s(row, snapshot), "in one time away"), (wake_delay_max_s(row, snapshot), "after it was woken"))
     if told := [f"{duration(seconds)} {when}" for seconds, when in times_s if seconds is not None]:
-        yield "run queue", f"waited for a CPU for at most {', '.join(told)}"
+        bound = "most" if row.loop.sampled == 1 else "least"
+        yield "run queue", f"waited for a CPU for at {bound} {', '.join(told)}"
 
 
 def _timeouts(row: LoopOf) -> str:

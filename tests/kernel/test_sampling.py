@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from epolltop.model import limits
 from epolltop.model.loop_activity import LoopCounts
-from epolltop.model.loop_of import LoopOf
+from epolltop.model.loop_of import LoopOf, loops_of
 from epolltop.output.document import snapshot_document
 from epolltop.output.jsontext import gathered
 from epolltop.output.report import Report
@@ -53,6 +54,11 @@ def _poller(observing: Observing) -> Iterator[int]:
             yield process.pid
         finally:
             process.kill()
+
+
+def run_delay_ns(pid: int) -> int:
+    """Of its first thread: the second number (Documentation/scheduler/sched-stats.rst)."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1])
 
 
 def measured_per_s(observing: Observing) -> int:
@@ -114,6 +120,38 @@ def test_a_loop_that_waits_seldom_is_measured_as_before(observing: Observing, ac
     assert (counts.waits, counts.timeouts_met, counts.unmeasured) == (3, 3, 0)
     assert 3 * 40_000_000 <= counts.waiting_ns < own["inside_ns"]
     assert sum(observing.times(key).waiting) == 3
+
+
+@PROOFS("How long a sampled loop waits for a CPU is not known: its `runq_share` is `null`, and not 0.")
+def test_of_a_sampled_loop_it_is_not_known_how_long_it_waits_for_a_cpu(
+    observing: Observing, poller: int, actor: Actor
+) -> None:
+    """It shares a CPU, and nearly all that it waits for that is in turns which are sampled out."""
+    if not observing.batch.source.sees("away_runq_ns"):
+        pytest.skip("the kernel does not tell")
+    actor.do("wait", fd=actor.create(), count=3, timeout_ms=20)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as competitor:
+        try:
+            for pid in (poller, competitor.pid):
+                os.sched_setaffinity(pid, {min(os.sched_getaffinity(0))})
+            before, waited_ns = one(observing, poller)[1], run_delay_ns(poller)
+            time.sleep(1)
+            after, waited_ns = one(observing, poller)[1], run_delay_ns(poller) - waited_ns
+        finally:
+            competitor.kill()
+    assert after.unmeasured > before.unmeasured
+    assert waited_ns > 200_000_000
+    assert after.away_runq_ns - before.away_runq_ns < waited_ns / 2
+    snapshot = observing.refresh()
+    document = gathered(snapshot_document(Report(snapshot, View(PROCESSES), snapshot.processes)))
+    (share,) = (field for field in LOOP_FIELDS if field.id == "runq_share")
+    for pid, is_known in ((actor.pid, True), (poller, False)):
+        (loop,) = loops_of(next(row for row in snapshot.processes if row.pid == pid))
+        (written,) = [each for each in document["processes"] if each["pid"] == pid]
+        assert (loop.loop.sampled == 1) is is_known
+        assert (share.value(loop, snapshot) is not None) is is_known
+        assert (share.show(loop, snapshot) != "?") is is_known
+        assert (written["instances"][0]["loops"][0]["runq_share"] is not None) is is_known
 
 
 @PROOFS(

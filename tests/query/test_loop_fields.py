@@ -97,6 +97,16 @@ def test_ratios_are_those_of_the_window() -> None:
     assert [show(name, idle) for name in names] == ["-", "-", "-", "?"]
 
 
+def test_of_waits_for_a_cpu_in_turns_that_were_not_measured_nothing_is_known() -> None:
+    names = ("runq_share", "own_max_s", "runq_max_s", "wake_delay_max_s")
+    assert [show(name, made()) for name in names] == ["7.8%", "59µs", "2µs", "80µs"]
+    sampled = made(unmeasured=60)
+    assert [show(name, sampled) for name in names] == ["?", "≥59µs", "≥2µs", "≥80µs"]
+    assert value("runq_share", sampled) is None
+    assert "CPU: 667µs a turn, 89% of the time away" in told(sampled)
+    assert "run queue: waited for a CPU for at least 2µs in one time away, 80µs after it was woken" in told(sampled)
+
+
 def test_timeouts_and_errors_are_told_by_name() -> None:
     row = made(turn=turn(5, timeout_ns=100 * MS), interrupted=2, bad_descriptor=3)
     assert (show("timeout_s", row), show("errors", row), value("errors", row)) == ("100ms", "EINTR 2, EBADF 3", 5)
