@@ -106,6 +106,15 @@ async def test_others_are_counted() -> None:
         assert screen.lines[0].endswith("  + 1 critical, 1 warning")
 
 
+async def test_why_a_loop_was_away_fits_in_the_first_line() -> None:
+    async with on_screen(late(1), late(2), late(3), size=(100, 36)) as screen:
+        await screen.tick()
+        await screen.until(lambda: screen.lines[0] == " ● nginx 42/4: the loop was away for 1.5s; it computes")
+        await screen.press("6")
+        await screen.until(lambda: "seen the loop was away for 1.5s; it computes" in story(screen))
+        assert f"means {RULES['blocked-loop'].means}" in story(screen)
+
+
 async def test_nothing_is_found_and_that_is_no_alarm() -> None:
     async with on_screen() as screen:
         assert screen.lines[0] == " ✓ nothing found in 3 processes for 1.0s; without a probe on waits no loop is judged"

@@ -202,9 +202,9 @@ AWAY: Family[LoopCase] = Family(
             id="blocked-loop",
             severity=Severity.WARN,
             brief="away {own_s}: {what}",
-            sentence="the loop was away for {own_s} (waits for a CPU not counted), and looked at nothing that it "
-            "serves; it {what}",
-            means="Everything that this loop serves waits as long.",
+            sentence="the loop was away for {own_s}; it {what}",
+            means="It looked at nothing that it serves meanwhile: all of that waited as long. The time in which it "
+            "only waited for a CPU is not counted.",
             cause="A callback computes for long, or makes a call that blocks. This one {what}.",
             fix="Move the work to another thread or process, or divide it; use calls that do not block.",
             conditions=(
