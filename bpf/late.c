@@ -5,12 +5,13 @@
  * Hook: BPF iterator task (Linux 5.8), begun only when the probe epoll_wait has a loop that is late. It yields struct
  * late records, of threads whose turn says that they are.
  *
- * With -DLATE_STACKS also the user stack of those that run, by sample_late at a clock of each CPU. The last one of each
- * thread stays in the map late_samples until user space has read it; how many found no room is in late_samples_refused.
+ * With -DLATE_STACKS_NS also the user stack of those that run, by sample_late at a clock of each CPU. The last one of
+ * each thread stays in the map late_samples until user space has read it; how many found no room is in
+ * late_samples_refused.
  * Cost: up to 3 us a tick, 8 us if the thread is late.
  *
- * -D: LATE_NS, from when on a loop is late; TASK_ON_CPU, TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ,
- * TASK_SCHED_INFO and SCHED_INFO_RUN_DELAY where the kernel has them.
+ * -D: LATE_NS, from when on a loop is late; LATE_STACKS_NS, from when on its stack is taken; TASK_ON_CPU,
+ * TASK_THROTTLED, CFS_RQ_THROTTLE_COUNT and SE_CFS_RQ, TASK_SCHED_INFO and SCHED_INFO_RUN_DELAY where the kernel has them.
  *
  * Cost: 1 to 2 us per thread of the machine and pass. Nothing while no loop is late.
  *
@@ -98,7 +99,7 @@ BPF_ITER(task)
 	return 0;
 }
 
-#ifdef LATE_STACKS
+#ifdef LATE_STACKS_NS
 
 BPF_TABLE("hash", u32, struct late_sample, late_samples, LATE_SAMPLES_MAX);	/* by thread; those that find it full are sampled after the next poll */
 BPF_ARRAY(late_samples_refused, u64, 1);
@@ -113,7 +114,7 @@ int sample_late(struct bpf_perf_event_data *ctx)
 	u64 *refused;
 	int zero = 0;
 
-	if (!turn || !turn->returned_ns || turn->task != (u32)bpf_get_current_task() || now < turn->returned_ns + LATE_NS)
+	if (!turn || !turn->returned_ns || turn->task != (u32)bpf_get_current_task() || now < turn->returned_ns + LATE_STACKS_NS)
 		return 0;
 	sample = late_sampling.lookup(&zero);
 	if (!sample)

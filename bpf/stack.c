@@ -11,9 +11,9 @@
  *
  * Memory in the kernel: a record of 0.7 kB per CPU. Only existing frames go into the perf buffer, 8 bytes each.
  *
- * Without -DSTACKS and -DLATE_STACKS (late.c) nothing of this is compiled.
+ * Without -DSTACKS and -DLATE_STACKS_NS (late.c) nothing of this is compiled.
  */
-#if defined(STACKS) || defined(LATE_STACKS)
+#if defined(STACKS) || defined(LATE_STACKS_NS)
 
 /*
  * Frame pointers do not tell who called the function that enters the kernel, because libraries' wrappers of system

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from epolltop.command_line import Answered, BadUsage
 from epolltop.complaints import BAD_USAGE, complain, narrate, sentence, told
 from epolltop.doctor_command import report_machine
+from epolltop.findings.families.blocked_loops import looked_at_ns
 from epolltop.headless import front_end, run_headless
 from epolltop.options import Options, parse_options
 from epolltop.output.export import export, export_screen
@@ -141,6 +142,7 @@ def _opened(options: Options) -> BpfSource | ProcSource:
         include_self=options.include_self,
         pids=options.selection.pids,
         stacks=options.stacks,
+        late_ns=looked_at_ns(options.settings),
         late_stacks_ns=options.blocked_stacks_ns,
         compat=options.compat,
         budget=options.budget,
@@ -175,7 +177,8 @@ def _record(options: Options, stdout: Stdout, leaving: Leaving, closing: context
         for recorder in (recorder for recorder in recorders if recorder.ticks):
             narrate(f"{plural(recorder.ticks, 'tick')}, {size(recorder.octets)} in {path or 'stdout'}")
 
-    timeline = Listener(Observation(open_recorder, options.selection), _RECORDED_S)
+    settings = dataclasses.replace(options.settings, allowed=frozenset())  # a replay may want what they need
+    timeline = Listener(Observation(open_recorder, options.selection, settings), _RECORDED_S)
     closing.callback(tell)
     closing.callback(timeline.close)
     if path is None:

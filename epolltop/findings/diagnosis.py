@@ -9,6 +9,7 @@ from dataclasses import replace
 from epolltop.findings.cases import AnyCase, Cases
 from epolltop.findings.evaluation import applied, found_among
 from epolltop.findings.families import FAMILIES
+from epolltop.findings.families.blocked_loops import looked_at_ns
 from epolltop.findings.floor import floor_of
 from epolltop.findings.hot_events import NO_EVENTS, HotEvent
 from epolltop.findings.lasting import Lasting
@@ -39,7 +40,7 @@ class Diagnosis:
         self.suspects: tuple[Instance, ...] = ()
         self.in_turn: tuple[Instance, ...] = ()
         self.unexplained: frozenset[LoopKey] = frozenset()
-        self._settings = settings
+        self._settings, self._late_ns = settings, looked_at_ns(settings)
         self._applied, self._floor = applied(FAMILIES, settings), floor_of(FAMILIES, settings)
         self._lasting = Lasting()
         self._readings, self._rounds = ListReadings(), Rounds()
@@ -79,7 +80,7 @@ class Diagnosis:
         )
         interesting = {each.key for each in _instances(some for in_turn, some in needy if in_turn)}
         self.in_turn = self._rounds.due(snapshot.processes, interesting, snapshot.now_ns)
-        self.unexplained = unexplained(cases.active_loops)
+        self.unexplained = unexplained(cases.active_loops, self._late_ns)
         self._hot = cases.hot
         cases.let_go()
         self._before = replace(snapshot, journal=(), news=())  # a replay keeps many of them

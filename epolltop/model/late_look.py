@@ -11,7 +11,7 @@ from epolltop.model.open_enum import OpenEnum
 from epolltop.model.watch import Target
 
 LATE_NS = 100_000_000
-"""From when on a loop is late: asyncio reports callbacks that take longer."""
+"""From when on a loop is late, unless somebody asks for less: asyncio reports callbacks that take longer."""
 
 
 class Doing(OpenEnum):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from epolltop.errors import SourceUnavailable
+from epolltop.model.late_look import LATE_NS
 from epolltop.model.limits import ONLY_PROC, Limit
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def open_source(
     include_self: bool,
     pids: Collection[int] = (),
     stacks: bool = False,
+    late_ns: int = LATE_NS,
     late_stacks_ns: int | None = None,
     compat: bool = False,
     budget: float | None = None,
@@ -35,7 +37,8 @@ def open_source(
         include_self: whether epolltop's own instances count.
         pids: of these each batch tells whether they live, also if they hold nothing.
         stacks: whether the user stack of each creation is taken; where that cannot be, a limit says so.
-        late_stacks_ns: from how long an absence on the stacks of loops are taken; None: they are not.
+        late_ns: from how long an absence on loops are looked at.
+        late_stacks_ns: from how long an absence on their stacks are taken; None: they are not.
         compat: whether creations of 32-bit tasks are counted where only a probe on every system call sees them.
         budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
         attach: probe and the only hook it may have.
@@ -55,6 +58,7 @@ def open_source(
             include_self=include_self,
             pids=pids,
             stacks=stacks,
+            late_ns=late_ns,
             late_stacks_ns=late_stacks_ns,
             compat=compat,
             budget=budget,

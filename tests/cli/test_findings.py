@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,6 +91,22 @@ def test_explain_says_why_it_is_found_and_why_others_are_not() -> None:
     assert condition["holds"] is True
     assert condition["at_least"] == 0.8
     assert condition["value"] > 0.9
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("away_s", "option"),
+    [("0.09", ("--finding", "blocked.away_ms=40")), ("0.2", ("--blocked-stacks", "1000"))],
+)
+def test_what_blocks_a_loop_is_known_from_the_threshold_on(away_s: str, option: tuple[str, str]) -> None:
+    command = [sys.executable, str(ROOT / "tests" / "workloads" / "late_in_turn.py"), away_s]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as program:
+        try:
+            found = json.loads(run("snapshot", "-d", "8", "-p", str(program.pid), *option).stdout)["findings"]
+        finally:
+            program.kill()
+    (evidence,) = (each["evidence"] for each in found if each["id"] == "blocked-loop")
+    assert (evidence["what"], evidence["doing"]) == ("sleeps in clock_nanosleep", "blocked")
 
 
 @pytest.mark.kernel

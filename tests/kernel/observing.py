@@ -14,6 +14,7 @@ from epolltop.model.batch import Batch
 from epolltop.model.event import Event, Kind
 from epolltop.model.holding import Descriptor
 from epolltop.model.instance import Instance
+from epolltop.model.late_look import LATE_NS
 from epolltop.model.loop_activity import LoopKey, LoopTimes
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.process_selection import Selection
@@ -198,6 +199,7 @@ def observe(
     ladders: Ladders = ALL,
     *,
     stacks: bool = False,
+    late_ns: int = LATE_NS,
     late_stacks_ns: int | None = None,
     compat: bool = False,
     sizes: Sizes = SIZES,
@@ -207,7 +209,13 @@ def observe(
     # Another load on this machine may make a census slow, and the next one wait.
     sizes = replace(sizes, census_share=math.inf)
     source = BpfSource(
-        stacks=stacks, late_stacks_ns=late_stacks_ns, compat=compat, budget=budget, ladders=ladders, sizes=sizes
+        stacks=stacks,
+        late_ns=late_ns,
+        late_stacks_ns=late_stacks_ns,
+        compat=compat,
+        budget=budget,
+        ladders=ladders,
+        sizes=sizes,
     )
     source.open()
     try:

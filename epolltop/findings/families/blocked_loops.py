@@ -12,8 +12,9 @@ from collections.abc import Callable
 from epolltop.findings.loop_case import LoopCase
 from epolltop.findings.process_case import ProcessCase
 from epolltop.findings.rule import Condition, Family, Measure, Rule, Threshold
+from epolltop.findings.settings import Settings
 from epolltop.model.finding import Severity
-from epolltop.model.late_look import Doing, LateLook
+from epolltop.model.late_look import LATE_NS, Doing, LateLook
 from epolltop.model.loop_of import away_s, waiting_s
 from epolltop.model.loop_times import NO_PARTS, AwayParts
 
@@ -28,9 +29,18 @@ _HALF, _NEARLY = 0.5, 0.9
 """Shares of what it took itself in which a thread is on a CPU."""
 
 AWAY_MS = Threshold(
-    "blocked.away_ms", 100, "asyncio's loop.slow_callback_duration; Envoy misses at 200, Seastar at 25."
+    "blocked.away_ms",
+    LATE_NS // 1_000_000,
+    "asyncio's loop.slow_callback_duration; Envoy misses at 200, Seastar at 25.",
 )
 CRITICAL_MS = Threshold("blocked.critical_ms", 1000, "Envoy's watchdog counts a megamiss; Vert.x warns at 2,000.")
+_SOONEST_NS = 1_000_000
+"""Nearly every loop is away for so long now and then, so that a look which comes sooner tells them not apart."""
+
+
+def looked_at_ns(settings: Settings) -> int:
+    """From when on a loop is looked at, so that the cause is known of all that is found."""
+    return max(_SOONEST_NS, min(LATE_NS, round(settings.of(AWAY_MS) * 1e9)))
 
 
 def long_s(case: LoopCase | ProcessCase) -> float:

@@ -77,6 +77,7 @@ class BpfSource:
         stacks: bool = False,
         compat: bool = False,
         budget: float | None = None,
+        late_ns: int = LATE_NS,
         late_stacks_ns: int | None = None,
         ladders: Ladders = ALL,
         sizes: Sizes = SIZES,
@@ -89,15 +90,16 @@ class BpfSource:
             stacks: take the user stack of each creation; where that cannot be, a limit says so.
             compat: count the creations of 32-bit tasks also where only a probe on every system call sees them.
             budget: what epolltop may cost before loops are sampled, as a share of a core; None: see `sampling_policy`.
-            late_stacks_ns: take the user stacks of loops that are away for so long, and look at these; None: look at
-                those that are late, without stacks.
+            late_ns: look at loops that are away for so long.
+            late_stacks_ns: take the user stacks of those that are away for so long, and look at these, too; None: take
+                none.
             ladders: other rungs than all, to try each on a kernel that has better ones.
             sizes: other bounds of maps and buffer, to see what happens beyond them.
         """
         self._compat = compat
         self._budget = budget
-        self._takes_late_stacks = late_stacks_ns is not None
-        self._late_ns = LATE_NS if late_stacks_ns is None else late_stacks_ns
+        self._late_stacks_ns = late_stacks_ns
+        self._late_ns = late_ns if late_stacks_ns is None else min(late_ns, late_stacks_ns)
         self._include_self = include_self
         self._ladders = ladders
         self._sizes = sizes.with_room(os.cpu_count() or 1, stacks=True) if stacks else sizes
@@ -111,7 +113,7 @@ class BpfSource:
         self._lists = InterestLists(self._procfs, instance_of=self._places.file)
         self._interest = PacedInterest(self._lists)
         self._program: Program | None = None
-        self.needs = polling(stacks=stacks or self._takes_late_stacks)
+        self.needs = polling(stacks=stacks or late_stacks_ns is not None)
         """Capabilities without which `poll` and `close` lack something."""
 
     def open(self) -> None:
@@ -181,7 +183,8 @@ class BpfSource:
             raise SourceUnavailable("no_compat", {"hook": error.hook}, number=error.errno) from error
 
     def _late_loops(self, program: Program) -> LateLoops:
-        self._late_stacks = LateStacks(program, self._procfs) if self._takes_late_stacks else None
+        if self._late_stacks_ns is not None:
+            self._late_stacks = LateStacks(program, self._procfs, self._late_stacks_ns)
         return LateLoops(program, self._procfs, self._lists.targets, self._late_ns, self._late_stacks)
 
     def poll(self, wanted: Wanted = NOTHING) -> Batch:
@@ -296,7 +299,6 @@ class BpfSource:
         up = self._levels_up = levels_up(self._procfs)
         asked = {
             "STACKS": self._stacks is not None,
-            "LATE_STACKS": self._takes_late_stacks,
             "COMPAT": self._compat,
             "INCLUDE_SELF": self._include_self,
         }
@@ -305,6 +307,7 @@ class BpfSource:
             | self._sizes.defines()
             | {name: 1 for name, wanted in asked.items() if wanted}
             | ({} if up is None else {"PID_NAMESPACE_UP": up})
+            | ({} if self._late_stacks_ns is None else {"LATE_STACKS_NS": self._late_stacks_ns})
             | {"LATE_NS": self._late_ns, "OWN_TGID": self._procfs.own_pid() or 0}
         )
 

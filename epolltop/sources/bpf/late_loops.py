@@ -56,7 +56,7 @@ class LateLoops:
             procfs: where threads are found.
             name_targets: tells what descriptors are for.
             late_ns: from when on a loop is late.
-            stacks: takes them, if they are wanted.
+            stacks: takes them, from then on or later, if they are wanted.
         """
         self._procfs, self._name_targets, self._late_ns, self._stacks = procfs, name_targets, late_ns, stacks
         self._threads = program.table("threads", loop_wire.THREAD, loop_wire.TURN)
@@ -126,10 +126,16 @@ class LateLoops:
         stacks = self._stacks.take(seen, samples, self._still, self._has_not_run) if self._stacks else {}
         ran = {key: LateLook(sample.returned_ns, sample.time_ns, Doing.ON_CPU) for key, sample in samples.items()}
         for key, look in (ran | self._looks_of(seen)).items():
+            last = self._looks.get(key)
+            if last and self._has_no_stack_yet(look) and not self._has_no_stack_yet(last):
+                continue  # who asks for stacks of long absences does not want them to give way to short ones
             self._looks.pop(key, None)
             self._looks[key] = look._replace(stack=stacks.get(key, ()))
         for key in list(itertools.islice(self._looks, max(0, len(self._looks) - LATE_LOOKS_MAX))):
             del self._looks[key]
+
+    def _has_no_stack_yet(self, look: LateLook) -> bool:
+        return self._stacks is not None and self._stacks.is_too_early(look.returned_ns, look.at_ns)
 
     def limits(self) -> Iterator[Limit]:
         """What is not looked at."""
@@ -155,8 +161,9 @@ class LateLoops:
     def _looks_of(self, seen: Mapping[LoopKey, WireLate]) -> dict[LoopKey, LateLook]:
         """With their targets, as far as these are known."""
         looks = {key: look_of(each) for key, each in seen.items()}
-        known = {key: self._looks[key].target for key in self._still.intersection(looks, self._looks)}
-        looks |= {key: looks[key]._replace(target=target) for key, target in known.items()}
+        for key in self._still.intersection(looks, self._looks):
+            if (last := self._looks[key]).returned_ns == looks[key].returned_ns:
+                looks[key] = looks[key]._replace(target=last.target)
         return looks | self._named(looks)
 
     def _named(self, looks: Mapping[LoopKey, LateLook]) -> dict[LoopKey, LateLook]:

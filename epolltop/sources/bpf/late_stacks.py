@@ -52,14 +52,15 @@ class _Taken(NamedTuple):
 class LateStacks:
     """Takes them at each poll."""
 
-    def __init__(self, program: Program, procfs: Procfs) -> None:
+    def __init__(self, program: Program, procfs: Procfs, from_ns: int) -> None:
         """Begins to sample.
 
         Args:
-            program: was compiled with LATE_STACKS.
+            program: was compiled with LATE_STACKS_NS.
             procfs: where the memory of programs is found.
+            from_ns: the same; stacks of loops that are away for less are not taken.
         """
-        self._root = procfs.root
+        self._root, self._from_ns = procfs.root, from_ns
         self._stacks = Stacks(begin_with_calls=False)
         self._reading = Allowance(READ_SHARE, READ_S_MAX)
         self._map = program.table("late_samples", loop_wire.THREAD, loop_wire.LATE_SAMPLE)
@@ -76,6 +77,10 @@ class LateStacks:
     def may_read(self) -> bool:
         """False: the kernel lets us read no program, so that no frame has a name."""
         return self._stacks.may_read
+
+    def is_too_early(self, returned_ns: int, at_ns: int) -> bool:
+        """Whether a loop that left then has no stack yet."""
+        return at_ns < returned_ns + self._from_ns
 
     @property
     def unread_maps(self) -> Set[Run]:
@@ -123,6 +128,8 @@ class LateStacks:
             memory = LocalMemory(self._root, deadline)
             for key, each in seen.items():
                 last, stack = self._taken.get(key), taken.pop(key, None)
+                if self.is_too_early(each.returned_ns, each.time_ns):
+                    continue
                 if last and last.computes != each.computes:
                     last = None  # where a thread slept says nothing about one that runs, nor the other way round
                 if not each.on_cpu:
