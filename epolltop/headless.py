@@ -52,8 +52,10 @@ def front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutine
         )
     if options.command == "explain":
         whole = math.inf if timeline.playback else _EXPLAINED_S
+        (pid,) = options.selection.pids
         return run_explain(
             timeline,
+            pid,
             write,
             say=narrate,
             settings=options.settings,

@@ -111,6 +111,11 @@ class Snapshot:
         return max(0, self.now_ns - self.looked_ns) / 1e9 if self.looked_ns else None
 
     @property
+    def any_lives(self) -> bool:
+        """Whether one of the selected processes has not ended."""
+        return bool(self.without_instance) or any(not row.ended for row in self.processes)
+
+    @property
     def begin_ns(self) -> int:
         """Boot clock: when the window began."""
         return self.now_ns - round(self.window_s * 1e9)

@@ -19,7 +19,7 @@ from epolltop.query.finding_members import FINDING
 from epolltop.query.finding_rule import THRESHOLDS_DOUBT
 from epolltop.query.headline import notes
 from epolltop.query.verdict import verdict
-from epolltop.session.timeline import Timeline
+from epolltop.session.timeline import LastLook, Timeline
 from epolltop.text.cells import fit, wrapped
 from epolltop.text.glyphs import in_ascii
 from epolltop.text.numbers import duration, timestamp
@@ -31,6 +31,7 @@ NO_PROCESS, SETTINGS_REFUSED = 1, 2
 
 async def run_explain(
     timeline: Timeline,
+    pid: int,
     write: Write,
     *,
     say: Callable[[str], object],
@@ -43,11 +44,12 @@ async def run_explain(
     """Observes, then writes every rule with its verdict.
 
     Args:
-        timeline: of one process.
+        timeline: of that process alone.
+        pid: of the process.
         write: takes the text.
         say: takes the sentence why nothing can be explained.
         settings: of the rules.
-        seconds: how long to observe; of a replay, recorded ones.
+        seconds: how long to observe, at most until it ends; of a replay, recorded ones.
         json: write one JSON object.
         ascii_only: use no other characters.
         width: columns of text.
@@ -55,7 +57,7 @@ async def run_explain(
     Returns:
         The exit code.
     """
-    before = await timeline.open()
+    await timeline.open()
     playback = timeline.playback
     if playback and playback.is_snapshot and settings != DEFAULTS:
         say(
@@ -63,34 +65,23 @@ async def run_explain(
             "--finding, --allow and --raise change only how a recording is judged"
         )
         return SETTINGS_REFUSED
-    lived = None
-    if playback:
-        lived = await playback.observe_life(seconds)
-    else:
-        async for _ in timeline.observe(seconds):
-            pass
-    await timeline.look_at_all(watches=True)
-    end = await timeline.now()
-    lived = None if _is_alive(end) else lived
-    now = lived or end
-    if now.absent:
-        file = f" in {playback.name}" if playback else ""
-        ended = bool(playback is None and not before.absent)
-        say(f"process {now.absent[0]} ended" if ended else f"there is no process {now.absent[0]}{file}")
+    look = await timeline.last_look(seconds)
+    now = look.now
+    if playback is None and (now.absent or (look.is_end and not now.window_s)):
+        say(f"process {pid} ended before it could be judged")
+        return NO_PROCESS
+    if playback and now.absent:
+        say(f"there is no process {pid} in {playback.name}")
         return NO_PROCESS
     in_force = replace(settings, thresholds=now.thresholds or {})  # a snapshot file has its own
-    rules = explained(now, before if before.now_ns < now.now_ns else None, in_force)
+    rules = explained(now, look.before if look.before.now_ns < now.now_ns else None, in_force)
     if json:
-        write((jsonlib.dumps(_document(now, rules, is_last=lived is not None), ensure_ascii=ascii_only), "\n"))
+        write((jsonlib.dumps(_document(look, rules), ensure_ascii=ascii_only), "\n"))
         return 0
-    end_of_it = _end(now, before, is_last=lived is not None)
-    lines = (part for line in _lines(now, end_of_it, rules) for part in wrapped(line, width) or [""])
+    end = _end(look, "the recording" if playback else "the observation")
+    lines = (part for line in _lines(now, end, rules) for part in wrapped(line, width) or [""])
     write(f"{in_ascii(line) if ascii_only else line}\n" for line in lines)
     return 0
-
-
-def _is_alive(now: Snapshot) -> bool:
-    return bool(now.without_instance) or any(not row.ended for row in now.processes)
 
 
 def _row_of(now: Snapshot) -> ProcessRow:
@@ -98,12 +89,13 @@ def _row_of(now: Snapshot) -> ProcessRow:
     return min(now.processes, key=lambda row: row.ended)
 
 
-def _end(now: Snapshot, before: Snapshot, *, is_last: bool) -> str:
+def _end(look: LastLook, whole: str) -> str:
     """When it ended; empty if it did not."""
-    if is_last:
-        into = duration((now.now_ns - before.now_ns) / 1e9)
-        return f"it ended after {timestamp(now.wall_ns)}, {into} into the recording: all here is as of then"
-    if _is_alive(now):
+    now = look.now
+    if look.is_end:
+        into = duration((now.now_ns - look.before.now_ns) / 1e9)
+        return f"it ended after {timestamp(now.wall_ns)}, {into} into {whole}: all here is as of then"
+    if now.any_lives:
         return ""
     return f"it had ended by {timestamp(now.wall_ns)}: what it was like before is not known"
 
@@ -155,11 +147,12 @@ def _cells(compared: Compared) -> tuple[str, str, str, str]:
     return fit(measure.name, 20), fit(value, 24), fit(wanted, 12), holds
 
 
-def _document(now: Snapshot, rules: list[Explained], *, is_last: bool) -> dict[str, Any]:
+def _document(look: LastLook, rules: list[Explained]) -> dict[str, Any]:
+    now = look.now
     return {
         "schema": _SCHEMA,
         "as_of": timestamp(now.wall_ns, utc=True),
-        "ended": is_last or not _is_alive(now),
+        "ended": look.is_end or not now.any_lives,
         "thresholds_known": now.thresholds is not None,
         "observed_s": round(now.window_s, 6),
         "findings": [FINDING.written(finding, now) for finding in now.findings],

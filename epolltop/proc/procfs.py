@@ -106,6 +106,11 @@ class Procfs:
         stat = read_stat(self._root, pid)
         return stat.start if stat else None
 
+    def is_zombie(self, pid: int) -> bool:
+        """Whether a process has exited, and is still listed."""
+        stat = read_stat(self._root, pid)
+        return stat is not None and stat.is_zombie
+
     def has_ended(self, key: ProcessKey) -> bool:
         """Whether a process has ended. Its absence from /proc is no proof: it may be hidden."""
         stat = read_stat(self._root, key.pid)
@@ -212,7 +217,7 @@ class Procfs:
         stat = read_stat(self._root, pid)
         if stat is None:
             return status_of(f"{self._root}/{pid}") is None
-        return stat.is_kernel_thread or (stat.state == b"Z" and not stat.is_survived)
+        return stat.is_kernel_thread or stat.is_zombie
 
 
 def is_listed(pid: int) -> bool:

@@ -39,6 +39,11 @@ class Stat(NamedTuple):
         return self.state == b"Z" and self.threads > 1
 
     @property
+    def is_zombie(self) -> bool:
+        """Whether all of it has exited, and only its parent has not asked yet how."""
+        return self.state == b"Z" and not self.is_survived
+
+    @property
     def stack_start(self) -> int:
         """Where the program's stack began; 0 if the kernel does not tell us. Another program has another one."""
         return self._number(28)

@@ -18,7 +18,7 @@ from epolltop.model.window import Window
 from epolltop.own_process.collector import uncollected
 from epolltop.session.observation import Observation
 from epolltop.session.outage import Outage
-from epolltop.session.timeline import Playback
+from epolltop.session.timeline import LastLook, Playback
 
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
 POLL_S = 1.0
@@ -97,6 +97,21 @@ class Listener:
             yield await self._observation.attempt(self._take_news) or ()
             if over:
                 return
+
+    async def last_look(self, seconds: float) -> LastLook:
+        before = lived = await self.open()
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while True:
+            over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
+            if over:
+                await self.look_at_all(watches=True)
+            now = await self.now()
+            if not now.any_lives:
+                return LastLook(before, lived, is_end=True)
+            if over:
+                return LastLook(before, now, is_end=False)
+            lived = now
 
     async def look_at_all(self, *, watches: bool = False) -> None:
         self.focus = await self._observation.call(self._observation.world.held)

@@ -25,6 +25,7 @@ from epolltop.saved.opening import open_saved
 from epolltop.session.outage import Outage
 from epolltop.session.recorded_time import RecordedTime
 from epolltop.session.replayed_world import ReplayedWorld
+from epolltop.session.timeline import LastLook
 from epolltop.sources.recording.reader import Recording
 from epolltop.text.safe import safe
 
@@ -178,11 +179,15 @@ class Replay:
             yield await self._call(world.take_news)
         yield await self._call(world.take_news)
 
-    async def observe_life(self, seconds: float) -> Snapshot | None:
+    async def last_look(self, seconds: float) -> LastLook:
+        """See Timeline. Of a snapshot file that snapshot."""
+        assert self._first is not None, "not open"
         world = self._world
-        if world is None:
-            return None
-        return await self._call(lambda: world.take_in_life(self.begin_ns + seconds * 1e9))
+        lived = await self._call(lambda: world.take_in_life(self.begin_ns + seconds * 1e9)) if world else None
+        now = await self.now()
+        if lived is None or now.any_lives:
+            return LastLook(self._first, now, is_end=False)
+        return LastLook(self._first, lived, is_end=True)
 
     # In the session's thread.
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from epolltop.model.event import Event
 from epolltop.model.instance import Instance
 from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.session.outage import Outage
+
+
+class LastLook(NamedTuple):
+    """At selected processes, the last while one of them lived."""
+
+    before: Snapshot
+    """Where the window of the next one begins."""
+    now: Snapshot
+    is_end: bool
+    """They have ended since."""
 
 
 class Playback(Protocol):
@@ -64,13 +74,6 @@ class Playback(Protocol):
     async def seek(self, at_ns: int) -> Snapshot:
         """The last tick at or before a time, or the first."""
 
-    async def observe_life(self, seconds: float) -> Snapshot | None:
-        """Like `observe`, without the events.
-
-        Returns:
-            Like `now`, at the last tick before a process was gone that was selected by its pid; None: none went.
-        """
-
 
 class Timeline(Protocol):
     """Snapshots for one front end, at a pace of its own. All but `prepare` and `close` belong into its event loop."""
@@ -114,6 +117,13 @@ class Timeline(Protocol):
 
     def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
         """The events of an observation, about every second; the last of them when the time is over."""
+
+    async def last_look(self, seconds: float) -> LastLook:
+        """Observes for so long; live, not beyond the end of what is selected. The news are lost.
+
+        Args:
+            seconds: of a replay, recorded ones.
+        """
 
     async def look_at_all(self, *, watches: bool = False) -> None:
         """Has every interest list measured and all holders read again before `now`, where that is still possible.

@@ -37,7 +37,8 @@ class Facts:
 
         Args:
             procfs: where to read.
-            asked: pids that were named: of these it is told whether they live, also if they hold nothing.
+            asked: pids that were named: of these it is told whether they live, also if they hold nothing; zombies do
+                not.
         """
         self._procfs = procfs
         self._asked = asked
@@ -56,14 +57,16 @@ class Facts:
 
         Wants sets or mappings: they are searched once a process.
         """
-        alive = set(self._procfs.pids())
+        zombies = self._zombies()
+        alive = set(self._procfs.pids()) - zombies
         fresh: dict[ProcessKey, Process] = {}
         waiting = [key for key in self._known if key in wanted and key.pid in alive]
         # The oldest stand first, because what is read is put at the end.
         looked_at = frozenset(itertools.islice((key for key in waiting if key in shown), SHOWN))
         busy = itertools.islice((key for key in waiting if key in acted and key not in looked_at), BUSY)
         idle = itertools.islice((key for key in waiting if key not in acted and key not in looked_at), IDLE)
-        read = dict.fromkeys(itertools.chain((key for key in wanted if key not in self._known), looked_at, busy, idle))
+        new = (key for key in wanted if key not in self._known and key.pid not in zombies)
+        read = dict.fromkeys(itertools.chain(new, looked_at, busy, idle))
         for key in read:
             facts = self._procfs.process(key, is_shown=key in looked_at)
             if facts:
@@ -74,8 +77,8 @@ class Facts:
         return dict(self._known)
 
     def asked(self) -> set[ProcessKey]:
-        """Those that were named and live; 9 us each."""
-        starts = ((pid, self._procfs.start_ticks(pid)) for pid in self._asked)
+        """Those that were named and live; 18 us each."""
+        starts = ((pid, self._procfs.start_ticks(pid)) for pid in {*self._asked} - self._zombies())
         return {ProcessKey(pid, start) for pid, start in starts if start is not None}
 
     def measured(self, focus: Mapping[int, Descriptor], doubtful: Container[int] = ()) -> dict[int, Measured]:
@@ -100,6 +103,10 @@ class Facts:
             if time.monotonic() > deadline:
                 break
         return found
+
+    def _zombies(self) -> set[int]:
+        """Of those that were named; of others nobody waits for the end."""
+        return {pid for pid in self._asked if self._procfs.is_zombie(pid)}
 
     def _is_alive(self, key: ProcessKey) -> bool:
         """Whether the pid still is that process's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,13 @@ from epolltop.model.process import ProcessKey
 from epolltop.query.finding_rule import THRESHOLDS_DOUBT
 from tests.support.recordings import write
 from tests.support.records import SECOND_NS, P, Q, batch, census, holding, process
+from tests.waiting import PATIENCE_S, eventually
+from tests.workloads import with_defect
 from tests.workloads.with_defect import defect
 
-from .program import ROOT, run
+from .observation import has_probes
+from .program import ROOT, run, sources, started
+from .test_signals import observes
 
 NAME = Path(sys.executable).name[:15]
 """Of the programs."""
@@ -91,6 +96,42 @@ def test_explain_says_why_it_is_found_and_why_others_are_not() -> None:
     assert condition["holds"] is True
     assert condition["at_least"] == 0.8
     assert condition["value"] > 0.9
+
+
+OBSERVED_S = 5.0
+"""Enough for evidence that has to last for two seconds, and for a late poll."""
+
+
+@pytest.mark.kernel
+def test_a_process_that_ends_meanwhile_is_explained_up_to_its_end() -> None:
+    with with_defect.started("blocked-loop-sleeping") as process:
+        pid = with_defect.told_by(process)["pid"]
+        with started("explain", "-d", "60", "--json", str(pid)) as program:
+            eventually(lambda: has_probes(program.pid))
+            time.sleep(OBSERVED_S)
+            process.kill()
+            written, said = program.communicate(timeout=PATIENCE_S)
+    assert (program.returncode, said) == (0, "")
+    document = json.loads(written)
+    verdicts = {rule["id"]: rule["verdict"] for rule in document["rules"]}
+    assert (document["ended"], verdicts["blocked-loop"]) == (True, "found")
+    assert 2 < document["observed_s"] < 60
+
+
+@sources
+@pytest.mark.parametrize("reaped", [True, False])
+def test_of_a_process_that_ends_too_soon_it_is_said(source: tuple[str, ...], reaped: bool) -> None:
+    with (
+        subprocess.Popen(["sleep", "60"]) as process,
+        started(*source, "explain", "-d", "60", str(process.pid)) as program,
+    ):
+        eventually(lambda: observes(program.pid))
+        process.kill()
+        if reaped:
+            process.wait()
+        written, said = program.communicate(timeout=PATIENCE_S)
+    assert (program.returncode, written) == (1, "")
+    assert said == f"epolltop: process {process.pid} ended before it could be judged\n"
 
 
 @pytest.mark.kernel

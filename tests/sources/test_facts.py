@@ -18,7 +18,7 @@ from epolltop.proc.fdinfo import Measured
 from epolltop.proc.procfs import Procfs
 from epolltop.sources import process_cache as facts
 from epolltop.sources.process_cache import Facts
-from tests.proc.proc_tree import LONG, LONG_FD, LONG_LIST, Tree, child
+from tests.proc.proc_tree import LONG, LONG_FD, LONG_LIST, Tree, child, key
 
 KEYS = dict.fromkeys(ProcessKey(pid, 500) for pid in range(1, 8))
 
@@ -140,3 +140,15 @@ def test_a_list_of_whoever_has_the_pid_now_is_not_taken() -> None:
         place = Descriptor(ProcessKey(os.getpid(), start), instance.fileno())
         former = Descriptor(ProcessKey(os.getpid(), start - 1), instance.fileno())
         assert watches(Facts(procfs), {1: place, 2: former}) == {1: 0}
+
+
+def test_who_was_named_lives_until_it_exits_whether_its_parent_asks_or_not() -> None:
+    with child("") as process:
+        who = key(process.pid)
+        known = Facts(Procfs(), [process.pid])
+        assert known.asked() == {who}
+        assert known.of({who}).keys() == {who}
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert known.asked() == set()
+        assert known.of({who}) == {}
