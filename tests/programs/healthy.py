@@ -206,6 +206,8 @@ class Mix:
     def _work(self, load_it: Load, program: Program) -> None:
         try:
             load_it(program, self.over)
+        except NotInstalled as error:
+            sys.stderr.write(f"left out: {error}\n")
         except BaseException as error:
             if not self.over.is_set():
                 self.failed.append(error)
