@@ -81,7 +81,7 @@ async def test_a_screen_an_exporter_and_a_recorder_share_one_observation(actor: 
         exporter.close()
     for opening, snapshots in ((opened_screen, of_screen), (opened_exporter, of_exporter)):
         _rates_are_exact([opening, *snapshots], actor.pid)
-    assert [round(each.window_s, 1) for each in of_screen] == [1.0] * 3
+    assert all(0.95 <= each.window_s < 2.0 for each in of_screen), "a busy machine looks late"
     assert max(each.window_s for each in of_exporter) < 0.9
     assert len({row_of(each, actor.pid).create_per_s for each in of_exporter}) > 3, "rates that change"
     for snapshot in (of_screen[-1], of_exporter[-1]):
