@@ -21,10 +21,11 @@ from epolltop.own_process import least_rights as least
 from epolltop.own_process.leaving import Leaving
 from epolltop.own_process.streams import Stdout
 from epolltop.session.outage import Outage
+from epolltop.session.recent import RECENT_S
 from epolltop.session.timeline import Timeline
 
 _EVENTS_REFRESH_S = 0.1
-_SNAPSHOT_S, _JUDGED_S, _EXPLAINED_S = 1.0, 10.0, 5.0
+_SNAPSHOT_S, _JUDGED_S, _EXPLAINED_S = 1.0, 10.0, RECENT_S
 """How long is observed unless -d says otherwise; the second if findings decide on the exit code."""
 
 

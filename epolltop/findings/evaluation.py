@@ -119,7 +119,12 @@ def test_of(condition: Condition[Any], settings: Settings) -> CaseTest:
 
 def compared(condition: Condition[Any], case: AnyCase, settings: Settings) -> Compared:
     """The same, for one case, with both numbers."""
-    value, limit = condition.value.get(case), _limit(condition, settings)
+    return compared_value(condition, condition.value.get(case), settings)
+
+
+def compared_value(condition: Condition[Any], value: Fact | None, settings: Settings) -> Compared:
+    """A value that is known already, or is not, with the number that it is compared with."""
+    limit = _limit(condition, settings)
     return Compared(condition, value, limit, None if value is None else _passes(condition, limit)(value))
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from epolltop.findings.cases import Cases
-from epolltop.findings.evaluation import Examined, examined
+from epolltop.findings.evaluation import Compared, Examined, compared_value, examined
 from epolltop.findings.families import FAMILIES, RULES
 from epolltop.findings.rule import Rule
 from epolltop.findings.settings import Settings
-from epolltop.model.finding import Findings
+from epolltop.model.finding import Finding
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 
 CASES_MAX = 10_000
 """Applications of rules to cases that are looked at."""
 
-Verdict: TypeAlias = Literal["found", "holds", "no", "unknown", "allowed", "nothing to judge"]
-"""holds: its conditions hold over the whole observation, but it is not found: they did not last, or another rule of the
-family was found first."""
+Verdict: TypeAlias = Literal["found", "ended", "holds", "no", "unknown", "allowed", "nothing to judge"]
+"""ended: it was found earlier. holds: its conditions hold over the window, but it is not found: they did not last, or
+another rule of the family was found first."""
+_CONDITIONS = {
+    id: [(*family.gate, *rule.conditions) for family in FAMILIES for rule in family.rules if rule.id == id]
+    for id in RULES
+}
+"""Of the rules with an id."""
 
 
 class Explained(NamedTuple):
@@ -25,17 +32,21 @@ class Explained(NamedTuple):
 
     rule: Rule[Any]
     verdict: Verdict
-    nearest: Examined | None
+    who: str | None
     """None: the process has nothing that the rule is about."""
+    compared: Sequence[Compared]
+    """What is found has the values that showed it last, all else those of the window."""
     cases: int
     """How many there are."""
+    findings: Sequence[Finding]
+    """Of the rule: those that are open, the worst first; or those that have ended, the last one first."""
 
 
 def explained(now: Snapshot, before: Snapshot | None, settings: Settings) -> list[Explained]:
     """Every rule, in the order of the page.
 
     Args:
-        now: at the end of an observation of the process, with rates over all of it.
+        now: at the end of a window of the process, with rates over it.
         before: at its beginning; None: what only two snapshots tell is not known.
         settings: of the rules.
     """
@@ -44,25 +55,59 @@ def explained(now: Snapshot, before: Snapshot | None, settings: Settings) -> lis
         if number >= CASES_MAX:
             break
         by_rule.setdefault(each.rule.id, []).append(each)
-    return [_explained(rule, by_rule.get(rule.id, []), now.findings, settings) for rule in RULES.values()]
+    row = explained_row(now)
+    ended = [each for each in reversed(now.ended_findings) if row and each.about.process == row.key]
+    return [
+        _explained(rule, by_rule.get(rule.id, []), _of(rule, now.findings), _of(rule, ended), settings)
+        for rule in RULES.values()
+    ]
 
 
-def _explained(rule: Rule[Any], cases: list[Examined], found: Findings, settings: Settings) -> Explained:
-    who = {finding.who for finding in found if finding.id == rule.id}
-    nearest = max(cases, key=lambda each: (each.case.who in who, _nearness(each)), default=None)
-    return Explained(rule, _verdict(rule, nearest, settings, is_found=bool(who)), nearest, len(cases))
+def explained_row(now: Snapshot) -> ProcessRow | None:
+    """The living process, if others had its pid before."""
+    return min((*now.processes, *now.without_instance), key=lambda row: row.ended, default=None)
 
 
-def _nearness(case: Examined) -> tuple[bool, int, int]:
-    results = [each.holds for each in case.compared]
-    return case.holds is True, results.count(True), -results.count(False)
+def _of(rule: Rule[Any], findings: Iterable[Finding]) -> list[Finding]:
+    return [each for each in findings if each.id == rule.id]
 
 
-def _verdict(rule: Rule[Any], nearest: Examined | None, settings: Settings, *, is_found: bool) -> Verdict:
+def _explained(
+    rule: Rule[Any], cases: list[Examined], found: list[Finding], ended: list[Finding], settings: Settings
+) -> Explained:
+    if found:
+        return Explained(rule, "found", found[0].who, _as_found(found[0], settings), len(cases), found)
+    who = {each.who for each in ended}
+    nearest = max(cases, key=lambda each: (each.case.who in who, _nearness(each.compared)), default=None)
+    name, values = (nearest.case.who, nearest.compared) if nearest else (None, ())
+    return Explained(rule, _verdict(rule, nearest, settings, ended), name, values, len(cases), ended)
+
+
+def _as_found(finding: Finding, settings: Settings) -> Sequence[Compared]:
+    """What was compared when it was seen last. That something is so is no evidence: otherwise nothing was found."""
+    facts = finding.facts
+    return max(
+        (
+            [
+                compared_value(each, facts.get(each.value.name, True if each.value.unit == "truth" else None), settings)
+                for each in conditions
+            ]
+            for conditions in _CONDITIONS[finding.id]
+        ),
+        key=_nearness,
+    )
+
+
+def _nearness(compared: Sequence[Compared]) -> tuple[bool, int, int]:
+    results = [each.holds for each in compared]
+    return all(results), results.count(True), -results.count(False)
+
+
+def _verdict(rule: Rule[Any], nearest: Examined | None, settings: Settings, ended: list[Finding]) -> Verdict:
     if rule.id in settings.allowed:
         return "allowed"
-    if is_found:
-        return "found"
+    if ended:
+        return "ended"
     if nearest is None:
         return "nothing to judge"
     return "unknown" if nearest.holds is None else "holds" if nearest.holds else "no"

@@ -57,6 +57,11 @@ class World:
         self._state.journal = Journal(JOURNAL).followed_by(events)
 
     @property
+    def now_ns(self) -> int:
+        """Boot clock: of the last batch."""
+        return self._state.batch.now_ns
+
+    @property
     def journal_end(self) -> int:
         """How many events were ever journalled."""
         return self._state.journal_end

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 from epolltop.findings.evaluation import Compared
-from epolltop.findings.explanation import Explained, explained
+from epolltop.findings.explanation import Explained, explained, explained_row
 from epolltop.findings.settings import DEFAULTS, Settings
-from epolltop.findings.words import readable
-from epolltop.model.process_row import ProcessRow
+from epolltop.findings.words import readable, sentence
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.parts import Parts, Write
 from epolltop.output.report import WIDTH
 from epolltop.query.finding_members import FINDING
 from epolltop.query.finding_rule import THRESHOLDS_DOUBT
 from epolltop.query.headline import notes
+from epolltop.query.instant import local
 from epolltop.query.verdict import verdict
 from epolltop.session.timeline import LastLook, Timeline
 from epolltop.text.cells import fit, wrapped
@@ -57,7 +57,7 @@ async def run_explain(
     Returns:
         The exit code.
     """
-    await timeline.open()
+    first = await timeline.open()
     playback = timeline.playback
     if playback and playback.is_snapshot and settings != DEFAULTS:
         say(
@@ -78,22 +78,17 @@ async def run_explain(
     if json:
         write((jsonlib.dumps(_document(look, rules), ensure_ascii=ascii_only), "\n"))
         return 0
-    end = _end(look, "the recording" if playback else "the observation")
+    end = _end(look, first.now_ns, "the recording" if playback else "the observation")
     lines = (part for line in _lines(now, end, rules) for part in wrapped(line, width) or [""])
     write(f"{in_ascii(line) if ascii_only else line}\n" for line in lines)
     return 0
 
 
-def _row_of(now: Snapshot) -> ProcessRow:
-    """The living process, if others had its pid before."""
-    return min(now.processes, key=lambda row: row.ended)
-
-
-def _end(look: LastLook, whole: str) -> str:
+def _end(look: LastLook, begin_ns: int, whole: str) -> str:
     """When it ended; empty if it did not."""
     now = look.now
     if look.is_end:
-        into = duration((now.now_ns - look.before.now_ns) / 1e9)
+        into = duration((now.now_ns - begin_ns) / 1e9)
         return f"it ended after {timestamp(now.wall_ns)}, {into} into {whole}: all here is as of then"
     if now.any_lives:
         return ""
@@ -101,24 +96,34 @@ def _end(look: LastLook, whole: str) -> str:
 
 
 def _lines(now: Snapshot, end: str, rules: list[Explained]) -> Parts:
-    if not now.processes:
+    row = explained_row(now)
+    if row is None or not (now.processes or any(each.findings for each in rules)):
         yield from (line for line in (end, *notes(now)) if line)
         return
-    row = _row_of(now)
-    yield f"{row.name} {row.pid}, observed for {duration(now.window_s)}: {verdict(now)}"
+    yield f"{row.name} {row.pid}, observed for {duration(now.observed_s)}: {verdict(now)}"
     if end:
         yield end
+    yield _span(now)
     if now.thresholds is None:
         yield f"note: {THRESHOLDS_DOUBT}"
     yield from (f"note: {note}" for note in notes(now))
     for each in sorted(rules, key=lambda each: _ORDER.index(each.verdict)):
         yield ""
-        yield from _rule(each)
+        yield from _rule(each, now)
 
 
-_ORDER = ("found", "holds", "unknown", "no", "nothing to judge", "allowed")
+def _span(now: Snapshot) -> str:
+    """Of which time the values are."""
+    if not now.window_s:
+        return f"values: as of {timestamp(now.wall_ns)} alone, without rates"
+    begin, end = timestamp(now.wall_of(now.begin_ns)), timestamp(now.wall_ns)
+    return f"values: over {duration(now.window_s)}, from {begin} to {end}; of what is FOUND those that showed it last"
+
+
+_ORDER = ("found", "ended", "holds", "unknown", "no", "nothing to judge", "allowed")
 _WORDS = {
     "found": "FOUND",
+    "ended": "no longer",
     "holds": "holds, but not for long enough, or another rule of its family was found",
     "unknown": "cannot be judged here",
     "no": "no",
@@ -127,11 +132,19 @@ _WORDS = {
 }
 
 
-def _rule(each: Explained) -> Iterator[str]:
-    who = f" ({each.nearest.case.who})" if each.nearest else ""
-    beside = f", the nearest of {each.cases}" if each.cases > 1 else ""
+def _rule(each: Explained, now: Snapshot) -> Iterator[str]:
+    who = f" ({each.who})" if each.who else ""
+    if each.verdict == "found":
+        beside = f", the worst of {len(each.findings)}" if len(each.findings) > 1 else ""
+    else:
+        beside = f", the nearest of {each.cases}" if each.cases > 1 else ""
     yield f"{each.rule.id}: {_WORDS[each.verdict]}{who}{beside}"
-    for compared in each.nearest.compared if each.nearest else ():
+    if each.verdict == "ended":
+        last = each.findings[0]
+        assert last.until_ns is not None
+        since = f"{'before ' if last.is_older else ''}{local(last.since_ns, now)}"
+        yield f"  it was so from {since} to {local(last.until_ns, now)}: {sentence(last)}"
+    for compared in each.compared:
         yield "  " + "  ".join(part for part in _cells(compared) if part)
 
 
@@ -155,7 +168,11 @@ def _document(look: LastLook, rules: list[Explained]) -> dict[str, Any]:
         "ended": look.is_end or not now.any_lives,
         "thresholds_known": now.thresholds is not None,
         "observed_s": round(now.window_s, 6),
+        "judged_s": now.judged_s,
         "findings": [FINDING.written(finding, now) for finding in now.findings],
+        "ended_findings": [
+            FINDING.written(finding, now) for each in rules for finding in each.findings if finding.until_ns
+        ],
         "rules": [_written(each) for each in rules],
     }
 
@@ -164,7 +181,7 @@ def _written(each: Explained) -> dict[str, Any]:
     return {
         "id": each.rule.id,
         "verdict": each.verdict,
-        "who": each.nearest.case.who if each.nearest else None,
+        "who": each.who,
         "cases": each.cases,
         "conditions": [
             {
@@ -174,6 +191,6 @@ def _written(each: Explained) -> dict[str, Any]:
                 "at_most": compared.threshold if compared.condition.at_most else None,
                 "holds": compared.holds,
             }
-            for compared in (each.nearest.compared if each.nearest else ())
+            for compared in each.compared
         ],
     }

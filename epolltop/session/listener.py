@@ -16,8 +16,9 @@ from epolltop.model.process import ProcessKey
 from epolltop.model.snapshot import Snapshot
 from epolltop.model.window import Window
 from epolltop.own_process.collector import uncollected
-from epolltop.session.observation import Observation
+from epolltop.session.observation import Observation, Result
 from epolltop.session.outage import Outage
+from epolltop.session.recent import Recent
 from epolltop.session.timeline import LastLook, Playback
 
 _GOLDEN_RATIO = (5**0.5 - 1) / 2
@@ -99,19 +100,22 @@ class Listener:
                 return
 
     async def last_look(self, seconds: float) -> LastLook:
-        before = lived = await self.open()
         loop = asyncio.get_running_loop()
-        ends = loop.time() + seconds
-        while True:
-            over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
-            if over:
-                await self.look_at_all(watches=True)
-            now = await self.now()
-            if not now.any_lives:
-                return LastLook(before, lived, is_end=True)
-            if over:
-                return LastLook(before, now, is_end=False)
-            lived = now
+        ends, over = loop.time() + seconds, False
+        recent = await self._observation.call(lambda: Recent(self._observation.world))
+        now = await self._observation.call(recent.look)
+        try:
+            while not over:
+                lived = now
+                over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
+                if over:
+                    await self.look_at_all(watches=True)
+                now = await self._latest(partial(self._recent, recent), recent.look)
+                if not now.now.any_lives:
+                    return lived._replace(is_end=True)
+            return now
+        finally:
+            await self._observation.call(recent.close)
 
     async def look_at_all(self, *, watches: bool = False) -> None:
         self.focus = await self._observation.call(self._observation.world.held)
@@ -119,11 +123,14 @@ class Listener:
         self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
 
     async def now(self) -> Snapshot:
-        """See Timeline. When stopping, the last state that could be read."""
-        while (snapshot := await self._observation.attempt(self._whole)) is None:
+        return await self._latest(self._whole, self._told)
+
+    async def _latest(self, read: Callable[[], Result], told: Callable[[], Result]) -> Result:
+        """What is read now; when stopping, what could be read last."""
+        while (found := await self._observation.attempt(read)) is None:
             if await self.sleep(POLL_S):
-                return await self._observation.call(self._told)
-        return snapshot
+                return await self._observation.call(told)
+        return found
 
     async def sleep(self, seconds: float) -> bool:
         """Waits; True if a stop cut it short. At some moment it has the source glance at late loops.
@@ -190,6 +197,12 @@ class Listener:
     def _whole(self) -> Snapshot:
         self._observation.poll()
         return self._told()
+
+    @uncollected()
+    def _recent(self, recent: Recent) -> LastLook:
+        self._observation.poll()
+        recent.advance()
+        return recent.look()
 
     def _told(self) -> Snapshot:
         return self._observation.world.freeze(self._own, self._observation.world.begin())

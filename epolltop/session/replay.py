@@ -183,11 +183,9 @@ class Replay:
         """See Timeline. Of a snapshot file that snapshot."""
         assert self._first is not None, "not open"
         world = self._world
-        lived = await self._call(lambda: world.take_in_life(self.begin_ns + seconds * 1e9)) if world else None
-        now = await self.now()
-        if lived is None or now.any_lives:
-            return LastLook(self._first, now, is_end=False)
-        return LastLook(self._first, lived, is_end=True)
+        if world is None:
+            return LastLook(self._first, self._first, is_end=False)
+        return await self._call(lambda: world.last_look(self.begin_ns + seconds * 1e9))
 
     # In the session's thread.
 

@@ -22,6 +22,8 @@ from epolltop.model.window import Window
 from epolltop.model.world import World
 from epolltop.own_process.collector import uncollected
 from epolltop.session.checkpoints import Checkpoints
+from epolltop.session.recent import Recent
+from epolltop.session.timeline import LastLook
 from epolltop.sources.recording.reader import Recording
 
 _AT_ONCE = 64  # ticks that are taken in between two looks whether others want the thread
@@ -117,23 +119,22 @@ class ReplayedWorld:
                 return False
         return True
 
-    def take_in_life(self, until_ns: float) -> Snapshot | None:
-        """All that comes before a time.
-
-        Returns:
-            The whole at the last tick before a process was gone that was selected by its pid. The news until then are
-            lost.
-        """
-        lived = None
+    def last_look(self, until_ns: float) -> LastLook:
+        """At the processes that were selected by their pid, after all that comes before a time."""
+        recent, lived = Recent(self._world), None
         with contextlib.suppress(SourceEnded):
             while not self._halted():
                 living = {key for key in self._processes if key.pid in self._pids}
                 batch = self._recording.poll()
                 if not living <= batch.processes.keys():
-                    lived = self._so_far()
-                if self._take(batch).now_ns >= until_ns:
+                    lived = recent.look()
+                self._take(batch)
+                recent.advance()
+                if batch.now_ns >= until_ns:
                     break
-        return lived
+        last = recent.look()
+        recent.close()
+        return last if lived is None or last.now.any_lives else lived._replace(is_end=True)
 
     def take_news(self) -> Sequence[Event]:
         """The events since they were last taken."""

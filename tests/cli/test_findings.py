@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import json
 import subprocess
 import sys
@@ -15,6 +18,7 @@ import pytest
 
 from epolltop.findings.families import RULES, THRESHOLDS
 from epolltop.model.batch import Batch
+from epolltop.model.counts import Counts, Totals
 from epolltop.model.process import ProcessKey
 from epolltop.query.finding_rule import THRESHOLDS_DOUBT
 from tests.support.recordings import write
@@ -247,6 +251,62 @@ def test_thresholds_of_a_file_that_does_not_tell_them_are_in_doubt(recorded: tup
     assert f"\nnote: {THRESHOLDS_DOUBT}\n" in run("replay", str(file), "-w", "200", "explain", str(pid)).stdout
     document = json.loads(run("replay", str(file), "explain", str(pid), "--json").stdout)
     assert document["thresholds_known"] is False
+
+
+BUSY = 20_000
+"""Instances a second: enough for loop-per-request, if it lasts."""
+
+
+def burst(path: Path, busy_s: Sequence[bool]) -> Path:
+    """A recording of a tick a second, by whether a process creates and releases instances then."""
+    ticks: list[Batch] = []
+    for second, done in enumerate(itertools.accumulate(busy_s), 1):
+        counts = {P: Counts(BUSY * done, 0, BUSY * done)}
+        totals = Totals(BUSY * done, 0, BUSY * done)
+        held = census(second * SECOND_NS, holding(0xA00, P))
+        ticks.append(batch(second * SECOND_NS, taken=held, counts=counts, totals=totals))
+    return write(path, ticks)
+
+
+def listed(path: Path, *options: str) -> dict[str, str]:
+    """The findings of P by id, and their states, as the view has them."""
+    table = run("replay", str(path), "-p", str(P.pid), "snapshot", "--view", "findings", "--format", "csv", *options)
+    return {row["finding"]: row["state"] for row in csv.DictReader(io.StringIO(table.stdout))}
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "at", "verdict", "per_s"),
+    [
+        ([False] * 60 + [True] * 6, (), "found", BUSY),
+        ([False] * 60 + [True] * 6 + [False] * 6, (), "found", BUSY),
+        ([True] * 30 + [False] * 30, (), "ended", 0),
+        ([True] * 30 + [False] * 30, ("-d", "20"), "found", BUSY),
+        ([False] * 32 + [True], (), "holds", BUSY / 7),
+        ([True, *[False] * 30], (), "no", 0),
+    ],
+)
+def test_a_recording_is_explained_by_its_last_seconds(
+    tmp_path: Path, busy_s: Sequence[bool], at: tuple[str, ...], verdict: str, per_s: float
+) -> None:
+    """As the view of findings says; what is found has the values of the finding, also if it pauses."""
+    path = burst(tmp_path / "night.rec", busy_s)
+    document = json.loads(run("replay", str(path), "explain", str(P.pid), "--json", *at).stdout)
+    (rule,) = (rule for rule in document["rules"] if rule["id"] == "loop-per-request")
+    assert (rule["verdict"], rule["conditions"][0]["value"]) == (verdict, per_s)
+    assert listed(path, *at).get("loop-per-request") == {"found": "open", "ended": "ended"}.get(verdict)
+    assert 5 <= document["observed_s"] < 10
+    assert [each["id"] for each in document["ended_findings"]] == ["loop-per-request"] * (verdict == "ended")
+
+
+def test_its_text_says_of_which_seconds_that_is(tmp_path: Path) -> None:
+    path = burst(tmp_path / "night.rec", [True] * 30 + [False] * 32)
+    lines = run("replay", str(path), "-w", "200", "explain", str(P.pid)).stdout.splitlines()
+    assert (
+        lines[1] == "values: over 6.0s, from 22:14:16.000 to 22:14:22.000; of what is FOUND those that showed it last"
+    )
+    at = next(number for number, line in enumerate(lines) if line.startswith("loop-per-request"))
+    assert lines[at].startswith("loop-per-request: no longer (")
+    assert lines[at + 1].startswith("  it was so from 22:13:26.000 to 22:13:50.000: 20,000 instances a second are ")
 
 
 def night(path: Path, lives: Sequence[Sequence[ProcessKey]]) -> Path:

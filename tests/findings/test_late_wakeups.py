@@ -186,8 +186,7 @@ class TestLateWakeup:
 def wakeup(now: Snapshot) -> tuple[str, dict[str, object]]:
     """What is said about late wakeups when someone asks: the verdict, and what the nearest rule compared."""
     (told,) = (each for each in explained(now, None, DEFAULTS) if each.rule.id == "late-wakeup")
-    assert told.nearest is not None
-    return told.verdict, {each.condition.value.name: each.value for each in told.nearest.compared}
+    return told.verdict, {each.condition.value.name: each.value for each in told.compared}
 
 
 class TestWhyThereIsNoLateWakeup:
