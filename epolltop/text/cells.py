@@ -9,6 +9,8 @@ from rich.cells import cell_len, set_cell_size
 
 from epolltop.text.safe import MARKS
 
+_PARTS, _INDENT = re.compile("(  +)"), "    "
+
 
 def beginning(text: str, width: int) -> str:
     """Enough of a safe text to fill more than width cells, so that the rest need not be measured."""
@@ -24,10 +26,11 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
 
 
 def wrapped(line: str, width: int) -> list[str]:
-    """Breaks a line between its parts, which two blanks separate; a note is one part, and breaks between words."""
-    bound = re.sub("(?<=[^ ]) (?=[^ ])", "\xa0", line) if "  " in line.strip() else line
-    parts = textwrap.wrap(bound, width, subsequent_indent="    ", break_on_hyphens=False)
-    return [cut(part.replace("\xa0", " "), width) for part in parts]  # a wide character counts as one there
+    """Breaks a line between its parts, which two blanks separate; a part that is too long for a line, between words."""
+    room = width - len(_INDENT)
+    bound = (part if part.isspace() or len(part) > room else part.replace(" ", "\xa0") for part in _PARTS.split(line))
+    lines = textwrap.wrap("".join(bound), width, subsequent_indent=_INDENT, break_on_hyphens=False)
+    return [cut(each.replace("\xa0", " "), width) for each in lines]  # a wide character counts as one there
 
 
 def fit(text: str, width: int, *, right: bool = False, ascii_only: bool = False) -> str:

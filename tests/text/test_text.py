@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from epolltop.text.cells import cut, fit
+from epolltop.text.cells import cut, fit, wrapped
 from epolltop.text.glyphs import in_ascii
 from epolltop.text.numbers import (
     count,
@@ -203,6 +203,15 @@ def test_cutting() -> None:
 @given(st.text())
 def test_in_ascii_is_ascii(text: str) -> None:
     assert in_ascii(text).isascii()
+
+
+@pytest.mark.parametrize("width", [30, 48, 80])
+def test_a_line_breaks_between_parts_and_a_long_part_between_words(width: int) -> None:
+    line = "web 42/3: the loop was away for 200ms and sleeps in a call  + 1 critical, 2 notes"
+    lines = wrapped(line, width)
+    assert " ".join(each.strip() for each in lines).split() == line.split()
+    assert max(map(len, lines)) <= width
+    assert any("+ 1 critical, 2 notes" in each for each in lines)
 
 
 def test_in_ascii_spells_our_signs() -> None:
