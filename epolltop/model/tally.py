@@ -50,6 +50,7 @@ class Tally(Generic[Key]):
         """The counts of all that were not forgotten."""
         self.none = table.none
         """The record of what did nothing."""
+        self._nothing = counted(table.none, table.none, 0.0)  # one for all: kept snapshots have thousands
         self._past = table.none  # of those that were forgotten and count
 
     def apply(self, rises: Mapping[Any, Rise], about: Callable[[Any], Key]) -> None:
@@ -63,6 +64,11 @@ class Tally(Generic[Key]):
     def of(self, who: Key) -> Any:
         """What one did."""
         return self.counts.get(who, self.none)
+
+    def counted(self, who: Key, then: Any, window_s: float) -> Counted[Any]:
+        """What one did, and the rates since it had done that."""
+        counts = self.of(who)
+        return self._nothing if counts is then is self.none else counted(counts, then, window_s)
 
     def sum(self, covers: Callable[[Key], bool]) -> Any:
         """The sum for those that are selected, including forgotten ones."""
@@ -122,7 +128,7 @@ class Tallies:
         """The counts of a process and their rates since then, in the order of the tables."""
         return tuple(
             [
-                counted(tally.of(process), since[name].get(process, tally.none) if since else tally.none, window_s)
+                tally.counted(process, since[name].get(process, tally.none) if since else tally.none, window_s)
                 for name, tally in self._tallies.items()
             ]
         )

@@ -14,7 +14,7 @@ SNAPSHOTS = 300
 ROOM = 24_000_000
 """Bytes that all of them take together; beyond it the oldest go early. 10 processes that act in every snapshot, with
 20 events, fill it to a quarter; 200 of them leave two minutes."""
-ROW, EVENT, INSTANCE, HOLDER, REFERENCE = 1100, 370, 420, 150, 8
+ROW, EVENT, INSTANCE, HOLDER, REFERENCE = 1200, 370, 420, 150, 8
 """Bytes of a row that changed, with its history of rates, of an event, of an instance that changed, of a process as one
 of its holders, and of what a snapshot shares."""
 LOOP = 4000
