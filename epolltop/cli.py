@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None, leaving: Leaving | None = None) -> int:
 
 def _run(options: Options, stdout: Stdout, leaving: Leaving, closing: contextlib.ExitStack) -> int:
     missing = _missing(options) if options.saved is None or options.command == "record" else []
-    if missing and len(missing) == len(options.selection.pids):
+    if missing and len(missing) == len(options.selection.asked):
         return complain(f"there is no process {' or '.join(map(str, sorted(missing)))}")
     if options.command == "doctor":
         return report_machine(options, stdout, _opened)
@@ -124,7 +124,7 @@ def _missing(options: Options) -> Sequence[int]:
     """Pids that were asked for and that nobody has."""
     from epolltop.proc.procfs import is_listed
 
-    return [pid for pid in options.selection.pids if not is_listed(pid)]
+    return [pid for pid in options.selection.asked if not is_listed(pid)]
 
 
 def _opener(options: Options) -> OpenSource:
@@ -140,7 +140,7 @@ def _opened(options: Options) -> BpfSource | ProcSource:
     return open_source(
         options.source,
         include_self=options.include_self,
-        pids=options.selection.pids,
+        pids=options.selection.asked,
         stacks=options.stacks,
         late_ns=looked_at_ns(options.settings),
         late_stacks_ns=options.blocked_stacks_ns,

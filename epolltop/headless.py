@@ -53,7 +53,7 @@ def front_end(timeline: Timeline, options: Options, stdout: Stdout) -> Coroutine
         )
     if options.command == "explain":
         whole = math.inf if timeline.playback else _EXPLAINED_S
-        (pid,) = options.selection.pids
+        (pid,) = options.selection.named
         return run_explain(
             timeline,
             pid,

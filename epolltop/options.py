@@ -150,7 +150,7 @@ def parse_options(argv: list[str], *, no_color: bool) -> Options:
 
 def _selection(command: str, given: argparse.Namespace) -> Selection:
     if command == "explain":
-        return Selection(frozenset((given.process,)), frozenset())
+        return Selection(named=frozenset((given.process,)))  # rules about several processes need the others
     return Selection(frozenset(given.pid), frozenset(given.user))
 
 

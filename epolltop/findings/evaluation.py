@@ -97,10 +97,12 @@ def found_among(passing: Iterable[tuple[Applied, Sequence[AnyCase]]], settings: 
                     break
 
 
-def examined(families: Iterable[AnyFamily], cases: Cases, settings: Settings) -> Iterator[Examined]:
-    """Every rule with every case of its kind, each condition applied."""
+def examined(
+    families: Iterable[AnyFamily], cases: Cases, settings: Settings, is_wanted: Callable[[About], bool]
+) -> Iterator[Examined]:
+    """Every rule with every wanted case of its kind, each condition applied."""
     for family in families:
-        for case in cases.of(family):
+        for case in (each for each in cases.of(family) if is_wanted(each.about)):
             gate = tuple(compared(condition, case, settings) for condition in family.gate)
             for rule in family.rules:
                 yield Examined(rule, case, (*gate, *(compared(each, case, settings) for each in rule.conditions)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from epolltop.findings.cases import Cases
@@ -10,7 +11,7 @@ from epolltop.findings.evaluation import Compared, Examined, compared_value, exa
 from epolltop.findings.families import FAMILIES, RULES
 from epolltop.findings.rule import Rule
 from epolltop.findings.settings import Settings
-from epolltop.model.finding import Finding
+from epolltop.model.finding import About, Finding, Findings
 from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 
@@ -42,30 +43,55 @@ class Explained(NamedTuple):
     """Of the rule: those that are open, the worst first; or those that have ended, the last one first."""
 
 
-def explained(now: Snapshot, before: Snapshot | None, settings: Settings) -> list[Explained]:
+def explained(row: ProcessRow, now: Snapshot, before: Snapshot | None, settings: Settings) -> list[Explained]:
     """Every rule, in the order of the page.
 
     Args:
-        now: at the end of a window of the process, with rates over it.
+        row: of the process.
+        now: at the end of a window, with rates over it.
         before: at its beginning; None: what only two snapshots tell is not known.
         settings: of the rules.
     """
     by_rule: dict[str, list[Examined]] = {}
-    for number, each in enumerate(examined(FAMILIES, Cases(now, before, settings=settings), settings)):
+    cases = Cases(now, before, settings=settings)
+    for number, each in enumerate(examined(FAMILIES, cases, settings, lambda about: _concerns(about, row))):
         if number >= CASES_MAX:
             break
         by_rule.setdefault(each.rule.id, []).append(each)
-    row = explained_row(now)
-    ended = [each for each in reversed(now.ended_findings) if row and each.about.process == row.key]
+    alone = alone_in(now, row)
     return [
-        _explained(rule, by_rule.get(rule.id, []), _of(rule, now.findings), _of(rule, ended), settings)
+        _explained(
+            rule,
+            by_rule.get(rule.id, []),
+            _of(rule, alone.findings),
+            _of(rule, reversed(alone.ended_findings)),
+            settings,
+        )
         for rule in RULES.values()
     ]
 
 
-def explained_row(now: Snapshot) -> ProcessRow | None:
+def explained_row(now: Snapshot, pid: int) -> ProcessRow | None:
     """The living process, if others had its pid before."""
-    return min((*now.processes, *now.without_instance), key=lambda row: row.ended, default=None)
+    rows = (row for row in (*now.processes, *now.without_instance) if row.pid == pid)
+    return min(rows, key=lambda row: row.ended, default=None)
+
+
+def alone_in(now: Snapshot, row: ProcessRow) -> Snapshot:
+    """Only that process, with what is found about it, and about instances that it shares."""
+    return replace(
+        now,
+        processes=tuple(each for each in now.processes if each is row),
+        without_instance=tuple(each for each in now.without_instance if each is row),
+        findings=Findings(each for each in now.findings if _concerns(each.about, row)),
+        ended_findings=tuple(each for each in now.ended_findings if _concerns(each.about, row)),
+    )
+
+
+def _concerns(about: About, row: ProcessRow) -> bool:
+    """Whether it is the process or a part of it, or an instance that it holds, too."""
+    is_instance = bool(about.file) and not about.tid
+    return about.process == row.key or (is_instance and any(each.key == about.instance_key for each in row.instances))
 
 
 def _of(rule: Rule[Any], findings: Iterable[Finding]) -> list[Finding]:

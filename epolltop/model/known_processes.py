@@ -58,8 +58,8 @@ class KnownProcesses:
         return self.selection.absent({key.pid for key in (*self.alive, *listed)})
 
     def named_beside(self, listed: Container[ProcessKey]) -> list[ProcessKey]:
-        """The living processes whose pids were selected and that are not listed, by pid."""
-        pids = self.selection.pids
+        """The living processes whose pids were asked for and that are not listed, by pid."""
+        pids = self.selection.asked
         return sorted(key for key in self.alive if key.pid in pids and key not in listed and self.covers(key))
 
     def uid(self, key: ProcessKey, acted_as: int | None = None) -> int | None:

@@ -12,10 +12,17 @@ class Selection:
 
     pids: frozenset[int] = frozenset()
     uids: frozenset[int] = frozenset()
+    named: frozenset[int] = frozenset()
+    """Pids that count beside the selected ones."""
+
+    @property
+    def asked(self) -> frozenset[int]:
+        """Pids of which somebody wants to know whether they live, also if they hold nothing."""
+        return self.pids | self.named
 
     def absent(self, known: Container[int]) -> tuple[int, ...]:
         """Its pids that are not among the known ones."""
-        return tuple(sorted(pid for pid in self.pids if pid not in known))
+        return tuple(sorted(pid for pid in self.asked if pid not in known))
 
     @property
     def is_all(self) -> bool:
@@ -24,4 +31,5 @@ class Selection:
 
     def covers(self, pid: int, uid: int | None) -> bool:
         """Whether a process belongs to it."""
-        return (not self.pids or pid in self.pids) and (not self.uids or uid in self.uids)
+        is_selected = (not self.pids or pid in self.pids) and (not self.uids or uid in self.uids)
+        return is_selected or pid in self.named

@@ -110,10 +110,9 @@ class Snapshot:
         """How old the last census is; None if there was none."""
         return max(0, self.now_ns - self.looked_ns) / 1e9 if self.looked_ns else None
 
-    @property
-    def any_lives(self) -> bool:
-        """Whether one of the selected processes has not ended."""
-        return bool(self.without_instance) or any(not row.ended for row in self.processes)
+    def lives(self, pid: int) -> bool:
+        """Whether the process of a pid that was asked for has not ended."""
+        return any(row.pid == pid and not row.ended for row in (*self.processes, *self.without_instance))
 
     @property
     def begin_ns(self) -> int:

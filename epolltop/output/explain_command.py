@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from epolltop.findings.evaluation import Compared
-from epolltop.findings.explanation import Explained, explained, explained_row
+from epolltop.findings.explanation import Explained, alone_in, explained, explained_row
 from epolltop.findings.settings import DEFAULTS, Settings
 from epolltop.findings.words import readable, sentence
+from epolltop.model.process_row import ProcessRow
 from epolltop.model.snapshot import Snapshot
 from epolltop.output.parts import Parts, Write
 from epolltop.output.report import WIDTH
@@ -19,7 +20,7 @@ from epolltop.query.finding_rule import THRESHOLDS_DOUBT
 from epolltop.query.headline import notes
 from epolltop.query.instant import local
 from epolltop.query.verdict import verdict
-from epolltop.session.timeline import LastLook, Timeline
+from epolltop.session.timeline import Timeline
 from epolltop.text.cells import fit, wrapped
 from epolltop.text.glyphs import in_ascii
 from epolltop.text.numbers import duration, timestamp
@@ -44,8 +45,8 @@ async def run_explain(
     """Observes, then writes every rule with its verdict.
 
     Args:
-        timeline: of that process alone.
-        pid: of the process.
+        timeline: of all processes, since some rules are about several.
+        pid: of the process, which was asked for.
         write: takes the text.
         say: takes the sentence why nothing can be explained.
         settings: of the rules.
@@ -65,39 +66,38 @@ async def run_explain(
             "--finding, --allow and --raise change only how a recording is judged"
         )
         return SETTINGS_REFUSED
-    look = await timeline.last_look(seconds)
-    now = look.now
-    if playback is None and (now.absent or (look.is_end and not now.window_s)):
-        say(f"process {pid} ended before it could be judged")
-        return NO_PROCESS
-    if playback and now.absent:
-        say(f"there is no process {pid} in {playback.name}")
+    before, now, is_end = await timeline.last_look(pid, seconds)
+    row = explained_row(now, pid)
+    if row is None or (playback is None and is_end and not now.window_s):
+        say(
+            f"there is no process {pid} in {playback.name}"
+            if playback
+            else f"process {pid} ended before it could be judged"
+        )
         return NO_PROCESS
     in_force = replace(settings, thresholds=now.thresholds or {})  # a snapshot file has its own
-    rules = explained(now, look.before if look.before.now_ns < now.now_ns else None, in_force)
+    rules = explained(row, now, before if before.now_ns < now.now_ns else None, in_force)
+    alone = alone_in(now, row)
     if json:
-        write((jsonlib.dumps(_document(look, rules), ensure_ascii=ascii_only), "\n"))
+        written = _document(alone, rules, has_ended=is_end or row.ended)
+        write((jsonlib.dumps(written, ensure_ascii=ascii_only), "\n"))
         return 0
-    end = _end(look, first.now_ns, "the recording" if playback else "the observation")
-    lines = (part for line in _lines(now, end, rules) for part in wrapped(line, width) or [""])
+    into = f"{duration((now.now_ns - first.now_ns) / 1e9)} into the {'recording' if playback else 'observation'}"
+    end = _end(alone, row, into if is_end else None)
+    lines = (part for line in _lines(alone, row, end, rules) for part in wrapped(line, width) or [""])
     write(f"{in_ascii(line) if ascii_only else line}\n" for line in lines)
     return 0
 
 
-def _end(look: LastLook, begin_ns: int, whole: str) -> str:
+def _end(now: Snapshot, row: ProcessRow, into: str | None) -> str:
     """When it ended; empty if it did not."""
-    now = look.now
-    if look.is_end:
-        into = duration((now.now_ns - begin_ns) / 1e9)
-        return f"it ended after {timestamp(now.wall_ns)}, {into} into {whole}: all here is as of then"
-    if now.any_lives:
-        return ""
-    return f"it had ended by {timestamp(now.wall_ns)}: what it was like before is not known"
+    if into is not None:
+        return f"it ended after {timestamp(now.wall_ns)}, {into}: all here is as of then"
+    return f"it had ended by {timestamp(now.wall_ns)}: what it was like before is not known" if row.ended else ""
 
 
-def _lines(now: Snapshot, end: str, rules: list[Explained]) -> Parts:
-    row = explained_row(now)
-    if row is None or not (now.processes or any(each.findings for each in rules)):
+def _lines(now: Snapshot, row: ProcessRow, end: str, rules: list[Explained]) -> Parts:
+    if not (now.processes or any(each.findings for each in rules)):
         yield from (line for line in (end, *notes(now)) if line)
         return
     yield f"{row.name} {row.pid}, observed for {duration(now.observed_s)}: {verdict(now)}"
@@ -160,12 +160,11 @@ def _cells(compared: Compared) -> tuple[str, str, str, str]:
     return fit(measure.name, 20), fit(value, 24), fit(wanted, 12), holds
 
 
-def _document(look: LastLook, rules: list[Explained]) -> dict[str, Any]:
-    now = look.now
+def _document(now: Snapshot, rules: list[Explained], *, has_ended: bool) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
         "as_of": timestamp(now.wall_ns, utc=True),
-        "ended": look.is_end or not now.any_lives,
+        "ended": has_ended,
         "thresholds_known": now.thresholds is not None,
         "observed_s": round(now.window_s, 6),
         "judged_s": now.judged_s,

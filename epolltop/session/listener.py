@@ -99,7 +99,7 @@ class Listener:
             if over:
                 return
 
-    async def last_look(self, seconds: float) -> LastLook:
+    async def last_look(self, pid: int, seconds: float) -> LastLook:
         loop = asyncio.get_running_loop()
         ends, over = loop.time() + seconds, False
         recent = await self._observation.call(lambda: Recent(self._observation.world))
@@ -109,16 +109,20 @@ class Listener:
                 lived = now
                 over = await self.sleep(min(POLL_S, ends - loop.time())) or loop.time() >= ends
                 if over:
-                    await self.look_at_all(watches=True)
+                    rows = (row for row in now.now.processes if row.pid == pid)
+                    self._look_at(tuple(instance for row in rows for instance in row.instances), watches=True)
                 now = await self._latest(partial(self._recent, recent), recent.look)
-                if not now.now.any_lives:
+                if not now.now.lives(pid):
                     return lived._replace(is_end=True)
             return now
         finally:
             await self._observation.call(recent.close)
 
     async def look_at_all(self, *, watches: bool = False) -> None:
-        self.focus = await self._observation.call(self._observation.world.held)
+        self._look_at(await self._observation.call(self._observation.world.held), watches=watches)
+
+    def _look_at(self, instances: tuple[Instance, ...], *, watches: bool) -> None:
+        self.focus = instances
         self.asked = self.focus if watches else ()
         self.shown = frozenset(holder.process for instance in self.focus for holder in instance.holders)
 

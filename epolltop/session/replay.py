@@ -179,13 +179,13 @@ class Replay:
             yield await self._call(world.take_news)
         yield await self._call(world.take_news)
 
-    async def last_look(self, seconds: float) -> LastLook:
+    async def last_look(self, pid: int, seconds: float) -> LastLook:
         """See Timeline. Of a snapshot file that snapshot."""
         assert self._first is not None, "not open"
         world = self._world
         if world is None:
             return LastLook(self._first, self._first, is_end=False)
-        return await self._call(lambda: world.last_look(self.begin_ns + seconds * 1e9))
+        return await self._call(lambda: world.last_look(pid, self.begin_ns + seconds * 1e9))
 
     # In the session's thread.
 
@@ -195,7 +195,8 @@ class Replay:
             shown = saved
         else:
             self._recording = saved
-            selection = saved.selection if self._selection.is_all else self._selection
+            recorded = dataclasses.replace(saved.selection, named=self._selection.named)
+            selection = recorded if self._selection.is_all else self._selection
             self._world = ReplayedWorld(
                 saved,
                 selection,

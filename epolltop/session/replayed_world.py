@@ -55,7 +55,6 @@ class ReplayedWorld:
         self.at = -1
         """The tick that it is at."""
         self._recording, self._returns, self._halted = recording, returns, halted
-        self._pids = selection.pids
         self._world = World(selection, Diagnosis(settings))
         self._world.open_window(tell_all=tell_all)
         self._checkpoints = Checkpoints()
@@ -119,12 +118,12 @@ class ReplayedWorld:
                 return False
         return True
 
-    def last_look(self, until_ns: float) -> LastLook:
-        """At the processes that were selected by their pid, after all that comes before a time."""
+    def last_look(self, pid: int, until_ns: float) -> LastLook:
+        """At a process, after all that comes before a time."""
         recent, lived = Recent(self._world), None
         with contextlib.suppress(SourceEnded):
             while not self._halted():
-                living = {key for key in self._processes if key.pid in self._pids}
+                living = {key for key in self._processes if key.pid == pid}
                 batch = self._recording.poll()
                 if not living <= batch.processes.keys():
                     lived = recent.look()
@@ -134,7 +133,7 @@ class ReplayedWorld:
                     break
         last = recent.look()
         recent.close()
-        return last if lived is None or last.now.any_lives else lived._replace(is_end=True)
+        return last if lived is None or last.now.lives(pid) else lived._replace(is_end=True)
 
     def take_news(self) -> Sequence[Event]:
         """The events since they were last taken."""

@@ -15,13 +15,13 @@ from epolltop.session.outage import Outage
 
 
 class LastLook(NamedTuple):
-    """At selected processes, the last while one of them lived."""
+    """The last one while a process lived."""
 
     before: Snapshot
     """Where the window of the next one begins."""
     now: Snapshot
     is_end: bool
-    """They have ended since."""
+    """It has ended since."""
 
 
 class Playback(Protocol):
@@ -118,10 +118,11 @@ class Timeline(Protocol):
     def observe(self, seconds: float) -> AsyncIterator[Sequence[Event]]:
         """The events of an observation, about every second; the last of them when the time is over."""
 
-    async def last_look(self, seconds: float) -> LastLook:
-        """Observes for so long; live, not beyond the end of what is selected. The news are lost.
+    async def last_look(self, pid: int, seconds: float) -> LastLook:
+        """Observes for so long; live, not beyond the end of a process. The news are lost.
 
         Args:
+            pid: of the process, which was asked for.
             seconds: of a replay, recorded ones.
         """
 

@@ -169,13 +169,40 @@ def test_events_tell_when_a_finding_opens() -> None:
 @pytest.mark.kernel
 def test_a_replay_finds_the_same(tmp_path: Path) -> None:
     file = str(tmp_path / "recorded")
-    with defect("near-fd-limit") as program, defect("blocked-loop"):
+    with (
+        defect("near-fd-limit") as program,
+        defect("blocked-loop") as blocked,
+        defect("shared-after-fork") as shared,
+    ):
         ran = run("record", file, "-d", "8")
         assert ran.returncode == 0, ran.stderr
     told = [run("replay", file, "snapshot", "--view", "findings", "--format", "csv").stdout for _ in range(2)]
     assert told[0] == told[1]
     assert f"near-fd-limit,{NAME} {program['pid']}," in told[0]
     assert "blocked-loop," in told[0]
+    rows = list(csv.DictReader(io.StringIO(told[0])))
+    for id, pid in (
+        ("near-fd-limit", program["pid"]),
+        ("blocked-loop", blocked["pid"]),
+        ("shared-after-fork", shared["pid"]),
+    ):
+        document = json.loads(run("replay", file, "explain", str(pid), "--json").stdout)
+        found = {rule["id"] for rule in document["rules"] if rule["verdict"] == "found"}
+        assert found == {row["finding"] for row in rows if (row["pid"], row["state"]) == (str(pid), "open")}
+        assert id in found
+
+
+@pytest.mark.kernel
+def test_explain_heeds_other_processes_where_a_rule_is_about_several() -> None:
+    with defect("shared-after-fork") as program:
+        told = [
+            json.loads(run("explain", "-d", "5", "--json", str(pid)).stdout)
+            for pid in (program["pid"], *program["children"])
+        ]
+    for document in told:
+        (rule,) = (rule for rule in document["rules"] if rule["id"] == "shared-after-fork")
+        assert (rule["verdict"], rule["conditions"][0]["value"]) == ("found", 2)
+        assert {finding["subject"]["pid"] for finding in document["findings"]} == {program["pid"]}
 
 
 @pytest.fixture(name="recorded", scope="module")

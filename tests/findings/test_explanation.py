@@ -7,22 +7,23 @@ from dataclasses import replace
 import pytest
 
 from epolltop.findings.diagnosis import Diagnosis
-from epolltop.findings.explanation import Explained, explained
+from epolltop.findings.explanation import Explained, explained, explained_row
 from epolltop.findings.families import RULES
 from epolltop.findings.settings import DEFAULTS, Settings
-from epolltop.model.finding import Finding, Findings
+from epolltop.model.finding import About, Finding, Findings
 from epolltop.model.snapshot import Snapshot
 from tests.support.records import SECOND_NS
-from tests.support.rows import process_row, snapshot
+from tests.support.rows import instance, process_row, snapshot
 
 ID = "near-fd-limit"
 FULL, EMPTY = snapshot(process_row(42, fds=990, fd_limit=1000)), snapshot(process_row(42, fds=10, fd_limit=1000))
 
 
-def of(now: Snapshot, settings: Settings = DEFAULTS) -> Explained:
-    told = explained(now, None, settings)
+def of(now: Snapshot, settings: Settings = DEFAULTS, *, id: str = ID) -> Explained:
+    (row,) = now.processes
+    told = explained(row, now, None, settings)
     assert [each.rule.id for each in told] == list(RULES)
-    return next(each for each in told if each.rule.id == ID)
+    return next(each for each in told if each.rule.id == id)
 
 
 def found_in(now: Snapshot) -> Finding:
@@ -58,8 +59,29 @@ def test_what_was_found_has_the_values_of_now() -> None:
         (EMPTY, DEFAULTS, "no"),
         (snapshot(process_row(42, fds=None, fd_limit=1000)), DEFAULTS, "unknown"),
         (FULL, Settings(allowed=frozenset((ID,))), "allowed"),
-        (snapshot(), DEFAULTS, "nothing to judge"),
     ],
 )
 def test_what_is_not_found(now: Snapshot, settings: Settings, verdict: str) -> None:
     assert of(now, settings).verdict == verdict
+
+
+def test_a_process_without_a_loop_has_nothing_that_a_rule_about_loops_judges() -> None:
+    told = of(EMPTY, id="blocked-loop")
+    assert (told.verdict, told.who, told.compared, told.cases) == ("nothing to judge", None, (), 0)
+
+
+def test_what_others_do_is_not_told_but_what_is_found_about_a_shared_instance() -> None:
+    shared, others = instance(), process_row(43, fds=990, fd_limit=1000)
+    mine = process_row(42, fds=10, fd_limit=1000, instances=(shared,))
+    finding = found_in(snapshot(others))
+    about_shared = About(others.key, *shared.key)
+    now = replace(
+        snapshot(others, mine),
+        findings=Findings(
+            (finding, finding._replace(about=about_shared), finding._replace(about=about_shared._replace(tid=43)))
+        ),
+    )
+    assert explained_row(now, 42) is mine
+    told = next(each for each in explained(mine, now, None, DEFAULTS) if each.rule.id == ID)
+    assert [each.about for each in told.findings] == [about_shared]
+    assert told.cases == 1

@@ -185,7 +185,7 @@ class TestLateWakeup:
 
 def wakeup(now: Snapshot) -> tuple[str, dict[str, object]]:
     """What is said about late wakeups when someone asks: the verdict, and what the nearest rule compared."""
-    (told,) = (each for each in explained(now, None, DEFAULTS) if each.rule.id == "late-wakeup")
+    (told,) = (each for each in explained(now.processes[0], now, None, DEFAULTS) if each.rule.id == "late-wakeup")
     return told.verdict, {each.condition.value.name: each.value for each in told.compared}
 
 
@@ -246,7 +246,7 @@ def delays(now: Snapshot) -> tuple[object, object]:
     """How late waits came back after their timeouts, and how many met one; as the rule about these compares them."""
     (found,) = (
         {each.condition.value.name: each.value for each in one.compared}
-        for one in examined((WAKEUP,), Cases(now), DEFAULTS)
+        for one in examined((WAKEUP,), Cases(now), DEFAULTS, lambda _: True)
         if len(one.compared) > 1
     )
     return found["poll_delay_max_s"], found["timeouts"]
