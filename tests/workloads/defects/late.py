@@ -13,6 +13,7 @@ from . import stage
 
 _LONG_S, _SHORT_S = 0.2, 0.002
 _TIMEOUT_S = 0.2
+_COMPETITORS = 4
 
 
 def computing(healthy: bool) -> None:
@@ -63,7 +64,7 @@ def reading(healthy: bool) -> None:
 
 
 def wakeup(healthy: bool) -> None:
-    """Gets a CPU late after each timeout: two processes compute there, and its policy is SCHED_IDLE.
+    """Gets a CPU late after each timeout: other processes compute there, and its policy is SCHED_IDLE.
 
     As OpenResty XRay's "epoll wait overrun" and Envoy's poll_delay_us show. In the twin theirs is SCHED_IDLE. The loop
     is in a child, so that this process, which is not late, can end it.
@@ -88,7 +89,7 @@ def wakeup(healthy: bool) -> None:
                 loop.poll(_TIMEOUT_S)
 
     pid, epfd = stage.child_loop(wait)
-    children = [pid, stage.child(compute), stage.child(compute)]
+    children = [pid, *(stage.child(compute) for _ in range(_COMPETITORS))]
     stage.steady(pid=pid, epfd=epfd, timeout_s=_TIMEOUT_S, children=children)
     signal.pause()
 
