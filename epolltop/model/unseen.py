@@ -15,6 +15,7 @@ from epolltop.model.batch import Batch
 from epolltop.model.event import Event, Kind
 from epolltop.model.holding import Census
 from epolltop.model.process import ProcessKey
+from epolltop.model.source import Source
 
 
 class Unseen:
@@ -40,8 +41,9 @@ class Unseen:
         if batch.census is not None and batch.census.cut:
             self._met_ns = None  # what is older may not have been shown
         met_ns = self._met_ns
-        noted = source.overflowed == source.unattributed  # else a birth may be missing for want of room
-        if met_ns is not None and noted and source.exact:
+        if not _has_room(source):
+            self._found.clear()  # their births may be missing for want of it
+        elif met_ns is not None and source.exact:
             for event in told:
                 if event.file in self._found:
                     self._end_doubt(event)
@@ -56,7 +58,7 @@ class Unseen:
             census: of that batch.
             inferred: what it tells that no event told.
         """
-        if self._found:
+        if self._found and _has_room(batch.source):
             self._confirm(census)
         self.hear(batch, inferred)
         if census.by_address and not census.cut:
@@ -100,3 +102,8 @@ class Unseen:
         for key in [key for key in self._number if key not in kept]:
             number = self._number.pop(key)
             self._past += max(0, number) * covers(key)
+
+
+def _has_room(source: Source) -> bool:
+    """Whether every birth that a probe saw is noted."""
+    return source.overflowed == source.unattributed

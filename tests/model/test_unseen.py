@@ -124,6 +124,9 @@ def test_a_release_that_comes_after_a_census_showed_it_is_no_sign() -> None:
 def test_where_births_found_no_room_or_bear_no_address_nothing_can_be_told() -> None:
     full = replace(_tick(2, [release(A, 2 * SECOND_NS - 50)]), source=source(overflowed=1))
     assert _shown(_world(_tick(1), full)).unseen == 0
+    found = _found()
+    found.apply(replace(_tick(3, [], census(3 * SECOND_NS - 10, holding(A))), source=source(overflowed=1)))
+    assert _shown(found).unseen == 0
     by_number = [_tick(second, [], census(second * SECOND_NS - 10, by_address=False)) for second in (1, 2)]
     assert _shown(_world(*by_number, _tick(3, [release(A, 3 * SECOND_NS - 50)]))).unseen == 0
 
