@@ -10,6 +10,7 @@ import pytest
 
 from epolltop.model.late_look import LATE_NS, LateLook
 from epolltop.model.limits import LATE_UNSEEN
+from epolltop.sources.bpf.late_loops import STACK_STAYS_NS
 from tests.support.records import SECOND_NS
 
 from .late_programs import late, seen
@@ -49,6 +50,17 @@ def test_a_look_with_a_stack_does_not_give_way_to_one_at_a_shorter_absence() -> 
             first = seen(observing, pid, long)
             later = seen(observing, pid, lambda look: short(look) or look.at_ns > first.at_ns + 3 * SECOND_NS)
         assert long(later)
+
+
+def test_a_look_with_a_stack_does_not_stay_for_good() -> None:
+    stacks_ns = 4 * LATE_NS
+    short, long = of_away(LATE_NS, stacks_ns), of_away(stacks_ns)
+    with observe(late_stacks_ns=stacks_ns) as observing:
+        needs_looks(observing)
+        with late(sys.executable, IN_TURN, "0.8", *["0.2"] * 100) as pid:
+            first = seen(observing, pid, long)
+            later = seen(observing, pid, short)
+        assert later.at_ns >= first.at_ns + (STACK_STAYS_NS if first.stack else 0)
 
 
 @pytest.mark.parametrize(("late_ns", "late_stacks_ns"), [(LATE_NS // 4, None), (LATE_NS, LATE_NS // 4)])

@@ -36,6 +36,8 @@ LOOK_SHARE, GLANCE_SHARE = 0.02, 0.005
 between two polls three."""
 NAMING_S, NAMING_SHARE = 0.1, 0.02
 """For those names at one poll, and of all time: after names that took so long there are none for five seconds."""
+STACK_STAYS_NS = 5_000_000_000
+"""A look with a stack stays before shorter absences: rules go by looks of the last ten seconds."""
 _STOPPED = 0x4 | 0x8 | 0x8000  # include/linux/sched.h: __TASK_STOPPED, __TASK_TRACED, TASK_FROZEN
 _DEAD = 0x80  # the same
 
@@ -125,9 +127,10 @@ class LateLoops:
         seen = (pace.run(lambda: self._see(late)) if late else None) or {}
         stacks = self._stacks.take(seen, samples, self._still, self._has_not_run) if self._stacks else {}
         ran = {key: LateLook(sample.returned_ns, sample.time_ns, Doing.ON_CPU) for key, sample in samples.items()}
-        for key, look in (ran | self._looks_of(seen)).items():
-            last = self._looks.get(key)
-            if last and self._has_no_stack_yet(look) and not self._has_no_stack_yet(last):
+        looks = self._looks_of(seen)
+        looks |= {key: look for key, look in ran.items() if key not in looks or self._has_no_stack_yet(looks[key])}
+        for key, look in looks.items():
+            if self._has_no_stack_yet(look) and self._has_stack(key, look.at_ns - STACK_STAYS_NS):
                 continue  # who asks for stacks of long absences does not want them to give way to short ones
             self._looks.pop(key, None)
             self._looks[key] = look._replace(stack=stacks.get(key, ()))
@@ -136,6 +139,10 @@ class LateLoops:
 
     def _has_no_stack_yet(self, look: LateLook) -> bool:
         return self._stacks is not None and self._stacks.is_too_early(look.returned_ns, look.at_ns)
+
+    def _has_stack(self, key: LoopKey, since_ns: int) -> bool:
+        last = self._looks.get(key)
+        return last is not None and bool(last.stack) and last.at_ns >= since_ns
 
     def limits(self) -> Iterator[Limit]:
         """What is not looked at."""

@@ -127,9 +127,9 @@ class LateStacks:
         with self._reading.spend() as deadline:
             memory = LocalMemory(self._root, deadline)
             for key, each in seen.items():
-                last, stack = self._taken.get(key), taken.pop(key, None)
                 if self.is_too_early(each.returned_ns, each.time_ns):
                     continue
+                last, stack = self._taken.get(key), taken.pop(key, None)
                 if last and last.computes != each.computes:
                     last = None  # where a thread slept says nothing about one that runs, nor the other way round
                 if not each.on_cpu:
