@@ -72,10 +72,10 @@ class InstanceIndex:
         self._came_or_went.add(instance.file)
         self._let_go(instance)
 
-    def take_moved(self) -> Collection[int]:
+    def take_came_or_went(self) -> set[int]:
         """Files of the instances that came or went since this was last asked."""
-        moved, self._came_or_went = self._came_or_went, set()
-        return moved
+        files, self._came_or_went = self._came_or_went, set()
+        return files
 
     def give_back_room(self) -> None:
         """A dictionary or set keeps room for the most that it ever had."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from epolltop.model.instance_key import TracedKey
 from epolltop.model.loop_activity import LoopKey
@@ -21,6 +22,7 @@ class LoopIndex:
         self.gone: dict[LoopKey, None] = {}
         """Those that are not present any more; the oldest first."""
         self._by_instance: dict[TracedKey, dict[LoopKey, None]] = {}
+        self._by_file: dict[int, set[TracedKey]] = {}  # one after the other may have been at an address
         self._shared: dict[TracedKey, None] = {}  # those with several loops
 
     @property
@@ -35,6 +37,8 @@ class LoopIndex:
             self.gone.pop(key, None)
             came.setdefault(key.process, set()).add(key)
             group = self._by_instance.setdefault(key.traced_key, {})
+            if not group:
+                self._by_file.setdefault(key.file, set()).add(key.traced_key)
             group[key] = None
             if len(group) > 1:
                 self._shared[key.traced_key] = None
@@ -57,6 +61,9 @@ class LoopIndex:
             del group[key]
             if not group:
                 del self._by_instance[key.traced_key]
+                self._by_file[key.file].remove(key.traced_key)
+                if not self._by_file[key.file]:
+                    del self._by_file[key.file]
             elif len(group) == 1:
                 del self._shared[key.traced_key]
         for process, old in over.items():
@@ -64,12 +71,11 @@ class LoopIndex:
             if not self.by_process[process]:
                 del self.by_process[process]
 
-    def on(self, files: Collection[int]) -> set[ProcessKey]:
+    def on(self, files: Set[int]) -> set[ProcessKey]:
         """The processes that have loops with instances at these addresses, held by them or not."""
-        if not files:
-            return set()
-        groups = (group for (file, _), group in self._by_instance.items() if file in files)
-        return {key.process for group in groups for key in group}
+        waited_on = self._by_file.keys() & files
+        instances = itertools.chain.from_iterable(map(self._by_file.__getitem__, waited_on))
+        return {key.process for each in instances for key in self._by_instance[each]}
 
     def beside(self, keys: Iterable[LoopKey]) -> set[ProcessKey]:
         """The processes that have loops with the same instances."""

@@ -12,7 +12,7 @@ the columns of a process are the same objects, it keeps its rows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 
 from epolltop.model.batch import Batch
@@ -53,7 +53,7 @@ class Loops:
         rises: Mapping[LoopKey, Rise],
         windows: Collection[LoopsWindow],
         changed: Collection[ProcessKey],
-        moved: Collection[int],
+        came_or_went: Set[int],
     ) -> None:
         """Takes in a batch; batches come in order.
 
@@ -62,7 +62,7 @@ class Loops:
             rises: by how much its counters of loops rose.
             windows: of all who look.
             changed: processes that ended, or hold other instances than before.
-            moved: files of the instances that came or went; a thread may wait on what its process does not hold.
+            came_or_went: files of the instances that came or went; a thread may wait on what its process does not hold.
         """
         before = self.known
         turned, stopped = _differing(before.turns, batch.turns), missing(before.turns, batch.turns)
@@ -76,11 +76,11 @@ class Loops:
         self._index.come(came)
         self._index.leave(left)
         beside = self._index.beside([*came, *left])
-        on_moved = self._index.on(moved)
+        on_others = self._index.on(came_or_went)
         looked = {key.process for key, _ in self._late.items() ^ batch.late.items()}
         for window in windows:
             window.hear(batch.loop_times, rises.keys())
-            window.note({*changed, *on_moved, *beside, *looked})
+            window.note({*changed, *on_others, *beside, *looked})
         self._made = []
         self._late, self._alive, self._since_ns = batch.late, batch.processes, batch.since_ns
 

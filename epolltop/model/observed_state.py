@@ -88,7 +88,7 @@ class ObservedState:
         self._derived.complete(batch.source, self.tallies["counts"])
         live = self.instances.live
         shown = [window.loops for window in windows]
-        self.loops.apply(batch, rises["loops"], shown, live.changed | gone, live.take_moved())
+        self.loops.apply(batch, rises["loops"], shown, live.changed | gone, live.take_came_or_went())
         self.ctl = renewed(self.ctl, batch.ctl)
         self.ctl_errors = renewed(self.ctl_errors, errors_by_key(batch.ctl_errors))
         holders = live.holders()
