@@ -19,8 +19,8 @@ CASES_MAX = 10_000
 """Applications of rules to cases that are looked at."""
 
 Verdict: TypeAlias = Literal["found", "ended", "holds", "no", "unknown", "allowed", "nothing to judge"]
-"""ended: it was found earlier. holds: its conditions hold over the window, but it is not found: they did not last, or
-another rule of the family was found first."""
+"""ended: it was found earlier, and its conditions do not hold now. holds: they hold over the window, but it is not
+found: they did not last, or another rule of the family was found first."""
 _CONDITIONS = {
     id: [(*family.gate, *rule.conditions) for family in FAMILIES for rule in family.rules if rule.id == id]
     for id in RULES
@@ -29,7 +29,7 @@ _CONDITIONS = {
 
 
 class Explained(NamedTuple):
-    """A rule, and the case that comes nearest to it."""
+    """A rule, and what is found by it, or the case that comes nearest to it."""
 
     rule: Rule[Any]
     verdict: Verdict
@@ -104,13 +104,15 @@ def _explained(
     if found:
         return Explained(rule, "found", found[0].who, _as_found(found[0], settings), len(cases), found)
     who = {each.who for each in ended}
-    nearest = max(cases, key=lambda each: (each.case.who in who, _nearness(each.compared)), default=None)
+    nearest = max(
+        cases, key=lambda each: (bool(each.holds), each.case.who in who, *_nearness(each.compared)), default=None
+    )
     name, values = (nearest.case.who, nearest.compared) if nearest else (None, ())
     return Explained(rule, _verdict(rule, nearest, settings, ended), name, values, len(cases), ended)
 
 
 def _as_found(finding: Finding, settings: Settings) -> Sequence[Compared]:
-    """What was compared when it was seen last. That something is so is no evidence: otherwise nothing was found."""
+    """What was compared when it was seen last. Whether something is so is not in the evidence; it was."""
     facts = finding.facts
     return max(
         (
@@ -132,7 +134,7 @@ def _nearness(compared: Sequence[Compared]) -> tuple[bool, int, int]:
 def _verdict(rule: Rule[Any], nearest: Examined | None, settings: Settings, ended: list[Finding]) -> Verdict:
     if rule.id in settings.allowed:
         return "allowed"
-    if ended:
+    if ended and not (nearest and nearest.holds):
         return "ended"
     if nearest is None:
         return "nothing to judge"

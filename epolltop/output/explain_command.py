@@ -166,12 +166,11 @@ def _document(now: Snapshot, rules: list[Explained], *, has_ended: bool) -> dict
         "as_of": timestamp(now.wall_ns, utc=True),
         "ended": has_ended,
         "thresholds_known": now.thresholds is not None,
-        "observed_s": round(now.window_s, 6),
-        "judged_s": now.judged_s,
+        "observed_s": round(now.observed_s, 6),
+        "window_s": round(now.window_s, 6),
+        "judged_s": None if now.judged_s is None else round(now.judged_s, 6),
         "findings": [FINDING.written(finding, now) for finding in now.findings],
-        "ended_findings": [
-            FINDING.written(finding, now) for each in rules for finding in each.findings if finding.until_ns
-        ],
+        "ended_findings": [FINDING.written(finding, now) for finding in reversed(now.ended_findings)],
         "rules": [_written(each) for each in rules],
     }
 

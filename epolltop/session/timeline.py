@@ -18,7 +18,7 @@ class LastLook(NamedTuple):
     """The last one while a process lived."""
 
     before: Snapshot
-    """Where the window of the next one begins."""
+    """At the begin of the window of `now`."""
     now: Snapshot
     is_end: bool
     """It has ended since."""

@@ -119,7 +119,7 @@ def test_a_process_that_ends_meanwhile_is_explained_up_to_its_end() -> None:
     document = json.loads(written)
     verdicts = {rule["id"]: rule["verdict"] for rule in document["rules"]}
     assert (document["ended"], verdicts["blocked-loop"]) == (True, "found")
-    assert 2 < document["observed_s"] < 60
+    assert 2 < document["window_s"] < 60
 
 
 @sources
@@ -222,7 +222,7 @@ def explained(path: Path, pid: int, *options: str) -> dict[str, Any]:
     document = json.loads(ran.stdout)
     assert {rule["id"] for rule in document["rules"]} == set(RULES)
     (rule,) = (rule for rule in document["rules"] if rule["id"] == "near-fd-limit")
-    return {"observed_s": document["observed_s"], **rule}
+    return {"window_s": document["window_s"], **rule}
 
 
 def test_a_process_of_a_recording_is_explained_up_to_its_end(recorded: tuple[Path, int]) -> None:
@@ -230,7 +230,7 @@ def test_a_process_of_a_recording_is_explained_up_to_its_end(recorded: tuple[Pat
     whole, first = explained(path, pid), explained(path, pid, "-d", "0.5")
     assert whole["verdict"] == first["verdict"] == "found"
     assert whole["conditions"][0]["value"] > whole["conditions"][0]["at_least"] == 0.8
-    assert whole["observed_s"] > first["observed_s"] > 0
+    assert whole["window_s"] > first["window_s"] > 0
     text = run("replay", str(path), "--ascii", "explain", str(pid)).stdout
     assert text.startswith(f"{NAME} {pid}, observed for ")
     assert f"\n\nnear-fd-limit: FOUND ({NAME} {pid})\n  fd_share" in text
@@ -321,7 +321,7 @@ def test_a_recording_is_explained_by_its_last_seconds(
     (rule,) = (rule for rule in document["rules"] if rule["id"] == "loop-per-request")
     assert (rule["verdict"], rule["conditions"][0]["value"]) == (verdict, per_s)
     assert listed(path, *at).get("loop-per-request") == {"found": "open", "ended": "ended"}.get(verdict)
-    assert 5 <= document["observed_s"] < 10
+    assert 5 <= document["window_s"] < 10
     assert [each["id"] for each in document["ended_findings"]] == ["loop-per-request"] * (verdict == "ended")
 
 

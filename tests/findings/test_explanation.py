@@ -52,6 +52,11 @@ def test_what_was_found_has_the_values_of_now() -> None:
     assert of(replace(EMPTY, ended_findings=(other,))).verdict == "no"
 
 
+def test_what_was_found_and_holds_again_is_not_over() -> None:
+    finding = found_in(FULL)._replace(until_ns=FULL.now_ns - 30 * SECOND_NS)
+    assert of(replace(FULL, ended_findings=(finding,))).verdict == "holds"
+
+
 @pytest.mark.parametrize(
     ("now", "settings", "verdict"),
     [
