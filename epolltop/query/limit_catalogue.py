@@ -285,7 +285,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     limits.RUN_QUEUES_UNSEEN: CatalogueEntry(
         "info",
         "how long loops wait for a CPU is not known, so a loop that computes for too long is not found as late",
-        "a kernel with CONFIG_SCHEDSTATS=y or CONFIG_TASK_DELAY_ACCT=y",
+        "a kernel with CONFIG_SCHEDSTATS=y or CONFIG_TASK_DELAY_ACCT=y; early recordings do not tell it either",
     ),
     limits.UNLISTED: CatalogueEntry("info", _unlisted),
     limits.UNLISTED_UNKNOWN: CatalogueEntry(

@@ -35,7 +35,7 @@ AWAY_MS = Threshold(
 )
 CRITICAL_MS = Threshold("blocked.critical_ms", 1000, "Envoy's watchdog counts a megamiss; Vert.x warns at 2,000.")
 _SOONEST_NS = 1_000_000
-"""Nearly every loop is away for so long now and then, so that a look which comes sooner tells them not apart."""
+"""Nearly every loop is away for so long now and then: a look that comes sooner does not tell which one is late."""
 
 
 def looked_at_ns(settings: Settings) -> int:
